@@ -1,0 +1,176 @@
+//! Errors and error objects: the one place where the one becomes the other.
+
+use std::borrow::Cow;
+
+use jsonrpsee::types::{
+    ErrorObject, ErrorObjectOwned,
+    error::{
+        INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE,
+        PARSE_ERROR_CODE,
+    },
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Fault, InvalidParams};
+
+const INVALID_REQUEST: &str = "invalid request: ";
+const INVALID_PARAMS: &str = "invalid params: ";
+
+/// Why a call did not succeed, as it travels in an error object.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An error that the document declares.
+    #[error("{message}")]
+    Declared {
+        /// Which one, with its data.
+        fault: Fault,
+        /// What to tell a person; the document's message unless there is more to say.
+        message: Cow<'static, str>,
+    },
+    /// The frame was no JSON.
+    #[error("parse error")]
+    Parse,
+    /// The JSON was no JSON-RPC request.
+    #[error("invalid request: {message}")]
+    InvalidRequest {
+        /// What is wrong with it.
+        message: Cow<'static, str>,
+    },
+    /// No method has this name.
+    #[error("method not found")]
+    MethodNotFound,
+    /// A param is missing, unknown, or not what its schema expects.
+    #[error("invalid params: {message}")]
+    InvalidParams {
+        /// The param and what is wrong with it: `script: must be at most 65536 characters`.
+        message: Cow<'static, str>,
+    },
+    /// A fault of the server. The cause is in its log, under this id.
+    #[error("internal error{}", .id.map(|id| format!(" {id}")).unwrap_or_default())]
+    Internal {
+        /// `None` if the server named none.
+        id: Option<Uuid>,
+    },
+    /// What the document does not declare: of another version, of a proxy, of jsonrpsee.
+    #[error("{message} ({code})")]
+    Other {
+        /// The code of the error object.
+        code: i32,
+        /// Its message.
+        message: String,
+        /// Its data.
+        data: Option<Value>,
+    },
+}
+
+impl Error {
+    /// A declared error that has more to say than the document.
+    pub fn declared(fault: Fault, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Declared { fault, message: message.into() }
+    }
+
+    /// A request that is JSON but no request; `message` says why.
+    pub fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::InvalidRequest { message: message.into() }
+    }
+
+    /// A param that is wrong: `message` names it and says why.
+    pub fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::InvalidParams { message: message.into() }
+    }
+
+    /// The code of the error object.
+    pub const fn code(&self) -> i32 {
+        match self {
+            Self::Declared { fault, .. } => fault.code(),
+            Self::Parse => PARSE_ERROR_CODE,
+            Self::InvalidRequest { .. } => INVALID_REQUEST_CODE,
+            Self::MethodNotFound => METHOD_NOT_FOUND_CODE,
+            Self::InvalidParams { .. } => INVALID_PARAMS_CODE,
+            Self::Internal { .. } => INTERNAL_ERROR_CODE,
+            Self::Other { code, .. } => *code,
+        }
+    }
+
+    /// The declared error, if it is one.
+    pub const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Declared { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Reads an error object, of this server or of any other.
+    pub fn from_object(object: &ErrorObject<'_>) -> Self {
+        let (code, message) = (object.code(), object.message());
+        // What stands there was JSON when the object was read.
+        let data = object.data().and_then(|data| serde_json::from_str::<Value>(data.get()).ok());
+        if let Some(fault) = Fault::from_parts(code, data.as_ref()) {
+            return Self::declared(fault, message.to_owned());
+        }
+        match code {
+            PARSE_ERROR_CODE => Self::Parse,
+            METHOD_NOT_FOUND_CODE => Self::MethodNotFound,
+            INVALID_REQUEST_CODE => Self::invalid_request(detail(message, INVALID_REQUEST, data.as_ref())),
+            INVALID_PARAMS_CODE => Self::invalid_params(detail(message, INVALID_PARAMS, data.as_ref())),
+            INTERNAL_ERROR_CODE => {
+                Self::Internal { id: data.as_ref().and_then(|data| data.get("id")?.as_str()?.parse().ok()) }
+            }
+            _ => Self::Other { code, message: message.to_owned(), data },
+        }
+    }
+}
+
+/// What a standard error says beyond its name. jsonrpsee puts it into `data`, we into the message.
+fn detail(message: &str, prefix: &str, data: Option<&Value>) -> String {
+    match (message.strip_prefix(prefix), data) {
+        (Some(detail), _) => detail.to_owned(),
+        (None, Some(Value::String(detail))) => detail.clone(),
+        _ => message.to_owned(),
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        let message = fault.summary();
+        Self::declared(fault, message)
+    }
+}
+
+impl From<InvalidParams> for Error {
+    fn from(invalid: InvalidParams) -> Self {
+        Self::invalid_params(invalid.to_string())
+    }
+}
+
+impl From<Error> for ErrorObjectOwned {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        match error {
+            Error::Declared { fault, message } => Self::owned(code, message, fault.data()),
+            Error::Internal { id } => {
+                // The id stands in the data, where programs find it.
+                Self::owned(code, "internal error", id.map(|id| json!({ "id": id })))
+            }
+            Error::Other { code, message, data } => Self::owned(code, message, data),
+            Error::Parse
+            | Error::InvalidRequest { .. }
+            | Error::MethodNotFound
+            | Error::InvalidParams { .. } => Self::owned(code, error.to_string(), None::<()>),
+        }
+    }
+}
+
+impl From<&ErrorObject<'_>> for Error {
+    fn from(object: &ErrorObject<'_>) -> Self {
+        Self::from_object(object)
+    }
+}
+
+impl From<ErrorObjectOwned> for Error {
+    fn from(object: ErrorObjectOwned) -> Self {
+        Self::from_object(&object)
+    }
+}

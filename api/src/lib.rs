@@ -1,0 +1,41 @@
+//! The Circles interface as Rust: what `openrpc.json` says, generated from it, and the little that a document cannot say.
+//!
+//! Start at the trait `Circles` (features `server` and `client`: `CirclesServer`, `CirclesClient`), the types of its params
+//! and results in [`types`], the errors in [`Error`] and [`Fault`], and the table of methods in [`METHODS`]. The document
+//! itself is [`DOCUMENT`].
+//!
+//! **Invariants.** A value of a type here is one that the document's schema lets in. What travels in an error object is
+//! decided in `error.rs` and nowhere else.
+
+mod circle_id;
+mod error;
+mod method;
+mod scalar;
+
+#[deny(warnings)]
+#[allow(
+    unused_qualifications,
+    clippy::too_many_arguments,
+    clippy::wrong_self_convention,
+    reason = "the document counts and names what is generated, and paths are whole so that no name hides them"
+)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/api.rs"));
+}
+
+#[doc(hidden)]
+pub use self::scalar::{TextRules, integer};
+pub use self::{
+    circle_id::{CircleId, InvalidCircleId},
+    error::Error,
+    generated::*,
+    method::{Auth, InvalidParams, Method, NoParams, Param, Params, Type, check_params},
+    scalar::{Integer, InvalidValue, Nullable, present},
+};
+
+/// What the macros of this crate reach from other crates.
+#[doc(hidden)]
+pub mod reexports {
+    pub use regress;
+    pub use serde;
+}

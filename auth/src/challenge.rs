@@ -1,0 +1,153 @@
+use std::{fmt, str::FromStr, time::Duration};
+
+use crate::{hex, PublicKey};
+
+/// How long a server accepts the signature of a challenge.
+pub const LIFETIME: Duration = Duration::from_secs(60);
+
+const VERSION: &str = "circles-auth-v1";
+
+/// What a client signs to prove who it is: one key, to one circle, at one address, once, for a short time.
+///
+/// Its text, which [`fmt::Display`] writes and [`FromStr`] reads, is six lines joined by line feeds with none
+/// at the end:
+///
+/// ```text
+/// circles-auth-v1
+/// circle:02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5
+/// audience:ws://127.0.0.1:9001
+/// pubkey:0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798
+/// nonce:8f5e0c3d2b1a49788766554433221100ffeeddccbbaa99887766554433221100
+/// expires:1763694060
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// The circle to enter.
+    pub circle: PublicKey,
+    /// Scheme and authority of the server, as [`audience_of`](crate::audience_of) writes them.
+    pub audience: String,
+    /// The key that is to sign.
+    pub pubkey: PublicKey,
+    /// What makes this challenge different from every other.
+    pub nonce: Nonce,
+    /// When the server forgets it, in seconds since 1970-01-01T00:00:00Z.
+    pub expires: u64,
+}
+
+/// 32 random bytes, written as lower-case hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Nonce(pub [u8; 32]);
+
+/// A text that is no challenge. Says what was expected, not what was found: the text came from a stranger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a challenge: expected {0}")]
+pub struct InvalidChallenge(&'static str);
+
+/// Why a client must not sign a challenge: somebody may be relaying it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// It opens another circle.
+    #[error("the challenge is for circle {found}, not for {meant}")]
+    Circle {
+        /// The circle that the client asked for.
+        meant: PublicKey,
+        /// The circle in the challenge.
+        found: PublicKey,
+    },
+    /// It opens another server.
+    #[error("the challenge is for {found}, but we dialled {meant}")]
+    Audience {
+        /// The address that the client dialled.
+        meant: String,
+        /// The address in the challenge.
+        found: String,
+    },
+    /// It is for another key.
+    #[error("the challenge is for the key {found}, not for ours")]
+    Key {
+        /// The key in the challenge.
+        found: PublicKey,
+    },
+}
+
+impl Nonce {
+    /// Draws one from the operating system's random bytes.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Challenge {
+    /// Checks that this is the challenge that a client means to sign. Without a circle, any one does: the
+    /// client dialled an address and takes what is there.
+    pub fn check(&self, circle: Option<PublicKey>, audience: &str, key: PublicKey) -> Result<(), Mismatch> {
+        if let Some(meant) = circle.filter(|&meant| meant != self.circle) {
+            return Err(Mismatch::Circle { meant, found: self.circle });
+        }
+        if self.audience != audience {
+            return Err(Mismatch::Audience { meant: audience.to_owned(), found: self.audience.clone() });
+        }
+        if self.pubkey != key {
+            return Err(Mismatch::Key { found: self.pubkey });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { circle, audience, pubkey, nonce, expires } = self;
+        write!(
+            f,
+            "{VERSION}\ncircle:{circle}\naudience:{audience}\npubkey:{pubkey}\nnonce:{nonce}\nexpires:{expires}"
+        )
+    }
+}
+
+impl FromStr for Challenge {
+    type Err = InvalidChallenge;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChallenge> {
+        let mut lines = text.split('\n');
+        if lines.next() != Some(VERSION) {
+            return Err(InvalidChallenge("the line circles-auth-v1"));
+        }
+        let mut field = |prefix: &'static str| lines.next().and_then(|line| line.strip_prefix(prefix));
+        let key = |text: Option<&str>| text.and_then(|text| text.parse().ok());
+        let circle = key(field("circle:")).ok_or(InvalidChallenge("a line circle:<public key>"))?;
+        let audience = field("audience:").ok_or(InvalidChallenge("a line audience:<scheme and authority>"))?;
+        let pubkey = key(field("pubkey:")).ok_or(InvalidChallenge("a line pubkey:<public key>"))?;
+        let nonce = field("nonce:").and_then(hex::decode).ok_or(InvalidChallenge("a line nonce:<64 hex digits>"))?;
+        let expires = field("expires:")
+            .and_then(|digits| digits.parse().ok())
+            .ok_or(InvalidChallenge("a line expires:<seconds since 1970>"))?;
+        let challenge = Self { circle, audience: audience.to_owned(), pubkey, nonce: Nonce(nonce), expires };
+        // Numbers have several spellings (`+1`, `01`) and there may be more lines: only the one text counts.
+        if challenge.to_string() != text {
+            return Err(InvalidChallenge("six lines in their one spelling"));
+        }
+        Ok(challenge)
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Nonce {
+    type Err = InvalidChallenge;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChallenge> {
+        hex::decode(text).map(Self).ok_or(InvalidChallenge("64 lower-case hex digits"))
+    }
+}

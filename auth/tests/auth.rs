@@ -1,0 +1,137 @@
+//! The challenge and its signatures, against vectors that other languages can use and against random input.
+
+use circles_auth::{Challenge, Mismatch, Nonce, PublicKey, SecretKey, Signature};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors.json");
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Vector {
+    name: String,
+    secret_key: String,
+    circle: String,
+    audience: String,
+    pubkey: String,
+    nonce: String,
+    expires: u64,
+    challenge: String,
+    sha256: String,
+    signature: String,
+    /// A signature that verifies mathematically and is refused all the same, for its high S.
+    signature_high_s: String,
+}
+
+fn key(seed: u8) -> SecretKey {
+    format!("{:064x}", u64::from(seed) + 1).parse().unwrap()
+}
+
+fn challenge(expires: u64, nonce: [u8; 32], audience: &str) -> Challenge {
+    Challenge {
+        circle: key(1).public_key(),
+        audience: audience.to_owned(),
+        pubkey: key(0).public_key(),
+        nonce: Nonce(nonce),
+        expires,
+    }
+}
+
+#[test]
+fn the_published_vectors_hold() {
+    let vectors: Vec<Vector> = serde_json::from_str(&std::fs::read_to_string(VECTORS).unwrap()).unwrap();
+    assert!(vectors.len() >= 3);
+    for vector in vectors {
+        let key: SecretKey = vector.secret_key.parse().unwrap();
+        let challenge = Challenge {
+            circle: vector.circle.parse().unwrap(),
+            audience: vector.audience,
+            pubkey: vector.pubkey.parse().unwrap(),
+            nonce: vector.nonce.parse().unwrap(),
+            expires: vector.expires,
+        };
+        assert_eq!(key.public_key(), challenge.pubkey, "{}", vector.name);
+        assert_eq!(challenge.to_string(), vector.challenge, "{}", vector.name);
+        assert_eq!(vector.challenge.parse(), Ok(challenge), "{}", vector.name);
+        // RFC 6979 makes signatures repeatable; other libraries may sign otherwise, and must verify.
+        let signature = key.sign(&vector.challenge);
+        assert_eq!(signature.to_string(), vector.signature, "{}", vector.name);
+        key.public_key().verify(&vector.challenge, &signature).unwrap();
+        let high: Signature = vector.signature_high_s.parse().unwrap();
+        assert!(key.public_key().verify(&vector.challenge, &high).is_err(), "{}: high S", vector.name);
+    }
+}
+
+#[test]
+fn a_challenge_for_somebody_else_is_not_signed() {
+    let ours = key(0).public_key();
+    let challenge = challenge(1, [7; 32], "ws://a:1");
+    assert_eq!(challenge.check(Some(key(1).public_key()), "ws://a:1", ours), Ok(()));
+    assert_eq!(challenge.check(None, "ws://a:1", ours), Ok(()));
+    assert!(matches!(challenge.check(Some(ours), "ws://a:1", ours), Err(Mismatch::Circle { .. })));
+    assert!(matches!(challenge.check(None, "ws://a:2", ours), Err(Mismatch::Audience { .. })));
+    assert!(matches!(challenge.check(None, "wss://a:1", ours), Err(Mismatch::Audience { .. })));
+    assert!(matches!(challenge.check(None, "ws://a:1", key(2).public_key()), Err(Mismatch::Key { .. })));
+}
+
+#[test]
+fn a_key_that_is_not_on_the_curve_is_refused() {
+    // x = 5 is no square on secp256k1.
+    let text = format!("02{:064x}", 5);
+    assert!(text.parse::<circles_api::CircleId>().is_ok());
+    assert!(text.parse::<PublicKey>().is_err());
+}
+
+#[test]
+fn a_secret_key_does_not_show_in_debug_output() {
+    let key = key(41);
+    assert!(!format!("{key:?}").contains(&key.to_hex()));
+}
+
+#[test]
+fn secret_keys_out_of_range_are_refused() {
+    let order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+    for text in ["", "00", &"0".repeat(64), order, &"F".repeat(64), &"g".repeat(64)] {
+        assert!(text.parse::<SecretKey>().is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_challenge_survives_its_text(expires: u64, nonce: [u8; 32], audience in "wss?://[a-z0-9.]{1,20}(:[1-9][0-9]{0,3})?") {
+        let challenge = challenge(expires, nonce, &audience);
+        prop_assert_eq!(challenge.to_string().parse(), Ok(challenge));
+    }
+
+    #[test]
+    fn any_change_of_the_text_breaks_the_signature(at in 0..300_usize, to in "[a-z0-9 \n:]") {
+        let text = challenge(1_763_694_060, [9; 32], "ws://127.0.0.1:9001").to_string();
+        let at = at % text.len();
+        let mut changed = text.clone();
+        changed.replace_range(at..=at, &to);
+        prop_assume!(changed != text);
+        let signature = key(0).sign(&text);
+        prop_assert!(key(0).public_key().verify(&changed, &signature).is_err());
+        // A changed text is either no challenge or another one.
+        if let Ok(parsed) = changed.parse::<Challenge>() {
+            prop_assert_eq!(parsed.to_string(), changed);
+        }
+    }
+
+    #[test]
+    fn a_signature_is_of_one_key(seed in 1..200_u8) {
+        let text = challenge(1, [1; 32], "ws://a").to_string();
+        prop_assert!(key(seed).public_key().verify(&text, &key(0).sign(&text)).is_err());
+    }
+
+    #[test]
+    fn strange_texts_are_no_challenges(text in "\\PC*") {
+        prop_assert!(text.parse::<Challenge>().is_err());
+    }
+
+    #[test]
+    fn strange_signatures_do_not_verify(bytes in proptest::collection::vec(any::<u8>(), 64)) {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature: Signature = hex.parse().unwrap();
+        prop_assert!(key(0).public_key().verify("text", &signature).is_err());
+    }
+}

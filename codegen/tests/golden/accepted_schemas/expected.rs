@@ -1,0 +1,1163 @@
+/// The schemas of the document as types.
+pub mod types {
+    /// `Alias`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Alias(pub Count);
+
+    impl ::std::ops::Deref for Alias {
+        type Target = Count;
+        fn deref(&self) -> &Count {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Count> for Alias {
+        fn from(value: Count) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Alias {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Alias {
+        type Err = <Count as ::std::str::FromStr>::Err;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.parse()?))
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for Alias {
+        type Error = <Count as ::std::str::FromStr>::Err;
+        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<String> for Alias {
+        type Error = <Count as ::std::str::FromStr>::Err;
+        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    /// Anything.
+    pub type Any = ::serde_json::Value;
+
+    /// `Both`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Both {
+        /// `a`.
+        pub a: ::std::string::String,
+        /// `b`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub b: ::std::option::Option<i64>,
+    }
+
+    /// `Count`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct Count(#[schemars(with = "crate::Integer", range(min = 0_u64))] u64);
+
+    crate::integer_newtype!(Count, u64, min = 0, max = u64::MAX);
+
+    /// `Either`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(untagged)]
+    #[derive(::schemars::JsonSchema)]
+    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    pub enum Either {
+        Either0(Either0),
+        Either1(Either1),
+    }
+
+    impl ::std::fmt::Display for Either {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match self {
+                Self::Either0(x) => x.fmt(f),
+                Self::Either1(x) => x.fmt(f),
+            }
+        }
+    }
+
+    impl ::std::str::FromStr for Either {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            if let Ok(v) = value.parse() {
+                Ok(Self::Either0(v))
+            } else if let Ok(v) = value.parse() {
+                Ok(Self::Either1(v))
+            } else {
+                Err("string conversion failed for all variants".into())
+            }
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for Either {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<::std::string::String> for Either {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::From<Either0> for Either {
+        fn from(value: Either0) -> Self {
+            Self::Either0(value)
+        }
+    }
+
+    impl ::std::convert::From<Either1> for Either {
+        fn from(value: Either1) -> Self {
+            Self::Either1(value)
+        }
+    }
+
+    /// `Either0`.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct Either0(#[schemars(length(max = 5))] ::std::string::String);
+
+    crate::text_newtype!(Either0, max_length = 5);
+
+    /// `Either1`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    #[schemars(inline)]
+    pub struct Either1(
+        #[schemars(with = "crate::Integer", range(min = 0_u8, max = 3_u8))]
+        u8,
+    );
+
+    crate::integer_newtype!(Either1, u8, min = 0, max = 3);
+
+    /// `Flag`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Flag(pub bool);
+
+    impl ::std::ops::Deref for Flag {
+        type Target = bool;
+        fn deref(&self) -> &bool {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Flag> for bool {
+        fn from(value: Flag) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<bool> for Flag {
+        fn from(value: bool) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Flag {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Flag {
+        type Err = <bool as ::std::str::FromStr>::Err;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.parse()?))
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for Flag {
+        type Error = <bool as ::std::str::FromStr>::Err;
+        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<String> for Flag {
+        type Error = <bool as ::std::str::FromStr>::Err;
+        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    /// `GreetInline`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct GreetInline {
+        /// `a`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "GreetInlineA")]
+        pub a: ::std::option::Option<GreetInlineA>,
+    }
+
+    /// `GreetInlineA`.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct GreetInlineA(#[schemars(length(max = 2))] ::std::string::String);
+
+    crate::text_newtype!(GreetInlineA, max_length = 2);
+
+    /// `GreetMaybe`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    #[schemars(inline)]
+    pub struct GreetMaybe(#[schemars(with = "crate::Integer", range(min = 1_u64))] u64);
+
+    crate::integer_newtype!(GreetMaybe, u64, min = 1, max = u64::MAX);
+
+    /// `Huge`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct Huge(
+        #[schemars(
+            with = "crate::Integer",
+            range(min = 0_u64, max = 18446744073709551615_u64)
+        )]
+        u64,
+    );
+
+    crate::integer_newtype!(Huge, u64, min = 0, max = 18446744073709551615);
+
+    /// `Id`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Id(pub ::uuid::Uuid);
+
+    impl ::std::ops::Deref for Id {
+        type Target = ::uuid::Uuid;
+        fn deref(&self) -> &::uuid::Uuid {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Id> for ::uuid::Uuid {
+        fn from(value: Id) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<::uuid::Uuid> for Id {
+        fn from(value: ::uuid::Uuid) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Id {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Id {
+        type Err = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.parse()?))
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for Id {
+        type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<String> for Id {
+        type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    /// `Inner`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Inner {
+        /// `any`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[serde(deserialize_with = "crate::present")]
+        #[schemars(with = "::serde_json::Value")]
+        pub any: ::std::option::Option<::serde_json::Value>,
+        /// `deep`.
+        pub deep: InnerDeep,
+        /// `list`.
+        pub list: ::std::vec::Vec<InnerListItem>,
+        /// `map`.
+        #[serde(
+            default,
+            skip_serializing_if = ":: std :: collections :: BTreeMap::is_empty"
+        )]
+        pub map: ::std::collections::BTreeMap<::std::string::String, InnerMapValue>,
+        /// `maybe`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        pub maybe: ::std::option::Option<InnerMaybe>,
+        /// Anything.
+        #[serde(rename = "refAny", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[serde(deserialize_with = "crate::present")]
+        #[schemars(with = "::serde_json::Value")]
+        pub ref_any: ::std::option::Option<::serde_json::Value>,
+    }
+
+    /// `InnerDeep`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct InnerDeep {
+        /// `deeper`.
+        pub deeper: InnerDeepDeeper,
+    }
+
+    /// `InnerDeepDeeper`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct InnerDeepDeeper {
+        /// `level`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "InnerDeepDeeperLevel")]
+        pub level: ::std::option::Option<InnerDeepDeeperLevel>,
+    }
+
+    /// `InnerDeepDeeperLevel`.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    pub enum InnerDeepDeeperLevel {
+        #[serde(rename = "low")]
+        Low,
+        #[serde(rename = "high")]
+        High,
+    }
+
+    impl ::std::fmt::Display for InnerDeepDeeperLevel {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Low => f.write_str("low"),
+                Self::High => f.write_str("high"),
+            }
+        }
+    }
+
+    impl ::std::str::FromStr for InnerDeepDeeperLevel {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "low" => Ok(Self::Low),
+                "high" => Ok(Self::High),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for InnerDeepDeeperLevel {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<::std::string::String> for InnerDeepDeeperLevel {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+
+    /// `InnerListItem`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct InnerListItem {
+        /// `x`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "InnerListItemX")]
+        pub x: ::std::option::Option<InnerListItemX>,
+    }
+
+    /// `InnerListItemX`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    #[schemars(inline)]
+    pub struct InnerListItemX(
+        #[schemars(with = "crate::Integer", range(min = 1_u8, max = 2_u8))]
+        u8,
+    );
+
+    crate::integer_newtype!(InnerListItemX, u8, min = 1, max = 2);
+
+    /// `InnerMapValue`.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct InnerMapValue(#[schemars(length(max = 2))] ::std::string::String);
+
+    crate::text_newtype!(InnerMapValue, max_length = 2);
+
+    /// `InnerMaybe`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    #[schemars(inline)]
+    pub struct InnerMaybe(
+        #[schemars(with = "crate::Integer", range(min = 1_u8, max = 2_u8))]
+        u8,
+    );
+
+    crate::integer_newtype!(InnerMaybe, u8, min = 1, max = 2);
+
+    /// `Least`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct Least(#[schemars(with = "crate::Integer", range(min = -200_i64))] i64);
+
+    crate::integer_newtype!(Least, i64, min = - 200, max = i64::MAX);
+
+    /// `MaybeText`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct MaybeText(pub ::std::option::Option<MaybeText2>);
+
+    impl ::std::ops::Deref for MaybeText {
+        type Target = ::std::option::Option<MaybeText2>;
+        fn deref(&self) -> &::std::option::Option<MaybeText2> {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<MaybeText> for ::std::option::Option<MaybeText2> {
+        fn from(value: MaybeText) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<::std::option::Option<MaybeText2>> for MaybeText {
+        fn from(value: ::std::option::Option<MaybeText2>) -> Self {
+            Self(value)
+        }
+    }
+
+    /// `MaybeText2`.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct MaybeText2(#[schemars(length(max = 4))] ::std::string::String);
+
+    crate::text_newtype!(MaybeText2, max_length = 4);
+
+    /// `Most`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct Most(#[schemars(with = "crate::Integer", range(max = 9_i64))] i64);
+
+    crate::integer_newtype!(Most, i64, min = i64::MIN, max = 9);
+
+    /// `Nothing`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Nothing(pub ());
+
+    impl ::std::ops::Deref for Nothing {
+        type Target = ();
+        fn deref(&self) -> &() {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Nothing> for () {
+        fn from(value: Nothing) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<()> for Nothing {
+        fn from(value: ()) -> Self {
+            Self(value)
+        }
+    }
+
+    /// `Open`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Open {
+        /// `known`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "bool")]
+        pub known: ::std::option::Option<bool>,
+    }
+
+    /// `Plain`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Plain(pub i64);
+
+    impl ::std::ops::Deref for Plain {
+        type Target = i64;
+        fn deref(&self) -> &i64 {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Plain> for i64 {
+        fn from(value: Plain) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<i64> for Plain {
+        fn from(value: i64) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Plain {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Plain {
+        type Err = <i64 as ::std::str::FromStr>::Err;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.parse()?))
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for Plain {
+        type Error = <i64 as ::std::str::FromStr>::Err;
+        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<String> for Plain {
+        type Error = <i64 as ::std::str::FromStr>::Err;
+        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    /// `Real`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Real(pub f64);
+
+    impl ::std::ops::Deref for Real {
+        type Target = f64;
+        fn deref(&self) -> &f64 {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Real> for f64 {
+        fn from(value: Real) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<f64> for Real {
+        fn from(value: f64) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Real {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Real {
+        type Err = <f64 as ::std::str::FromStr>::Err;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.parse()?))
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for Real {
+        type Error = <f64 as ::std::str::FromStr>::Err;
+        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<String> for Real {
+        type Error = <f64 as ::std::str::FromStr>::Err;
+        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
+            value.parse()
+        }
+    }
+
+    /// `Shape`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(untagged)]
+    #[derive(::schemars::JsonSchema)]
+    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    pub enum Shape {
+        Variant0 { kind: Shape0Kind, radius: f64 },
+        Variant1 { kind: Shape1Kind, side: f64 },
+    }
+
+    /// `Shape0Kind`.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct Shape0Kind(pub ::std::string::String);
+
+    impl ::std::ops::Deref for Shape0Kind {
+        type Target = ::std::string::String;
+        fn deref(&self) -> &::std::string::String {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Shape0Kind> for ::std::string::String {
+        fn from(value: Shape0Kind) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<::std::string::String> for Shape0Kind {
+        fn from(value: ::std::string::String) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Shape0Kind {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Shape0Kind {
+        type Err = ::std::convert::Infallible;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.to_string()))
+        }
+    }
+
+    /// `Shape1Kind`.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct Shape1Kind(pub ::std::string::String);
+
+    impl ::std::ops::Deref for Shape1Kind {
+        type Target = ::std::string::String;
+        fn deref(&self) -> &::std::string::String {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Shape1Kind> for ::std::string::String {
+        fn from(value: Shape1Kind) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<::std::string::String> for Shape1Kind {
+        fn from(value: ::std::string::String) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Shape1Kind {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for Shape1Kind {
+        type Err = ::std::convert::Infallible;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.to_string()))
+        }
+    }
+
+    /// `Small`.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct Small(
+        #[schemars(with = "crate::Integer", range(min = -128_i8, max = 127_i8))]
+        i8,
+    );
+
+    crate::integer_newtype!(Small, i8, min = - 128, max = 127);
+
+    /// `Texts`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Texts(pub ::std::vec::Vec<TextsItem>);
+
+    impl ::std::ops::Deref for Texts {
+        type Target = ::std::vec::Vec<TextsItem>;
+        fn deref(&self) -> &::std::vec::Vec<TextsItem> {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Texts> for ::std::vec::Vec<TextsItem> {
+        fn from(value: Texts) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<::std::vec::Vec<TextsItem>> for Texts {
+        fn from(value: ::std::vec::Vec<TextsItem>) -> Self {
+            Self(value)
+        }
+    }
+
+    /// `TextsItem`.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    #[schemars(inline)]
+    pub struct TextsItem(#[schemars(length(min = 1))] ::std::string::String);
+
+    crate::text_newtype!(TextsItem, min_length = 1);
+
+    /// A node that holds nodes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Tree {
+        /// `children`.
+        pub children: ::std::vec::Vec<Tree>,
+        /// `label`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        pub label: ::std::option::Option<::std::string::String>,
+        /// A node that holds nodes.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::boxed::Box<Tree>")]
+        pub left: ::std::option::Option<::std::boxed::Box<Tree>>,
+    }
+
+    /// `When`.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct When(pub ::std::string::String);
+
+    impl ::std::ops::Deref for When {
+        type Target = ::std::string::String;
+        fn deref(&self) -> &::std::string::String {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<When> for ::std::string::String {
+        fn from(value: When) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<::std::string::String> for When {
+        fn from(value: ::std::string::String) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for When {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl ::std::str::FromStr for When {
+        type Err = ::std::convert::Infallible;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.to_string()))
+        }
+    }
+
+    /// Error types.
+    pub mod error {
+        /// Error from a `TryFrom` or `FromStr` implementation.
+        pub struct ConversionError(::std::borrow::Cow<'static, str>);
+
+        impl ::std::error::Error for ConversionError {}
+
+        impl ::std::fmt::Display for ConversionError {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
+                ::std::fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl ::std::fmt::Debug for ConversionError {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
+                ::std::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl From<&'static str> for ConversionError {
+            fn from(value: &'static str) -> Self {
+                Self(value.into())
+            }
+        }
+
+        impl From<String> for ConversionError {
+            fn from(value: String) -> Self {
+                Self(value.into())
+            }
+        }
+    }
+}
+
+/// Each schema of the document and the type that carries it.
+pub static TYPES: &[crate::Type] = &[
+    crate::Type::of::<types::Alias>("Alias"),
+    crate::Type::of::<types::Any>("Any"),
+    crate::Type::of::<types::Both>("Both"),
+    crate::Type::of::<types::Count>("Count"),
+    crate::Type::of::<types::Either>("Either"),
+    crate::Type::of::<types::Flag>("Flag"),
+    crate::Type::of::<types::Huge>("Huge"),
+    crate::Type::of::<types::Id>("Id"),
+    crate::Type::of::<types::Inner>("Inner"),
+    crate::Type::of::<types::Least>("Least"),
+    crate::Type::of::<types::MaybeText>("MaybeText"),
+    crate::Type::of::<types::Most>("Most"),
+    crate::Type::of::<types::Nothing>("Nothing"),
+    crate::Type::of::<types::Open>("Open"),
+    crate::Type::of::<types::Plain>("Plain"),
+    crate::Type::of::<types::Real>("Real"),
+    crate::Type::of::<types::Shape>("Shape"),
+    crate::Type::of::<types::Small>("Small"),
+    crate::Type::of::<types::Texts>("Texts"),
+    crate::Type::of::<types::Tree>("Tree"),
+    crate::Type::of::<types::When>("When"),
+];
+
+/// The codes of the errors that the document declares.
+pub mod codes {
+    /// busy
+    pub const BUSY: i32 = 1;
+}
+
+/// An error that the document declares, with its data.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// busy
+    Busy,
+}
+
+impl Fault {
+    /// Its code in the error object.
+    pub const fn code(&self) -> i32 {
+        match self {
+            Self::Busy => codes::BUSY,
+        }
+    }
+    /// Its name in the document.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Busy => "BUSY",
+        }
+    }
+    /// The message that the document declares.
+    pub const fn summary(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+        }
+    }
+    /// The `data` of the error object.
+    pub fn data(&self) -> Option<::serde_json::Value> {
+        match self {
+            Self::Busy => None,
+        }
+    }
+    /// The declared error of this code; `None` if there is none, or if the data is not as declared.
+    pub fn from_parts(code: i32, data: Option<&::serde_json::Value>) -> Option<Self> {
+        let _ = data;
+        match code {
+            codes::BUSY => Some(Self::Busy),
+            _ => None,
+        }
+    }
+}
+
+/// Params of `greet`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct GreetParams {
+    /// `inline`.
+    pub inline: types::GreetInline,
+    /// `list`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "::std::vec::Vec<types::Count>")]
+    pub list: Option<::std::vec::Vec<types::Count>>,
+    /// `maybe`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "::std::option::Option<types::GreetMaybe>")]
+    pub maybe: Option<types::GreetMaybe>,
+    /// `shared`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::Shape")]
+    pub shared: Option<types::Shape>,
+}
+
+impl GreetParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.inline)?,
+            ::serde_json::to_value(self.list)?,
+            ::serde_json::to_value(self.maybe)?,
+            ::serde_json::to_value(self.shared)?,
+        ]);
+        while positions.len() > 1
+            && positions.last().is_some_and(::serde_json::Value::is_null)
+        {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for GreetParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "inline",
+            required: true,
+        },
+        crate::Param {
+            name: "list",
+            required: false,
+        },
+        crate::Param {
+            name: "maybe",
+            required: false,
+        },
+        crate::Param {
+            name: "shared",
+            required: false,
+        },
+    ];
+}
+
+/// Sample.
+#[cfg(any(feature = "server", feature = "client"))]
+#[cfg_attr(
+    all(feature = "server", feature = "client"),
+    ::jsonrpsee::proc_macros::rpc(server, client)
+)]
+#[cfg_attr(
+    all(feature = "server", not(feature = "client")),
+    ::jsonrpsee::proc_macros::rpc(server)
+)]
+#[cfg_attr(
+    all(feature = "client", not(feature = "server")),
+    ::jsonrpsee::proc_macros::rpc(client)
+)]
+pub trait Sample {
+    /// Say hello.
+    #[method(name = "greet", param_kind = map, with_extensions)]
+    async fn greet(
+        &self,
+        inline: types::GreetInline,
+        list: Option<::std::vec::Vec<types::Count>>,
+        maybe: Option<types::GreetMaybe>,
+        shared: Option<types::Shape>,
+    ) -> Result<::std::vec::Vec<types::Tree>, crate::Error>;
+}
+
+/// Every method of the document, in its order.
+pub static METHODS: &[crate::Method] = &[
+    crate::Method {
+        name: "greet",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <GreetParams as crate::Params>::PARAMS,
+        errors: &[],
+        check_params: crate::check_params::<GreetParams>,
+    },
+];
+
+/// The method of this name.
+pub fn method(name: &str) -> Option<&'static crate::Method> {
+    match name {
+        "greet" => METHODS.first(),
+        _ => None,
+    }
+}
+
+/// The document itself, byte for byte.
+pub const DOCUMENT: &str = include_str!(
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json")
+);

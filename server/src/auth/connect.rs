@@ -1,0 +1,145 @@
+use std::net::{IpAddr, SocketAddr};
+
+use circles_auth::audience_of;
+use url::{Host, Url};
+
+/// How this server is called from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Audience {
+    public: Option<String>,
+    tls: bool,
+}
+
+impl Audience {
+    /// A server known by `--public-url`, if one is given, and otherwise by the addresses of its sockets.
+    pub const fn new(public: Option<String>, tls: bool) -> Self {
+        Self { public, tls }
+    }
+
+    /// The audience of the challenges on a connection: what the client dialled, if this server can tell that
+    /// the name is its own.
+    ///
+    /// A `Host` header alone proves nothing: a relay in the middle would send its own name along and have the
+    /// client sign for it. So a name counts if it is the address of the socket, or a loopback name of the
+    /// same port where the socket is on loopback; for any other, the server says what it knows and the client
+    /// sees the difference. Servers with a name of their own are told it by `--public-url`.
+    pub fn of(&self, host: Option<&str>, local: SocketAddr) -> String {
+        if let Some(public) = &self.public {
+            return public.clone();
+        }
+        let scheme = if self.tls { "wss" } else { "ws" };
+        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        let own = audience_of(&format!("{scheme}://{local}")).unwrap_or_default();
+        let Some(dialled) = host.and_then(|host| audience_of(&format!("{scheme}://{host}")).ok()) else {
+            return own;
+        };
+        let same_port = port_of(&dialled) == Some(local.port());
+        let both_loopback = local.ip().is_loopback() && is_loopback(&dialled);
+        if dialled == own || (same_port && both_loopback) { dialled } else { own }
+    }
+}
+
+/// Which web pages may connect. Programs that are no browsers send no `Origin` and are not asked.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    allowed: Vec<String>,
+}
+
+impl Origins {
+    /// Allows these, beside the server's own and loopback ones. Fails on the first that is no origin.
+    pub fn new(allowed: &[String]) -> Result<Self, String> {
+        let allowed = allowed.iter().map(|text| origin(text).ok_or_else(|| text.clone()));
+        Ok(Self { allowed: allowed.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a page of this origin may connect to a server whose audience is `audience`.
+    pub fn allow(&self, header: &str, audience: &str) -> bool {
+        let Some(origin) = origin(header) else { return false };
+        let own = audience.replacen("ws", "http", 1);
+        origin == own || is_loopback(&origin) || self.allowed.contains(&origin)
+    }
+}
+
+/// Scheme and authority of an `http` or `https` URL in their one spelling.
+fn origin(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (bare && matches!(url.scheme(), "http" | "https")).then(|| url.origin().ascii_serialization())
+}
+
+fn is_loopback(url: &str) -> bool {
+    match Url::parse(url).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+fn port_of(url: &str) -> Option<u16> {
+    Url::parse(url).ok()?.port_or_known_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(local: &str, host: Option<&str>) -> String {
+        Audience::default().of(host, local.parse().unwrap())
+    }
+
+    #[test]
+    fn a_client_is_told_the_name_it_dialled_if_it_is_ours() {
+        assert_eq!(at("127.0.0.1:9001", Some("127.0.0.1:9001")), "ws://127.0.0.1:9001");
+        assert_eq!(at("127.0.0.1:9001", Some("LocalHost:9001")), "ws://localhost:9001");
+        assert_eq!(at("[::ffff:127.0.0.1]:9001", Some("127.0.0.1:9001")), "ws://127.0.0.1:9001");
+        assert_eq!(at("[::1]:9001", Some("[::1]:9001")), "ws://[::1]:9001");
+        assert_eq!(at("192.0.2.7:80", Some("192.0.2.7")), "ws://192.0.2.7");
+    }
+
+    #[test]
+    fn a_relay_cannot_name_itself() {
+        for host in [Some("evil.example"), Some("127.0.0.1:9002"), Some("evil.example:9001"), Some("::"), None] {
+            assert_eq!(at("127.0.0.1:9001", host), "ws://127.0.0.1:9001", "{host:?}");
+        }
+        // A loopback name is nobody's own where the socket is not on loopback.
+        assert_eq!(at("192.0.2.7:9001", Some("localhost:9001")), "ws://192.0.2.7:9001");
+    }
+
+    #[test]
+    fn a_public_name_replaces_every_other() {
+        let audience = Audience::new(Some("wss://circles.example".into()), false);
+        let local = "127.0.0.1:9001".parse().unwrap();
+        assert_eq!(audience.of(Some("127.0.0.1:9001"), local), "wss://circles.example");
+    }
+
+    #[test]
+    fn pages_of_the_server_of_loopback_and_of_the_list_may_connect() {
+        let origins = Origins::new(&["https://App.example".into()]).unwrap();
+        let own = "wss://circles.example";
+        for origin in
+            ["https://circles.example", "http://localhost:3000", "http://127.0.0.9", "http://[::1]:8", "https://app.example"]
+        {
+            assert!(origins.allow(origin, own), "{origin}");
+        }
+    }
+
+    #[test]
+    fn other_pages_may_not_connect() {
+        let origins = Origins::new(&["https://app.example".into()]).unwrap();
+        for origin in [
+            "null",
+            "",
+            "https://evil.example",
+            "http://circles.example",
+            "https://app.example:8443",
+            "https://localhost.evil.example",
+            "https://app.example.evil.example",
+            "file://",
+            "http://127.0.0.1.evil.example",
+        ] {
+            assert!(!origins.allow(origin, "wss://circles.example"), "{origin}");
+        }
+        assert!(Origins::new(&["app.example".into()]).is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! The command line of `circles-server`, and the settings it stands for.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use circles_auth::{PublicKey, audience_of};
+use circles_server::{Audience, Limits, Origins, Settings};
+use clap::{Parser, ValueEnum};
+
+/// Serves circles: peers connect by WebSocket, prove who they are, and play scripts.
+///
+/// When it is ready it prints one line for each circle, `circle <public key> <url>`, and nothing else, to
+/// standard output; logs go to standard error. SIGINT or SIGTERM lets running plays end within --grace and
+/// exits; a second signal exits at once.
+#[derive(Debug, Parser)]
+#[command(name = "circles-server", version)]
+pub struct Args {
+    /// The address to listen on. Anything but loopback needs --auth, or --insecure.
+    #[arg(long, env = "CIRCLES_HOST", default_value = "127.0.0.1", value_name = "HOST")]
+    pub host: String,
+
+    /// The port to listen on; 0 picks a free one.
+    #[arg(long, env = "CIRCLES_PORT", default_value_t = 9001)]
+    pub port: u16,
+
+    /// A circle to serve, by its public key: 66 lower-case hex digits. Repeatable. Without any, the server
+    /// makes a key pair once, keeps it in --data-dir and serves that circle.
+    #[arg(short = 'k', long = "circle", env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", value_delimiter = ',')]
+    pub circles: Vec<PublicKey>,
+
+    /// Demand a session for every method that openrpc.json marks so. Without it anybody may play, and
+    /// scripts see an empty CALLER.
+    #[arg(long, env = "CIRCLES_AUTH")]
+    pub auth: bool,
+
+    /// Listen beyond loopback although anybody may play.
+    #[arg(long, env = "CIRCLES_INSECURE")]
+    pub insecure: bool,
+
+    /// How clients reach this server, where that is not the address it listens on (a proxy, a name).
+    /// Challenges name it, and clients sign for no other.
+    #[arg(long, env = "CIRCLES_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+
+    /// A web page's origin that may connect, beside the server's own and loopback ones. Repeatable.
+    #[arg(long = "allow-origin", env = "CIRCLES_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub allow_origins: Vec<String>,
+
+    /// Scripts that run at a time [default: one a core].
+    #[arg(long, env = "CIRCLES_WORKERS", value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// Where the server keeps what outlives it.
+    #[arg(long, env = "CIRCLES_DATA_DIR", default_value = ".circles", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// How long a play may take from acceptance, its time in the queue included.
+    #[arg(long, env = "CIRCLES_TASK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = task_timeout)]
+    pub task_timeout: Duration,
+
+    /// How long a session lasts at most.
+    #[arg(long, env = "CIRCLES_SESSION_TTL", default_value = "24h", value_name = "DURATION", value_parser = duration)]
+    pub session_ttl: Duration,
+
+    /// How long running plays may go on after SIGINT or SIGTERM.
+    #[arg(long, env = "CIRCLES_GRACE", default_value = "10s", value_name = "DURATION", value_parser = grace)]
+    pub grace: Duration,
+
+    /// Connections that may be open at a time.
+    #[arg(long, env = "CIRCLES_MAX_CONNECTIONS", default_value = "10000", value_name = "N")]
+    pub max_connections: NonZeroUsize,
+
+    /// Plays that may wait for a worker; beyond them callers get OVERLOADED. One circle may have a quarter.
+    #[arg(long, env = "CIRCLES_QUEUE_LIMIT", default_value = "10000", value_name = "N")]
+    pub queue_limit: NonZeroUsize,
+
+    /// How to write logs. What to log is read from RUST_LOG [default: info].
+    #[arg(long, env = "CIRCLES_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How to write logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Args {
+    /// What the library is told. `own` is the circle to serve if none is named.
+    pub fn settings(&self, circles: Vec<PublicKey>) -> Result<Settings, String> {
+        Ok(Settings {
+            circles,
+            auth: self.auth,
+            audience: Audience::new(self.public_url.clone(), false),
+            origins: Origins::new(&self.allow_origins).map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,
+            session_ttl: self.session_ttl,
+            task_timeout: self.task_timeout,
+            limits: Limits { connections: self.max_connections.get(), ..Limits::default() },
+        })
+    }
+
+    /// Refuses to let strangers play on a machine whose owner did not say so.
+    pub fn check_exposure(&self, address: SocketAddr) -> Result<(), String> {
+        if self.auth || self.insecure || address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        Err(format!(
+            "--host {}: other machines could play here without proving who they are; add --auth, or --insecure \
+             if that is what you want",
+            self.host
+        ))
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    const EXPECTED: &str = "expected a duration such as 500ms, 30s or 24h";
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("expected more than no time at all".to_owned()),
+        // A year: beyond it clocks and timers are not sure to add up.
+        Ok(duration) if duration > Duration::from_secs(366 * 86_400) => Err("expected at most a year".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{EXPECTED}: {error}")),
+    }
+}
+
+/// Where 0 means: not at all.
+fn grace(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration(text) }
+}
+
+/// Bounded as `timeout_ms` in openrpc.json is.
+fn task_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = duration(text)?;
+    if timeout < Duration::from_millis(1) || timeout > Duration::from_secs(86_400) {
+        return Err("expected from 1ms to 24h".to_owned());
+    }
+    Ok(timeout)
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    audience_of(text).map_err(|error| error.to_string())
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    match Origins::new(&[text.to_owned()]) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected an origin such as https://app.example".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+        Args::try_parse_from([&["circles-server"], args].concat())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_environment_variable() {
+        for arg in Args::command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")) {
+            let long = arg.get_long().unwrap_or_default();
+            let expected = format!("CIRCLES_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");
+        }
+    }
+
+    #[test]
+    fn a_bad_flag_is_named_with_what_is_expected() {
+        for (args, parts) in [
+            (&["--port", "99999"][..], &["--port", "65535"][..]),
+            (&["-k", "02ab"], &["--circle", "66 lower-case hex"]),
+            (&["--task-timeout", "soon"], &["--task-timeout", "30s"]),
+            (&["--task-timeout", "25h"], &["--task-timeout", "24h"]),
+            (&["--session-ttl", "0s"], &["--session-ttl", "more than"]),
+            (&["--public-url", "circles"], &["--public-url", "URL"]),
+            (&["--allow-origin", "app"], &["--allow-origin", "https://app.example"]),
+            (&["--workers", "0"], &["--workers"]),
+            (&["--log-format", "xml"], &["--log-format", "json"]),
+            (&["--nonsense"], &["--nonsense"]),
+        ] {
+            let error = parse(args).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{args:?}");
+            let text = error.to_string();
+            for part in parts {
+                assert!(text.contains(part), "{args:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn strangers_do_not_play_unless_the_owner_says_so() {
+        let outside = "0.0.0.0:9001".parse().unwrap();
+        assert!(parse(&[]).unwrap().check_exposure("127.0.0.1:9001".parse().unwrap()).is_ok());
+        assert!(parse(&[]).unwrap().check_exposure("[::1]:9001".parse().unwrap()).is_ok());
+        assert!(parse(&["--auth"]).unwrap().check_exposure(outside).is_ok());
+        assert!(parse(&["--insecure"]).unwrap().check_exposure(outside).is_ok());
+        let refusal = parse(&["--host", "0.0.0.0"]).unwrap().check_exposure(outside).unwrap_err();
+        assert!(refusal.contains("--host 0.0.0.0") && refusal.contains("--auth"), "{refusal}");
+    }
+}

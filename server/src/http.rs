@@ -1,0 +1,194 @@
+//! What the server answers over HTTP, and where a WebSocket begins.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Extension, Router,
+    body::Bytes,
+    extract::{
+        DefaultBodyLimit, Path, State, WebSocketUpgrade,
+        ws::{Utf8Bytes, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use circles_api::CircleId;
+use circles_auth::PublicKey;
+use tokio::sync::OwnedSemaphorePermit;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+use crate::{
+    connection,
+    auth::{Session, Transport},
+    rpc,
+    server::Shared,
+};
+
+/// What a request brings along from its socket.
+#[derive(Clone)]
+pub struct Socket {
+    /// This end's address.
+    pub local: SocketAddr,
+    /// The connection's place among those that may be open; held until the last user is gone.
+    pub permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// Every address of SPEC §2 that there is so far.
+pub fn router(shared: Arc<Shared>) -> Router {
+    let limits = shared.settings.limits;
+    Router::new()
+        .route("/", get(first_circle).post(post_first_circle))
+        .route("/ws/", get(first_circle))
+        .route("/health", get(health))
+        .route("/openrpc.json", get(document))
+        .route("/{circle}", get(named_circle).post(post_named_circle))
+        .layer(DefaultBodyLimit::max(limits.message_bytes))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
+        .layer(CatchPanicLayer::new())
+        .with_state(shared)
+}
+
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+async fn first_circle(
+    State(shared): State<Arc<Shared>>,
+    Extension(socket): Extension<Socket>,
+    headers: HeaderMap,
+    upgrade: Upgrade,
+) -> Response {
+    let circle = shared.first_circle();
+    enter(shared, circle, socket, &headers, upgrade)
+}
+
+async fn named_circle(
+    State(shared): State<Arc<Shared>>,
+    Extension(socket): Extension<Socket>,
+    Path(circle): Path<String>,
+    headers: HeaderMap,
+    upgrade: Upgrade,
+) -> Response {
+    match shared.circle(&circle) {
+        Some(circle) => enter(shared, circle, socket, &headers, upgrade),
+        None => unknown_circle(),
+    }
+}
+
+/// Opens a WebSocket in a circle, for whom it may be opened.
+fn enter(
+    shared: Arc<Shared>,
+    circle: PublicKey,
+    socket: Socket,
+    headers: &HeaderMap,
+    upgrade: Upgrade,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(_) if !headers.contains_key(header::UPGRADE) => {
+            let text = "This is a circle: connect by WebSocket. The interface is at /openrpc.json.\n";
+            return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], text).into_response();
+        }
+        Err(rejection) => return rejection.into_response(),
+    };
+    let audience = audience(&shared, &socket, headers);
+    if let Some(origin) = headers.get(header::ORIGIN)
+        && !origin.to_str().is_ok_and(|origin| shared.settings.origins.allow(origin, &audience))
+    {
+        return (StatusCode::FORBIDDEN, "This origin may not connect.\n").into_response();
+    }
+    let limits = shared.settings.limits;
+    let session = session(&shared, circle, audience, Transport::WebSocket);
+    let stack = stack(&shared, &session);
+    let connections = shared.connections.token();
+    let shutdown = shared.shutdown.clone();
+    upgrade.max_message_size(limits.message_bytes).max_frame_size(limits.message_bytes).on_upgrade(
+        async move |websocket| {
+            connection::serve(websocket, stack, session, limits, shutdown).await;
+            drop((socket.permit, connections));
+        },
+    )
+}
+
+async fn post_first_circle(
+    State(shared): State<Arc<Shared>>,
+    Extension(socket): Extension<Socket>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let circle = shared.first_circle();
+    answer(&shared, circle, &socket, &headers, body).await
+}
+
+async fn post_named_circle(
+    State(shared): State<Arc<Shared>>,
+    Extension(socket): Extension<Socket>,
+    Path(circle): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match shared.circle(&circle) {
+        Some(circle) => answer(&shared, circle, &socket, &headers, body).await,
+        None => unknown_circle(),
+    }
+}
+
+/// JSON-RPC in a POST: for what needs neither a session nor a connection (the guard sees to that).
+async fn answer(
+    shared: &Shared,
+    circle: PublicKey,
+    socket: &Socket,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Response {
+    // A form of a foreign page can send text without asking first, but not this type.
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
+    if !is_json {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send application/json.\n").into_response();
+    }
+    let session = session(shared, circle, audience(shared, socket, headers), Transport::Http);
+    let answer = match Utf8Bytes::try_from(body) {
+        Ok(text) => connection::respond(stack(shared, &session), text, shared.settings.limits).await,
+        Err(_) => Some(crate::message::error_text(circles_api::Error::Parse)),
+    };
+    match answer {
+        Some(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+fn audience(shared: &Shared, socket: &Socket, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    shared.settings.audience.of(host, socket.local)
+}
+
+fn session(shared: &Shared, circle: PublicKey, audience: String, transport: Transport) -> Arc<Session> {
+    Arc::new(Session::new(circle, audience, transport, shared.settings.session_ttl))
+}
+
+fn stack(shared: &Shared, session: &Arc<Session>) -> rpc::Stack {
+    let settings = &shared.settings;
+    rpc::stack(shared.methods.clone(), session.clone(), settings.auth, settings.limits.answer_bytes)
+}
+
+fn unknown_circle() -> Response {
+    (StatusCode::NOT_FOUND, "No such circle here.\n").into_response()
+}
+
+async fn health() -> Response {
+    let body = concat!("{\"status\":\"ok\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}\n");
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], circles_api::DOCUMENT).into_response()
+}
+
+impl Shared {
+    fn circle(&self, name: &str) -> Option<PublicKey> {
+        let id: CircleId = name.parse().ok()?;
+        self.settings.circles.iter().copied().find(|circle| circle.circle_id() == id)
+    }
+}

@@ -1,0 +1,158 @@
+//! `circles-server`: the edge, an embedded store and its workers in one process.
+
+mod circle_key;
+mod config;
+
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    process::ExitCode,
+    sync::Arc,
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use circles_auth::PublicKey;
+use circles_server::Server;
+use circles_store::{EmbeddedConfig, EmbeddedStore, Store as _};
+use circles_worker::{CountingAllocator, Host, Limits, Workers};
+use clap::Parser as _;
+use mimalloc::MiMalloc;
+use tokio::{
+    net::lookup_host,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Args, LogFormat};
+
+/// Counts what scripts allocate, which their memory limit rests on.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator::new(MiMalloc);
+
+/// Short scripts may run on a thread of the runtime, with a call depth that fits this stack.
+const RUNTIME_STACK: usize = 8 << 20;
+/// How long connections may take to close once the plays are over.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    log_to_stderr(args.log_format);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(RUNTIME_STACK).build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(&args)),
+        Err(error) => Err(format!("no runtime: {error}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            // Not a log line: it answers the person who typed the command.
+            let _ = writeln!(std::io::stderr(), "error: {sentence}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), String> {
+    let address = resolve(args).await?;
+    args.check_exposure(address)?;
+    let settings = args.settings(circles(args)?)?;
+
+    let host = Arc::new(Host::new(Limits::default()));
+    let queue_limit = args.queue_limit.get();
+    let circle_queue_limit = queue_limit.div_ceil(4);
+    let config = EmbeddedConfig { queue_limit, circle_queue_limit, ..EmbeddedConfig::default() };
+    let store = Arc::new(EmbeddedStore::new(config).with_trial(host.clone()));
+    let mut signals = Signals::install().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let server = Server::bind(address, settings, store.clone())
+        .await
+        .map_err(|error| format!("--host {} --port {}: {error}", args.host, args.port))?;
+    let workers = args.workers.or(available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let workers = Workers::start(store.clone(), host, workers);
+
+    announce(&server);
+    let shutdown = CancellationToken::new();
+    let served = tokio::spawn(server.serve(shutdown.clone(), args.grace + GOODBYE));
+    signals.next().await;
+    tracing::info!(grace = ?args.grace, "shutting down; a second signal exits at once");
+    let drain = async {
+        shutdown.cancel();
+        store.close().await;
+        workers.shutdown(args.grace).await;
+        served.await
+    };
+    tokio::select! {
+        ended = drain => ended.map_err(|error| format!("the server ended badly: {error}")),
+        () = signals.next() => {
+            tracing::warn!("a second signal: exiting at once");
+            std::process::exit(130);
+        }
+    }
+}
+
+/// The circles to serve: those named, or one of our own.
+fn circles(args: &Args) -> Result<Vec<PublicKey>, String> {
+    let mut circles: Vec<PublicKey> = Vec::with_capacity(args.circles.len());
+    for circle in &args.circles {
+        if circles.contains(circle) {
+            return Err(format!("--circle {circle}: named twice"));
+        }
+        circles.push(*circle);
+    }
+    if circles.is_empty() {
+        circles.push(circle_key::load_or_make(&args.data_dir)?.public_key());
+    }
+    Ok(circles)
+}
+
+async fn resolve(args: &Args) -> Result<SocketAddr, String> {
+    let host = args.host.trim_start_matches('[').trim_end_matches(']');
+    let found = lookup_host((host, args.port)).await.map(|mut addresses| addresses.next());
+    match found {
+        Ok(Some(address)) => Ok(address),
+        Ok(None) => Err(format!("--host {}: this name has no address", args.host)),
+        Err(error) => Err(format!("--host {}: expected an address or a name that has one: {error}", args.host)),
+    }
+}
+
+/// The one thing on standard output: what programs that start a server wait for.
+fn announce(server: &Server) {
+    let mut stdout = std::io::stdout().lock();
+    for (circle, url) in server.addresses() {
+        // Nobody may be reading; the server serves all the same.
+        let _ = writeln!(stdout, "circle {circle} {url}");
+    }
+    let _ = stdout.flush();
+    tracing::info!(address = %server.address(), "serving");
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}
+
+/// SIGINT and SIGTERM, which mean the same.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

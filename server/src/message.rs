@@ -1,0 +1,203 @@
+use std::borrow::Cow;
+
+use circles_api::Error;
+use jsonrpsee::{
+    core::middleware::Request,
+    types::{ErrorObject, ErrorObjectOwned, Id},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What one text from a client holds.
+pub enum Message<'a> {
+    /// One call, or what should have been one.
+    Single(Entry<'a>),
+    /// Several, to be answered together.
+    Batch(Vec<Entry<'a>>),
+}
+
+/// One element of a batch, or a message of its own.
+pub enum Entry<'a> {
+    /// To be answered.
+    Call(Request<'a>),
+    /// A request without an id: never answered, so never executed either.
+    Notification,
+    /// To be refused; with the id as the client wrote it where it wrote one that can be repeated.
+    Invalid(Refusal<'a>),
+}
+
+/// The answer to what is no call.
+pub struct Refusal<'a> {
+    id: Option<&'a RawValue>,
+    error: Error,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a text. JSON-RPC 2.0 says which code each fault has; a batch longer than `max_batch` is one.
+    pub fn parse(text: &'a str, max_batch: usize) -> Self {
+        if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[') {
+            return Self::Single(Entry::parse(text));
+        }
+        let refuse = |error| Self::Single(Entry::Invalid(Refusal { id: None, error }));
+        match serde_json::from_str::<Vec<&RawValue>>(text) {
+            Err(_) => refuse(Error::Parse),
+            Ok(entries) if entries.is_empty() => refuse(invalid("an empty batch")),
+            Ok(entries) if entries.len() > max_batch => {
+                refuse(invalid(format!("a batch holds at most {max_batch} calls")))
+            }
+            Ok(entries) => Self::Batch(entries.into_iter().map(|entry| Entry::parse(entry.get())).collect()),
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn parse(text: &'a str) -> Self {
+        match serde_json::from_str(text) {
+            Ok(request) => Self::Call(request),
+            Err(_) => Self::diagnose(text),
+        }
+    }
+
+    /// Says what is wrong with a text that is no call. Ids that jsonrpsee cannot hold (negative, fractional,
+    /// above u64) end here too: without this they would pass for notifications and never be answered.
+    fn diagnose(text: &'a str) -> Self {
+        #[derive(Deserialize)]
+        struct Loose<'a> {
+            #[serde(borrow, default)]
+            jsonrpc: Option<Cow<'a, str>>,
+            #[serde(borrow, default, deserialize_with = "present")]
+            id: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            method: Option<&'a RawValue>,
+        }
+        fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+            <&RawValue>::deserialize(deserializer).map(Some)
+        }
+
+        let refuse = |id, error| Self::Invalid(Refusal { id, error });
+        let loose: Loose<'a> = match serde_json::from_str(text) {
+            Ok(loose) => loose,
+            Err(error) if error.is_data() => return refuse(None, invalid("not a request object")),
+            Err(_) => return refuse(None, Error::Parse),
+        };
+        let echo = loose.id.filter(|id| {
+            id.get().starts_with(|first: char| first == '-' || first == '"' || first.is_ascii_digit())
+        });
+        let has_method = loose.method.is_some_and(|method| method.get().starts_with('"'));
+        if loose.jsonrpc.as_deref() != Some("2.0") {
+            refuse(echo, invalid("the member jsonrpc must be \"2.0\""))
+        } else if !has_method {
+            refuse(echo, invalid("the member method must be a string"))
+        } else if loose.id.is_none() {
+            Self::Notification
+        } else {
+            refuse(echo, invalid("the id must be a string or a whole number from 0 to 2^64 - 1"))
+        }
+    }
+}
+
+impl Refusal<'_> {
+    /// The answer as JSON text.
+    pub fn into_json(self) -> String {
+        match self.id {
+            Some(id) => answer(id, self.error.into()),
+            None => answer(&Id::Null, self.error.into()),
+        }
+    }
+}
+
+/// The text of an error answer that belongs to no call.
+pub fn error_text(error: Error) -> String {
+    answer(&Id::Null, error.into())
+}
+
+fn answer(id: &(impl Serialize + ?Sized), error: ErrorObjectOwned) -> String {
+    #[derive(Serialize)]
+    struct Answer<'a, I: ?Sized> {
+        jsonrpc: &'static str,
+        id: &'a I,
+        error: ErrorObject<'static>,
+    }
+    // Serialising strings, numbers and their maps into memory has no way to fail.
+    serde_json::to_string(&Answer { jsonrpc: "2.0", id, error }).unwrap_or_default()
+}
+
+fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::invalid_request(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> Option<serde_json::Value> {
+        match Message::parse(text, 3) {
+            Message::Single(Entry::Invalid(refusal)) => {
+                Some(serde_json::from_str(&refusal.into_json()).unwrap())
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_call_is_a_call() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#,
+            r#" {"jsonrpc":"2.0","id":"a","method":"m","params":[]}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"m","params":{}}"#,
+            r#"{"jsonrpc":"2.0","id":18446744073709551615,"method":"m"}"#,
+        ] {
+            assert!(matches!(Message::parse(text, 3), Message::Single(Entry::Call(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_notification_is_not_answered() {
+        let text = r#"{"jsonrpc":"2.0","method":"m"}"#;
+        assert!(matches!(Message::parse(text, 3), Message::Single(Entry::Notification)));
+    }
+
+    #[test]
+    fn ids_that_cannot_be_held_are_refused_and_repeated() {
+        for id in ["-1", "1.5", "18446744073709551616", "1e400", "-0.0"] {
+            let answer = match Message::parse(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m"}}"#), 3) {
+                Message::Single(Entry::Invalid(refusal)) => refusal.into_json(),
+                _ => panic!("{id} was taken"),
+            };
+            assert!(answer.contains(&format!("\"id\":{id},")), "{answer}");
+            assert!(answer.contains("-32600"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_code() {
+        for (text, code, id) in [
+            ("", -32700, "null"),
+            ("{", -32700, "null"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"m""#, -32700, "null"),
+            ("[1,", -32700, "null"),
+            ("1", -32600, "null"),
+            ("\"x\"", -32600, "null"),
+            ("null", -32600, "null"),
+            ("{}", -32600, "null"),
+            ("[]", -32600, "null"),
+            ("[1,2,3,4]", -32600, "null"),
+            (r#"{"jsonrpc":"2.0","id":7,"method":1}"#, -32600, "7"),
+            (r#"{"jsonrpc":"1.0","id":7,"method":"m"}"#, -32600, "7"),
+            (r#"{"id":7,"method":"m"}"#, -32600, "7"),
+            (r#"{"jsonrpc":"2.0","id":true,"method":"m"}"#, -32600, "null"),
+            (r#"{"jsonrpc":"2.0","id":[1],"method":"m"}"#, -32600, "null"),
+        ] {
+            let answer = refusal(text).unwrap_or_else(|| panic!("{text} was taken"));
+            assert_eq!(answer["error"]["code"], code, "{text}");
+            assert_eq!(answer["id"].to_string(), id, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_entry_of_a_batch_is_read_for_itself() {
+        let text = r#"[{"jsonrpc":"2.0","id":1,"method":"m"}, 1, {"jsonrpc":"2.0","method":"m"}]"#;
+        let Message::Batch(entries) = Message::parse(text, 3) else { panic!("no batch") };
+        assert!(matches!(&entries[..], [Entry::Call(_), Entry::Invalid(_), Entry::Notification]));
+    }
+}

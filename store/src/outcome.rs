@@ -1,0 +1,96 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The final state of a task, with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The script ended and what it wrote stays.
+    Succeeded(Success),
+    /// The script or its surroundings failed; nothing it wrote stays.
+    Failed(Failure),
+    /// Its deadline passed, in the queue or while it ran.
+    TimedOut,
+    /// Somebody ended it: its caller, by hand or by going away, or a shutdown.
+    Cancelled,
+}
+
+/// What a script that succeeded left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Success {
+    /// Its value as Rhai prints it.
+    pub output: String,
+    /// Its value as JSON.
+    pub value: Value,
+    /// What it logged, in order.
+    pub logs: Vec<LogLine>,
+    /// What it cost.
+    pub stats: Stats,
+}
+
+/// Why a play failed, apart from time and cancellation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The script did not compile, or stopped with an error that nobody caught.
+    Script {
+        /// Which of the two.
+        kind: ScriptErrorKind,
+        /// What Rhai says, without the place.
+        message: String,
+        /// Line, counted from 1, where it is known.
+        line: Option<u32>,
+        /// Column in characters, counted from 1, where it is known.
+        column: Option<u32>,
+        /// What the script threw, if it threw.
+        thrown: Option<Value>,
+    },
+    /// The script passed a limit.
+    Limit {
+        /// Its name, as `circles.json` spells it.
+        limit: String,
+    },
+    /// A fault of ours. The cause stands in the log under this id.
+    Internal(Uuid),
+}
+
+/// Whether a script failed before or while it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptErrorKind {
+    /// The source is not Rhai.
+    Compile,
+    /// It stopped while it ran.
+    Runtime,
+}
+
+/// One line that a script logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// How the script rated it.
+    pub level: LogLevel,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// How a script rates a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// `debug(…)`
+    Debug,
+    /// `print(…)`
+    Info,
+    /// A warning.
+    Warn,
+    /// An error that the script went on after.
+    Error,
+}
+
+/// What a play cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Microseconds from acceptance until a worker began.
+    pub queued_us: u64,
+    /// Microseconds that the script ran.
+    pub elapsed_us: u64,
+    /// Rhai operations.
+    pub operations: u64,
+}

@@ -1,0 +1,25 @@
+//! The system as a whole, for tests: a [`World`] on a free port with its own store and workers, a [`Raw`]
+//! connection for what no well-behaved client sends, and [`Program`]s, the binaries as a user starts them.
+
+mod program;
+mod raw;
+mod watched;
+mod world;
+
+pub use program::{Program, binary, peer_python, peer_node_modules, run};
+pub use raw::Raw;
+pub use watched::Watched;
+pub use world::{Builder, World, secret_key};
+
+use std::time::Duration;
+
+/// Nothing awaited in a test takes this long unless it will never come.
+pub const NEVER: Duration = Duration::from_secs(60);
+
+/// Awaits what must come.
+pub async fn soon<F: Future>(what: F) -> F::Output {
+    match tokio::time::timeout(NEVER, what).await {
+        Ok(output) => output,
+        Err(_) => panic!("waited {NEVER:?} for something that did not come"),
+    }
+}

@@ -1,0 +1,94 @@
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::soon;
+
+/// A binary of this workspace, which `cargo xtask test` builds before it runs the tests.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let directory = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+    let path = directory.join(name);
+    assert!(path.exists(), "{} is not built: run `cargo build --workspace`, or `cargo xtask test`", path.display());
+    path
+}
+
+/// The interpreter with the packages of `tests/peers`, which `cargo xtask test` sets up.
+pub fn peer_python() -> PathBuf {
+    prepared("CIRCLES_TEST_PYTHON")
+}
+
+/// The folder with the npm packages of `tests/peers`, which `cargo xtask test` sets up.
+pub fn peer_node_modules() -> PathBuf {
+    prepared("CIRCLES_TEST_NODE_MODULES")
+}
+
+/// A missing tool is a failure, never a silent skip.
+fn prepared(variable: &str) -> PathBuf {
+    match std::env::var_os(variable) {
+        Some(path) => path.into(),
+        None => panic!("{variable} is not set: run this test through `cargo xtask test`"),
+    }
+}
+
+/// What a program that ended left: its exit code, standard output and standard error.
+pub async fn run(command: &mut Command) -> (i32, String, String) {
+    let output = soon(command.stdin(Stdio::null()).kill_on_drop(true).output()).await.expect("it starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("programs print UTF-8");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// A server as a process of its own, ended with its handle.
+pub struct Program {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
+        Self { child, lines }
+    }
+
+    /// The next line of its standard output; `None` at its end.
+    pub async fn line(&mut self) -> Option<String> {
+        soon(self.lines.next_line()).await.expect("it prints UTF-8")
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it has not ended")
+    }
+
+    /// Sends it a signal by name, such as `TERM`.
+    pub async fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().await;
+        assert!(status.expect("kill starts").success());
+    }
+
+    /// Waits until it ends by itself; returns its exit code and what it wrote to standard error.
+    pub async fn ended(mut self) -> (i32, String) {
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            soon(stderr.read_to_string(&mut log)).await.expect("it logs UTF-8");
+        }
+        let status = soon(self.child.wait()).await.expect("it can be waited for");
+        (status.code().unwrap_or(-1), log)
+    }
+
+    /// Whether it has ended within `limit`.
+    pub async fn ends_within(&mut self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.child.wait()).await.is_ok()
+    }
+}

@@ -1,0 +1,143 @@
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use circles_auth::{PublicKey, SecretKey};
+use circles_client::Client;
+use circles_server::{Audience, Limits, Origins, Server, Settings};
+use circles_store::{EmbeddedConfig, EmbeddedStore, Store};
+use circles_worker::{Host, Workers};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Raw, Watched, soon};
+
+/// The key of somebody who has a name in a test.
+pub fn secret_key(name: &str) -> SecretKey {
+    let hex: String = name.bytes().chain(std::iter::repeat(1)).take(32).map(|byte| format!("{byte:02x}")).collect();
+    hex.parse().expect("a number below the order of the curve")
+}
+
+/// A server with its store and workers, in this process, on a port of its own.
+pub struct World {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The circles it serves, in order.
+    pub circles: Vec<PublicKey>,
+    /// Its store, which tells what happens.
+    pub store: Arc<Watched<EmbeddedStore>>,
+    shutdown: CancellationToken,
+    server: JoinHandle<()>,
+    workers: Workers,
+}
+
+/// What a [`World`] is like.
+pub struct Builder {
+    settings: Settings,
+    workers: NonZeroUsize,
+    queue: EmbeddedConfig,
+    trial: bool,
+}
+
+impl World {
+    /// One circle, `alice`'s, open to everybody, two workers.
+    pub fn builder() -> Builder {
+        Builder {
+            settings: Settings {
+                circles: vec![secret_key("alice").public_key()],
+                auth: false,
+                audience: Audience::default(),
+                origins: Origins::default(),
+                session_ttl: Duration::from_secs(3600),
+                task_timeout: Duration::from_secs(30),
+                limits: Limits::default(),
+            },
+            workers: NonZeroUsize::MIN.saturating_add(1),
+            queue: EmbeddedConfig::default(),
+            trial: false,
+        }
+    }
+
+    /// The URL of a path on it.
+    pub fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.address)
+    }
+
+    /// The URL of a circle that it serves.
+    pub fn circle_url(&self, circle: usize) -> String {
+        self.url(&format!("/{}", self.circles[circle]))
+    }
+
+    /// A connection without manners to the first circle.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(&self.circle_url(0)).await
+    }
+
+    /// A client of somebody, logged in to the first circle.
+    pub async fn client(&self, name: &str) -> Client {
+        let builder = Client::builder(self.circle_url(0)).key(secret_key(name));
+        soon(builder.connect()).await.expect("a session")
+    }
+
+    /// Drains as the binary does, and waits for it.
+    pub async fn stop(self, grace: Duration) {
+        self.shutdown.cancel();
+        self.store.close().await;
+        soon(self.workers.shutdown(grace)).await;
+        soon(self.server).await.expect("the server ends well");
+    }
+}
+
+impl Builder {
+    /// Serves these people's circles instead.
+    pub fn circles(mut self, names: &[&str]) -> Self {
+        self.settings.circles = names.iter().map(|name| secret_key(name).public_key()).collect();
+        self
+    }
+
+    /// Demands a session.
+    pub fn auth(mut self) -> Self {
+        self.settings.auth = true;
+        self
+    }
+
+    /// This many scripts at a time.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = NonZeroUsize::new(workers).expect("at least one");
+        self
+    }
+
+    /// Changes settings.
+    pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Changes the bounds of the queue.
+    pub fn queue(mut self, change: impl FnOnce(&mut EmbeddedConfig)) -> Self {
+        change(&mut self.queue);
+        self
+    }
+
+    /// Lets short scripts run where they arrive, as the binary does.
+    pub fn trial(mut self) -> Self {
+        self.trial = true;
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> World {
+        let host = Arc::new(Host::new(circles_worker::Limits::default()));
+        let mut store = EmbeddedStore::new(self.queue);
+        if self.trial {
+            store = store.with_trial(host.clone());
+        }
+        let store = Arc::new(Watched::new(store));
+        let circles = self.settings.circles.clone();
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), self.settings, store.clone()).await.expect("a free port");
+        let address = server.address();
+        let workers = Workers::start(store.clone(), host, self.workers);
+        let shutdown = CancellationToken::new();
+        let server = tokio::spawn(server.serve(shutdown.clone(), Duration::from_secs(5)));
+        World { address, circles, store, shutdown, server, workers }
+    }
+}
+

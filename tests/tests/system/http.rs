@@ -1,0 +1,101 @@
+//! The addresses that are no WebSocket.
+
+use circles_tests::{World, soon};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// Sends a request as it stands and returns status and body.
+async fn exchange(world: &World, request: String) -> (u16, String) {
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon(stream.read_to_string(&mut answer)).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+    (status, body)
+}
+
+async fn get(world: &World, path: &str) -> (u16, String) {
+    let host = world.address;
+    exchange(world, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn post(world: &World, path: &str, kind: &str, body: &str) -> (u16, String) {
+    let (host, length) = (world.address, body.len());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close"
+    );
+    exchange(world, format!("{head}\r\n\r\n{body}")).await
+}
+
+async fn call(world: &World, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+    let (status, body) = post(world, "/", "application/json", &body).await;
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[tokio::test]
+async fn the_server_says_that_it_is_well() {
+    let world = World::builder().start().await;
+    let (status, body) = get(&world, "/health").await;
+    assert_eq!(status, 200);
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["status"], "ok");
+}
+
+#[tokio::test]
+async fn the_document_is_the_file_it_was_built_from() {
+    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json")).unwrap();
+    let world = World::builder().start().await;
+    assert_eq!(get(&world, "/openrpc.json").await, (200, file.clone()));
+    let discovered = world.raw().await.call("rpc.discover", json!([])).await.unwrap();
+    assert_eq!(discovered, serde_json::from_str::<Value>(&file).unwrap());
+}
+
+#[tokio::test]
+async fn a_post_reaches_only_what_needs_no_connection() {
+    let world = World::builder().start().await;
+    assert_eq!(call(&world, "whoami", json!({})).await["result"]["circle"], world.circles[0].to_string());
+    assert!(call(&world, "rpc.discover", json!({})).await["result"]["methods"].is_array());
+    let key = circles_tests::secret_key("ana").public_key().to_string();
+    assert_eq!(call(&world, "fetch_nonce", json!([key])).await["error"]["code"], -32600);
+    assert_eq!(call(&world, "play", json!(["1"])).await["error"]["code"], circles_api::codes::UNAUTHENTICATED);
+}
+
+#[tokio::test]
+async fn a_post_that_is_no_call_is_refused() {
+    let world = World::builder().start().await;
+    assert_eq!(post(&world, "/", "text/plain", "{}").await.0, 415);
+    let stranger = circles_tests::secret_key("mallory").public_key();
+    assert_eq!(post(&world, &format!("/{stranger}"), "application/json", "{}").await.0, 404);
+    let (status, body) = post(&world, "/", "application/json", "{").await;
+    assert_eq!((status, body.contains("-32700")), (200, true), "{body}");
+    let notification = r#"{"jsonrpc":"2.0","method":"whoami"}"#;
+    assert_eq!(post(&world, "/", "application/json", notification).await.0, 204);
+    let long = "x".repeat(3 << 20);
+    assert_eq!(post(&world, "/", "application/json", &long).await.0, 413);
+}
+
+#[tokio::test]
+async fn a_circle_asks_for_a_websocket() {
+    let world = World::builder().start().await;
+    assert_eq!(get(&world, &format!("/{}", world.circles[0])).await.0, 426);
+    assert_eq!(get(&world, "/nonsense").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_half_a_request_is_let_go() {
+    let world = World::builder()
+        .settings(|it| it.limits.head_timeout = std::time::Duration::from_millis(100))
+        .start()
+        .await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost:").await.unwrap();
+    let mut rest = Vec::new();
+    // Ends because the server closes, with or without a word.
+    let _ = soon(stream.read_to_end(&mut rest)).await;
+    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+}

@@ -1,0 +1,45 @@
+//! Programs that share no code with this project.
+
+use circles_tests::{World, peer_node_modules, peer_python, run};
+use tokio::process::Command;
+
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+
+#[tokio::test]
+async fn a_python_program_logs_in_and_plays() {
+    let world = World::builder().auth().start().await;
+    let mut command = Command::new(peer_python());
+    command.arg(format!("{PEERS}/play.py")).arg(world.circle_url(0)).arg("40 + 2");
+    let (code, stdout, stderr) = run(&mut command).await;
+    assert_eq!((code, stdout.trim()), (0, "42"), "{stderr}");
+}
+
+#[tokio::test]
+async fn the_readme_shows_the_python_program_that_is_tested() {
+    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
+    let program = std::fs::read_to_string(format!("{PEERS}/play.py")).unwrap();
+    assert!(readme.contains(program.trim()), "README.md shows another program than tests/peers/play.py");
+}
+
+async fn validate(file: &str) -> (i32, String, String) {
+    let mut command = Command::new("node");
+    command.arg(format!("{PEERS}/validate_document.mjs")).arg(file);
+    run(command.env("CIRCLES_TEST_NODE_MODULES", peer_node_modules())).await
+}
+
+#[tokio::test]
+async fn the_document_is_valid_by_the_official_meta_schema() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json");
+    let (code, stdout, stderr) = validate(file).await;
+    assert_eq!((code, stdout.trim()), (0, "valid"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_broken_document_is_told_from_a_valid_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("openrpc.json");
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json")).unwrap();
+    std::fs::write(&file, document.replacen("\"params\"", "\"parameters\"", 1)).unwrap();
+    let (code, stdout, stderr) = validate(file.to_str().unwrap()).await;
+    assert_eq!(code, 1, "{stdout}{stderr}");
+}

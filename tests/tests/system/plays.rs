@@ -1,0 +1,232 @@
+//! What plays promise: one answer each, in time, whatever else goes on.
+
+use std::time::{Duration, Instant};
+
+use circles_api::codes;
+use circles_store::Outcome;
+use circles_tests::{Raw, World, soon};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_result_carries_output_value_logs_and_cost() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    let script = r#"print("one"); debug("two"); #{ area: ARGS.width * ARGS.length }"#;
+    let result = raw.call("play", json!([script, { "width": 6, "length": 7 }])).await.unwrap();
+    assert_eq!(result["value"], json!({ "area": 42 }));
+    assert_eq!(result["output"], r##"#{"area": 42}"##);
+    assert_eq!(result["logs"][0], json!({ "level": "info", "text": "one" }));
+    assert_eq!(result["logs"][1]["level"], "debug");
+    assert!(result["stats"]["operations"].as_u64() > Some(0));
+    let id: uuid::Uuid = serde_json::from_value(result["task_id"].clone()).unwrap();
+    assert_eq!(id.get_version_num(), 7);
+}
+
+#[tokio::test]
+async fn a_script_that_fails_says_where_and_what_it_threw() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    let compile = raw.call("play", json!(["let a = 1;\nlet b = ;"])).await.unwrap_err();
+    assert_eq!(compile["code"], codes::SCRIPT_ERROR);
+    assert_eq!((&compile["data"]["kind"], &compile["data"]["line"]), (&json!("compile"), &json!(2)));
+    let thrown = raw.call("play", json!(["let a = 1;\n  throw #{ why: [a] };"])).await.unwrap_err();
+    assert_eq!(thrown["code"], codes::SCRIPT_ERROR);
+    let expected = json!({ "kind": "runtime", "line": 2, "column": 3, "thrown": { "why": [1] } });
+    assert_eq!(thrown["data"], expected);
+    let runtime = raw.call("play", json!(["1 / 0"])).await.unwrap_err();
+    assert_eq!((&runtime["code"], &runtime["data"]["kind"]), (&json!(codes::SCRIPT_ERROR), &json!("runtime")));
+    assert!(runtime["data"].get("thrown").is_none(), "{runtime}");
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_loop_and_a_wait_alike() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    for script in ["loop {}", "sleep(60)", "try { loop {} } catch { loop {} }"] {
+        let began = Instant::now();
+        let error = raw.call("play", json!([script, null, 300])).await.unwrap_err();
+        let took = began.elapsed();
+        assert_eq!(error["code"], codes::SCRIPT_TIMEOUT, "{script}");
+        assert_eq!(error["data"], json!({ "timeout_ms": 300 }));
+        // Promised within 100 ms; the rest is for a loaded machine.
+        assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(2_000), "{script}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_cannot_ask_for_more_time_than_the_server_gives() {
+    let world = World::builder().settings(|it| it.task_timeout = Duration::from_millis(200)).start().await;
+    let error = world.raw().await.call("play", json!(["loop {}", null, 86_400_000])).await.unwrap_err();
+    assert_eq!((&error["code"], &error["data"]["timeout_ms"]), (&json!(codes::SCRIPT_TIMEOUT), &json!(200)));
+}
+
+#[tokio::test]
+async fn a_caller_that_disconnects_cancels_its_play() {
+    let world = World::builder().start().await;
+    for script in ["loop {}", "sleep(60)"] {
+        let mut raw = world.raw().await;
+        let call = raw.request("play", json!([script]));
+        raw.send(call).await;
+        let task = world.store.began().await;
+        let left = Instant::now();
+        drop(raw);
+        assert_eq!(world.store.ended().await, (task.id, Outcome::Cancelled));
+        assert!(left.elapsed() < Duration::from_secs(2), "{script}: {:?}", left.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_play_with_a_key_goes_on_without_its_caller_and_answers_the_same_call_again() {
+    let world = World::builder().start().await;
+    let params = json!({ "script": "sleep(0.2); TASK", "idempotency_key": "k1" });
+    let mut raw = world.raw().await;
+    let call = raw.request("play", params.clone());
+    raw.send(call).await;
+    let task = world.store.began().await;
+    drop(raw);
+    let mut again = world.raw().await;
+    for _ in 0..2 {
+        let result = again.call("play", params.clone()).await.unwrap();
+        assert_eq!(result["task_id"], task.id.to_string());
+        assert_eq!(result["value"], task.id.to_string());
+    }
+    let other = again.call("play", json!({ "script": "1", "idempotency_key": "k1" })).await.unwrap_err();
+    assert_eq!(other["code"], codes::CONFLICT);
+    assert_eq!(other["data"], json!({ "task_id": task.id.to_string() }));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let world = World::builder().workers(1).queue(|it| it.queue_limit = 1).start().await;
+    let mut raw = world.raw().await;
+    // A script may hand its worker on once it is slow, so fill whatever takes tasks until one is refused.
+    let mut sent = 0;
+    let refused = soon(async {
+        loop {
+            let call = raw.request("play", json!(["loop {}", null, 5_000]));
+            raw.send(call).await;
+            sent += 1;
+            let probe = raw.request("whoami", json!([]));
+            let answer = raw.ask(probe).await;
+            if answer.get("error").is_some() {
+                break answer;
+            }
+            assert!(sent < 500, "nothing was refused");
+        }
+    })
+    .await;
+    assert_eq!(refused["error"]["code"], codes::OVERLOADED);
+    assert!(refused["error"]["data"]["retry_after_ms"].is_u64());
+}
+
+#[tokio::test]
+async fn slow_scripts_of_one_circle_do_not_hold_up_another() {
+    let world = World::builder().circles(&["alice", "bob"]).workers(2).start().await;
+    let mut greedy = world.raw().await;
+    for script in ["loop {}", "sleep(30)", "loop { let x = [1]; }", "loop {}", "sleep(30)", "loop {}"] {
+        let call = greedy.request("play", json!([script, null, 20_000]));
+        greedy.send(call).await;
+    }
+    world.store.began().await;
+    let mut modest = Raw::connect(&world.circle_url(1)).await;
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(modest.play("40 + 2").await, Ok(json!(42)));
+    }
+    // They would take 20 s if they had to wait for the others.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn limits_end_a_script_by_name_and_the_worker_carries_on() {
+    let world = World::builder().workers(1).start().await;
+    let mut raw = world.raw().await;
+    for (script, limit) in [
+        ("fn f(n) { f(n + 1) } f(0)", "call_depth"),
+        (r#"let s = "x"; loop { s += s; }"#, "memory_bytes"),
+        ("let a = []; loop { a.push(a.len()); a += a; }", "memory_bytes"),
+        (r#"loop { print("a line") }"#, "log_lines"),
+    ] {
+        let error = raw.call("play", json!([script])).await.unwrap_err();
+        assert_eq!(error["code"], codes::LIMIT_EXCEEDED, "{script}: {error}");
+        assert_eq!(error["data"]["limit"], limit, "{script}: {error}");
+        assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
+    }
+}
+
+#[tokio::test]
+async fn numbers_texts_and_nothing_survive_the_way_both_ways() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    let values = [
+        json!(null),
+        json!(true),
+        json!(i64::MAX),
+        json!(i64::MIN),
+        json!(9_007_199_254_740_993_i64),
+        json!(0.1),
+        json!("ünï\u{1f600}\0"),
+        json!([[], {}, [null]]),
+        json!({ "a": { "b": [1, 2.5, "c"] } }),
+    ];
+    for value in values {
+        let result = raw.call("play", json!(["ARGS", value])).await.unwrap();
+        assert_eq!(result["value"], value);
+    }
+    assert_eq!(raw.play("0.0 / 0.0").await, Ok(json!("NaN")));
+    let too_big: Value = serde_json::from_str("18446744073709551615").unwrap();
+    let error = raw.call("play", json!(["ARGS", [{ "n": too_big }]])).await.unwrap_err();
+    assert_eq!(error["code"], -32602, "{error}");
+    assert!(error["message"].as_str().unwrap().contains("args"), "{error}");
+}
+
+#[tokio::test]
+async fn a_script_cannot_say_that_somebody_else_called() {
+    let world = World::builder().auth().start().await;
+    let mut raw = world.raw().await;
+    let ana = circles_tests::secret_key("ana");
+    raw.log_in(&ana).await;
+    for script in [
+        r#"let CALLER = "forged"; CALLER"#,
+        r#"const CALLER = "forged"; CALLER"#,
+        r#"CALLER = "forged"; CALLER"#,
+        r#"fn who(CALLER) { CALLER } who("forged")"#,
+        r#"for CALLER in ["forged"] { return CALLER; }"#,
+        r#"try { throw "forged" } catch (CALLER) { CALLER }"#,
+        r#"let f = |CALLER| CALLER; f.call("forged")"#,
+    ] {
+        // Refusing the script is as good as ignoring the forgery.
+        match raw.play(script).await {
+            Ok(value) => assert_eq!(value, json!(ana.public_key().to_string()), "{script}"),
+            Err(error) => assert_eq!(error["code"], codes::SCRIPT_ERROR, "{script}: {error}"),
+        }
+    }
+    assert_eq!(raw.play("fn who() { CALLER } who()").await, Ok(json!(ana.public_key().to_string())));
+}
+
+#[tokio::test]
+async fn a_play_that_runs_when_the_server_stops_may_end_and_the_rest_is_answered() {
+    let world = World::builder().workers(1).start().await;
+    let mut raw = world.raw().await;
+    let running = raw.request("play", json!(["sleep(0.3); 42"]));
+    raw.send(running).await;
+    world.store.began().await;
+    let stopping = tokio::spawn(world.stop(Duration::from_secs(10)));
+    let answer = raw.receive().await.unwrap();
+    assert_eq!(answer["result"]["value"], 42, "{answer}");
+    assert_eq!(raw.receive().await, None);
+    soon(stopping).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_play_that_outlasts_the_grace_is_ended() {
+    let world = World::builder().workers(1).start().await;
+    let mut raw = world.raw().await;
+    let running = raw.request("play", json!(["loop {}"]));
+    raw.send(running).await;
+    world.store.began().await;
+    let stopping = tokio::spawn(world.stop(Duration::from_millis(100)));
+    let answer = raw.receive().await.unwrap();
+    assert_eq!(answer["error"]["code"], codes::CANCELLED, "{answer}");
+    soon(stopping).await.unwrap();
+}

@@ -1,0 +1,144 @@
+//! The server as its user starts it.
+
+use std::{path::Path, time::Duration};
+
+use circles_tests::{Program, Raw, binary, run};
+use serde_json::json;
+use tokio::process::Command;
+
+pub fn server(directory: &Path) -> Command {
+    let mut command = Command::new(binary("circles-server"));
+    command.args(["--port", "0", "--data-dir"]).arg(directory.join("data")).env_remove("RUST_LOG");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Starts a server and returns it with the URL of its circle.
+pub async fn started(command: &mut Command) -> (Program, String) {
+    let mut server = Program::start(command);
+    let Some(line) = server.line().await else {
+        panic!("the server did not start: {}", server.ended().await.1);
+    };
+    let words: Vec<_> = line.split(' ').collect();
+    assert_eq!((words.len(), words[0]), (3, "circle"), "{line}");
+    assert!(words[2].starts_with("ws://127.0.0.1:") && words[2].ends_with(words[1]), "{line}");
+    (server, words[2].to_owned())
+}
+
+#[tokio::test]
+async fn a_server_without_flags_makes_a_circle_and_keeps_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let (first, url) = started(&mut server(directory.path())).await;
+    let circle = Raw::connect(&url).await.call("whoami", json!([])).await.unwrap()["circle"].clone();
+    first.signal("TERM").await;
+    assert_eq!(first.ended().await.0, 0);
+
+    let key = directory.path().join("data/circle.key");
+    assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+    let (_second, url) = started(&mut server(directory.path())).await;
+    assert!(url.ends_with(circle.as_str().unwrap()), "{url}");
+}
+
+#[tokio::test]
+async fn named_circles_are_printed_in_order_and_nothing_else_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let names: Vec<_> = ["bob", "ana"].map(|name| circles_tests::secret_key(name).public_key().to_string()).into();
+    let mut command = server(directory.path());
+    command.args(["-k", &names[0], "-k", &names[1]]);
+    let mut server = Program::start(&mut command);
+    for name in &names {
+        assert!(server.line().await.unwrap().starts_with(&format!("circle {name} ws://")));
+    }
+    server.signal("INT").await;
+    assert_eq!(server.line().await, None);
+    assert_eq!(server.ended().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_bad_start_is_one_sentence_and_code_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (args, part) in [
+        (vec!["--port", &port], "--port"),
+        (vec!["--host", "0.0.0.0"], "--auth"),
+        (vec!["--host", "no such host"], "--host"),
+        (vec!["-k", "02"], "--circle"),
+        (vec!["-k", &format!("02{:064x}", 5)], "--circle"),
+        (vec!["--task-timeout", "0s"], "--task-timeout"),
+        (vec!["--data-dir", file.to_str().unwrap()], "--data-dir"),
+        (vec!["--allow-origin", "x"], "--allow-origin"),
+    ] {
+        let mut command = Command::new(binary("circles-server"));
+        let data = directory.path().join("data");
+        if !args.contains(&"--data-dir") {
+            command.arg("--data-dir").arg(&data);
+        }
+        if !args.contains(&"--port") {
+            command.args(["--port", "0"]);
+        }
+        let (code, stdout, stderr) = run(command.args(&args)).await;
+        assert_eq!((code, stdout.as_str()), (2, ""), "{args:?}: {stderr}");
+        assert!(stderr.contains(part), "{args:?}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_file_that_others_can_read_is_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let key = data.join("circle.key");
+    std::fs::write(&key, format!("{:064x}\n", 7)).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, _, stderr) = run(&mut server(directory.path())).await;
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("chmod 600"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_running_play_ends_within_the_grace_and_the_server_then_exits_0() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, url) = started(server(directory.path()).args(["--workers", "1"])).await;
+    let mut raw = Raw::connect(&url).await;
+    let call = raw.request("play", json!([r#"sleep(0.5); 42"#]));
+    raw.send(call).await;
+    // The answer to a later call shows that the play was accepted.
+    let identity = raw.request("whoami", json!([]));
+    assert!(raw.ask(identity).await["result"]["circle"].is_string());
+    server.signal("TERM").await;
+    let answer = raw.receive().await.unwrap();
+    assert!(answer["result"]["value"] == 42 || answer["error"]["code"] == circles_api::codes::CANCELLED, "{answer}");
+    assert_eq!(server.ended().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_second_signal_exits_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut server, url) = started(server(directory.path()).args(["--grace", "1h"])).await;
+    let mut raw = Raw::connect(&url).await;
+    let call = raw.request("play", json!(["loop {}", null, 600_000]));
+    raw.send(call).await;
+    let identity = raw.request("whoami", json!([]));
+    raw.ask(identity).await;
+    server.signal("TERM").await;
+    // It refuses new connections once the first signal was heard; only then is a second one a second one.
+    let address = url.trim_start_matches("ws://").split('/').next().unwrap().to_owned();
+    circles_tests::soon(async {
+        while tokio::net::TcpStream::connect(&address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    server.signal("TERM").await;
+    assert!(server.ends_within(Duration::from_secs(20)).await);
+}

@@ -1,0 +1,73 @@
+//! The engine that scripts run in.
+
+use circles_store::LogLevel;
+use rhai::{
+    Dynamic, Engine, EvalAltResult, Position,
+    module_resolvers::DummyModuleResolver,
+    packages::{Package, StandardPackage},
+};
+
+use crate::{
+    Limits, natives,
+    play::{CONSTANTS, Play},
+};
+
+/// An engine with every limit set by value; what it runs reports to the thread's [`Play`].
+pub fn build(limits: Limits, trial: bool) -> Engine {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    natives::register(&mut engine);
+    // A script is what its caller sent, all of it: what it runs can be hashed, cached and shown.
+    engine.disable_symbol("eval");
+    engine.set_module_resolver(DummyModuleResolver::new());
+
+    engine
+        .set_max_operations(limits.operations)
+        .set_max_call_levels(limits.call_depth)
+        .set_max_expr_depths(limits.expression_depth, limits.expression_depth)
+        .set_max_variables(limits.variables)
+        .set_max_functions(limits.functions)
+        .set_max_modules(0);
+    if trial {
+        // Rhai's own limits of sizes walk a container at each change, which bounds what one native can take.
+        // A trial is over before that is felt; real plays have the memory limit instead.
+        engine.set_max_string_size(4_096).set_max_array_size(512).set_max_map_size(512);
+    }
+
+    engine.on_progress(|operations| match Play::current_may_go_on(operations) {
+        true => None,
+        false => Some(Dynamic::UNIT),
+    });
+    engine.on_print(|text| log(LogLevel::Info, text));
+    engine.on_debug(|text, _, _| log(LogLevel::Debug, text));
+
+    // The constants come before every variable of that name, so that no declaration, parameter, loop or catch
+    // of a script can put another value in their place; and they reach into functions, which see no scope.
+    #[allow(deprecated)] // Rhai marks its hooks as volatile, not as going away.
+    engine.on_var(|name, _, _| Ok(constant(name)));
+    #[allow(deprecated)]
+    engine.on_def_var(|_, definition, _| {
+        let name = definition.name();
+        if CONSTANTS.contains(&name) {
+            let message = format!("{name} is a constant of every play");
+            return Err(EvalAltResult::ErrorForbiddenVariable(message, Position::NONE).into());
+        }
+        Ok(true)
+    });
+    engine
+}
+
+fn constant(name: &str) -> Option<Dynamic> {
+    // Few names get past the first comparison.
+    if !matches!(name.len(), 4 | 6) {
+        return None;
+    }
+    let index = CONSTANTS.iter().position(|constant| *constant == name)?;
+    Play::current().map(|play| play.constants[index].clone())
+}
+
+fn log(level: LogLevel, text: &str) {
+    if let Some(play) = Play::current() {
+        play.log(level, text);
+    }
+}

@@ -1,0 +1,189 @@
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use circles_store::{Failure, Outcome, Stats, Success, Task, Trial};
+use rhai::{Dynamic, Engine, EvalAltResult, Scope};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    Limits,
+    cache::{Script, Scripts},
+    engine, failure, memory,
+    play::{Play, Stop},
+    value::{from_json, to_json},
+};
+
+/// The longest a trial may take: what a call can be late for another's sake without anybody noticing.
+const TRIAL_TIME: Duration = Duration::from_micros(200);
+/// Arguments of more values than this make a play not short.
+const TRIAL_ARGS: usize = 64;
+/// Variables that a scope has room for before it grows.
+const SCOPE: usize = 16;
+
+/// Runs scripts, one at a time on each thread that asks.
+pub struct Host {
+    limits: Limits,
+    engine: Engine,
+    trial_engine: Engine,
+    scripts: Scripts,
+}
+
+impl Host {
+    /// A host that holds every play to these limits.
+    pub fn new(limits: Limits) -> Self {
+        if !memory::is_counted() {
+            tracing::warn!("CountingAllocator is not this program's allocator: memory_bytes is not held");
+        }
+        Self {
+            limits,
+            engine: engine::build(limits, false),
+            trial_engine: engine::build(limits.for_trial(), true),
+            scripts: Scripts::new(),
+        }
+    }
+
+    /// Plays a task on this thread until it ends, its deadline passes or it is interrupted. A script that waits
+    /// does so on the tokio runtime that the thread has entered. `on_slow` is called once, at most, when the
+    /// play begins to wait or has run so long that others should run beside it.
+    pub fn play(
+        &self,
+        task: &Task,
+        deadline: Instant,
+        interrupt: &CancellationToken,
+        on_slow: impl FnOnce() + 'static,
+    ) -> Outcome {
+        let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
+        if task.script.len() > self.limits.script_bytes {
+            return failure::outcome(failure::limit("script_bytes"));
+        }
+        contained(|| {
+            let script = match self.scripts.compile(&self.engine, &task.script) {
+                Ok(script) => script,
+                Err(error) => return failure::outcome(failure::of_compiling(&error)),
+            };
+            let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
+            let play = Rc::new(Play::new(constants(task), self.limits, deadline, interrupt, on_slow));
+            let outcome = run(&self.engine, &script, &play, queued);
+            script.cost(play.operations(), play.elapsed(), play.was_slow());
+            match outcome {
+                Ok(outcome) => outcome,
+                Err(Stop::Deadline) => Outcome::TimedOut,
+                Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
+                Err(Stop::Limit(name)) => failure::outcome(failure::limit(name)),
+            }
+        })
+    }
+}
+
+impl Trial for Host {
+    fn attempt(&self, task: &Task) -> Option<Outcome> {
+        let script = self.scripts.get(&task.script).filter(|script| script.is_short())?;
+        if task.timeout <= TRIAL_TIME || count(&task.args, TRIAL_ARGS).is_none() {
+            return None;
+        }
+        let deadline = Instant::now() + TRIAL_TIME;
+        let play = Rc::new(Play::new(constants(task), self.limits.for_trial(), deadline, None, None));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            run(&self.trial_engine, &script, &play, Duration::ZERO)
+        }));
+        match outcome {
+            // A limit may be the trial's own: the real ones decide.
+            Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => Some(outcome),
+            _ => {
+                script.gave_up();
+                None
+            }
+        }
+    }
+}
+
+/// Evaluates a script as this play, which says why if it was stopped.
+fn run(engine: &Engine, script: &Script, play: &Rc<Play>, queued: Duration) -> Result<Outcome, Stop> {
+    play.enter(|| {
+        let mut scope = Scope::with_capacity(SCOPE);
+        let result = engine.eval_ast_with_scope::<Dynamic>(&mut scope, &script.ast);
+        // A script that ends just when it is stopped has been stopped.
+        if let Some(stop) = play.stopped() {
+            return Err(stop);
+        }
+        Ok(match result {
+            Ok(value) => success(&value, play, queued),
+            Err(error) => failed(*error, play),
+        })
+    })
+}
+
+fn failed(error: EvalAltResult, play: &Play) -> Outcome {
+    match error {
+        // Sizes are limited in trials only; they mean that the trial's memory did not do.
+        EvalAltResult::ErrorDataTooLarge(..) => failure::outcome(failure::limit("memory_bytes")),
+        other => failure::outcome(failure::of_running(other, &play.limits)),
+    }
+}
+
+fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
+    match to_json(value, &play.limits) {
+        Err(unfit) => failure::outcome(failure::of_result(unfit)),
+        Ok(json) => Outcome::Succeeded(Success {
+            output: value.to_string(),
+            value: json,
+            logs: play.take_logs(),
+            stats: Stats {
+                queued_us: micros(queued),
+                elapsed_us: micros(play.elapsed()),
+                operations: play.operations(),
+            },
+        }),
+    }
+}
+
+fn constants(task: &Task) -> [Dynamic; 4] {
+    [
+        task.caller.to_string().into(),
+        task.circle.to_string().into(),
+        task.id.to_string().into(),
+        from_json(&task.args),
+    ]
+}
+
+/// A panic of a native or of the engine ends its play, not its thread.
+fn contained(body: impl FnOnce() -> Outcome) -> Outcome {
+    // What the play shared is its own and goes with it; what the host shares is behind locks of its own.
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let id = Uuid::now_v7();
+        tracing::error!(%id, cause = message(&*panic), "a play panicked");
+        failure::outcome(Failure::Internal(id))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// How many of `left` values remain after those of a JSON value; `None` if there are more.
+fn count(value: &serde_json::Value, left: usize) -> Option<usize> {
+    let left = left.checked_sub(1)?;
+    match value {
+        serde_json::Value::Array(items) => items.iter().try_fold(left, |left, item| count(item, left)),
+        serde_json::Value::Object(members) => members.values().try_fold(left, |left, member| count(member, left)),
+        serde_json::Value::String(text) => left.checked_sub(text.len() / 64),
+        _ => Some(left),
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+// One host serves all script threads.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Arc<Host>>();
+};

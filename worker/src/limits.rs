@@ -1,0 +1,61 @@
+use serde::Deserialize;
+
+/// What one play may use. A play that passes a limit ends with the limit's name, which is the field's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of source, in UTF-8. The longest script of openrpc.json in its widest encoding fits.
+    pub script_bytes: usize,
+    /// Rhai operations: expressions and statements evaluated. A few seconds' worth; time is limited beside it.
+    pub operations: u64,
+    /// Nested calls of script functions. Each takes up to some tens of kilobytes of stack.
+    pub call_depth: usize,
+    /// Nested expressions in a script, and in each of its functions.
+    pub expression_depth: usize,
+    /// Variables in scope at a time.
+    pub variables: usize,
+    /// Functions that a script defines.
+    pub functions: usize,
+    /// Bytes that a play may hold at a time, whatever it holds them in.
+    pub memory_bytes: usize,
+    /// Lines logged.
+    pub log_lines: usize,
+    /// Bytes logged.
+    pub log_bytes: usize,
+    /// Bytes of the result as JSON.
+    pub result_bytes: usize,
+    /// Nesting of the result, as deep as JSON parsers commonly read.
+    pub result_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            script_bytes: 256 << 10,
+            operations: 500_000_000,
+            call_depth: 64,
+            expression_depth: 64,
+            variables: 1_000,
+            functions: 500,
+            memory_bytes: 64 << 20,
+            log_lines: 1_000,
+            log_bytes: 256 << 10,
+            result_bytes: 1 << 20,
+            result_depth: 100,
+        }
+    }
+}
+
+impl Limits {
+    /// What a play may use that is tried on the thread where it arrives: so little that it delays nobody.
+    pub(crate) const fn for_trial(self) -> Self {
+        Self {
+            operations: 5_000,
+            call_depth: 8,
+            memory_bytes: 256 << 10,
+            log_bytes: 16 << 10,
+            result_bytes: 64 << 10,
+            ..self
+        }
+    }
+}

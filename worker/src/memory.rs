@@ -1,0 +1,85 @@
+//! What a thread has allocated, so that a play can be stopped before it takes the machine's memory.
+#![allow(unsafe_code)] // `GlobalAlloc` is an unsafe trait; what makes this sound stands at the impl.
+
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+};
+
+thread_local! {
+    /// Bytes allocated minus bytes freed on this thread. What is freed on another thread than it was allocated
+    /// on makes it drift, so only differences within one play mean anything. Constant initialisation and no
+    /// destructor: the allocator may be asked before and after a thread's other locals live.
+    static BALANCE: Cell<isize> = const { Cell::new(0) };
+}
+
+/// A global allocator that counts for each thread what it hands out. Programs that run scripts install it;
+/// without it the memory limit cannot be held.
+///
+/// ```no_run
+/// #[global_allocator]
+/// static ALLOCATOR: circles_worker::CountingAllocator<std::alloc::System> =
+///     circles_worker::CountingAllocator::new(std::alloc::System);
+/// ```
+#[derive(Debug)]
+pub struct CountingAllocator<A>(A);
+
+impl<A> CountingAllocator<A> {
+    /// Counts what `inner` hands out.
+    pub const fn new(inner: A) -> Self {
+        Self(inner)
+    }
+}
+
+/// Bytes that this thread holds, give or take a constant.
+pub(crate) fn balance() -> isize {
+    BALANCE.get()
+}
+
+/// Whether the program counts at all.
+pub(crate) fn is_counted() -> bool {
+    let before = balance();
+    let probe = std::hint::black_box(Box::new([0_u8; 64]));
+    let counted = balance() > before;
+    drop(probe);
+    counted
+}
+
+fn charge(bytes: usize) {
+    // Gone while a thread ends; then nothing is counted any more.
+    let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_add_unsigned(bytes)));
+}
+
+fn refund(bytes: usize) {
+    let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_sub_unsigned(bytes)));
+}
+
+// SAFETY: every call is passed on unchanged to an allocator that keeps the contract of `GlobalAlloc`, and what
+// it returns is returned unchanged. Counting allocates nothing, cannot panic and touches no memory but a
+// thread-local `Cell`.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for CountingAllocator<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        charge(layout.size());
+        // SAFETY: the caller keeps the contract for this very call.
+        unsafe { self.0.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        refund(layout.size());
+        // SAFETY: as above.
+        unsafe { self.0.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        charge(layout.size());
+        // SAFETY: as above.
+        unsafe { self.0.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        charge(size);
+        refund(layout.size());
+        // SAFETY: as above.
+        unsafe { self.0.realloc(pointer, layout, size) }
+    }
+}

@@ -1,0 +1,213 @@
+//! The play that runs on this thread: what natives and the engine's callbacks may know and must obey.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use circles_store::{LogLevel, LogLine};
+use rhai::{Dynamic, EvalAltResult, Position};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Limits, memory};
+
+/// Operations between looks at the clock: at every one they would cost half of the time (a look is about
+/// 25 ns), at every 1,024th 2 %, and 1,024 operations take well under a millisecond.
+const CLOCK_EVERY: u64 = 1_024;
+/// A trial has less time, and looks more often.
+const TRIAL_CLOCK_EVERY: u64 = 32;
+/// After this long, or when it waits, a script counts as slow and others may run beside it.
+const SLOW: Duration = Duration::from_millis(20);
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Play>>> = const { RefCell::new(None) };
+}
+
+/// Why a play was stopped from outside its script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its deadline passed.
+    Deadline,
+    /// Its outcome is not wanted any more.
+    Interrupted,
+    /// It passed the limit of this name.
+    Limit(&'static str),
+    /// It was tried where it arrived and turned out not to be short.
+    NotShort,
+}
+
+/// One play under way.
+pub struct Play {
+    /// `CALLER`, `CIRCLE`, `TASK`, `ARGS`.
+    pub constants: [Dynamic; 4],
+    pub limits: Limits,
+    pub deadline: Instant,
+    /// `None` in a trial, which nobody could interrupt in time.
+    pub interrupt: Option<CancellationToken>,
+    began: Instant,
+    balance: isize,
+    operations: Cell<u64>,
+    stop: Cell<Option<Stop>>,
+    logs: RefCell<Vec<LogLine>>,
+    log_bytes: Cell<usize>,
+    on_slow: RefCell<Option<Box<dyn FnOnce()>>>,
+}
+
+/// The names of [`Play::constants`].
+pub const CONSTANTS: [&str; 4] = ["CALLER", "CIRCLE", "TASK", "ARGS"];
+
+impl Play {
+    pub fn new(
+        constants: [Dynamic; 4],
+        limits: Limits,
+        deadline: Instant,
+        interrupt: Option<CancellationToken>,
+        on_slow: Option<Box<dyn FnOnce()>>,
+    ) -> Self {
+        Self {
+            constants,
+            limits,
+            deadline,
+            interrupt,
+            began: Instant::now(),
+            balance: memory::balance(),
+            operations: Cell::new(0),
+            stop: Cell::new(None),
+            logs: RefCell::default(),
+            log_bytes: Cell::new(0),
+            on_slow: RefCell::new(on_slow),
+        }
+    }
+
+    /// The play on this thread. Natives are only ever called in one.
+    pub fn current() -> Option<Rc<Self>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// [`Play::may_go_on`] of the play on this thread, without a new handle on it.
+    pub fn current_may_go_on(operations: u64) -> bool {
+        CURRENT.with_borrow(|play| play.as_ref().is_none_or(|play| play.may_go_on(operations)))
+    }
+
+    /// Runs `body` with this as the thread's play.
+    pub fn enter<T>(self: &Rc<Self>, body: impl FnOnce() -> T) -> T {
+        struct Leave(Option<Rc<Play>>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+        let _leave = Leave(CURRENT.replace(Some(self.clone())));
+        body()
+    }
+
+    pub const fn is_trial(&self) -> bool {
+        self.interrupt.is_none()
+    }
+
+    pub fn stopped(&self) -> Option<Stop> {
+        self.stop.get()
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub fn operations(&self) -> u64 {
+        self.operations.get()
+    }
+
+    /// Whether it waited, or ran so long that others were let run beside it.
+    pub fn was_slow(&self) -> bool {
+        !self.is_trial() && self.on_slow.borrow().is_none()
+    }
+
+    pub fn take_logs(&self) -> Vec<LogLine> {
+        self.logs.take()
+    }
+
+    /// Stops the play: for a native to return, and nothing that a script can catch.
+    pub fn stop(&self, why: Stop) -> Box<EvalAltResult> {
+        self.mark(why);
+        EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into()
+    }
+
+    /// Stops the play at its next operation; what came first is why.
+    fn mark(&self, why: Stop) {
+        if self.stop.get().is_none() {
+            self.stop.set(Some(why));
+        }
+    }
+
+    /// Called by the engine at every operation; true while the play may go on.
+    pub fn may_go_on(&self, operations: u64) -> bool {
+        self.operations.set(operations);
+        if self.stop.get().is_some() {
+            return false;
+        }
+        // What was charged before an operation is freed again by whoever stops here.
+        if self.held() > self.limits.memory_bytes {
+            self.mark(Stop::Limit("memory_bytes"));
+            return false;
+        }
+        if self.is_trial() {
+            if operations % TRIAL_CLOCK_EVERY == 0 && Instant::now() >= self.deadline {
+                self.mark(Stop::NotShort);
+                return false;
+            }
+        } else if operations % CLOCK_EVERY == 0 {
+            return self.look().is_ok();
+        }
+        true
+    }
+
+    /// Checks the clock and whether anybody still wants the outcome.
+    pub fn look(&self) -> Result<(), Box<EvalAltResult>> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            return Err(self.stop(Stop::Deadline));
+        }
+        if self.interrupt.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            return Err(self.stop(Stop::Interrupted));
+        }
+        if now.saturating_duration_since(self.began) > SLOW {
+            self.is_slow();
+        }
+        Ok(())
+    }
+
+    /// Lets others run beside this play; before every wait.
+    pub fn is_slow(&self) {
+        let on_slow = self.on_slow.borrow_mut().take();
+        if let Some(on_slow) = on_slow {
+            on_slow();
+        }
+    }
+
+    /// Makes sure that `bytes` more fit before they are allocated in one step.
+    pub fn charge(&self, bytes: usize) -> Result<(), Box<EvalAltResult>> {
+        if self.held().saturating_add(bytes) > self.limits.memory_bytes {
+            return Err(self.stop(Stop::Limit("memory_bytes")));
+        }
+        Ok(())
+    }
+
+    /// Takes a line that the script logs; one too many ends the play at the next operation.
+    pub fn log(&self, level: LogLevel, text: &str) {
+        let mut logs = self.logs.borrow_mut();
+        let bytes = self.log_bytes.get() + text.len();
+        if logs.len() >= self.limits.log_lines {
+            self.mark(Stop::Limit("log_lines"));
+        } else if bytes > self.limits.log_bytes {
+            self.mark(Stop::Limit("log_bytes"));
+        } else {
+            self.log_bytes.set(bytes);
+            logs.push(LogLine { level, text: text.to_owned() });
+        }
+    }
+
+    fn held(&self) -> usize {
+        usize::try_from(memory::balance().wrapping_sub(self.balance)).unwrap_or(0)
+    }
+}

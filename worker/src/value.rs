@@ -1,0 +1,206 @@
+//! Values of scripts as JSON, and back.
+//!
+//! A value may be nested as deep as memory allows and, through shared variables, may contain itself. So nothing
+//! here recurses beyond the depth it is told, and what passed [`to_json`] is safe for code that does.
+
+use std::time::SystemTime;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
+use serde_json::{Number, Value};
+
+use crate::Limits;
+
+/// Why a value has no JSON form.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It passes the limit of this name.
+    Limit(&'static str),
+    /// It holds something that JSON has no word for: what, and where.
+    Type { name: String, path: String },
+}
+
+/// A script's value as JSON: integers with all their digits; floats that JSON lacks as the texts `NaN`,
+/// `Infinity` and `-Infinity`, as protobuf's JSON mapping has it; blobs as Base64; timestamps as RFC 3339.
+pub fn to_json(value: &Dynamic, limits: &Limits) -> Result<Value, Unfit> {
+    let mut writer = Writer { left: limits.result_bytes, depth: limits.result_depth };
+    writer.value(value)
+}
+
+/// JSON as a script sees it. Integers above 64 bits with a sign become floats: the server refuses them before.
+pub fn from_json(value: &Value) -> Dynamic {
+    match value {
+        Value::Null => Dynamic::UNIT,
+        Value::Bool(truth) => (*truth).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => integer.into(),
+            (None, Some(float)) => float.into(),
+            (None, None) => Dynamic::UNIT,
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(from_json).collect::<Array>().into(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.into(), from_json(member))).collect::<Map>().into()
+        }
+    }
+}
+
+struct Writer {
+    left: usize,
+    depth: usize,
+}
+
+impl Writer {
+    fn value(&mut self, value: &Dynamic) -> Result<Value, Unfit> {
+        if let Some(array) = value.read_lock::<Array>() {
+            return self.nested(2, |writer| {
+                let items = array.iter().enumerate();
+                items.map(|(index, item)| writer.member(|| format!("[{index}]"), item)).collect()
+            });
+        }
+        if let Some(map) = value.read_lock::<Map>() {
+            return self.nested(2, |writer| {
+                let members = map.iter().map(|(name, member)| {
+                    writer.spend(name.len() + 4)?;
+                    Ok((name.to_string(), writer.member(|| format!(".{name}"), member)?))
+                });
+                members.collect::<Result<_, _>>().map(Value::Object)
+            });
+        }
+        self.leaf(value)
+    }
+
+    fn leaf(&mut self, value: &Dynamic) -> Result<Value, Unfit> {
+        let json = if value.is_unit() {
+            Value::Null
+        } else if let Ok(truth) = value.as_bool() {
+            Value::Bool(truth)
+        } else if let Ok(integer) = value.as_int() {
+            integer.into()
+        } else if let Ok(float) = value.as_float() {
+            number(float)
+        } else if let Ok(character) = value.as_char() {
+            character.to_string().into()
+        } else if let Some(text) = value.read_lock::<ImmutableString>() {
+            self.spend(text.len())?;
+            text.as_str().into()
+        } else if let Some(blob) = value.read_lock::<Blob>() {
+            self.spend(blob.len().div_ceil(3).saturating_mul(4))?;
+            STANDARD.encode(&*blob).into()
+        } else if let Some(instant) = value.read_lock::<std::time::Instant>() {
+            moment(*instant).into()
+        } else {
+            return Err(Unfit::Type { name: value.type_name().to_owned(), path: "value".to_owned() });
+        };
+        // Braces, commas and digits; close enough, since the text is bounded again on its way out.
+        self.spend(8)?;
+        Ok(json)
+    }
+
+    fn member(&mut self, name: impl FnOnce() -> String, value: &Dynamic) -> Result<Value, Unfit> {
+        // Only a type without a JSON form needs its path, so it is put together on the way back.
+        self.value(value).map_err(|unfit| match unfit {
+            Unfit::Type { name: kind, path } => {
+                Unfit::Type { name: kind, path: path.replacen("value", &format!("value{}", name()), 1) }
+            }
+            limit => limit,
+        })
+    }
+
+    fn nested(
+        &mut self,
+        bytes: usize,
+        content: impl FnOnce(&mut Self) -> Result<Value, Unfit>,
+    ) -> Result<Value, Unfit> {
+        self.spend(bytes)?;
+        self.depth = self.depth.checked_sub(1).ok_or(Unfit::Limit("result_depth"))?;
+        let value = content(self);
+        self.depth += 1;
+        value
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), Unfit> {
+        self.left = self.left.checked_sub(bytes).ok_or(Unfit::Limit("result_bytes"))?;
+        Ok(())
+    }
+}
+
+fn number(float: f64) -> Value {
+    match Number::from_f64(float) {
+        Some(number) => Value::Number(number),
+        None if float.is_nan() => "NaN".into(),
+        None if float > 0.0 => "Infinity".into(),
+        None => "-Infinity".into(),
+    }
+}
+
+/// A timestamp of a script counts from a moment that only this process knows; what others can read is the
+/// moment itself.
+fn moment(instant: std::time::Instant) -> String {
+    let ago = instant.elapsed();
+    let time = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);
+    humantime::format_rfc3339_micros(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_filter("JSON has no such number", |float| float.is_finite()).prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((".{0,6}", inner), 0..6).prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_survives_the_way_there_and_back(value in any_json()) {
+            prop_assert_eq!(to_json(&from_json(&value), &Limits::default()), Ok(value));
+        }
+    }
+
+    #[test]
+    fn what_json_lacks_has_a_text() {
+        for (value, expected) in [
+            (Dynamic::from(f64::NAN), json!("NaN")),
+            (f64::INFINITY.into(), json!("Infinity")),
+            (f64::NEG_INFINITY.into(), json!("-Infinity")),
+            ('ü'.into(), json!("ü")),
+            (Dynamic::from_blob(vec![0, 255]), json!("AP8=")),
+        ] {
+            assert_eq!(to_json(&value, &Limits::default()), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_value_without_a_json_form_is_named_with_its_place() {
+        let pointer = rhai::FnPtr::new("f").unwrap();
+        let value = Dynamic::from_map([("a".into(), Dynamic::from_array(vec![1.into(), pointer.into()]))].into());
+        let unfit = to_json(&value, &Limits::default()).unwrap_err();
+        assert_eq!(unfit, Unfit::Type { name: "Fn".into(), path: "value.a[1]".into() });
+    }
+
+    #[test]
+    fn size_and_depth_are_bounded() {
+        let limits = Limits { result_bytes: 100, result_depth: 3, ..Limits::default() };
+        assert_eq!(to_json(&"x".repeat(101).into(), &limits), Err(Unfit::Limit("result_bytes")));
+        let mut value = Dynamic::from(1);
+        for _ in 0..4 {
+            value = Dynamic::from_array(vec![value]);
+        }
+        assert_eq!(to_json(&value, &limits), Err(Unfit::Limit("result_depth")));
+    }
+}

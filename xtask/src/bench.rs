@@ -1,0 +1,17 @@
+use crate::run::{Result, cargo, run, target};
+
+/// What `cargo xtask bench` takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to measure, and its flags: `play`, or `--help` for the list.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    args: Vec<String>,
+}
+
+/// Builds for release, then measures. The bench is a crate of its own, so that other chores do not wait for it.
+pub fn bench(args: &Args) -> Result {
+    run(&mut cargo("build --release --package circles-server --package circles-bench"))?;
+    let programs = target().join("release");
+    let mut bench = std::process::Command::new(programs.join("circles-bench"));
+    run(bench.arg("--server").arg(programs.join("circles-server")).args(&args.args))
+}

@@ -1,0 +1,63 @@
+use std::{process::Command, time::Instant};
+
+use crate::{
+    codegen,
+    run::{Result, cargo, root, run, succeeds},
+    tidy, wasm,
+};
+
+/// A step's name and what it does.
+type Step = (&'static str, fn() -> Result);
+
+/// In this order, the quick ones first where they need no build.
+const STEPS: [Step; 7] = [
+    ("fmt", || run(&mut cargo("fmt --all --check"))),
+    ("clippy", || run(&mut cargo("clippy --workspace --all-targets -- -D warnings"))),
+    ("tidy", tidy::tidy),
+    ("codegen --check", codegen::check_golden),
+    ("doc", || run(cargo("doc --no-deps --workspace --quiet").env("RUSTDOCFLAGS", "-D warnings"))),
+    ("deny", deny),
+    ("wasm", wasm::wasm),
+];
+
+/// Runs all steps up to the first that fails.
+pub fn ci() -> Result {
+    follow(&STEPS)
+}
+
+fn follow(steps: &[Step]) -> Result {
+    for (name, step) in steps {
+        println!("== {name}");
+        let start = Instant::now();
+        let outcome = step();
+        let word = if outcome.is_ok() { "passed" } else { "failed" };
+        println!("== {name} {word} in {:.1} s", start.elapsed().as_secs_f64());
+        outcome?;
+    }
+    Ok(())
+}
+
+fn deny() -> Result {
+    let mut installed = Command::new("cargo");
+    if !succeeds(installed.args(["deny", "--version"]).current_dir(root())) {
+        println!("cargo-deny is not installed, so licences and advisories were not checked");
+        return Ok(());
+    }
+    run(&mut cargo("deny --workspace check"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_step_that_fails_ends_the_run() {
+        let steps: [Step; 3] = [
+            ("fine", || Ok(())),
+            ("broken", || Err("broken".to_owned())),
+            ("never", || panic!("a step behind a failure ran")),
+        ];
+        assert_eq!(follow(&steps), Err("broken".to_owned()));
+        assert_eq!(follow(&steps[..1]), Ok(()));
+    }
+}

@@ -1,0 +1,59 @@
+//! The project's chores, each in a file of its own. `cargo xtask --help` lists them.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
+
+mod bench;
+mod ci;
+mod codegen;
+mod debian;
+mod peers;
+mod run;
+mod test;
+mod tidy;
+mod wasm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the project.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write what the generator makes of openrpc.json to where a person can read it.
+    Codegen(codegen::Args),
+    /// Set up what the tests need, build, and run them all.
+    Test(test::Args),
+    /// What CI runs before the tests.
+    Ci,
+    /// The rules of the house: arrows between crates, words, links, lengths.
+    Tidy,
+    /// Measure, on release builds.
+    Bench(bench::Args),
+    /// Build the client for WebAssembly.
+    Wasm,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Codegen(args) => codegen::codegen(&args),
+        Command::Test(args) => test::test(&args),
+        Command::Ci => ci::ci(),
+        Command::Tidy => tidy::tidy(),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Wasm => wasm::wasm(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("xtask: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Programs that chores start, and where things lie.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// What a chore says when it does not succeed: a sentence for the person who ran it.
+pub type Result<T = ()> = std::result::Result<T, String>;
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Where cargo builds.
+pub fn target() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        // Relative to where cargo was called, which is where cargo calls us.
+        Some(directory) => std::path::absolute(&directory).unwrap_or_else(|_| directory.into()),
+        None => root().canonicalize().unwrap_or_else(|_| root().into()).join("target"),
+    }
+}
+
+/// The cargo that runs us, in the root of the repository.
+pub fn cargo(words: &str) -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(words.split_whitespace()).current_dir(root());
+    command
+}
+
+/// Runs a program to its end; anything but success is a failure.
+pub fn run(command: &mut Command) -> Result {
+    let status = command.status().map_err(|error| format!("{}: {error}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
+}
+
+/// Whether a program starts and succeeds; it stays silent.
+pub fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// What a program prints; `None` if it does not start or does not succeed.
+pub fn output(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Reads a text file.
+pub fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Writes a text file, and the directory it lies in.
+pub fn write(path: &Path, text: &str) -> Result {
+    let directory = path.parent().unwrap_or(root());
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let mut text = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_fails_is_named_with_its_arguments() {
+        let failure = run(Command::new("false").arg("argument")).unwrap_err();
+        assert!(failure.starts_with("`false argument` failed"), "{failure}");
+        let missing = run(&mut Command::new("/nowhere/program")).unwrap_err();
+        assert!(missing.starts_with("program: "), "{missing}");
+        assert_eq!(run(&mut Command::new("true")), Ok(()));
+    }
+}

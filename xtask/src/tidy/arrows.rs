@@ -1,0 +1,194 @@
+//! Which crate may know which.
+
+use serde_json::Value;
+
+use super::{Finding, Source};
+use crate::run::Result;
+
+/// A crate of ours and the crates of ours that it may depend on.
+struct Arrows {
+    from: &'static str,
+    /// At run time, and so in tests too.
+    to: &'static [&'static str],
+    /// In its tests only.
+    dev: &'static [&'static str],
+    /// In its build script only.
+    build: &'static [&'static str],
+}
+
+const fn arrows(from: &'static str, to: &'static [&'static str]) -> Arrows {
+    Arrows { from, to, dev: &[], build: &[] }
+}
+
+/// Every crate stands here; nothing depends on `circles-cli`, `circles-tests`, `circles-bench` or `xtask`.
+const ALLOWED: [Arrows; 11] = [
+    arrows("circles-codegen", &[]),
+    Arrows { build: &["circles-codegen"], ..arrows("circles-api", &[]) },
+    arrows("circles-auth", &["circles-api"]),
+    arrows("circles-store", &["circles-api"]),
+    Arrows { dev: &["circles-api"], ..arrows("circles-worker", &["circles-store"]) },
+    arrows("circles-server", &["circles-api", "circles-auth", "circles-store", "circles-worker"]),
+    arrows("circles-client", &["circles-api", "circles-auth"]),
+    arrows("circles-cli", &["circles-client", "circles-auth"]),
+    arrows(
+        "circles-tests",
+        &["circles-api", "circles-auth", "circles-client", "circles-server", "circles-store", "circles-worker"],
+    ),
+    arrows("circles-bench", &[]),
+    arrows("xtask", &["circles-codegen"]),
+];
+
+/// A foreign crate that only one of ours may know, so that it can be replaced in one place.
+const KEPT_APART: [(&str, &str); 2] = [("rhai", "circles-worker"), ("fred", "circles-store")];
+
+/// A name, where it may not stand, and the files excepted from that.
+struct Apart {
+    name: &'static str,
+    folders: &'static [&'static str],
+    except: &'static [&'static str],
+    instead: &'static str,
+}
+
+const NAMES: [Apart; 2] = [
+    Apart {
+        name: "circles_worker",
+        folders: &["server/"],
+        except: &["server/src/main.rs"],
+        instead: "the library half of the server never touches workers; compose them in server/src/main.rs",
+    },
+    Apart {
+        name: "EmbeddedStore",
+        folders: &["api/", "auth/", "cli/", "client/", "codegen/", "server/src/"],
+        except: &["server/src/main.rs"],
+        instead: "only server/src/main.rs and tests choose a store; take `dyn Store`",
+    },
+];
+
+/// Checks the dependencies that `cargo metadata --no-deps` lists.
+pub fn between_crates(metadata: &str) -> Result<Vec<Finding>> {
+    let metadata: Value = serde_json::from_str(metadata).map_err(|error| format!("cargo metadata: {error}"))?;
+    let root = text(&metadata, "workspace_root");
+    let mut findings = Vec::new();
+    for package in list(&metadata, "packages") {
+        let manifest = text(package, "manifest_path");
+        let path = manifest.strip_prefix(root).unwrap_or(manifest).trim_start_matches('/');
+        let problems = list(package, "dependencies")
+            .iter()
+            .filter_map(|dependency| problem(text(package, "name"), dependency))
+            .chain(stranger(text(package, "name")));
+        findings.extend(problems.map(|problem| Finding { path: path.to_owned(), line: 0, problem }));
+    }
+    Ok(findings)
+}
+
+fn problem(from: &str, dependency: &Value) -> Option<String> {
+    let (to, kind) = (text(dependency, "name"), text(dependency, "kind"));
+    if let Some((_, only)) = KEPT_APART.iter().find(|(name, only)| *name == to && *only != from) {
+        return Some(format!("only {only} may depend on {to}; ask {only} instead"));
+    }
+    // Ours have a path.
+    dependency.get("path").and_then(Value::as_str)?;
+    let allowed = ALLOWED.iter().find(|arrows| arrows.from == from)?;
+    let fine = match kind {
+        "build" => allowed.build.contains(&to),
+        "dev" => allowed.dev.contains(&to) || allowed.to.contains(&to),
+        _ => allowed.to.contains(&to),
+    };
+    let kind = if kind.is_empty() { String::new() } else { format!("({kind}) ") };
+    let advice = "remove it, or argue for it in ARCHITECTURE.md and xtask/src/tidy/arrows.rs";
+    (!fine).then(|| format!("the arrow {from} → {kind}{to} may not exist; {advice}"))
+}
+
+/// A crate that the table does not know.
+fn stranger(package: &str) -> Option<String> {
+    let known = ALLOWED.iter().any(|arrows| arrows.from == package);
+    (!known).then(|| format!("{package} is a new crate; say in xtask/src/tidy/arrows.rs what it may depend on"))
+}
+
+/// Checks what a source file may name.
+pub fn names(source: &Source) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for apart in NAMES {
+        let ours = source.is("rs") && source.is_under(apart.folders) && !apart.except.contains(&&*source.path);
+        for (line, text) in source.lines().filter(|_| ours) {
+            // Prose may speak of what code may not name.
+            if !text.trim_start().starts_with("//") && text.contains(apart.name) {
+                findings.push(source.finding(line, format!("`{}`: {}", apart.name, apart.instead)));
+            }
+        }
+    }
+    findings
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::tests::source, *};
+
+    /// What the rule says of one package with one dependency.
+    fn check(from: &str, to: &str, kind: Option<&str>, ours: bool) -> Vec<String> {
+        let path = ours.then_some("/checkout/to");
+        let dependency = json!({ "name": to, "kind": kind, "path": path });
+        let manifest = "/checkout/from/Cargo.toml";
+        let package = json!({ "name": from, "manifest_path": manifest, "dependencies": [dependency] });
+        let metadata = json!({ "workspace_root": "/checkout", "packages": [package] });
+        between_crates(&metadata.to_string()).unwrap().iter().map(Finding::to_string).collect()
+    }
+
+    #[test]
+    fn only_listed_arrows_exist() {
+        for (from, to, kind) in [
+            ("circles-api", "circles-codegen", Some("build")),
+            ("circles-worker", "circles-api", Some("dev")),
+            ("circles-cli", "circles-client", None),
+            ("circles-auth", "circles-api", Some("dev")),
+        ] {
+            assert_eq!(check(from, to, kind, true), [""; 0], "{from} {to}");
+        }
+        for (from, to, kind) in [
+            ("circles-api", "circles-codegen", None),
+            ("circles-worker", "circles-api", None),
+            ("circles-cli", "circles-api", None),
+            ("circles-codegen", "circles-api", Some("dev")),
+            ("circles-store", "circles-worker", None),
+            ("circles-tests", "circles-cli", None),
+        ] {
+            let findings = check(from, to, kind, true);
+            assert_eq!(findings.len(), 1, "{from} {to}");
+            assert!(findings[0].starts_with(&format!("from/Cargo.toml: the arrow {from} → ")), "{findings:?}");
+            assert!(findings[0].contains(to), "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn foreign_crates_are_kept_apart() {
+        assert_eq!(check("circles-worker", "rhai", None, false).len(), 0);
+        assert_eq!(check("circles-cli", "rhai", Some("dev"), false).len(), 1);
+        assert_eq!(check("circles-server", "fred", None, false).len(), 1);
+        assert_eq!(check("circles-server", "serde", None, false).len(), 0);
+    }
+
+    #[test]
+    fn a_new_crate_is_asked_for_its_arrows() {
+        assert_eq!(check("circles-new", "serde", None, false).len(), 1);
+    }
+
+    #[test]
+    fn the_servers_library_names_neither_workers_nor_a_store_of_its_choice() {
+        for text in ["use circles_worker::Host;\n", "use circles_store::EmbeddedStore;\n"] {
+            assert_eq!(names(&source("server/src/rpc.rs", text)).len(), 1, "{text}");
+            assert_eq!(names(&source("server/src/main.rs", text)).len(), 0, "{text}");
+            assert_eq!(names(&source("tests/src/world.rs", text)).len(), 0, "{text}");
+        }
+        assert_eq!(names(&source("server/src/lib.rs", "/// See `EmbeddedStore`.\n")).len(), 0);
+    }
+}

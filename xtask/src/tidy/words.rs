@@ -1,0 +1,110 @@
+//! Words that may not stand in a text.
+
+use super::{Finding, Source};
+
+/// Code that says it is not done. Written in halves, so that this file may keep its own rule.
+const UNFINISHED: [(&str, &str); 3] = [("to", "do!("), ("unimpl", "emented!("), ("db", "g!(")];
+
+/// Names that a reader elsewhere cannot follow: machines and their registries.
+const MACHINES: [(&str, &str); 11] = [
+    ("/wo", "rk/"),
+    ("/ro", "ot/"),
+    ("/ho", "me/"),
+    ("/Us", "ers/"),
+    ("/tmp/tar", "get"),
+    ("crates", ".io"),
+    ("py", "pi.org"),
+    ("python", "hosted.org"),
+    ("npm", "js.org"),
+    ("npm", "js.com"),
+    ("deb.de", "bian.org"),
+];
+
+/// Who may write a code down as a number: who defines it, who generates it, and tests of what stands on the wire.
+const CODES_AT_HOME: [&str; 4] = ["api/", "codegen/", "tests/", "build.rs"];
+
+/// Checks a file's words.
+pub fn words(source: &Source) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Cargo writes its lock file, registry and all.
+    if source.path != "Cargo.lock" {
+        findings.extend(machines(source));
+    }
+    if source.is("rs") && !source.is_golden() {
+        findings.extend(unfinished(source));
+        findings.extend(codes(source));
+    }
+    findings
+}
+
+fn machines(source: &Source) -> impl Iterator<Item = Finding> {
+    source.lines().filter_map(|(line, text)| {
+        let (head, tail) = MACHINES.iter().find(|(head, tail)| text.contains(&[*head, *tail].concat()))?;
+        Some(source.finding(line, format!("`{head}{tail}` names a machine or a registry; leave it out")))
+    })
+}
+
+fn unfinished(source: &Source) -> impl Iterator<Item = Finding> {
+    source.lines().filter_map(|(line, text)| {
+        if text.trim() == concat!("#[ign", "ore]") {
+            return Some(source.finding(line, "say why the test is ignored: `= \"…\"`"));
+        }
+        let (head, tail) = UNFINISHED.iter().find(|(head, tail)| text.contains(&[*head, *tail].concat()))?;
+        Some(source.finding(line, format!("`{head}{tail}…)`: finish it, or leave it out")))
+    })
+}
+
+fn codes(source: &Source) -> impl Iterator<Item = Finding> {
+    let at_home = source.is_under(&CODES_AT_HOME) || source.path.contains("/tests/");
+    source.lines().filter(move |_| !at_home).filter_map(|(line, text)| {
+        let code = (!text.trim_start().starts_with("//")).then(|| code_literal(text)).flatten()?;
+        Some(source.finding(line, format!("{code}: take the constant in `circles_api::codes` or jsonrpsee's")))
+    })
+}
+
+/// The first number from −32000 to −32999 in a line of code.
+fn code_literal(line: &str) -> Option<&str> {
+    line.match_indices("-32").find_map(|(start, _)| {
+        let rest = line.get(start..)?;
+        let end = rest.char_indices().skip(1).find(|(_, char)| !matches!(char, '0'..='9' | '_'));
+        let literal = rest.get(..end.map_or(rest.len(), |(at, _)| at))?;
+        (literal.bytes().filter(u8::is_ascii_digit).count() == 5).then_some(literal)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::source, *};
+
+    fn lines(path: &str, text: &str) -> Vec<usize> {
+        words(&source(path, text)).iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn unfinished_code_is_found() {
+        for (head, tail) in UNFINISHED {
+            assert_eq!(lines("api/src/lib.rs", &format!("fn f() {{\n    {head}{tail})\n}}\n")), [2], "{tail}");
+        }
+        assert_eq!(lines("api/src/lib.rs", concat!("#[ign", "ore]\nfn f() {}\n")), [1]);
+        assert_eq!(lines("api/src/lib.rs", "#[ignore = \"takes an hour; run it by hand\"]\n"), [0; 0]);
+    }
+
+    #[test]
+    fn machines_and_registries_are_found_in_any_text() {
+        for (head, tail) in MACHINES {
+            assert_eq!(lines("docs/a.md", &format!("see\n{head}{tail}\n")), [2], "{head}{tail}");
+            assert_eq!(lines("Cargo.lock", &format!("{head}{tail}\n")), [0; 0]);
+        }
+        assert_eq!(lines("README.md", "https://docs.rs/rhai and https://rhai.rs\n"), [0; 0]);
+    }
+
+    #[test]
+    fn codes_stand_as_numbers_only_at_home() {
+        let text = "// -32602 is said in prose.\nlet code = -32602;\nlet code = -32_020;\nlet code = -3260;\n";
+        assert_eq!(lines("server/src/rpc.rs", text), [2, 3]);
+        for path in ["api/src/error.rs", "tests/tests/system/frames.rs", "client/tests/error.rs"] {
+            assert_eq!(lines(path, text), [0; 0], "{path}");
+        }
+        assert_eq!(lines("server/src/rpc.rs", "let range = -326000..-3;\n"), [0; 0]);
+    }
+}
