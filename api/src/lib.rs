@@ -1,11 +1,12 @@
-//! The Circles interface as Rust: what `openrpc.json` says, generated from it, and the little that a document cannot say.
+//! The Circles interface as Rust: what `openrpc.json` says, generated from it, and the little that a
+//! document cannot say.
 //!
-//! Start at the trait `Circles` (features `server` and `client`: `CirclesServer`, `CirclesClient`), the types of its params
-//! and results in [`types`], the errors in [`Error`] and [`Fault`], and the table of methods in [`METHODS`]. The document
-//! itself is [`DOCUMENT`].
+//! Start at the trait `Circles` (features `server` and `client`: `CirclesServer`, `CirclesClient`), the
+//! types of its params and results in [`types`], the errors in [`Error`] and [`Fault`], and the table of
+//! methods in [`METHODS`]. The document itself is [`DOCUMENT`].
 //!
-//! **Invariants.** A value of a type here is one that the document's schema lets in. What travels in an error object is
-//! decided in `error.rs` and nowhere else.
+//! **Invariants.** A value of a type here is one that the document's schema lets in. What travels in an
+//! error object is decided in `error.rs` and nowhere else.
 
 mod circle_id;
 mod error;

@@ -160,13 +160,18 @@ macro_rules! text_newtype {
         }
 
         impl $crate::reexports::serde::Serialize for $type {
-            fn serialize<S: $crate::reexports::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+            fn serialize<S: $crate::reexports::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)
             }
         }
 
         impl<'de> $crate::reexports::serde::Deserialize<'de> for $type {
-            fn deserialize<D: $crate::reexports::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+            fn deserialize<D: $crate::reexports::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
                 let text = <::std::string::String as $crate::reexports::serde::Deserialize>::deserialize(deserializer)?;
                 Self::try_from(text).map_err($crate::reexports::serde::de::Error::custom)
             }

@@ -14,6 +14,7 @@ macro_rules! goldens {
             #[deny(warnings, missing_docs)]
             #[allow(
                 dead_code, missing_debug_implementations, unreachable_pub, unused_qualifications,
+                clippy::too_many_arguments, clippy::wrong_self_convention,
                 reason = "here nobody uses what a crate would export"
             )]
             pub mod $name {
@@ -51,7 +52,8 @@ fn compositions_are_told_apart_by_what_stands_in_them() {
     }
     assert!(from_value::<Either>(json!("longer")).is_err());
     assert!(from_value::<Either>(json!(4)).is_err());
-    let inner = json!({ "deep": { "deeper": { "level": "low" } }, "list": [{ "x": 2 }, {}], "map": { "a": "bc" }, "any": null });
+    let deep = json!({ "deeper": { "level": "low" } });
+    let inner = json!({ "deep": deep, "list": [{ "x": 2 }, {}], "map": { "a": "bc" }, "any": null });
     assert_eq!(to_value(from_value::<Inner>(inner.clone()).unwrap()).unwrap(), inner);
     for (place, wrong) in
         [("/deep/deeper/level", json!("middle")), ("/list/0/x", json!(3)), ("/map/a", json!("bcd"))]

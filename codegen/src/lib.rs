@@ -1,25 +1,28 @@
 //! Turns an [OpenRPC](https://spec.open-rpc.org) document into typed [jsonrpsee] servers and clients.
 //!
-//! Start at [`generate`]: a pure function from a document's text to Rust text, in four steps with a type between each:
-//! the text is read (`document.rs`; references by `resolve.rs`), checked (`check.rs`), lowered to the names and types of
-//! Rust (`model.rs`; schemas by `types.rs`), and rendered (`render/`).
+//! Start at [`generate`]: a pure function from a document's text to Rust text, in four steps with a type
+//! between each: the text is read (`document.rs`; references by `resolve.rs`), checked (`check.rs`), lowered
+//! to the names and types of Rust (`model.rs`; schemas by `types.rs`), and rendered (`render/`).
 //!
-//! **Invariants.** No document makes it panic. What it cannot say in Rust it refuses, with the place as a JSON pointer
-//! and every other fault found; of what says something about values it drops nothing in silence. What it gives compiles
-//! without a warning of rustc.
+//! **Invariants.** No document makes it panic. What it cannot say in Rust it refuses, with the place as a
+//! JSON pointer and every other fault found; of what says something about values it drops nothing in
+//! silence. What it gives compiles without a warning of rustc.
 //!
-//! **Why typify.** Objects, enumerations, maps, `oneOf`, `anyOf`, `allOf` and recursion come from [typify], which knows
-//! many more documents than ours. Where it falls short of a document (bounds of integers, `null` in lists of types, names
-//! of inline schemas, docs, the schemas that the types give of themselves) a pass before and a pass after it make up for
-//! it, and it is never shown a reference that dangles or a schema that includes itself, which would end it.
+//! **Why typify.** Objects, enumerations, maps, `oneOf`, `anyOf`, `allOf` and recursion come from [typify],
+//! which knows many more documents than ours. Where it falls short of a document (bounds of integers, `null`
+//! in lists of types, names of inline schemas, docs, the schemas that the types give of themselves) a pass
+//! before and a pass after it make up for it, and it is never shown a reference that dangles or a schema
+//! that includes itself, which would end it.
 //!
-//! The text is meant for `include!` in a crate that provides, at [`Settings::support`], the hand-written part: `Error`,
-//! `Method`, `Param`, `Params`, `NoParams`, `Auth`, `Type`, `Integer`, `Nullable`, `check_params`, `present`, and the macros
-//! `text_newtype` and `integer_newtype`. That crate depends on jsonrpsee, serde, serde_json, schemars 1.x, regress and
-//! (for `format: uuid`) uuid, and has the features `server` and `client`, which decide what is made of the trait.
+//! The text is meant for `include!` in a crate that provides, at the path
+//! [`support`](field@Settings::support), the hand-written part: `Error`, `Method`, `Param`, `Params`,
+//! `NoParams`, `Auth`, `Type`, `Integer`, `Nullable`, `check_params`, `present`, and the macros
+//! `text_newtype` and `integer_newtype`. That crate depends on jsonrpsee, serde, serde_json, schemars 1.x,
+//! regress and (for `format: uuid`) uuid, and has the features `server` and `client`, which decide what is
+//! made of the trait.
 //!
-//! **Extensions read.** `x-auth` on a method (`"none"` or `"session"`, the default), `x-connection` on a method (it needs
-//! a connection that lasts), `x-data-schema` on an error object (what its `data` holds).
+//! **Extensions read.** `x-auth` on a method (`"none"` or `"session"`, the default), `x-connection` on a
+//! method (it needs a connection that lasts), `x-data-schema` on an error object (what its `data` holds).
 //!
 //! [jsonrpsee]: https://docs.rs/jsonrpsee
 //! [typify]: https://docs.rs/typify

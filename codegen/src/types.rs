@@ -108,6 +108,13 @@ fn join(parent: &str, child: &str) -> String {
     names::schema_type_name(&format!("{parent}_{child}")).unwrap_or_else(|| parent.to_owned())
 }
 
+/// Where a schema stands: by itself, or as a branch of a composition.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Own,
+    Branch,
+}
+
 impl Definitions {
     fn rust_name(&self, name: &str) -> String {
         self.names.get(name).cloned().unwrap_or_else(|| name.to_owned())
@@ -119,7 +126,7 @@ impl Definitions {
             self.scalars.insert(name, scalar);
             return;
         }
-        let composed = self.composed(schema, &name);
+        let composed = self.composed(schema, &name, Place::Own);
         self.composed.insert(name, composed);
     }
 
@@ -131,7 +138,7 @@ impl Definitions {
         if schema.get("$ref").is_none() && needs_type(schema) {
             return self.hoist(schema, name);
         }
-        Value::Object(self.composed(schema, name))
+        Value::Object(self.composed(schema, name, Place::Own))
     }
 
     fn hoist(&mut self, schema: &Value, name: &str) -> Value {
@@ -147,7 +154,7 @@ impl Definitions {
     }
 
     /// A schema for typify: what stands inside it lowered, what typify would misread left out.
-    fn composed(&mut self, schema: &Value, name: &str) -> Map<String, Value> {
+    fn composed(&mut self, schema: &Value, name: &str, place: Place) -> Map<String, Value> {
         let mut lowered = Map::new();
         let Some(schema) = schema.as_object() else { return lowered };
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
@@ -160,7 +167,7 @@ impl Definitions {
         }
         for (key, value) in schema {
             let value = match key.as_str() {
-                "properties" => self.properties(value, name),
+                "properties" => self.properties(value, name, place),
                 "items" => self.child(value, &join(name, "item")),
                 "additionalProperties" if !value.is_boolean() => self.child(value, &join(name, "value")),
                 "oneOf" | "anyOf" | "allOf" => self.branches(value, name),
@@ -183,22 +190,27 @@ impl Definitions {
         lowered
     }
 
-    fn properties(&mut self, properties: &Value, name: &str) -> Value {
+    fn properties(&mut self, properties: &Value, name: &str, place: Place) -> Value {
         let properties = properties.as_object().into_iter().flatten();
-        properties
-            .map(|(key, property)| (key.clone(), self.child(property, &join(name, key))))
-            .collect::<Map<_, _>>()
-            .into()
+        let lowered = properties.map(|(key, property)| {
+            let tag = matches!(place, Place::Branch) && property.get("const").is_some();
+            let name = join(name, key);
+            let lowered =
+                if tag { self.composed(property, &name, place).into() } else { self.child(property, &name) };
+            (key.clone(), lowered)
+        });
+        lowered.collect::<Map<_, _>>().into()
     }
 
-    /// Branches keep objects inline, since typify tells variants apart by what stands in them.
+    /// Branches keep objects and their tags inline, since typify tells variants apart by what stands in them.
     fn branches(&mut self, branches: &Value, name: &str) -> Value {
         let branches = branches.as_array().into_iter().flatten().enumerate();
         let lowered = branches.map(|(index, branch)| {
+            let name = join(name, &index.to_string());
             if Scalar::of(branch).is_some() {
-                self.hoist(branch, &join(name, &index.to_string()))
+                self.hoist(branch, &name)
             } else {
-                Value::Object(self.composed(branch, &join(name, &index.to_string())))
+                Value::Object(self.composed(branch, &name, Place::Branch))
             }
         });
         lowered.collect()

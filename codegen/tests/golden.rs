@@ -1,7 +1,8 @@
 //! What the generator makes of whole documents: pairs of files, found by directory.
 //!
-//! `golden/<name>/openrpc.json` and, if it is accepted, `expected.rs`, else `expected.err`. A directory without a document
-//! takes the one of this repository. `UPDATE_GOLDEN=1` writes what came out in place of what was expected.
+//! `golden/<name>/openrpc.json` and, if it is accepted, `expected.rs`, else `expected.err`. A directory
+//! without a document takes the one of this repository. `UPDATE_GOLDEN=1` writes what came out in place of
+//! what was expected.
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 

@@ -19,6 +19,7 @@ pub fn build(limits: Limits, trial: bool) -> Engine {
     natives::register(&mut engine);
     // A script is what its caller sent, all of it: what it runs can be hashed, cached and shown.
     engine.disable_symbol("eval");
+    // Circles have no script library yet, so every import names a module that is not found.
     engine.set_module_resolver(DummyModuleResolver::new());
 
     engine
@@ -27,7 +28,7 @@ pub fn build(limits: Limits, trial: bool) -> Engine {
         .set_max_expr_depths(limits.expression_depth, limits.expression_depth)
         .set_max_variables(limits.variables)
         .set_max_functions(limits.functions)
-        .set_max_modules(0);
+        .set_max_modules(limits.modules);
     if trial {
         // Rhai's own limits of sizes walk a container at each change, which bounds what one native can take.
         // A trial is over before that is felt; real plays have the memory limit instead.

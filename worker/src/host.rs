@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     Limits,
     cache::{Script, Scripts},
-    engine, failure, memory,
+    clock, engine, failure, memory,
     play::{Play, Stop},
     value::{from_json, to_json},
 };
@@ -62,6 +62,7 @@ impl Host {
         if task.script.len() > self.limits.script_bytes {
             return failure::outcome(failure::limit("script_bytes"));
         }
+        let _running = clock::Running::begin();
         contained(|| {
             let script = match self.scripts.compile(&self.engine, &task.script) {
                 Ok(script) => script,

@@ -6,6 +6,7 @@
 //! the four constants are resolved before any variable of its own. Nothing of one play is seen by another.
 
 mod cache;
+mod clock;
 mod engine;
 mod failure;
 mod host;

@@ -16,6 +16,8 @@ pub struct Limits {
     pub variables: usize,
     /// Functions that a script defines.
     pub functions: usize,
+    /// Modules that a script imports.
+    pub modules: usize,
     /// Bytes that a play may hold at a time, whatever it holds them in.
     pub memory_bytes: usize,
     /// Lines logged.
@@ -37,6 +39,7 @@ impl Default for Limits {
             expression_depth: 64,
             variables: 1_000,
             functions: 500,
+            modules: 50,
             memory_bytes: 64 << 20,
             log_lines: 1_000,
             log_bytes: 256 << 10,

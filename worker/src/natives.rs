@@ -1,8 +1,11 @@
 //! Natives in place of Rhai's own where those wait without a deadline or allocate without a bound.
 
-use std::time::{Duration, Instant};
+use std::{
+    cmp::Ordering,
+    time::{Duration, Instant},
+};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, FnPtr, ImmutableString, NativeCallContext};
 use tokio::{runtime::Handle, time::timeout_at};
 
 use crate::play::{Play, Stop};
@@ -16,11 +19,11 @@ const JSON_GROWTH: usize = 64;
 
 /// Puts these before Rhai's own of the same names.
 pub fn register(engine: &mut Engine) {
-    engine.register_fn("sleep", |seconds: i64| wait(Duration::try_from_secs_f64(seconds as f64)));
-    engine.register_fn("sleep", |seconds: f64| wait(Duration::try_from_secs_f64(seconds)));
+    engine.register_fn("sleep", |seconds: i64| wait(seconds as f64));
+    engine.register_fn("sleep", wait);
     texts(engine);
     containers(engine);
-    engine.register_fn("parse_json", |context: rhai::NativeCallContext, json: &str| {
+    engine.register_fn("parse_json", |context: NativeCallContext, json: &str| {
         charge(json.len().saturating_mul(JSON_GROWTH))?;
         context.engine().parse_json(json, true).map(Dynamic::from)
     });
@@ -71,15 +74,38 @@ fn containers(engine: &mut Engine) {
         }
         Ok(())
     });
+    engine.register_fn("sort", sort);
 }
 
-/// Waits as long as the script wishes, its play may last, and somebody wants the outcome. A negative time, or
-/// none that makes sense, is no time; an endless one ends with the play.
-fn wait(wanted: Result<Duration, std::time::TryFromFloatSecsError>) -> Checked<()> {
+/// Sorts by a function of the script. Rhai's own goes on when that function fails, also for a limit.
+fn sort(context: NativeCallContext, array: &mut Array, compare: FnPtr) -> Checked<()> {
+    let mut failed = None;
+    array.sort_by(|left, right| {
+        if failed.is_some() {
+            return Ordering::Equal;
+        }
+        match compare.call_within_context::<i64>(&context, (left.clone(), right.clone())) {
+            Ok(order) => order.cmp(&0),
+            Err(error) => {
+                failed = Some(error);
+                Ordering::Equal
+            }
+        }
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Waits as long as the script wishes, its play may last, and somebody wants the outcome. A time that is not
+/// above zero is no time; one that no clock can count ends with the play.
+fn wait(seconds: f64) -> Checked<()> {
+    if seconds.is_nan() || seconds <= 0.0 {
+        return Ok(());
+    }
     let Some(play) = Play::current() else { return Ok(()) };
     let Some(interrupt) = &play.interrupt else { return Err(play.stop(Stop::NotShort)) };
     let Ok(handle) = Handle::try_current() else { return Ok(()) };
-    let until = wanted.ok().and_then(|wanted| Instant::now().checked_add(wanted));
+    let wanted = Duration::try_from_secs_f64(seconds).ok();
+    let until = wanted.and_then(|wanted| Instant::now().checked_add(wanted));
     let until = until.map_or(play.deadline, |until| until.min(play.deadline));
     play.is_slow();
     // Over whichever comes first; which of them it was, the clock tells.

@@ -10,11 +10,10 @@ use circles_store::{LogLevel, LogLine};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, memory};
+use crate::{Limits, clock, memory};
 
-/// Operations between looks at the clock: at every one they would cost half of the time (a look is about
-/// 25 ns), at every 1,024th 2 %, and 1,024 operations take well under a millisecond.
-const CLOCK_EVERY: u64 = 1_024;
+/// Operations between looks at the clock where the coarse one stands still.
+const CLOCK_EVERY: u64 = 65_536;
 /// A trial has less time, and looks more often.
 const TRIAL_CLOCK_EVERY: u64 = 32;
 /// After this long, or when it waits, a script counts as slow and others may run beside it.
@@ -48,6 +47,8 @@ pub struct Play {
     began: Instant,
     balance: isize,
     operations: Cell<u64>,
+    /// The tick of the coarse clock at which the real one was read last.
+    tick: Cell<u64>,
     stop: Cell<Option<Stop>>,
     logs: RefCell<Vec<LogLine>>,
     log_bytes: Cell<usize>,
@@ -73,6 +74,7 @@ impl Play {
             began: Instant::now(),
             balance: memory::balance(),
             operations: Cell::new(0),
+            tick: Cell::new(clock::tick()),
             stop: Cell::new(None),
             logs: RefCell::default(),
             log_bytes: Cell::new(0),
@@ -156,8 +158,12 @@ impl Play {
                 self.mark(Stop::NotShort);
                 return false;
             }
-        } else if operations % CLOCK_EVERY == 0 {
-            return self.look().is_ok();
+        } else {
+            let tick = clock::tick();
+            if tick != self.tick.get() || operations % CLOCK_EVERY == 0 {
+                self.tick.set(tick);
+                return self.look().is_ok();
+            }
         }
         true
     }

@@ -90,7 +90,9 @@ impl Writer {
         } else if let Some(instant) = value.read_lock::<std::time::Instant>() {
             moment(*instant).into()
         } else {
-            return Err(Unfit::Type { name: value.type_name().to_owned(), path: "value".to_owned() });
+            // Rhai has no name of its own for ranges.
+            let name = if value.type_name().contains("Range") { "range" } else { value.type_name() };
+            return Err(Unfit::Type { name: name.to_owned(), path: "value".to_owned() });
         };
         // Braces, commas and digits; close enough, since the text is bounded again on its way out.
         self.spend(8)?;

@@ -35,7 +35,8 @@ fn python(wanted: &Path, place: &Path) -> Result<PathBuf> {
     let (python, stamp) = (venv.join("bin/python"), venv.join("requirements.txt"));
     let text = read(&requirements)?;
     // An upgrade of the system's Python leaves a virtual environment behind that does not start.
-    if is_ready(&stamp, &text) && succeeds(Command::new(&python).args(["-c", "import coincurve, websockets"])) {
+    if is_ready(&stamp, &text) && succeeds(Command::new(&python).args(["-c", "import coincurve, websockets"]))
+    {
         return Ok(python);
     }
     if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {

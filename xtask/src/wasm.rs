@@ -19,7 +19,10 @@ pub fn wasm() -> Result {
     if !rustup_has_target() {
         prepare_debian()?;
         // The source lies beside a stable compiler, which builds it only when told that it may.
-        build.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
+        build
+            .args(["-Z", "build-std=std,panic_abort"])
+            .env("RUSTC", DEBIAN_RUSTC)
+            .env("RUSTC_BOOTSTRAP", "1");
     } else if !clang_speaks_wasm() {
         debian::install("a build for WebAssembly", &["clang"])?;
     }
@@ -36,7 +39,10 @@ fn prepare_debian() -> Result {
     if debian_has_source() && clang_speaks_wasm() {
         return Ok(());
     }
-    debian::install("a build for WebAssembly, where `rustup target add wasm32-unknown-unknown` does not work,", &DEBIAN_PACKAGES)
+    debian::install(
+        "a build for WebAssembly, where `rustup target add wasm32-unknown-unknown` does not work,",
+        &DEBIAN_PACKAGES,
+    )
 }
 
 fn debian_has_source() -> bool {
@@ -48,5 +54,10 @@ fn debian_has_source() -> bool {
 
 /// secp256k1 is C, which is compiled for WebAssembly too.
 fn clang_speaks_wasm() -> bool {
-    succeeds(Command::new("clang").arg(format!("--target={TARGET}")).args(["-x", "c", "-fsyntax-only", "/dev/null"]))
+    succeeds(Command::new("clang").arg(format!("--target={TARGET}")).args([
+        "-x",
+        "c",
+        "-fsyntax-only",
+        "/dev/null",
+    ]))
 }

@@ -1,4 +1,4 @@
-//! What typify emits, brought to what the document says: docs, `null` told from absence, schemas of today's `schemars`.
+//! What typify emits, brought to what the document says: docs, `null` told from absence, schemas of `schemars` 1.x.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,9 @@ impl Finisher<'_> {
             Item::Enum(mut item) => {
                 let name = item.ident.to_string();
                 self.derive(&name, &mut item.attrs);
-                item.attrs.push(parse_quote!(#[allow(missing_docs, reason = "the document says nothing of single variants")]));
+                item.attrs.push(parse_quote! {
+                    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+                });
                 item.variants.iter_mut().for_each(|variant| strip_docs(&mut variant.attrs));
                 Some((name, Item::Enum(item)))
             }

@@ -41,7 +41,8 @@ pub fn long_files(sources: &[Source], above: usize, up_to: usize) -> Vec<Finding
     let code = sources.iter().filter(|source| (source.is("rs") || source.is("lua")) && !source.is_golden());
     code.filter_map(|source| {
         let lines = source.text.lines().count();
-        let problem = format!("{lines} lines; past {ASKED} ask whether it is two files, past {REFUSED} make it two");
+        let problem =
+            format!("{lines} lines; past {ASKED} ask whether it is two files, past {REFUSED} make it two");
         (lines > above && lines <= up_to).then(|| source.finding(0, problem))
     })
     .collect()
@@ -82,7 +83,8 @@ mod tests {
             of("openrpc.json", 9999),
             of("codegen/tests/golden/a/expected.rs", 9999),
         ];
-        let found = |above, up_to| long_files(&files, above, up_to).into_iter().map(|f| f.path).collect::<Vec<_>>();
+        let found =
+            |above, up_to| long_files(&files, above, up_to).into_iter().map(|f| f.path).collect::<Vec<_>>();
         assert_eq!(found(ASKED, REFUSED), ["b.rs"]);
         assert_eq!(found(REFUSED, usize::MAX), ["c.rs"]);
     }

@@ -14,9 +14,12 @@ pub fn links(source: &Source, paths: &BTreeSet<String>) -> Vec<Finding> {
     for (line, text) in source.lines() {
         fenced ^= text.trim_start().starts_with("```");
         for target in targets(text).filter(|_| !fenced) {
-            let found = resolve(&source.path, target).is_some_and(|path| path.is_empty() || paths.contains(&path));
+            let found =
+                resolve(&source.path, target).is_some_and(|path| path.is_empty() || paths.contains(&path));
             if !found {
-                findings.push(source.finding(line, format!("`{target}` is not in the repository; mend the link")));
+                findings.push(
+                    source.finding(line, format!("`{target}` is not in the repository; mend the link")),
+                );
             }
         }
     }

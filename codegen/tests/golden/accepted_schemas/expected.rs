@@ -711,110 +711,14 @@ pub mod types {
 
     /// `Shape`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(untagged)]
+    #[serde(tag = "kind")]
     #[derive(::schemars::JsonSchema)]
     #[allow(missing_docs, reason = "the document says nothing of single variants")]
     pub enum Shape {
-        Variant0 { kind: Shape0Kind, radius: f64 },
-        Variant1 { kind: Shape1Kind, side: f64 },
-    }
-
-    /// `Shape0Kind`.
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
-    #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct Shape0Kind(pub ::std::string::String);
-
-    impl ::std::ops::Deref for Shape0Kind {
-        type Target = ::std::string::String;
-        fn deref(&self) -> &::std::string::String {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<Shape0Kind> for ::std::string::String {
-        fn from(value: Shape0Kind) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::convert::From<::std::string::String> for Shape0Kind {
-        fn from(value: ::std::string::String) -> Self {
-            Self(value)
-        }
-    }
-
-    impl ::std::fmt::Display for Shape0Kind {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-
-    impl ::std::str::FromStr for Shape0Kind {
-        type Err = ::std::convert::Infallible;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.to_string()))
-        }
-    }
-
-    /// `Shape1Kind`.
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
-    #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct Shape1Kind(pub ::std::string::String);
-
-    impl ::std::ops::Deref for Shape1Kind {
-        type Target = ::std::string::String;
-        fn deref(&self) -> &::std::string::String {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<Shape1Kind> for ::std::string::String {
-        fn from(value: Shape1Kind) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::convert::From<::std::string::String> for Shape1Kind {
-        fn from(value: ::std::string::String) -> Self {
-            Self(value)
-        }
-    }
-
-    impl ::std::fmt::Display for Shape1Kind {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-
-    impl ::std::str::FromStr for Shape1Kind {
-        type Err = ::std::convert::Infallible;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.to_string()))
-        }
+        #[serde(rename = "circle")]
+        Circle { radius: f64 },
+        #[serde(rename = "square")]
+        Square { side: f64 },
     }
 
     /// `Small`.

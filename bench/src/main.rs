@@ -1,0 +1,58 @@
+//! `circles-bench`: load and yardsticks. `cargo xtask bench` builds it for release and starts it.
+//!
+//! **Invariants.** The server is the real binary in a process of its own. What is compared is measured in one run, in
+//! short rounds by turns, so that drift of the machine falls on all alike. An answer that is wrong ends the run.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench speaks to the person who runs it")]
+
+mod load;
+mod plain;
+mod play;
+mod process;
+mod sample;
+mod socket;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// What `circles-server` uses, so that the yardstick beside it does not pay for another allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Why a measurement came to nothing, as a sentence.
+type Result<T = ()> = std::result::Result<T, String>;
+
+/// Measures Circles beside yardsticks.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The `circles-server` to measure, built for release.
+    #[arg(long, value_name = "PATH", default_value = "circles-server")]
+    server: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A play of `40 + 2` beside a bare method of the same server and of a plain jsonrpsee server.
+    Play(play::Args),
+    /// Serve the bare method with jsonrpsee alone, until standard input ends.
+    #[command(hide = true)]
+    PlainServer,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match args.command {
+        Command::Play(play) => play::play(&args.server, &play),
+        Command::PlainServer => plain::serve(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("circles-bench: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
