@@ -56,3 +56,19 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn a_round_has_a_length_and_there_is_at_least_one() {
+        Args::command().debug_assert();
+        let parses = |line: &str| Args::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("bench --server s play --seconds 0.5 --rounds 3") && parses("bench plain-server"));
+        assert!(!parses("bench play --seconds 0") && !parses("bench play --seconds NaN"));
+        assert!(!parses("bench play --rounds 0"));
+    }
+}

@@ -88,10 +88,10 @@ impl Raw {
     }
 
     /// Calls a method that fails, and returns the code.
-    pub async fn code(&mut self, method: &str, params: Value) -> i64 {
+    pub async fn code(&mut self, method: &str, params: Value) -> i32 {
         match self.call(method, params).await {
             Ok(result) => panic!("{method} succeeded: {result}"),
-            Err(error) => error["code"].as_i64().expect("a code"),
+            Err(error) => error["code"].as_i64().and_then(|code| code.try_into().ok()).expect("a code"),
         }
     }
 

@@ -1,8 +1,8 @@
-use std::{process::Command, time::Instant};
+use std::time::Instant;
 
 use crate::{
     codegen,
-    run::{Result, cargo, root, run, succeeds},
+    run::{Result, cargo, run, succeeds},
     tidy, wasm,
 };
 
@@ -38,8 +38,7 @@ fn follow(steps: &[Step]) -> Result {
 }
 
 fn deny() -> Result {
-    let mut installed = Command::new("cargo");
-    if !succeeds(installed.args(["deny", "--version"]).current_dir(root())) {
+    if !succeeds(&mut cargo("deny --version")) {
         println!("cargo-deny is not installed, so licences and advisories were not checked");
         return Ok(());
     }

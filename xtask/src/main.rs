@@ -57,3 +57,23 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn flags_of_what_a_chore_starts_reach_it() {
+        Args::command().debug_assert();
+        for line in
+            ["bench play --seconds 2 --rounds 3", "test -- -p circles-store -- --nocapture", "test", "ci"]
+        {
+            let parsed = Args::try_parse_from(["xtask"].into_iter().chain(line.split(' ')));
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+        assert!(Args::try_parse_from(["xtask", "bench"]).is_err());
+        assert!(Args::try_parse_from(["xtask", "test", "a_name"]).is_err());
+    }
+}

@@ -56,10 +56,10 @@ async fn a_session_belongs_to_one_connection() {
     let mut first = world.raw().await;
     let mut second = world.raw().await;
     first.log_in(&secret_key("ana")).await;
-    assert_eq!(second.code("play", json!(["1"])).await, codes::UNAUTHENTICATED.into());
+    assert_eq!(second.code("play", json!(["1"])).await, codes::UNAUTHENTICATED);
     assert_eq!(second.call("whoami", json!([])).await.unwrap()["caller"], "");
     drop(first);
-    assert_eq!(world.raw().await.code("play", json!(["1"])).await, codes::UNAUTHENTICATED.into());
+    assert_eq!(world.raw().await.code("play", json!(["1"])).await, codes::UNAUTHENTICATED);
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_signature_for_one_connection_opens_no_other() {
     let (mut first, mut second) = (world.raw().await, world.raw().await);
     let stolen = first.signed(&secret_key("ana")).await;
     let _ = second.signed(&secret_key("ana")).await;
-    assert_eq!(second.code("authenticate", stolen).await, codes::INVALID_CREDENTIALS.into());
+    assert_eq!(second.code("authenticate", stolen).await, codes::INVALID_CREDENTIALS);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_session_in_one_circle_says_nothing_in_another() {
     let mut bob = Raw::connect(&world.circle_url(1)).await;
     alice.log_in(&secret_key("ana")).await;
     assert_eq!(alice.play("CIRCLE").await, Ok(json!(world.circles[0].to_string())));
-    assert_eq!(bob.code("play", json!(["1"])).await, codes::UNAUTHENTICATED.into());
+    assert_eq!(bob.code("play", json!(["1"])).await, codes::UNAUTHENTICATED);
     bob.log_in(&secret_key("ana")).await;
     assert_eq!(bob.play("CIRCLE").await, Ok(json!(world.circles[1].to_string())));
 }
@@ -88,7 +88,7 @@ async fn five_failures_close_the_connection() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     for _ in 0..5 {
-        assert_eq!(raw.code("authenticate", params("authenticate")).await, codes::INVALID_CREDENTIALS.into());
+        assert_eq!(raw.code("authenticate", params("authenticate")).await, codes::INVALID_CREDENTIALS);
     }
     assert_eq!(raw.receive().await, None);
     // Others are not punished for it.
@@ -113,7 +113,7 @@ async fn a_session_that_expired_is_none() {
     let world = World::builder().auth().settings(|it| it.session_ttl = std::time::Duration::ZERO).start().await;
     let mut raw = world.raw().await;
     raw.log_in(&secret_key("ana")).await;
-    assert_eq!(raw.code("play", json!(["1"])).await, codes::UNAUTHENTICATED.into());
+    assert_eq!(raw.code("play", json!(["1"])).await, codes::UNAUTHENTICATED);
     assert_eq!(raw.call("whoami", json!([])).await.unwrap()["authenticated"], false);
 }
 

@@ -1,0 +1,94 @@
+//! Everything that is printed.
+#![allow(clippy::print_stderr)] // This program speaks to people.
+
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+
+use circles_client::{CallError, Fault, Played};
+use serde::Serialize;
+
+use crate::trouble::Trouble;
+
+/// A line on standard output.
+pub fn line(text: &str) -> Result<(), Trouble> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Trouble::BrokenPipe,
+        _ => Trouble::Usage(format!("standard output: {error}")),
+    })
+}
+
+/// A value as JSON on standard output.
+pub fn json(value: &impl Serialize) -> Result<(), Trouble> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Trouble::Usage(error.to_string()))?;
+    line(&text)
+}
+
+/// What a play left: its log lines on standard error, its value on standard output, unless it is unit.
+pub fn played(played: &Played) -> Result<(), Trouble> {
+    for entry in &played.logs {
+        eprintln!("{}: {}", entry.level, entry.text);
+    }
+    if played.value.is_null() && played.output.is_empty() { Ok(()) } else { line(&played.output) }
+}
+
+/// A remark on standard error.
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// What went wrong, on standard error; a script's error with its place in the source.
+pub fn trouble(trouble: &Trouble) {
+    match trouble {
+        Trouble::Script { error, source } => {
+            eprintln!("{}: {error}", red("error"));
+            if let Some(excerpt) = excerpt(error, source) {
+                eprintln!("{excerpt}");
+            }
+        }
+        Trouble::Call(error) => eprintln!("{}: {error}", red("error")),
+        Trouble::Usage(sentence) | Trouble::Connection(sentence) => eprintln!("{}: {sentence}", red("error")),
+        Trouble::Interrupted | Trouble::BrokenPipe => {}
+    }
+}
+
+fn red(text: &str) -> String {
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if colour { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// The line at which a script stopped, with a caret under the column.
+fn excerpt(error: &CallError, source: &str) -> Option<String> {
+    let Some(Fault::ScriptError(data)) = error.fault() else { return None };
+    let (line, column) = (data.line.as_ref()?.get(), data.column.as_ref().map_or(1, |column| column.get()));
+    let text = source.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
+    Some(point(line, text, usize::try_from(column).ok()?.saturating_sub(1)))
+}
+
+/// A source line with its number and a caret under the character at `column`, counted from 0.
+fn point(line: u32, text: &str, column: usize) -> String {
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    // A tab stands under a tab, and a character that is two columns wide has two spaces under it.
+    let indent: String = text
+        .chars()
+        .take(column)
+        .map(|character| match character {
+            '\t' => "\t".to_owned(),
+            wide => " ".repeat(unicode_width::UnicodeWidthChar::width(wide).unwrap_or(0)),
+        })
+        .collect();
+    format!("{margin} |\n{number} | {text}\n{margin} | {indent}^")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caret_stands_under_the_place() {
+        assert_eq!(point(2, "  nonsense(a)", 2), "  |\n2 |   nonsense(a)\n  |   ^");
+        assert_eq!(point(12, "\tx", 1), "   |\n12 | \tx\n   | \t^");
+        assert_eq!(point(1, "\"漢字\" + b", 7), "  |\n1 | \"漢字\" + b\n  |          ^");
+        assert_eq!(point(1, "", 9), "  |\n1 | \n  | ^");
+    }
+}

@@ -1,0 +1,232 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use circles_api::{
+    CirclesClient as _, Fault,
+    PlayParams,
+    types::{Document, Identity, PlayResult},
+};
+use circles_auth::{PublicKey, SecretKey};
+use futures_timer::Delay;
+use futures_util::{FutureExt as _, future::Shared};
+use jsonrpsee::core::client::{Client as RpcClient, Error as RpcError};
+
+use crate::{
+    Play,
+    connect::{Target, within},
+    error::Error,
+};
+
+#[cfg(not(target_arch = "wasm32"))]
+type Boxed<T> = futures_util::future::BoxFuture<'static, T>;
+#[cfg(target_arch = "wasm32")]
+type Boxed<T> = futures_util::future::LocalBoxFuture<'static, T>;
+
+/// How long an answer may take beyond a play's own time limit.
+const MARGIN: Duration = Duration::from_secs(5);
+/// The first pause before connecting again; each further one is twice as long, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A connection to one circle. Cheap to clone; clones share the connection, and callers may share a client.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<ClientState>,
+}
+
+struct ClientState {
+    target: Target,
+    reconnects: u32,
+    /// The connection, or the one attempt at it that all callers await.
+    current: Mutex<Attempt>,
+}
+
+#[derive(Clone)]
+struct Attempt {
+    number: u64,
+    connection: Shared<Boxed<Result<Arc<RpcClient>, Error>>>,
+}
+
+/// What a client is to be like.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it connects"]
+pub struct Builder {
+    url: String,
+    circle: Option<PublicKey>,
+    key: Option<SecretKey>,
+    timeout: Duration,
+    reconnects: u32,
+}
+
+impl Builder {
+    /// Enters this circle: its key is added to the URL, or checked against it, and challenges must name it.
+    pub const fn circle(mut self, circle: PublicKey) -> Self {
+        self.circle = Some(circle);
+        self
+    }
+
+    /// Logs in with this key. Without one the client is nobody in particular.
+    pub fn key(mut self, key: SecretKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// How long to wait for a connection, a login or an answer; 30 s by default. A play that is given a longer
+    /// time of its own is waited for accordingly.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How often to try to connect again when the connection is lost, with growing pauses; 5 by default.
+    pub const fn reconnects(mut self, reconnects: u32) -> Self {
+        self.reconnects = reconnects;
+        self
+    }
+
+    /// Connects and logs in. The first connection is tried once.
+    pub async fn connect(self) -> Result<Client, Error> {
+        let target = Target::new(&self.url, self.circle, self.key, self.timeout)?;
+        let rpc = target.connect().await?;
+        let first = Attempt { number: 0, connection: boxed(async move { Ok(rpc) }).shared() };
+        let state = ClientState { target, reconnects: self.reconnects, current: Mutex::new(first) };
+        Ok(Client { shared: Arc::new(state) })
+    }
+}
+
+impl Client {
+    /// Starts to describe a client of the server at `url`: `ws://host:port`, with a circle as its path or none.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder { url: url.into(), circle: None, key: None, timeout: Duration::from_secs(30), reconnects: 5 }
+    }
+
+    /// Plays a script; awaited, it brings what the script leaves.
+    pub fn play(&self, script: impl Into<String>) -> Play<'_> {
+        Play::new(self, script.into())
+    }
+
+    /// In which circle this is, and as whom.
+    pub async fn whoami(&self) -> Result<Identity, Error> {
+        self.call(self.shared.target.timeout(), true, |rpc| async move { rpc.whoami().await }).await
+    }
+
+    /// The server's OpenRPC document.
+    pub async fn discover(&self) -> Result<Document, Error> {
+        self.call(self.shared.target.timeout(), true, |rpc| async move { rpc.rpc_discover().await }).await
+    }
+
+    /// The connection itself, for the generated stubs of [`CirclesClient`](crate::CirclesClient). What is
+    /// called on it is neither repeated nor limited in time.
+    pub async fn rpc(&self) -> Result<Arc<RpcClient>, Error> {
+        self.connection().await.map(|(_, rpc)| rpc)
+    }
+
+    pub(crate) async fn send_play(&self, params: PlayParams) -> Result<PlayResult, Error> {
+        let asked = params.timeout_ms.map(|millis| Duration::from_millis(millis.get().into()) + MARGIN);
+        let limit = self.shared.target.timeout().max(asked.unwrap_or_default());
+        let repeatable = params.idempotency_key.is_some();
+        self.call(limit, repeatable, |rpc| {
+            let PlayParams { script, args, timeout_ms, idempotency_key } = params.clone();
+            async move { rpc.play(script, args, timeout_ms, idempotency_key).await }
+        })
+        .await
+    }
+
+    /// Sends a call, within a time limit over everything. It is sent again if the connection breaks and it may
+    /// be repeated, or if the server says that the session has ended, in which case it did not run.
+    async fn call<T, F: Future<Output = Result<T, RpcError>>>(
+        &self,
+        limit: Duration,
+        repeatable: bool,
+        send: impl Fn(Arc<RpcClient>) -> F,
+    ) -> Result<T, Error> {
+        let attempts = async {
+            let (mut breaks, mut logins) = (0, 0);
+            loop {
+                let (number, rpc) = self.connection().await?;
+                match send(rpc.clone()).await.map_err(Error::of_call) {
+                    Err(Error::ConnectionLost) if repeatable && breaks < self.shared.reconnects => {
+                        breaks += 1;
+                        self.forget(number);
+                    }
+                    Err(Error::Call(error)) if self.may_log_in_again(&error) && logins == 0 => {
+                        logins += 1;
+                        self.shared.target.log_in(&rpc).await?;
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        within(limit, attempts).await?
+    }
+
+    fn may_log_in_again(&self, error: &circles_api::Error) -> bool {
+        self.shared.target.key().is_some() && error.fault() == Some(&Fault::Unauthenticated)
+    }
+
+    /// The connection that there is, or the one that is being made; a broken one is replaced first.
+    async fn connection(&self) -> Result<(u64, Arc<RpcClient>), Error> {
+        let current = self.current().clone();
+        match current.connection.clone().await {
+            Ok(rpc) if rpc.is_connected() => return Ok((current.number, rpc)),
+            _ => self.forget(current.number),
+        }
+        let next = self.current().clone();
+        next.connection.clone().await.map(|rpc| (next.number, rpc))
+    }
+
+    /// Puts a new attempt in place of attempt `number`, unless somebody has done so already.
+    fn forget(&self, number: u64) {
+        let mut current = self.current();
+        if current.number == number {
+            let (target, tries) = (self.shared.target.clone(), self.shared.reconnects);
+            let connection = boxed(async move { reconnect(&target, tries).await }).shared();
+            *current = Attempt { number: number + 1, connection };
+        }
+    }
+
+    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
+    fn current(&self) -> MutexGuard<'_, Attempt> {
+        self.shared.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tries to connect until it succeeds, trying is of no use, or the tries are used up.
+async fn reconnect(target: &Target, tries: u32) -> Result<Arc<RpcClient>, Error> {
+    let mut pause = FIRST_PAUSE;
+    let mut tried = 0;
+    loop {
+        match target.connect().await {
+            Err(error @ (Error::Connect { .. } | Error::Timeout(_) | Error::ConnectionLost)) => {
+                tried += 1;
+                if tried >= tries {
+                    return Err(error);
+                }
+                tracing::debug!(%error, ?pause, "connecting again after a pause");
+                Delay::new(jittered(pause)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Between half of a pause and all of it, so that the clients of a server that restarts do not come at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0];
+    // Without random bytes all of them wait for the whole pause.
+    let part = if getrandom::fill(&mut byte).is_ok() { u32::from(byte[0]) } else { 255 };
+    pause / 2 + pause / 2 * part / 255
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn boxed<T>(future: impl Future<Output = T> + Send + 'static) -> Boxed<T> {
+    future.boxed()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn boxed<T>(future: impl Future<Output = T> + 'static) -> Boxed<T> {
+    future.boxed_local()
+}

@@ -1,0 +1,176 @@
+//! From a URL to a connection on which somebody is logged in.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use circles_api::{CircleId, CirclesClient as _};
+use circles_auth::{Challenge, PublicKey, SecretKey, audience_of};
+use futures_timer::Delay;
+use futures_util::future::{Either, select};
+use jsonrpsee::core::client::Client as RpcClient;
+
+use crate::error::{Error, InvalidUrl};
+
+/// Bytes of a message in either direction; servers allow less.
+const MAX_MESSAGE: u32 = 16 << 20;
+
+/// Where to connect, and as whom.
+#[derive(Clone)]
+pub struct Target {
+    url: String,
+    audience: String,
+    circle: Option<PublicKey>,
+    key: Option<SecretKey>,
+    timeout: Duration,
+}
+
+impl Target {
+    /// Checks what was asked for. A circle that is named beside the URL becomes its path.
+    pub fn new(
+        url: &str,
+        circle: Option<PublicKey>,
+        key: Option<SecretKey>,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        let (url, audience, circle) = resolve(url, circle)
+            .map_err(|cause| Error::Url { url: url.to_owned(), cause })?;
+        Ok(Self { url, audience, circle, key, timeout })
+    }
+
+    pub const fn key(&self) -> Option<&SecretKey> {
+        self.key.as_ref()
+    }
+
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Connects and logs in.
+    pub async fn connect(&self) -> Result<Arc<RpcClient>, Error> {
+        let refused = |cause: String| Error::Connect { url: self.url.clone(), cause };
+        let dialled = within(self.timeout, dial(&self.url)).await;
+        let rpc = dialled.map_err(|_| refused(format!("no answer within {:?}", self.timeout)))?.map_err(refused)?;
+        self.log_in(&rpc).await?;
+        Ok(Arc::new(rpc))
+    }
+
+    /// Opens a session on a connection; does nothing without a key.
+    pub async fn log_in(&self, rpc: &RpcClient) -> Result<(), Error> {
+        let Some(key) = &self.key else { return Ok(()) };
+        within(self.timeout, self.prove(rpc, key)).await?
+    }
+
+    async fn prove(&self, rpc: &RpcClient, key: &SecretKey) -> Result<(), Error> {
+        let refused = |error| match Error::of_call(error) {
+            Error::Call(error) => Error::Refused(error),
+            other => other,
+        };
+        let pubkey = key.public_key();
+        let wire_key = circles_api::types::PublicKey::from(pubkey.circle_id());
+        let answer = rpc.fetch_nonce(wire_key.clone()).await.map_err(refused)?;
+        let protocol = |error: &dyn std::fmt::Display| Error::Protocol(error.to_string());
+        let challenge: Challenge = answer.challenge.parse().map_err(|error| protocol(&error))?;
+        challenge.check(self.circle, &self.audience, pubkey).map_err(Error::Untrusted)?;
+        // The parsed challenge has one text, so what is signed is what was checked.
+        let signature = key.sign(&challenge.to_string()).to_string();
+        let signature = signature.try_into().map_err(|error| protocol(&error))?;
+        rpc.authenticate(wire_key, signature).await.map_err(refused)?;
+        Ok(())
+    }
+}
+
+fn resolve(
+    url: &str,
+    circle: Option<PublicKey>,
+) -> Result<(String, String, Option<PublicKey>), InvalidUrl> {
+    let audience = audience_of(url)?;
+    // The audience is the URL's scheme and authority; what follows them is the path.
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |slash| &rest[slash..]);
+    let named = match path.trim_matches('/') {
+        "" | "ws" => None,
+        name => {
+            let id: CircleId = name.parse().map_err(|_| InvalidUrl::Path)?;
+            Some(PublicKey::try_from(id).map_err(|_| InvalidUrl::Path)?)
+        }
+    };
+    match (named, circle) {
+        (Some(named), Some(circle)) if named != circle => Err(InvalidUrl::OtherCircle),
+        (None, None) => Ok((format!("{audience}/"), audience, None)),
+        (named, circle) => {
+            let circle = named.or(circle);
+            let path = circle.map(|circle| circle.to_string()).unwrap_or_default();
+            Ok((format!("{audience}/{path}"), audience, circle))
+        }
+    }
+}
+
+/// What `work` brings, unless `limit` passes first.
+pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Error> {
+    let (work, limit_passed) = (std::pin::pin!(work), Delay::new(limit));
+    match select(work, limit_passed).await {
+        Either::Left((output, _)) => Ok(output),
+        Either::Right(_) => Err(Error::Timeout(limit)),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn dial(url: &str) -> Result<RpcClient, String> {
+    use jsonrpsee::{
+        core::client::async_client::PingConfig,
+        ws_client::WsClientBuilder,
+    };
+
+    // Time limits of calls are this client's own: a play may take longer than any fixed one.
+    const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);
+    WsClientBuilder::new()
+        .max_request_size(MAX_MESSAGE)
+        .max_response_size(MAX_MESSAGE)
+        .max_concurrent_requests(1_024)
+        .request_timeout(UNLIMITED)
+        .enable_ws_ping(PingConfig::new())
+        .build(url)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn dial(url: &str) -> Result<RpcClient, String> {
+    const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);
+    jsonrpsee::wasm_client::WasmClientBuilder::new()
+        .max_concurrent_requests(1_024)
+        .request_timeout(UNLIMITED)
+        .build(url)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CIRCLE: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+    #[test]
+    fn a_circle_stands_in_the_path_or_beside_it() {
+        let circle: PublicKey = CIRCLE.parse().unwrap();
+        let path = format!("ws://h:1/{CIRCLE}");
+        for (url, beside, expected, known) in [
+            ("ws://h:1", None, "ws://h:1/", None),
+            ("ws://h:1/ws/", None, "ws://h:1/", None),
+            ("ws://h:1", Some(circle), &path, Some(circle)),
+            (&path, None, &path, Some(circle)),
+            (&path, Some(circle), &path, Some(circle)),
+        ] {
+            let (url, audience, found) = resolve(url, beside).unwrap();
+            assert_eq!((url.as_str(), audience.as_str(), found), (expected, "ws://h:1", known));
+        }
+    }
+
+    #[test]
+    fn a_url_that_leads_to_no_circle_is_refused() {
+        let other = SecretKey::generate().unwrap().public_key();
+        assert!(matches!(resolve("http//x", None), Err(InvalidUrl::Audience(_))));
+        assert!(matches!(resolve("ws://h/nonsense", None), Err(InvalidUrl::Path)));
+        assert!(matches!(resolve(&format!("ws://h/{CIRCLE}"), Some(other)), Err(InvalidUrl::OtherCircle)));
+    }
+}
