@@ -110,8 +110,9 @@ fn bounded() -> Vec<(String, Option<String>, Value)> {
 fn example(name: &str) -> Value {
     let document = document();
     let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
-    let errors = document["components"]["errors"].as_object().unwrap().values();
-    let data = errors.filter(|error| error["x-data-schema"] == reference).map(|error| error["data"].clone());
+    let errors = document["components"]["errors"].as_object().unwrap().iter();
+    let data = errors.filter(|(name, _)| document["components"]["x-error-data"][name.as_str()] == reference);
+    let data = data.map(|(_, error)| error["data"].clone());
     let results = document["methods"].as_array().unwrap().iter();
     let results = results.filter(|method| method["result"]["schema"] == reference);
     let results = results.map(|method| method["examples"][0]["result"]["value"].clone());
@@ -183,10 +184,11 @@ fn every_example_is_read_as_its_type_and_written_as_it_stood() {
         let of = TYPES.iter().find(|of| of.name == name).unwrap();
         assert_eq!((of.round_trip)(value.clone()).unwrap(), *value, "{name}");
     };
-    for error in document["components"]["errors"].as_object().unwrap().values() {
-        assert_eq!(error.get("data").is_some(), error.get("x-data-schema").is_some(), "{error}");
+    for (name, error) in document["components"]["errors"].as_object().unwrap() {
+        let schema = document["components"]["x-error-data"].get(name);
+        assert_eq!(error.get("data").is_some(), schema.is_some(), "{error}");
         if let Some(data) = error.get("data") {
-            round_trip(&error["x-data-schema"], data);
+            round_trip(schema.unwrap(), data);
         }
     }
     for described in document["methods"].as_array().unwrap() {

@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::{hex, PublicKey};
+use crate::{PublicKey, hex};
 
 /// How long a server accepts the signature of a challenge.
 pub const LIFETIME: Duration = Duration::from_secs(60);
@@ -117,9 +117,11 @@ impl FromStr for Challenge {
         let mut field = |prefix: &'static str| lines.next().and_then(|line| line.strip_prefix(prefix));
         let key = |text: Option<&str>| text.and_then(|text| text.parse().ok());
         let circle = key(field("circle:")).ok_or(InvalidChallenge("a line circle:<public key>"))?;
-        let audience = field("audience:").ok_or(InvalidChallenge("a line audience:<scheme and authority>"))?;
+        let audience =
+            field("audience:").ok_or(InvalidChallenge("a line audience:<scheme and authority>"))?;
         let pubkey = key(field("pubkey:")).ok_or(InvalidChallenge("a line pubkey:<public key>"))?;
-        let nonce = field("nonce:").and_then(hex::decode).ok_or(InvalidChallenge("a line nonce:<64 hex digits>"))?;
+        let nonce =
+            field("nonce:").and_then(hex::decode).ok_or(InvalidChallenge("a line nonce:<64 hex digits>"))?;
         let expires = field("expires:")
             .and_then(|digits| digits.parse().ok())
             .ok_or(InvalidChallenge("a line expires:<seconds since 1970>"))?;

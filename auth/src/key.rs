@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr};
 
 use circles_api::CircleId;
-use secp256k1::{ecdsa, Message};
+use secp256k1::{Message, ecdsa};
 use sha2::{Digest, Sha256};
 
 use crate::hex;
@@ -91,7 +91,8 @@ impl PublicKey {
     /// The circle of this key.
     pub fn circle_id(&self) -> CircleId {
         // A compressed key begins with 2 or 3, which is all that a CircleId asks for.
-        CircleId::from_bytes(self.0.serialize()).unwrap_or_else(|_| unreachable!("compressed keys begin with 2 or 3"))
+        CircleId::from_bytes(self.0.serialize())
+            .unwrap_or_else(|_| unreachable!("compressed keys begin with 2 or 3"))
     }
 
     /// Checks that the holder of this key signed the text. A signature with a high S is refused, so that

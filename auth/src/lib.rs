@@ -12,6 +12,6 @@ mod challenge;
 mod hex;
 mod key;
 
-pub use audience::{audience_of, InvalidAudience};
-pub use challenge::{Challenge, InvalidChallenge, Mismatch, Nonce, LIFETIME};
+pub use audience::{InvalidAudience, audience_of};
+pub use challenge::{Challenge, InvalidChallenge, LIFETIME, Mismatch, Nonce};
 pub use key::{InvalidKey, InvalidSignature, PublicKey, SecretKey, Signature};

@@ -19,7 +19,8 @@ pub fn read_or_make(named: Option<&Path>) -> Result<SecretKey, Trouble> {
     }
     let path = default_path()?;
     if !path.exists() {
-        let key = SecretKey::generate().map_err(|error| Trouble::Usage(format!("no random bytes: {error}")))?;
+        let key =
+            SecretKey::generate().map_err(|error| Trouble::Usage(format!("no random bytes: {error}")))?;
         match write(&path, &key, false) {
             Ok(()) => crate::show::note(&format!("made a key for you: {}", path.display())),
             // Another command of the same person may have been faster.
@@ -50,7 +51,8 @@ pub fn write(path: &Path, key: &SecretKey, force: bool) -> Result<(), Trouble> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(sentence)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = directory.join(format!(".{name}.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(sentence)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(sentence)?;
     let written = writeln!(file, "{}", key.to_hex()).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| match force {
         true => fs::rename(&draft, path),

@@ -55,7 +55,9 @@ fn finish(played: Result<Played, Error>, play: &Play, script: &str) -> Result<()
         Ok(played) => show::played(&played),
         Err(Error::Call(error)) if play.json => {
             let data = error.fault().and_then(circles_client::Fault::data);
-            show::json(&json!({ "error": { "code": error.code(), "message": error.to_string(), "data": data } }))?;
+            show::json(
+                &json!({ "error": { "code": error.code(), "message": error.to_string(), "data": data } }),
+            )?;
             Err(Trouble::of_play(Error::Call(error), script))
         }
         Err(error) => Err(Trouble::of_play(error, script)),

@@ -79,7 +79,9 @@ async fn act(client: &Client, entry: &str) -> Result<bool, Trouble> {
             Ok(identity) => show::json(&identity)?,
             Err(error) => show::trouble(&Trouble::of_call(error)),
         },
-        command if command.starts_with(':') => show::note(&format!("no such command: {command}; :help lists them")),
+        command if command.starts_with(':') => {
+            show::note(&format!("no such command: {command}; :help lists them"))
+        }
         script => tokio::select! {
             played = client.play(script) => match played {
                 Ok(played) => show::played(&played)?,
@@ -111,10 +113,13 @@ fn is_open(text: &str) -> bool {
                     return true;
                 }
             }
-            '/' if characters.peek() == Some(&'/') => while characters.next_if(|next| *next != '\n').is_some() {},
+            '/' if characters.peek() == Some(&'/') => {
+                while characters.next_if(|next| *next != '\n').is_some() {}
+            }
             '/' if characters.peek() == Some(&'*') => {
                 let mut before = ' ';
-                if !characters.by_ref().any(|next| std::mem::replace(&mut before, next) == '*' && next == '/') {
+                if !characters.by_ref().any(|next| std::mem::replace(&mut before, next) == '*' && next == '/')
+                {
                     return true;
                 }
             }
@@ -133,7 +138,9 @@ mod tests {
         for open in ["if true {", "f(1,", "[1", "\"a", "`a\nb", "/* x", "{ \"}\"", "'a"] {
             assert!(is_open(open), "{open}");
         }
-        for closed in ["", "1", "if true {\n}", "\"{\"", "`(`", "'\\''", "// {", "/* { */ 1", "\"\\\"{\"", "}"] {
+        for closed in
+            ["", "1", "if true {\n}", "\"{\"", "`(`", "'\\''", "// {", "/* { */ 1", "\"\\\"{\"", "}"]
+        {
             assert!(!is_open(closed), "{closed}");
         }
     }

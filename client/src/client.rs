@@ -4,8 +4,7 @@ use std::{
 };
 
 use circles_api::{
-    CirclesClient as _, Fault,
-    PlayParams,
+    CirclesClient as _, Fault, PlayParams,
     types::{Document, Identity, PlayResult},
 };
 use circles_auth::{PublicKey, SecretKey};

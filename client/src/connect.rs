@@ -31,8 +31,8 @@ impl Target {
         key: Option<SecretKey>,
         timeout: Duration,
     ) -> Result<Self, Error> {
-        let (url, audience, circle) = resolve(url, circle)
-            .map_err(|cause| Error::Url { url: url.to_owned(), cause })?;
+        let (url, audience, circle) =
+            resolve(url, circle).map_err(|cause| Error::Url { url: url.to_owned(), cause })?;
         Ok(Self { url, audience, circle, key, timeout })
     }
 
@@ -48,7 +48,8 @@ impl Target {
     pub async fn connect(&self) -> Result<Arc<RpcClient>, Error> {
         let refused = |cause: String| Error::Connect { url: self.url.clone(), cause };
         let dialled = within(self.timeout, dial(&self.url)).await;
-        let rpc = dialled.map_err(|_| refused(format!("no answer within {:?}", self.timeout)))?.map_err(refused)?;
+        let rpc =
+            dialled.map_err(|_| refused(format!("no answer within {:?}", self.timeout)))?.map_err(refused)?;
         self.log_in(&rpc).await?;
         Ok(Arc::new(rpc))
     }
@@ -78,10 +79,7 @@ impl Target {
     }
 }
 
-fn resolve(
-    url: &str,
-    circle: Option<PublicKey>,
-) -> Result<(String, String, Option<PublicKey>), InvalidUrl> {
+fn resolve(url: &str, circle: Option<PublicKey>) -> Result<(String, String, Option<PublicKey>), InvalidUrl> {
     let audience = audience_of(url)?;
     // The audience is the URL's scheme and authority; what follows them is the path.
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -115,10 +113,7 @@ pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Er
 
 #[cfg(not(target_arch = "wasm32"))]
 async fn dial(url: &str) -> Result<RpcClient, String> {
-    use jsonrpsee::{
-        core::client::async_client::PingConfig,
-        ws_client::WsClientBuilder,
-    };
+    use jsonrpsee::{core::client::async_client::PingConfig, ws_client::WsClientBuilder};
 
     // Time limits of calls are this client's own: a play may take longer than any fixed one.
     const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);

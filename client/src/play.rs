@@ -1,8 +1,4 @@
-use std::{
-    future::IntoFuture,
-    ops::Deref,
-    time::Duration,
-};
+use std::{future::IntoFuture, ops::Deref, time::Duration};
 
 use circles_api::{PlayParams, types::PlayResult};
 use futures_util::FutureExt as _;

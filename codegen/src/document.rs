@@ -82,7 +82,7 @@ pub(crate) struct ErrorObject {
     pub(crate) name: String,
     pub(crate) code: i64,
     pub(crate) message: String,
-    /// `x-data-schema`: what `data` holds.
+    /// Its entry in `components.x-error-data`: what `data` holds.
     pub(crate) data: Option<Schema>,
 }
 
@@ -213,24 +213,32 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn declared_errors(&mut self, document: &Node<'a>) -> Vec<ErrorObject> {
-        let Some(errors) = self.component(document, "errors") else { return Vec::new() };
-        let members = errors.members().collect::<Vec<_>>();
+        let errors = self.component(document, "errors");
+        // Beside the errors and not in them: the standard gives an error object no room for more members.
+        let data = self.component(document, "x-error-data");
+        for (name, node) in data.iter().flat_map(Node::members) {
+            if errors.as_ref().and_then(|errors| errors.get(name)).is_none() {
+                self.faults.add(&node.pointer, "no error of this name in components.errors");
+            }
+        }
+        let members = errors.iter().flat_map(Node::members).collect::<Vec<_>>();
         members
             .into_iter()
             .filter_map(|(name, node)| {
                 let node = self.is_object(node)?;
-                self.error(&node, Some(name))
+                let data = data.as_ref().filter(|data| data.get(name).is_some());
+                let data = data.and_then(|data| self.schema(data, name));
+                self.error(&node, Some(name), data)
             })
             .collect()
     }
 
-    fn error(&mut self, node: &Node<'a>, name: Option<&str>) -> Option<ErrorObject> {
+    fn error(&mut self, node: &Node<'a>, name: Option<&str>, data: Option<Schema>) -> Option<ErrorObject> {
         let code = node.get("code").and_then(|code| code.value.as_i64());
         if code.is_none() {
             self.faults.add(&node.pointer, "no code, which is an integer");
         }
         let message = self.required_text(node, "message")?;
-        let data = node.get("x-data-schema").is_some().then(|| self.schema(node, "x-data-schema")).flatten();
         let name = name.map_or_else(|| message.clone(), str::to_owned);
         Some(ErrorObject { pointer: node.pointer.clone(), name, code: code?, message, data })
     }
@@ -316,7 +324,7 @@ impl<'a> Reader<'a, '_> {
         let mut places = Vec::new();
         for error in self.list(node, "errors", false) {
             if !errors.iter().any(|known| known.pointer == error.pointer)
-                && let Some(error) = self.error(&error, None)
+                && let Some(error) = self.error(&error, None, None)
             {
                 errors.push(error);
             }

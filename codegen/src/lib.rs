@@ -22,7 +22,7 @@
 //! made of the trait.
 //!
 //! **Extensions read.** `x-auth` on a method (`"none"` or `"session"`, the default), `x-connection` on a
-//! method (it needs a connection that lasts), `x-data-schema` on an error object (what its `data` holds).
+//! method (it needs a connection that lasts), `x-error-data` in components (what the `data` of each error holds).
 //!
 //! [jsonrpsee]: https://docs.rs/jsonrpsee
 //! [typify]: https://docs.rs/typify

@@ -27,7 +27,9 @@ fn read(file: File, path: &Path) -> Result<SecretKey, String> {
     let mode = file.metadata().map_err(sentence)?.permissions().mode();
     if mode & 0o077 != 0 {
         let path = path.display();
-        return Err(format!("--data-dir: {path} can be read by others; if the key is still safe: chmod 600 {path}"));
+        return Err(format!(
+            "--data-dir: {path} can be read by others; if the key is still safe: chmod 600 {path}"
+        ));
     }
     let mut text = String::new();
     // A key is 65 bytes; whatever is longer is none.

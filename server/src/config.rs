@@ -24,7 +24,13 @@ pub struct Args {
 
     /// A circle to serve, by its public key: 66 lower-case hex digits. Repeatable. Without any, the server
     /// makes a key pair once, keeps it in --data-dir and serves that circle.
-    #[arg(short = 'k', long = "circle", env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", value_delimiter = ',')]
+    #[arg(
+        short = 'k',
+        long = "circle",
+        env = "CIRCLES_CIRCLE",
+        value_name = "PUBLIC KEY",
+        value_delimiter = ','
+    )]
     pub circles: Vec<PublicKey>,
 
     /// Demand a session for every method that openrpc.json marks so. Without it anybody may play, and
@@ -94,7 +100,8 @@ impl Args {
             circles,
             auth: self.auth,
             audience: Audience::new(self.public_url.clone(), false),
-            origins: Origins::new(&self.allow_origins).map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,
+            origins: Origins::new(&self.allow_origins)
+                .map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,
             session_ttl: self.session_ttl,
             task_timeout: self.task_timeout,
             limits: Limits { connections: self.max_connections.get(), ..Limits::default() },
@@ -119,7 +126,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration.is_zero() => Err("expected more than no time at all".to_owned()),
         // A year: beyond it clocks and timers are not sure to add up.
-        Ok(duration) if duration > Duration::from_secs(366 * 86_400) => Err("expected at most a year".to_owned()),
+        Ok(duration) if duration > Duration::from_secs(366 * 86_400) => {
+            Err("expected at most a year".to_owned())
+        }
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{EXPECTED}: {error}")),
     }
@@ -167,7 +176,9 @@ mod tests {
 
     #[test]
     fn every_flag_has_its_environment_variable() {
-        for arg in Args::command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")) {
+        for arg in
+            Args::command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"))
+        {
             let long = arg.get_long().unwrap_or_default();
             let expected = format!("CIRCLES_{}", long.replace('-', "_").to_uppercase());
             assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");

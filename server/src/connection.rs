@@ -205,7 +205,8 @@ pub async fn respond(rpc: Stack, text: Utf8Bytes, limits: Limits) -> Option<Stri
                     answers.push(',');
                 }
                 if answers.len() + answer.len() > limits.answer_bytes {
-                    let message = format!("the answers to a batch hold at most {} bytes", limits.answer_bytes);
+                    let message =
+                        format!("the answers to a batch hold at most {} bytes", limits.answer_bytes);
                     return Some(error_text(Error::invalid_request(message)));
                 }
                 answers.push_str(&answer);

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::fault::retry_after;
 use circles_api::{
     Error, Fault,
     types::{
@@ -10,7 +11,6 @@ use circles_api::{
     },
 };
 use circles_store as store;
-use crate::fault::retry_after;
 use circles_store::{Failure, Outcome, Store, Task, TaskId};
 
 /// When to try again after a refusal that time heals: about as long as a full queue of short plays takes.

@@ -2,7 +2,10 @@
 
 use std::{fmt::Display, time::Duration};
 
-use circles_api::{Error, types::{RetryData, RetryDataRetryAfterMs}};
+use circles_api::{
+    Error,
+    types::{RetryData, RetryDataRetryAfterMs},
+};
 use uuid::Uuid;
 
 /// Logs the cause under a fresh id and makes the error that carries the id.

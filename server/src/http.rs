@@ -19,9 +19,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use crate::{
-    connection,
     auth::{Session, Transport},
-    rpc,
+    connection, rpc,
     server::Shared,
 };
 

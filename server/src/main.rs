@@ -4,13 +4,8 @@ mod circle_key;
 mod config;
 
 use std::{
-    io::Write as _,
-    net::SocketAddr,
-    num::NonZeroUsize,
-    process::ExitCode,
-    sync::Arc,
-    thread::available_parallelism,
-    time::Duration,
+    io::Write as _, net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc,
+    thread::available_parallelism, time::Duration,
 };
 
 use circles_auth::PublicKey;
@@ -114,7 +109,9 @@ async fn resolve(args: &Args) -> Result<SocketAddr, String> {
     match found {
         Ok(Some(address)) => Ok(address),
         Ok(None) => Err(format!("--host {}: this name has no address", args.host)),
-        Err(error) => Err(format!("--host {}: expected an address or a name that has one: {error}", args.host)),
+        Err(error) => {
+            Err(format!("--host {}: expected an address or a name that has one: {error}", args.host))
+        }
     }
 }
 

@@ -70,7 +70,9 @@ impl<'a> Entry<'a> {
             #[serde(borrow, default)]
             method: Option<&'a RawValue>,
         }
-        fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+        fn present<'de, D: serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<&'de RawValue>, D::Error> {
             <&RawValue>::deserialize(deserializer).map(Some)
         }
 

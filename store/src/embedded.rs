@@ -78,7 +78,8 @@ struct State {
 impl EmbeddedStore {
     /// An empty store.
     pub fn new(config: Config) -> Self {
-        let state = State { live: HashMap::new(), queue: Queue::default(), recent: Recent::default(), closed: false };
+        let state =
+            State { live: HashMap::new(), queue: Queue::default(), recent: Recent::default(), closed: false };
         Self {
             shared: Arc::new(Shared { state: Mutex::new(state), work: Notify::new(), config }),
             trial: None,

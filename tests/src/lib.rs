@@ -6,7 +6,7 @@ mod raw;
 mod watched;
 mod world;
 
-pub use program::{Program, binary, peer_python, peer_node_modules, run};
+pub use program::{Program, binary, peer_node_modules, peer_python, run};
 pub use raw::Raw;
 pub use watched::Watched;
 pub use world::{Builder, World, secret_key};

@@ -12,7 +12,11 @@ pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let directory = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
     let path = directory.join(name);
-    assert!(path.exists(), "{} is not built: run `cargo build --workspace`, or `cargo xtask test`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace`, or `cargo xtask test`",
+        path.display()
+    );
     path
 }
 

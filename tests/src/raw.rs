@@ -57,7 +57,9 @@ impl Raw {
     pub async fn receive(&mut self) -> Option<Value> {
         loop {
             match soon(self.socket.next()).await? {
-                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).expect("answers are JSON")),
+                Ok(Message::Text(text)) => {
+                    return Some(serde_json::from_str(&text).expect("answers are JSON"));
+                }
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }

@@ -12,7 +12,8 @@ use crate::{Raw, Watched, soon};
 
 /// The key of somebody who has a name in a test.
 pub fn secret_key(name: &str) -> SecretKey {
-    let hex: String = name.bytes().chain(std::iter::repeat(1)).take(32).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String =
+        name.bytes().chain(std::iter::repeat(1)).take(32).map(|byte| format!("{byte:02x}")).collect();
     hex.parse().expect("a number below the order of the curve")
 }
 
@@ -132,7 +133,9 @@ impl Builder {
         }
         let store = Arc::new(Watched::new(store));
         let circles = self.settings.circles.clone();
-        let server = Server::bind(([127, 0, 0, 1], 0).into(), self.settings, store.clone()).await.expect("a free port");
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), self.settings, store.clone())
+            .await
+            .expect("a free port");
         let address = server.address();
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();
@@ -140,4 +143,3 @@ impl Builder {
         World { address, circles, store, shutdown, server, workers }
     }
 }
-

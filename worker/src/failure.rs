@@ -23,7 +23,8 @@ pub fn of_running(error: EvalAltResult, limits: &Limits) -> Failure {
     loop {
         place = if error.position().is_none() { place } else { error.position() };
         error = match error {
-            EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => *inner,
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+            | EvalAltResult::ErrorInModule(_, inner, _) => *inner,
             innermost => {
                 error = innermost;
                 break;
@@ -84,6 +85,7 @@ fn script(
     place: Position,
     thrown: Option<serde_json::Value>,
 ) -> Failure {
-    let number = |part: Option<usize>| part.and_then(|part| u32::try_from(part).ok()).filter(|part| *part > 0);
+    let number =
+        |part: Option<usize>| part.and_then(|part| u32::try_from(part).ok()).filter(|part| *part > 0);
     Failure::Script { kind, message, line: number(place.line()), column: number(place.position()), thrown }
 }

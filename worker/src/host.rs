@@ -90,9 +90,8 @@ impl Trial for Host {
         }
         let deadline = Instant::now() + TRIAL_TIME;
         let play = Rc::new(Play::new(constants(task), self.limits.for_trial(), deadline, None, None));
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            run(&self.trial_engine, &script, &play, Duration::ZERO)
-        }));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| run(&self.trial_engine, &script, &play, Duration::ZERO)));
         match outcome {
             // A limit may be the trial's own: the real ones decide.
             Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => Some(outcome),
@@ -173,7 +172,9 @@ fn count(value: &serde_json::Value, left: usize) -> Option<usize> {
     let left = left.checked_sub(1)?;
     match value {
         serde_json::Value::Array(items) => items.iter().try_fold(left, |left, item| count(item, left)),
-        serde_json::Value::Object(members) => members.values().try_fold(left, |left, member| count(member, left)),
+        serde_json::Value::Object(members) => {
+            members.values().try_fold(left, |left, member| count(member, left))
+        }
         serde_json::Value::String(text) => left.checked_sub(text.len() / 64),
         _ => Some(left),
     }

@@ -30,7 +30,9 @@ pub fn register(engine: &mut Engine) {
 }
 
 fn texts(engine: &mut Engine) {
-    engine.register_fn("pad", |text: &mut ImmutableString, length: i64, with: char| pad(text, length, with.encode_utf8(&mut [0; 4])));
+    engine.register_fn("pad", |text: &mut ImmutableString, length: i64, with: char| {
+        pad(text, length, with.encode_utf8(&mut [0; 4]))
+    });
     engine.register_fn("pad", |text: &mut ImmutableString, length: i64, with: &str| pad(text, length, with));
     engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: &str| replace(text, from, to));
     engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: char| {

@@ -156,13 +156,16 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
-            any::<f64>().prop_filter("JSON has no such number", |float| float.is_finite()).prop_map(Value::from),
+            any::<f64>()
+                .prop_filter("JSON has no such number", |float| float.is_finite())
+                .prop_map(Value::from),
             ".{0,12}".prop_map(Value::from),
         ];
         leaf.prop_recursive(6, 64, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::vec((".{0,6}", inner), 0..6).prop_map(|members| members.into_iter().collect()),
+                prop::collection::vec((".{0,6}", inner), 0..6)
+                    .prop_map(|members| members.into_iter().collect()),
             ]
         })
     }
@@ -190,7 +193,8 @@ mod tests {
     #[test]
     fn a_value_without_a_json_form_is_named_with_its_place() {
         let pointer = rhai::FnPtr::new("f").unwrap();
-        let value = Dynamic::from_map([("a".into(), Dynamic::from_array(vec![1.into(), pointer.into()]))].into());
+        let value =
+            Dynamic::from_map([("a".into(), Dynamic::from_array(vec![1.into(), pointer.into()]))].into());
         let unfit = to_json(&value, &Limits::default()).unwrap_err();
         assert_eq!(unfit, Unfit::Type { name: "Fn".into(), path: "value.a[1]".into() });
     }

@@ -35,8 +35,13 @@ struct Case {
 impl Case {
     fn read(path: PathBuf) -> Self {
         let source = fs::read_to_string(&path).unwrap();
-        let mut case =
-            Self { path, args: Value::Null, timeout: Duration::from_secs(20), limits: small(), source: String::new() };
+        let mut case = Self {
+            path,
+            args: Value::Null,
+            timeout: Duration::from_secs(20),
+            limits: small(),
+            source: String::new(),
+        };
         for line in source.lines() {
             if let Some(args) = line.strip_prefix("// args: ") {
                 case.args = serde_json::from_str(args).unwrap();
@@ -110,7 +115,8 @@ impl serde::Serialize for Names {
 /// Plays on a thread as large as those of the product, with a runtime to wait on.
 fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let run = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         let _entered = runtime.enter();
         body()
     };
@@ -200,9 +206,17 @@ fn a_trial_changes_no_outcome() {
 
 #[test]
 fn an_interrupted_script_stops_at_once_also_while_it_waits() {
-    for source in ["loop {}", "sleep(60)", "try { loop {} } catch { loop {} }", "let a = []; loop { a = [a]; }"] {
+    for source in
+        ["loop {}", "sleep(60)", "try { loop {} } catch { loop {} }", "let a = []; loop { a = [a]; }"]
+    {
         let (outcome, took) = on_script_thread(move || {
-            let task = Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, source, Value::Null, Duration::from_secs(60));
+            let task = Task::new(
+                CIRCLE.parse().unwrap(),
+                Caller::Anonymous,
+                source,
+                Value::Null,
+                Duration::from_secs(60),
+            );
             let interrupt = CancellationToken::new();
             let slow = interrupt.clone();
             let host = Host::new(small());
@@ -222,7 +236,9 @@ fn a_trial_is_given_up_for_what_is_not_short() {
     on_script_thread(|| {
         let host = Arc::new(Host::new(small()));
         let source = "let n = 0; for i in 0..ARGS { n += 1; } n";
-        let task = |args| Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, source, args, Duration::from_secs(20));
+        let task = |args| {
+            Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, source, args, Duration::from_secs(20))
+        };
         assert_eq!(host.attempt(&task(json!(3))), None, "an unknown script is not tried");
         // Debug builds are slow: what counts is that some play of it was short.
         let short = (0..200).any(|_| {
@@ -231,7 +247,8 @@ fn a_trial_is_given_up_for_what_is_not_short() {
         });
         assert!(short, "a short script was never tried");
         assert_eq!(host.attempt(&task(json!(100_000_000))), None, "a trial has a budget");
-        assert!(matches!(play(&host, &task(json!(1_000))), Outcome::Succeeded(success) if success.value == 1_000));
+        assert!(
+            matches!(play(&host, &task(json!(1_000))), Outcome::Succeeded(success) if success.value == 1_000)
+        );
     });
 }
-

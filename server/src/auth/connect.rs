@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn a_relay_cannot_name_itself() {
-        for host in [Some("evil.example"), Some("127.0.0.1:9002"), Some("evil.example:9001"), Some("::"), None] {
+        for host in
+            [Some("evil.example"), Some("127.0.0.1:9002"), Some("evil.example:9001"), Some("::"), None]
+        {
             assert_eq!(at("127.0.0.1:9001", host), "ws://127.0.0.1:9001", "{host:?}");
         }
         // A loopback name is nobody's own where the socket is not on loopback.
@@ -117,9 +119,13 @@ mod tests {
     fn pages_of_the_server_of_loopback_and_of_the_list_may_connect() {
         let origins = Origins::new(&["https://App.example".into()]).unwrap();
         let own = "wss://circles.example";
-        for origin in
-            ["https://circles.example", "http://localhost:3000", "http://127.0.0.9", "http://[::1]:8", "https://app.example"]
-        {
+        for origin in [
+            "https://circles.example",
+            "http://localhost:3000",
+            "http://127.0.0.9",
+            "http://[::1]:8",
+            "https://app.example",
+        ] {
             assert!(origins.allow(origin, own), "{origin}");
         }
     }

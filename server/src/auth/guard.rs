@@ -29,9 +29,9 @@ impl<S> Guard<S> {
     fn check(&self, method: &Method) -> Result<(), Error> {
         let on_http = self.session.transport() == Transport::Http;
         match method.auth {
-            Auth::None if on_http && method.connection => Err(Error::InvalidRequest {
-                message: "this method needs a WebSocket connection".into(),
-            }),
+            Auth::None if on_http && method.connection => {
+                Err(Error::InvalidRequest { message: "this method needs a WebSocket connection".into() })
+            }
             // A POST cannot hold a session, and without one nobody plays from a web page's form.
             Auth::Session if on_http || (self.mandatory && self.session.login().is_none()) => {
                 Err(Fault::Unauthenticated.into())

@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Duration};
 use circles_api::{
     CirclesServer, DOCUMENT, Error,
     types::{
-        Authenticated, Challenge, Document, IdempotencyKey, Identity, PlayResult, PublicKey, Script, Signature, TimeoutMs,
+        Authenticated, Challenge, Document, IdempotencyKey, Identity, PlayResult, PublicKey, Script,
+        Signature, TimeoutMs,
     },
 };
 use circles_store::Task;
@@ -71,8 +72,10 @@ impl CirclesServer for Rpc {
         let session = session(extensions)?;
         let args = args.unwrap_or_default();
         super::args::check(&args).map_err(|message| Error::invalid_params(message))?;
-        let timeout = self.dispatch.timeout(timeout_ms.map(|wanted| Duration::from_millis(wanted.get().into())));
-        let mut task = Task::new(session.circle().circle_id(), session.caller(), String::from(script), args, timeout);
+        let timeout =
+            self.dispatch.timeout(timeout_ms.map(|wanted| Duration::from_millis(wanted.get().into())));
+        let mut task =
+            Task::new(session.circle().circle_id(), session.caller(), String::from(script), args, timeout);
         task.idempotency_key = idempotency_key.map(|key| String::from(key).into());
         self.dispatch.play(task).await
     }

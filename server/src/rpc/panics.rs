@@ -35,9 +35,9 @@ where
         // nothing half done is seen after the unwinding. A handler that panics before its first await does
         // so while its future is made or polled: both are inside.
         let inner = self.inner.clone();
-        AssertUnwindSafe(async move { inner.call(request).await })
-            .catch_unwind()
-            .map(|answer| answer.unwrap_or_else(|panic| MethodResponse::error(id, internal(message(&*panic)))))
+        AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind().map(|answer| {
+            answer.unwrap_or_else(|panic| MethodResponse::error(id, internal(message(&*panic))))
+        })
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = Vec<MethodResponse>> + Send + 'a {
@@ -50,7 +50,8 @@ where
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("a handler panicked: {}", text.unwrap_or("no message"))
 }
 
@@ -81,7 +82,8 @@ mod tests {
             })
             .unwrap();
         let key = format!("{:064x}", 1).parse::<circles_auth::SecretKey>().unwrap().public_key();
-        let session = crate::auth::Session::new(key, String::new(), Transport::WebSocket, std::time::Duration::ZERO);
+        let session =
+            crate::auth::Session::new(key, String::new(), Transport::WebSocket, std::time::Duration::ZERO);
         Panics::new(Module::new(Methods::from(module), session.into(), 1 << 20))
     }
 

@@ -30,7 +30,8 @@ async fn a_first_play_makes_a_key_and_prints_the_result() {
     let (directory, _server, url) = world().await;
     let (code, stdout, stderr) = run(circles(directory.path(), &url).args(["play", "-e", "40 + 2"])).await;
     assert_eq!((code, stdout.as_str()), (0, "42\n"), "{stderr}");
-    let keys: Vec<_> = std::fs::read_dir(directory.path().join("config")).unwrap().map(Result::unwrap).collect();
+    let keys: Vec<_> =
+        std::fs::read_dir(directory.path().join("config")).unwrap().map(Result::unwrap).collect();
     assert!(!keys.is_empty());
     for key in keys {
         assert_eq!(key.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", key.path());
@@ -106,9 +107,11 @@ async fn wrong_usage_ends_with_2_and_trouble_on_the_way_with_3() {
     }
     // A port that was free a moment ago, and on which nobody listens.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (code, _, stderr) = run(circles(directory.path(), &format!("ws://{free}")).args(["play", "-e", "1"])).await;
+    let (code, _, stderr) =
+        run(circles(directory.path(), &format!("ws://{free}")).args(["play", "-e", "1"])).await;
     assert_eq!(code, 3, "{stderr}");
-    let (code, _, stderr) = run(circles(directory.path(), &url).args(["--anonymous", "play", "-e", "1"])).await;
+    let (code, _, stderr) =
+        run(circles(directory.path(), &url).args(["--anonymous", "play", "-e", "1"])).await;
     assert_eq!(code, 3, "{stderr}");
 }
 
@@ -148,13 +151,19 @@ async fn a_generated_key_is_kept_and_not_overwritten() {
 async fn the_repl_plays_line_by_line_and_goes_on_after_an_error() {
     let (directory, _server, url) = world().await;
     let mut command = circles(directory.path(), &url);
-    command.arg("repl").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .arg("repl")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"40 + 2\nnonsense\nif true {\n  7\n}\n:quit\n").await.unwrap();
     drop(stdin);
     let output = soon(child.wait_with_output()).await.unwrap();
-    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(stdout.contains("42") && stdout.contains('7'), "{stdout}\n{stderr}");
     assert!(stderr.contains("nonsense"), "{stdout}\n{stderr}");
 }

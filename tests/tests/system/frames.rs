@@ -152,7 +152,10 @@ async fn calls_in_flight_are_bounded() {
     }
     // The fifth is refused at once, before any of the others can end.
     let first = raw.receive().await.unwrap();
-    assert_eq!((first["id"].as_u64(), first["error"]["code"].as_i64()), (Some(5), Some(codes::RATE_LIMITED.into())));
+    assert_eq!(
+        (first["id"].as_u64(), first["error"]["code"].as_i64()),
+        (Some(5), Some(codes::RATE_LIMITED.into()))
+    );
     assert!(first["error"]["data"]["retry_after_ms"].is_u64());
     for _ in 0..4 {
         assert_eq!(raw.receive().await.unwrap()["error"]["code"], codes::SCRIPT_TIMEOUT);
@@ -201,7 +204,11 @@ async fn connections_are_bounded() {
 async fn an_unknown_circle_is_not_found_before_the_upgrade() {
     let world = World::builder().start().await;
     let stranger = circles_tests::secret_key("mallory").public_key().to_string();
-    for path in [format!("/{stranger}"), "/nonsense".to_owned(), format!("/{}", world.circles[0].to_string().to_uppercase())] {
+    for path in [
+        format!("/{stranger}"),
+        "/nonsense".to_owned(),
+        format!("/{}", world.circles[0].to_string().to_uppercase()),
+    ] {
         let refused = Raw::connect_with(&world.url(&path), &[]).await.err();
         assert_eq!(refused.map(|status| status.as_u16()), Some(404), "{path}");
     }

@@ -62,7 +62,10 @@ async fn a_post_reaches_only_what_needs_no_connection() {
     assert!(call(&world, "rpc.discover", json!({})).await["result"]["methods"].is_array());
     let key = circles_tests::secret_key("ana").public_key().to_string();
     assert_eq!(call(&world, "fetch_nonce", json!([key])).await["error"]["code"], -32600);
-    assert_eq!(call(&world, "play", json!(["1"])).await["error"]["code"], circles_api::codes::UNAUTHENTICATED);
+    assert_eq!(
+        call(&world, "play", json!(["1"])).await["error"]["code"],
+        circles_api::codes::UNAUTHENTICATED
+    );
 }
 
 #[tokio::test]

@@ -7,3 +7,8 @@ mod peers;
 mod plays;
 mod programs;
 mod sessions;
+
+/// As in the server: what the memory limit of scripts rests on.
+#[global_allocator]
+static ALLOCATOR: circles_worker::CountingAllocator<std::alloc::System> =
+    circles_worker::CountingAllocator::new(std::alloc::System);

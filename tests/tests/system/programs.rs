@@ -46,7 +46,8 @@ async fn a_server_without_flags_makes_a_circle_and_keeps_it() {
 #[tokio::test]
 async fn named_circles_are_printed_in_order_and_nothing_else_is() {
     let directory = tempfile::tempdir().unwrap();
-    let names: Vec<_> = ["bob", "ana"].map(|name| circles_tests::secret_key(name).public_key().to_string()).into();
+    let names: Vec<_> =
+        ["bob", "ana"].map(|name| circles_tests::secret_key(name).public_key().to_string()).into();
     let mut command = server(directory.path());
     command.args(["-k", &names[0], "-k", &names[1]]);
     let mut server = Program::start(&mut command);
@@ -117,7 +118,10 @@ async fn a_running_play_ends_within_the_grace_and_the_server_then_exits_0() {
     assert!(raw.ask(identity).await["result"]["circle"].is_string());
     server.signal("TERM").await;
     let answer = raw.receive().await.unwrap();
-    assert!(answer["result"]["value"] == 42 || answer["error"]["code"] == circles_api::codes::CANCELLED, "{answer}");
+    assert!(
+        answer["result"]["value"] == 42 || answer["error"]["code"] == circles_api::codes::CANCELLED,
+        "{answer}"
+    );
     assert_eq!(server.ended().await.0, 0);
 }
 

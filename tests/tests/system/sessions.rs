@@ -110,7 +110,8 @@ async fn a_call_sent_right_behind_a_login_finds_the_session_open() {
 
 #[tokio::test]
 async fn a_session_that_expired_is_none() {
-    let world = World::builder().auth().settings(|it| it.session_ttl = std::time::Duration::ZERO).start().await;
+    let world =
+        World::builder().auth().settings(|it| it.session_ttl = std::time::Duration::ZERO).start().await;
     let mut raw = world.raw().await;
     raw.log_in(&secret_key("ana")).await;
     assert_eq!(raw.code("play", json!(["1"])).await, codes::UNAUTHENTICATED);
