@@ -1,5 +1,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
+use circles_api::CircleId;
+
 use crate::{PublicKey, hex};
 
 /// How long a server accepts the signature of a challenge.
@@ -50,9 +52,9 @@ pub enum Mismatch {
     #[error("the challenge is for circle {found}, not for {meant}")]
     Circle {
         /// The circle that the client asked for.
-        meant: PublicKey,
+        meant: CircleId,
         /// The circle in the challenge.
-        found: PublicKey,
+        found: CircleId,
     },
     /// It opens another server.
     #[error("the challenge is for {found}, but we dialled {meant}")]
@@ -66,7 +68,7 @@ pub enum Mismatch {
     #[error("the challenge is for the key {found}, not for ours")]
     Key {
         /// The key in the challenge.
-        found: PublicKey,
+        found: CircleId,
     },
 }
 
@@ -84,13 +86,13 @@ impl Challenge {
     /// client dialled an address and takes what is there.
     pub fn check(&self, circle: Option<PublicKey>, audience: &str, key: PublicKey) -> Result<(), Mismatch> {
         if let Some(meant) = circle.filter(|&meant| meant != self.circle) {
-            return Err(Mismatch::Circle { meant, found: self.circle });
+            return Err(Mismatch::Circle { meant: meant.circle_id(), found: self.circle.circle_id() });
         }
         if self.audience != audience {
             return Err(Mismatch::Audience { meant: audience.to_owned(), found: self.audience.clone() });
         }
         if self.pubkey != key {
-            return Err(Mismatch::Key { found: self.pubkey });
+            return Err(Mismatch::Key { found: self.pubkey.circle_id() });
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
             show::json(&document)
         }
         Command::Play(command) => play::run(&args, command).await,
-        Command::Repl => repl::run(&connect(&args).await?).await,
+        Command::Repl => repl::run(&args).await,
     }
 }
 

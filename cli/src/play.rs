@@ -2,6 +2,7 @@ use std::{
     fs::File,
     io::{Read, stdin},
     path::Path,
+    time::Duration,
 };
 
 use circles_client::{Client, Error, Played};
@@ -17,6 +18,8 @@ use crate::{
 const MAX_SCRIPT: u64 = 4 * 65_536;
 /// Bytes of the longest arguments that fit into a message.
 const MAX_ARGS: u64 = 16 << 20;
+/// The longest deadline there is: the circle lowers it to its own.
+pub const AS_THE_CIRCLE_ALLOWS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `circles play`.
 pub async fn run(args: &Args, play: &Play) -> Result<(), Trouble> {
@@ -36,12 +39,9 @@ pub async fn run(args: &Args, play: &Play) -> Result<(), Trouble> {
 }
 
 async fn send(client: &Client, play: &Play, script: &str, values: Option<Value>) -> Result<Played, Error> {
-    let mut call = client.play(script);
+    let mut call = client.play(script).timeout(play.timeout.unwrap_or(AS_THE_CIRCLE_ALLOWS));
     if let Some(values) = &values {
         call = call.args(values);
-    }
-    if let Some(timeout) = play.timeout {
-        call = call.timeout(timeout);
     }
     if let Some(key) = &play.idempotency_key {
         call = call.idempotency_key(key);

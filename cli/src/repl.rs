@@ -10,7 +10,7 @@ use rustyline::{
     validate::{ValidationContext, ValidationResult, Validator},
 };
 
-use crate::{key_file, show, trouble::Trouble};
+use crate::{args::Args, connect, key_file, play::AS_THE_CIRCLE_ALLOWS, show, trouble::Trouble};
 
 const HELP: &str = "\
 Each entry is a play of its own: what a line defines is gone with the next one.
@@ -31,7 +31,8 @@ impl Validator for Brackets {
 }
 
 /// `circles repl`.
-pub async fn run(client: &Client) -> Result<(), Trouble> {
+pub async fn run(args: &Args) -> Result<(), Trouble> {
+    let mut client = connect(args).await?;
     let trouble = |error: ReadlineError| Trouble::Usage(error.to_string());
     let mut editor = Editor::<Brackets, FileHistory>::new().map_err(trouble)?;
     editor.set_helper(Some(Brackets));
@@ -54,8 +55,14 @@ pub async fn run(client: &Client) -> Result<(), Trouble> {
         match entry {
             Ok(entry) => {
                 let _ = editor.add_history_entry(entry.trim());
-                if !act(client, entry.trim()).await? {
-                    break;
+                match act(&client, entry.trim()).await? {
+                    Next::Read => {}
+                    // Leaving the old connection is what cancels the play on it.
+                    Next::Connect => {
+                        client = connect(args).await?;
+                        show::note("cancelled");
+                    }
+                    Next::Leave => break,
                 }
             }
             Err(ReadlineError::Interrupted) => {}
@@ -69,11 +76,18 @@ pub async fn run(client: &Client) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Does what an entry says; false to leave.
-async fn act(client: &Client, entry: &str) -> Result<bool, Trouble> {
+/// What comes after an entry.
+enum Next {
+    Read,
+    Connect,
+    Leave,
+}
+
+/// Does what an entry says.
+async fn act(client: &Client, entry: &str) -> Result<Next, Trouble> {
     match entry {
         "" => {}
-        ":quit" | ":q" => return Ok(false),
+        ":quit" | ":q" => return Ok(Next::Leave),
         ":help" | ":h" => show::note(HELP),
         ":whoami" => match client.whoami().await {
             Ok(identity) => show::json(&identity)?,
@@ -83,14 +97,14 @@ async fn act(client: &Client, entry: &str) -> Result<bool, Trouble> {
             show::note(&format!("no such command: {command}; :help lists them"))
         }
         script => tokio::select! {
-            played = client.play(script) => match played {
+            played = client.play(script).timeout(AS_THE_CIRCLE_ALLOWS) => match played {
                 Ok(played) => show::played(&played)?,
                 Err(error) => show::trouble(&Trouble::of_play(error, script)),
             },
-            _ = tokio::signal::ctrl_c() => return Err(Trouble::Interrupted),
+            _ = tokio::signal::ctrl_c() => return Ok(Next::Connect),
         },
     }
-    Ok(true)
+    Ok(Next::Read)
 }
 
 /// Whether brackets, quotes or a comment of Rhai are still open at the end of a text.

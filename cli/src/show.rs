@@ -1,7 +1,9 @@
 //! Everything that is printed.
-#![allow(clippy::print_stderr)] // This program speaks to people.
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::{
+    borrow::Cow,
+    io::{self, ErrorKind, IsTerminal, Write as _},
+};
 
 use circles_client::{CallError, Fault, Played};
 use serde::Serialize;
@@ -11,6 +13,7 @@ use crate::trouble::Trouble;
 /// A line on standard output.
 pub fn line(text: &str) -> Result<(), Trouble> {
     let mut out = io::stdout().lock();
+    let text = harmless(text, &out);
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Trouble::BrokenPipe,
         _ => Trouble::Usage(format!("standard output: {error}")),
@@ -26,34 +29,48 @@ pub fn json(value: &impl Serialize) -> Result<(), Trouble> {
 /// What a play left: its log lines on standard error, its value on standard output, unless it is unit.
 pub fn played(played: &Played) -> Result<(), Trouble> {
     for entry in &played.logs {
-        eprintln!("{}: {}", entry.level, entry.text);
+        note(&format!("{}: {}", entry.level, entry.text));
     }
     if played.value.is_null() && played.output.is_empty() { Ok(()) } else { line(&played.output) }
 }
 
-/// A remark on standard error.
+/// A remark on standard error. That nobody reads it is no reason to stop.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    let mut out = io::stderr().lock();
+    let _ = writeln!(out, "{}", harmless(text, &out));
+}
+
+/// Text for a terminal without the control characters that a stranger's script may have put into it to move the
+/// cursor, rename the window or worse. Files and pipes get what there is.
+fn harmless<'a>(text: &'a str, out: &impl IsTerminal) -> Cow<'a, str> {
+    if out.is_terminal() { visible(text) } else { Cow::Borrowed(text) }
+}
+
+fn visible(text: &str) -> Cow<'_, str> {
+    let harmful = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if text.contains(harmful) { text.replace(harmful, "\u{fffd}").into() } else { Cow::Borrowed(text) }
 }
 
 /// What went wrong, on standard error; a script's error with its place in the source.
 pub fn trouble(trouble: &Trouble) {
     match trouble {
         Trouble::Script { error, source } => {
-            eprintln!("{}: {error}", red("error"));
+            fault(&error.to_string());
             if let Some(excerpt) = excerpt(error, source) {
-                eprintln!("{excerpt}");
+                note(&excerpt);
             }
         }
-        Trouble::Call(error) => eprintln!("{}: {error}", red("error")),
-        Trouble::Usage(sentence) | Trouble::Connection(sentence) => eprintln!("{}: {sentence}", red("error")),
+        Trouble::Call(error) => fault(&error.to_string()),
+        Trouble::Usage(sentence) | Trouble::Connection(sentence) => fault(sentence),
         Trouble::Interrupted | Trouble::BrokenPipe => {}
     }
 }
 
-fn red(text: &str) -> String {
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    if colour { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
+fn fault(sentence: &str) {
+    let mut out = io::stderr().lock();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let label = if colour { "\x1b[1;31merror\x1b[0m" } else { "error" };
+    let _ = writeln!(out, "{label}: {}", harmless(sentence, &out));
 }
 
 /// The line at which a script stopped, with a caret under the column.
@@ -83,6 +100,12 @@ fn point(line: u32, text: &str, column: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_cannot_steer_the_terminal() {
+        assert_eq!(visible("a\tb\nc \u{e9}"), "a\tb\nc \u{e9}");
+        assert_eq!(visible("\x1b[31mred\r\u{9b}2J"), "\u{fffd}[31mred\u{fffd}\u{fffd}2J");
+    }
 
     #[test]
     fn a_caret_stands_under_the_place() {

@@ -1,5 +1,7 @@
 //! Plays a script in the circle at the URL given, or at `cargo run`'s.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // It speaks to people.
+
 use circles_client::{Client, SecretKey};
 
 #[tokio::main(flavor = "current_thread")]

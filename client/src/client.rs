@@ -1,11 +1,14 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use circles_api::{
     CirclesClient as _, Fault, PlayParams,
-    types::{Document, Identity, PlayResult},
+    types::{Document, Identity, PlayResult, TimeoutMs},
 };
 use circles_auth::{PublicKey, SecretKey};
 use futures_timer::Delay;
@@ -40,6 +43,10 @@ struct ClientState {
     reconnects: u32,
     /// The connection, or the one attempt at it that all callers await.
     current: Mutex<Attempt>,
+    /// Held by the one caller that logs in again on a connection whose session has ended.
+    renewal: futures_util::lock::Mutex<()>,
+    /// How often somebody has, with or without success.
+    renewals: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -72,8 +79,8 @@ impl Builder {
         self
     }
 
-    /// How long to wait for a connection, a login or an answer; 30 s by default. A play that is given a longer
-    /// time of its own is waited for accordingly.
+    /// How long to wait for a connection, a login or an answer; 30 s by default. It is also the deadline of a
+    /// play that is given none of its own, so that none runs on when nobody waits any more.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -90,7 +97,13 @@ impl Builder {
         let target = Target::new(&self.url, self.circle, self.key, self.timeout)?;
         let rpc = target.connect().await?;
         let first = Attempt { number: 0, connection: boxed(async move { Ok(rpc) }).shared() };
-        let state = ClientState { target, reconnects: self.reconnects, current: Mutex::new(first) };
+        let state = ClientState {
+            target,
+            reconnects: self.reconnects,
+            current: Mutex::new(first),
+            renewal: futures_util::lock::Mutex::default(),
+            renewals: AtomicU64::new(0),
+        };
         Ok(Client { shared: Arc::new(state) })
     }
 }
@@ -123,12 +136,14 @@ impl Client {
     }
 
     pub(crate) async fn send_play(&self, params: PlayParams) -> Result<PlayResult, Error> {
-        let asked = params.timeout_ms.map(|millis| Duration::from_millis(millis.get().into()) + MARGIN);
-        let limit = self.shared.target.timeout().max(asked.unwrap_or_default());
+        // Always sent, and waited for longer: the server's answer to a late play says more than our silence.
+        let timeout_ms = params.timeout_ms.unwrap_or_else(|| milliseconds(self.shared.target.timeout()));
+        let limit = Duration::from_millis(timeout_ms.get().into()) + MARGIN;
+        let limit = limit.max(self.shared.target.timeout());
         let repeatable = params.idempotency_key.is_some();
         self.call(limit, repeatable, |rpc| {
-            let PlayParams { script, args, timeout_ms, idempotency_key } = params.clone();
-            async move { rpc.play(script, args, timeout_ms, idempotency_key).await }
+            let PlayParams { script, args, idempotency_key, .. } = params.clone();
+            async move { rpc.play(script, args, Some(timeout_ms), idempotency_key).await }
         })
         .await
     }
@@ -144,6 +159,7 @@ impl Client {
         let attempts = async {
             let (mut breaks, mut logins) = (0, 0);
             loop {
+                let renewals = self.shared.renewals.load(Ordering::Acquire);
                 let (number, rpc) = self.connection().await?;
                 match send(rpc.clone()).await.map_err(Error::of_call) {
                     Err(Error::ConnectionLost) if repeatable && breaks < self.shared.reconnects => {
@@ -152,13 +168,26 @@ impl Client {
                     }
                     Err(Error::Call(error)) if self.may_log_in_again(&error) && logins == 0 => {
                         logins += 1;
-                        self.shared.target.log_in(&rpc).await?;
+                        self.renew(&rpc, renewals).await?;
                     }
                     answer => return answer,
                 }
             }
         };
         within(limit, attempts).await?
+    }
+
+    /// Logs in again, unless somebody has done so since `renewals` was read. Two logins at a time would spend
+    /// each other's nonces, and five that fail close the connection.
+    async fn renew(&self, rpc: &RpcClient, renewals: u64) -> Result<(), Error> {
+        let _one_at_a_time = self.shared.renewal.lock().await;
+        // A new connection is logged in already.
+        if self.shared.renewals.load(Ordering::Acquire) != renewals || !rpc.is_connected() {
+            return Ok(());
+        }
+        let renewed = self.shared.target.log_in(rpc).await;
+        self.shared.renewals.fetch_add(1, Ordering::Release);
+        renewed
     }
 
     fn may_log_in_again(&self, error: &circles_api::Error) -> bool {
@@ -190,6 +219,12 @@ impl Client {
     fn current(&self) -> MutexGuard<'_, Attempt> {
         self.shared.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A duration as the interface's time limit, which is from a millisecond to a day.
+fn milliseconds(duration: Duration) -> TimeoutMs {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
+    TimeoutMs::try_from(millis).unwrap_or(TimeoutMs::MAX)
 }
 
 /// Tries to connect until it succeeds, trying is of no use, or the tries are used up.

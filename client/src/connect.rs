@@ -3,15 +3,18 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use circles_api::{CircleId, CirclesClient as _};
-use circles_auth::{Challenge, PublicKey, SecretKey, audience_of};
+use circles_auth::{Challenge, LIFETIME, PublicKey, SecretKey, audience_of};
 use futures_timer::Delay;
 use futures_util::future::{Either, select};
 use jsonrpsee::core::client::Client as RpcClient;
+use web_time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, InvalidUrl};
 
-/// Bytes of a message in either direction; servers allow less.
-const MAX_MESSAGE: u32 = 16 << 20;
+/// Time limits of calls are this client's own: a play may take longer than any fixed one.
+const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);
+/// How far the clocks of client and server may be apart.
+const SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// Where to connect, and as whom.
 #[derive(Clone)]
@@ -47,7 +50,7 @@ impl Target {
     /// Connects and logs in.
     pub async fn connect(&self) -> Result<Arc<RpcClient>, Error> {
         let refused = |cause: String| Error::Connect { url: self.url.clone(), cause };
-        let dialled = within(self.timeout, dial(&self.url)).await;
+        let dialled = within(self.timeout, dial(&self.url, self.timeout)).await;
         let rpc =
             dialled.map_err(|_| refused(format!("no answer within {:?}", self.timeout)))?.map_err(refused)?;
         self.log_in(&rpc).await?;
@@ -71,6 +74,10 @@ impl Target {
         let protocol = |error: &dyn std::fmt::Display| Error::Protocol(error.to_string());
         let challenge: Challenge = answer.challenge.parse().map_err(|error| protocol(&error))?;
         challenge.check(self.circle, &self.audience, pubkey).map_err(Error::Untrusted)?;
+        if challenge.nonce.to_string() != *answer.nonce || challenge.expires != answer.expires_at.get() {
+            return Err(protocol(&"the challenge says something else than the fields beside it"));
+        }
+        check_expiry(challenge.expires, now()).map_err(|error| protocol(&error))?;
         // The parsed challenge has one text, so what is signed is what was checked.
         let signature = key.sign(&challenge.to_string()).to_string();
         let signature = signature.try_into().map_err(|error| protocol(&error))?;
@@ -102,6 +109,21 @@ fn resolve(url: &str, circle: Option<PublicKey>) -> Result<(String, String, Opti
     }
 }
 
+/// A challenge that is long over, or lives longer than any server lets one live, is not worth a signature.
+fn check_expiry(expires: u64, now: Duration) -> Result<(), String> {
+    let end = Duration::from_secs(expires);
+    if (now.saturating_sub(SKEW)..=now + LIFETIME + SKEW).contains(&end) {
+        return Ok(());
+    }
+    let here = now.as_secs();
+    Err(format!("the challenge expires at {expires} (Unix time), and here it is {here}; is the clock right?"))
+}
+
+fn now() -> Duration {
+    // A clock before 1970 is wrong by more than any skew.
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// What `work` brings, unless `limit` passes first.
 pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Error> {
     let (work, limit_passed) = (std::pin::pin!(work), Delay::new(limit));
@@ -112,25 +134,35 @@ pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Er
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-async fn dial(url: &str) -> Result<RpcClient, String> {
+async fn dial(url: &str, limit: Duration) -> Result<RpcClient, String> {
     use jsonrpsee::{core::client::async_client::PingConfig, ws_client::WsClientBuilder};
 
-    // Time limits of calls are this client's own: a play may take longer than any fixed one.
-    const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);
-    WsClientBuilder::new()
+    /// Bytes of a message in either direction; servers allow less.
+    const MAX_MESSAGE: u32 = 16 << 20;
+    let runtime = tokio::runtime::Handle::try_current().map_err(|error| error.to_string())?;
+    let builder = WsClientBuilder::new()
         .max_request_size(MAX_MESSAGE)
         .max_response_size(MAX_MESSAGE)
         .max_concurrent_requests(1_024)
         .request_timeout(UNLIMITED)
-        .enable_ws_ping(PingConfig::new())
-        .build(url)
-        .await
-        .map_err(|error| error.to_string())
+        // As in browsers: whoever sends us elsewhere is not whom we dialled.
+        .max_redirections(1)
+        .enable_ws_ping(PingConfig::new());
+    let url = url.to_owned();
+    // jsonrpsee resolves names by a call that blocks its thread, so this must not be one of the runtime's.
+    let dialling = runtime
+        .clone()
+        .spawn_blocking(move || runtime.block_on(tokio::time::timeout(limit, builder.build(url))))
+        .await;
+    match dialling {
+        Ok(Ok(connected)) => connected.map_err(|error| error.to_string()),
+        Ok(Err(_)) => Err(format!("no answer within {limit:?}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(target_arch = "wasm32")]
-async fn dial(url: &str) -> Result<RpcClient, String> {
-    const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);
+async fn dial(url: &str, _limit: Duration) -> Result<RpcClient, String> {
     jsonrpsee::wasm_client::WasmClientBuilder::new()
         .max_concurrent_requests(1_024)
         .request_timeout(UNLIMITED)
@@ -158,6 +190,19 @@ mod tests {
         ] {
             let (url, audience, found) = resolve(url, beside).unwrap();
             assert_eq!((url.as_str(), audience.as_str(), found), (expected, "ws://h:1", known));
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_signed_near_its_time_only() {
+        let now = Duration::from_secs(1_800_000_000);
+        for (expires, good) in [(0, true), (60, true), (-300, true), (360, true), (-301, false), (361, false)]
+        {
+            assert_eq!(
+                check_expiry(now.as_secs().saturating_add_signed(expires), now).is_ok(),
+                good,
+                "{expires}"
+            );
         }
     }
 

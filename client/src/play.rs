@@ -6,6 +6,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Client, Error};
 
+/// Bytes of the arguments as JSON. With the longest script, fully escaped, they fill the 2 MiB of a message that
+/// servers take; a longer one would cost the connection and every call on it.
+const MAX_ARGS: usize = 3 << 19;
+
 /// A play to be sent: awaited, it brings what the script leaves.
 #[must_use = "a play is not sent until it is awaited"]
 pub struct Play<'a> {
@@ -24,7 +28,11 @@ impl<'a> Play<'a> {
     /// What the script sees as `ARGS`: anything that has a JSON form.
     pub fn args(self, args: &(impl Serialize + ?Sized)) -> Self {
         self.with("args", |params| {
-            params.args = Some(serde_json::to_value(args)?);
+            let args = serde_json::to_value(args)?;
+            if args.to_string().len() > MAX_ARGS {
+                return Err(format!("must be at most {MAX_ARGS} bytes as JSON").into());
+            }
+            params.args = Some(args);
             Ok(())
         })
     }

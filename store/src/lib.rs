@@ -14,6 +14,7 @@ mod outcome;
 mod task;
 mod ticket;
 
+pub use circles_api::CircleId;
 pub use claim::{Claim, Settle};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore, Trial};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};

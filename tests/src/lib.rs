@@ -1,6 +1,8 @@
 //! The system as a whole, for tests: a [`World`] on a free port with its own store and workers, a [`Raw`]
 //! connection for what no well-behaved client sends, and [`Program`]s, the binaries as a user starts them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
 mod program;
 mod raw;
 mod watched;

@@ -33,6 +33,7 @@ pub struct World {
 /// What a [`World`] is like.
 pub struct Builder {
     settings: Settings,
+    address: SocketAddr,
     workers: NonZeroUsize,
     queue: EmbeddedConfig,
     trial: bool,
@@ -51,6 +52,7 @@ impl World {
                 task_timeout: Duration::from_secs(30),
                 limits: Limits::default(),
             },
+            address: ([127, 0, 0, 1], 0).into(),
             workers: NonZeroUsize::MIN.saturating_add(1),
             queue: EmbeddedConfig::default(),
             trial: false,
@@ -94,6 +96,12 @@ impl Builder {
         self
     }
 
+    /// Listens where another world did.
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
     /// Demands a session.
     pub fn auth(mut self) -> Self {
         self.settings.auth = true;
@@ -133,9 +141,7 @@ impl Builder {
         }
         let store = Arc::new(Watched::new(store));
         let circles = self.settings.circles.clone();
-        let server = Server::bind(([127, 0, 0, 1], 0).into(), self.settings, store.clone())
-            .await
-            .expect("a free port");
+        let server = Server::bind(self.address, self.settings, store.clone()).await.expect("a free port");
         let address = server.address();
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();

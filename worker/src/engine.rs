@@ -9,7 +9,7 @@ use rhai::{
 
 use crate::{
     Limits, natives,
-    play::{CONSTANTS, Play},
+    play::{Constants, Play},
 };
 
 /// An engine with every limit set by value; what it runs reports to the thread's [`Play`].
@@ -49,7 +49,7 @@ pub fn build(limits: Limits, trial: bool) -> Engine {
     #[allow(deprecated)]
     engine.on_def_var(|_, definition, _| {
         let name = definition.name();
-        if CONSTANTS.contains(&name) {
+        if Constants::NAMES.contains(&name) {
             let message = format!("{name} is a constant of every play");
             return Err(EvalAltResult::ErrorForbiddenVariable(message, Position::NONE).into());
         }
@@ -59,12 +59,8 @@ pub fn build(limits: Limits, trial: bool) -> Engine {
 }
 
 fn constant(name: &str) -> Option<Dynamic> {
-    // Few names get past the first comparison.
-    if !matches!(name.len(), 4 | 6) {
-        return None;
-    }
-    let index = CONSTANTS.iter().position(|constant| *constant == name)?;
-    Play::current().map(|play| play.constants[index].clone())
+    // Few names get past the comparison of lengths.
+    matches!(name.len(), 4 | 6).then(|| Play::current()?.constants.get(name))?
 }
 
 fn log(level: LogLevel, text: &str) {

@@ -8,6 +8,9 @@ use crate::{
     value::{Unfit, to_json},
 };
 
+/// A message is for people to read. What a script threw is handed out as JSON, all of it.
+const MESSAGE_BYTES: usize = 4 << 10;
+
 /// A source that did not compile.
 pub fn of_compiling(error: &ParseError) -> Failure {
     match error.err_type() {
@@ -35,6 +38,7 @@ pub fn of_running(error: EvalAltResult, limits: &Limits) -> Failure {
         EvalAltResult::ErrorTooManyOperations(_) => limit("operations"),
         EvalAltResult::ErrorStackOverflow(_) => limit("call_depth"),
         EvalAltResult::ErrorTooManyVariables(_) => limit("variables"),
+        EvalAltResult::ErrorTooManyModules(_) => limit("modules"),
         EvalAltResult::ErrorRuntime(thrown, _) => threw(&thrown, place, limits),
         EvalAltResult::ErrorParsing(ParseErrorType::ExprTooDeep, _) => limit("expression_depth"),
         mut other => {
@@ -68,7 +72,11 @@ pub const fn outcome(failure: Failure) -> Outcome {
 
 fn threw(thrown: &Dynamic, place: Position, limits: &Limits) -> Failure {
     match to_json(thrown, limits) {
-        Err(unfit) => of_result(unfit),
+        Err(Unfit::Limit(name)) => limit(name),
+        Err(Unfit::Type { name, path }) => {
+            let message = format!("the script threw what has no JSON form: {path} is a {name}");
+            script(ScriptErrorKind::Runtime, message, place, None)
+        }
         Ok(json) => {
             // Of a map, what people put into `message`; Rhai's own printing is safe for what became JSON.
             let named = json.get("message").and_then(|message| message.as_str());
@@ -79,12 +87,22 @@ fn threw(thrown: &Dynamic, place: Position, limits: &Limits) -> Failure {
     }
 }
 
+/// Arguments that a script cannot hold.
+pub fn of_args(message: String) -> Failure {
+    script(ScriptErrorKind::Runtime, message, Position::NONE, None)
+}
+
 fn script(
     kind: ScriptErrorKind,
-    message: String,
+    mut message: String,
     place: Position,
     thrown: Option<serde_json::Value>,
 ) -> Failure {
+    if message.len() > MESSAGE_BYTES {
+        let end = (0..=MESSAGE_BYTES).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or(0));
+        message.push('…');
+    }
     let number =
         |part: Option<usize>| part.and_then(|part| u32::try_from(part).ok()).filter(|part| *part > 0);
     Failure::Script { kind, message, line: number(place.line()), column: number(place.position()), thrown }

@@ -15,14 +15,17 @@ use crate::{
     Limits,
     cache::{Script, Scripts},
     clock, engine, failure, memory,
-    play::{Play, Stop},
-    value::{from_json, to_json},
+    natives::printed,
+    play::{Constants, Play, Stop},
+    value::{Unfit, from_json, to_json},
 };
 
 /// The longest a trial may take: what a call can be late for another's sake without anybody noticing.
 const TRIAL_TIME: Duration = Duration::from_micros(200);
 /// Arguments of more values than this make a play not short.
 const TRIAL_ARGS: usize = 64;
+/// Bytes that a play may leave behind without anybody being told: what Rhai itself keeps is less.
+const LEAK: isize = 1 << 20;
 /// Variables that a scope has room for before it grows.
 const SCOPE: usize = 16;
 
@@ -68,8 +71,12 @@ impl Host {
                 Ok(script) => script,
                 Err(error) => return failure::outcome(failure::of_compiling(&error)),
             };
+            let constants = match constants(task) {
+                Ok(constants) => constants,
+                Err(message) => return failure::outcome(failure::of_args(message)),
+            };
             let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
-            let play = Rc::new(Play::new(constants(task), self.limits, deadline, interrupt, on_slow));
+            let play = Rc::new(Play::new(constants, self.limits, deadline, interrupt, on_slow));
             let outcome = run(&self.engine, &script, &play, queued);
             script.cost(play.operations(), play.elapsed(), play.was_slow());
             match outcome {
@@ -88,8 +95,9 @@ impl Trial for Host {
         if task.timeout <= TRIAL_TIME || count(&task.args, TRIAL_ARGS).is_none() {
             return None;
         }
+        let constants = constants(task).ok()?;
         let deadline = Instant::now() + TRIAL_TIME;
-        let play = Rc::new(Play::new(constants(task), self.limits.for_trial(), deadline, None, None));
+        let play = Rc::new(Play::new(constants, self.limits.for_trial(), deadline, None, None));
         let outcome =
             catch_unwind(AssertUnwindSafe(|| run(&self.trial_engine, &script, &play, Duration::ZERO)));
         match outcome {
@@ -106,17 +114,45 @@ impl Trial for Host {
 /// Evaluates a script as this play, which says why if it was stopped.
 fn run(engine: &Engine, script: &Script, play: &Rc<Play>, queued: Duration) -> Result<Outcome, Stop> {
     play.enter(|| {
+        let before = memory::balance();
         let mut scope = Scope::with_capacity(SCOPE);
         let result = engine.eval_ast_with_scope::<Dynamic>(&mut scope, &script.ast);
         // A script that ends just when it is stopped has been stopped.
-        if let Some(stop) = play.stopped() {
-            return Err(stop);
-        }
-        Ok(match result {
-            Ok(value) => success(&value, play, queued),
-            Err(error) => failed(*error, play),
-        })
+        let outcome = match (play.stopped(), result) {
+            (Some(stop), _) => Err(stop),
+            (None, Ok(value)) => Ok(success(&value, play, queued)),
+            (None, Err(error)) => Ok(failed(*error, play)),
+        };
+        empty(&scope);
+        drop(scope);
+        report_leak(before, &outcome);
+        outcome
     })
+}
+
+/// Takes shared variables apart. A closure that stands in a variable which it captured holds itself, so that
+/// Rhai never frees the two: recursive closures are written so.
+fn empty(scope: &Scope) {
+    for (_, _, value) in scope.iter_raw().filter(|(_, _, value)| value.is_shared()) {
+        let mut variable = value.clone();
+        let held = variable.write_lock::<Dynamic>().map(|mut held| held.take());
+        drop(held);
+    }
+}
+
+/// A script can tie such a knot out of sight, too, inside a function. Then at least the operator is told.
+fn report_leak(before: isize, outcome: &Result<Outcome, Stop>) {
+    let kept = memory::balance().wrapping_sub(before);
+    if kept < LEAK {
+        return;
+    }
+    let before = memory::balance();
+    let outcome = outcome.clone();
+    let bytes = kept.wrapping_sub(memory::balance().wrapping_sub(before));
+    drop(outcome);
+    if bytes >= LEAK {
+        tracing::warn!(bytes, "a play left values that hold each other: their memory is lost");
+    }
 }
 
 fn failed(error: EvalAltResult, play: &Play) -> Outcome {
@@ -128,11 +164,15 @@ fn failed(error: EvalAltResult, play: &Play) -> Outcome {
 }
 
 fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
-    match to_json(value, &play.limits) {
+    let value_and_output = to_json(value, &play.limits).and_then(|json| {
+        let output = printed(value, play.limits.result_bytes).ok_or(Unfit::Limit("result_bytes"))?;
+        Ok((json, output))
+    });
+    match value_and_output {
         Err(unfit) => failure::outcome(failure::of_result(unfit)),
-        Ok(json) => Outcome::Succeeded(Success {
-            output: value.to_string(),
-            value: json,
+        Ok((value, output)) => Outcome::Succeeded(Success {
+            output,
+            value,
             logs: play.take_logs(),
             stats: Stats {
                 queued_us: micros(queued),
@@ -143,13 +183,11 @@ fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
     }
 }
 
-fn constants(task: &Task) -> [Dynamic; 4] {
-    [
-        task.caller.to_string().into(),
-        task.circle.to_string().into(),
-        task.id.to_string().into(),
-        from_json(&task.args),
-    ]
+fn constants(task: &Task) -> Result<Constants, String> {
+    let args = from_json(&task.args)?;
+    // Each mention of a constant is a copy of it: of a container, of the way to it.
+    let args = if args.is_array() || args.is_map() { args.into_read_only().into_shared() } else { args };
+    Ok(Constants { caller: task.caller.clone(), circle: task.circle, task: task.id, args })
 }
 
 /// A panic of a native or of the engine ends its play, not its thread.
@@ -189,3 +227,40 @@ const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<Arc<Host>>();
 };
+
+#[cfg(test)]
+mod tests {
+    use circles_store::Caller;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn play(host: &Host, script: &str) -> Outcome {
+        let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
+        let task = Task::new(circle, Caller::Anonymous, script, Value::Null, Duration::from_secs(60));
+        host.play(&task, Instant::now() + task.timeout, &CancellationToken::new(), || ())
+    }
+
+    #[test]
+    fn a_native_that_panics_ends_its_play_only() {
+        let mut host = Host::new(Limits::default());
+        host.engine.register_fn("explode", || -> i64 { panic!("as a test wishes") });
+        for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
+            assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
+        }
+        assert!(Play::current().is_none());
+        assert!(matches!(play(&host, "40 + 2"), Outcome::Succeeded(_)));
+    }
+
+    #[test]
+    fn closures_that_hold_themselves_are_freed() {
+        let host = Host::new(Limits::default());
+        let script = "let s = blob(100000); let f = (); f = |n| { s; f }; 1";
+        assert!(matches!(play(&host, script), Outcome::Succeeded(_)));
+        let before = memory::balance();
+        for _ in 0..100 {
+            play(&host, script);
+        }
+        assert!(memory::balance() - before < 1_000_000);
+    }
+}

@@ -24,7 +24,7 @@ pub struct Limits {
     pub log_lines: usize,
     /// Bytes logged.
     pub log_bytes: usize,
-    /// Bytes of the result as JSON.
+    /// Bytes of the result as JSON, and as text.
     pub result_bytes: usize,
     /// Nesting of the result, as deep as JSON parsers commonly read.
     pub result_depth: usize,
@@ -34,7 +34,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             script_bytes: 256 << 10,
-            operations: 500_000_000,
+            operations: 100_000_000,
             call_depth: 64,
             expression_depth: 64,
             variables: 1_000,

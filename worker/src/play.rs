@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{LogLevel, LogLine};
+use circles_store::{Caller, CircleId, LogLevel, LogLine, TaskId};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
@@ -38,8 +38,7 @@ pub enum Stop {
 
 /// One play under way.
 pub struct Play {
-    /// `CALLER`, `CIRCLE`, `TASK`, `ARGS`.
-    pub constants: [Dynamic; 4],
+    pub constants: Constants,
     pub limits: Limits,
     pub deadline: Instant,
     /// `None` in a trial, which nobody could interrupt in time.
@@ -55,12 +54,33 @@ pub struct Play {
     on_slow: RefCell<Option<Box<dyn FnOnce()>>>,
 }
 
-/// The names of [`Play::constants`].
-pub const CONSTANTS: [&str; 4] = ["CALLER", "CIRCLE", "TASK", "ARGS"];
+/// What a script is told, and cannot change. Most scripts ask for little of it, so texts are made when asked for.
+pub struct Constants {
+    pub caller: Caller,
+    pub circle: CircleId,
+    pub task: TaskId,
+    pub args: Dynamic,
+}
+
+impl Constants {
+    /// The names that no script may give to anything of its own.
+    pub const NAMES: [&str; 4] = ["CALLER", "CIRCLE", "TASK", "ARGS"];
+
+    /// The value of a name, if it is one of [`Self::NAMES`].
+    pub fn get(&self, name: &str) -> Option<Dynamic> {
+        match name {
+            "CALLER" => Some(self.caller.to_string().into()),
+            "CIRCLE" => Some(self.circle.to_string().into()),
+            "TASK" => Some(self.task.to_string().into()),
+            "ARGS" => Some(self.args.clone()),
+            _ => None,
+        }
+    }
+}
 
 impl Play {
     pub fn new(
-        constants: [Dynamic; 4],
+        constants: Constants,
         limits: Limits,
         deadline: Instant,
         interrupt: Option<CancellationToken>,
@@ -154,13 +174,13 @@ impl Play {
             return false;
         }
         if self.is_trial() {
-            if operations % TRIAL_CLOCK_EVERY == 0 && Instant::now() >= self.deadline {
+            if operations.is_multiple_of(TRIAL_CLOCK_EVERY) && Instant::now() >= self.deadline {
                 self.mark(Stop::NotShort);
                 return false;
             }
         } else {
             let tick = clock::tick();
-            if tick != self.tick.get() || operations % CLOCK_EVERY == 0 {
+            if tick != self.tick.get() || operations.is_multiple_of(CLOCK_EVERY) {
                 self.tick.set(tick);
                 return self.look().is_ok();
             }
@@ -211,6 +231,11 @@ impl Play {
             self.log_bytes.set(bytes);
             logs.push(LogLine { level, text: text.to_owned() });
         }
+    }
+
+    /// Bytes that it may still allocate.
+    pub fn room(&self) -> usize {
+        self.limits.memory_bytes.saturating_sub(self.held())
     }
 
     fn held(&self) -> usize {

@@ -3,13 +3,18 @@
 //! A value may be nested as deep as memory allows and, through shared variables, may contain itself. So nothing
 //! here recurses beyond the depth it is told, and what passed [`to_json`] is safe for code that does.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use serde_json::{Number, Value};
 
 use crate::Limits;
+
+/// Nesting of arguments: as deep as `serde_json` reads.
+const ARGS_DEPTH: usize = 128;
+/// RFC 3339 ends where years need five digits.
+const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
 
 /// Why a value has no JSON form.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,22 +32,49 @@ pub fn to_json(value: &Dynamic, limits: &Limits) -> Result<Value, Unfit> {
     writer.value(value)
 }
 
-/// JSON as a script sees it. Integers above 64 bits with a sign become floats: the server refuses them before.
-pub fn from_json(value: &Value) -> Dynamic {
-    match value {
+/// As [`to_json`], of a map and within so many bytes and levels.
+pub fn map_to_json(map: &Map, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+    Writer { left: bytes, depth }.map(map)
+}
+
+/// Arguments as a script sees them. What does not fit is named with its place, as an author knows it.
+pub fn from_json(args: &Value) -> Result<Dynamic, String> {
+    read(args, ARGS_DEPTH).map_err(|(path, why)| format!("ARGS{path}: {why}"))
+}
+
+/// The place within a value, and what is wrong there.
+type Fault = (String, String);
+
+fn read(value: &Value, depth: usize) -> Result<Dynamic, Fault> {
+    Ok(match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(truth) => (*truth).into(),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => integer.into(),
-            (None, Some(float)) => float.into(),
-            (None, None) => Dynamic::UNIT,
+            (None, Some(float)) if !number.is_u64() => float.into(),
+            _ => return Err((String::new(), format!("{number} is above 2^63 - 1, the largest integer"))),
         },
         Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(from_json).collect::<Array>().into(),
-        Value::Object(members) => {
-            members.iter().map(|(name, member)| (name.into(), from_json(member))).collect::<Map>().into()
+        Value::Array(items) => {
+            let depth = deeper(depth)?;
+            let items = items.iter().enumerate().map(|(index, item)| {
+                read(item, depth).map_err(|(path, why)| (format!("[{index}]{path}"), why))
+            });
+            items.collect::<Result<Array, _>>()?.into()
         }
-    }
+        Value::Object(members) => {
+            let depth = deeper(depth)?;
+            let members = members.iter().map(|(name, member)| {
+                let member = read(member, depth).map_err(|(path, why)| (format!(".{name}{path}"), why))?;
+                Ok::<_, Fault>((name.into(), member))
+            });
+            members.collect::<Result<Map, _>>()?.into()
+        }
+    })
+}
+
+fn deeper(depth: usize) -> Result<usize, Fault> {
+    depth.checked_sub(1).ok_or_else(|| (String::new(), format!("nested deeper than {ARGS_DEPTH}")))
 }
 
 struct Writer {
@@ -59,15 +91,19 @@ impl Writer {
             });
         }
         if let Some(map) = value.read_lock::<Map>() {
-            return self.nested(2, |writer| {
-                let members = map.iter().map(|(name, member)| {
-                    writer.spend(name.len() + 4)?;
-                    Ok((name.to_string(), writer.member(|| format!(".{name}"), member)?))
-                });
-                members.collect::<Result<_, _>>().map(Value::Object)
-            });
+            return self.map(&map);
         }
         self.leaf(value)
+    }
+
+    fn map(&mut self, map: &Map) -> Result<Value, Unfit> {
+        self.nested(2, |writer| {
+            let members = map.iter().map(|(name, member)| {
+                writer.spend(name.len() + 4)?;
+                Ok((name.to_string(), writer.member(|| format!(".{name}"), member)?))
+            });
+            members.collect::<Result<_, _>>().map(Value::Object)
+        })
     }
 
     fn leaf(&mut self, value: &Dynamic) -> Result<Value, Unfit> {
@@ -87,8 +123,12 @@ impl Writer {
         } else if let Some(blob) = value.read_lock::<Blob>() {
             self.spend(blob.len().div_ceil(3).saturating_mul(4))?;
             STANDARD.encode(&*blob).into()
-        } else if let Some(instant) = value.read_lock::<std::time::Instant>() {
-            moment(*instant).into()
+        } else if let Some(instant) = value.read_lock::<Instant>() {
+            let Some(text) = moment(*instant) else {
+                let name = "timestamp before 1970 or after 9999".to_owned();
+                return Err(Unfit::Type { name, path: "value".to_owned() });
+            };
+            text.into()
         } else {
             // Rhai has no name of its own for ranges.
             let name = if value.type_name().contains("Range") { "range" } else { value.type_name() };
@@ -137,11 +177,15 @@ fn number(float: f64) -> Value {
 }
 
 /// A timestamp of a script counts from a moment that only this process knows; what others can read is the
-/// moment itself.
-fn moment(instant: std::time::Instant) -> String {
-    let ago = instant.elapsed();
-    let time = SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH);
-    humantime::format_rfc3339_micros(time).to_string()
+/// moment itself. `None` where RFC 3339 or the clock has no word for it.
+fn moment(instant: Instant) -> Option<String> {
+    let now = Instant::now();
+    let time = match now.checked_duration_since(instant) {
+        Some(ago) => SystemTime::now().checked_sub(ago)?,
+        None => SystemTime::now().checked_add(instant.checked_duration_since(now)?)?,
+    };
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (since_1970 < YEAR_10000).then(|| humantime::format_rfc3339_micros(time).to_string())
 }
 
 #[cfg(test)]
@@ -173,7 +217,7 @@ mod tests {
     proptest! {
         #[test]
         fn json_survives_the_way_there_and_back(value in any_json()) {
-            prop_assert_eq!(to_json(&from_json(&value), &Limits::default()), Ok(value));
+            prop_assert_eq!(to_json(&from_json(&value).unwrap(), &Limits::default()), Ok(value));
         }
     }
 
@@ -208,5 +252,30 @@ mod tests {
             value = Dynamic::from_array(vec![value]);
         }
         assert_eq!(to_json(&value, &limits), Err(Unfit::Limit("result_depth")));
+    }
+
+    #[test]
+    fn arguments_that_do_not_fit_are_named_with_their_place() {
+        let fault = from_json(&json!({ "a": [1, { "b": u64::MAX }] })).unwrap_err();
+        assert_eq!(fault, "ARGS.a[1].b: 18446744073709551615 is above 2^63 - 1, the largest integer");
+        let deep = (0..200).fold(json!(1), |value, _| json!([value]));
+        assert!(from_json(&deep).unwrap_err().ends_with("nested deeper than 128"));
+    }
+
+    #[test]
+    fn a_timestamp_is_the_moment_it_denotes() {
+        let hour = Duration::from_secs(3_600);
+        let read = |instant| to_json(&Dynamic::from(instant), &Limits::default());
+        for instant in [Instant::now() + hour, Instant::now()] {
+            let text = read(instant).unwrap();
+            let time = humantime::parse_rfc3339(text.as_str().unwrap()).unwrap();
+            let expected = SystemTime::now() + instant.saturating_duration_since(Instant::now());
+            let off = expected.duration_since(time).unwrap_or_else(|early| early.duration());
+            assert!(off < Duration::from_secs(60), "{text}");
+        }
+        let long_ago = Instant::now().checked_sub(hour * 24 * 366 * 300);
+        if let Some(long_ago) = long_ago {
+            assert!(matches!(read(long_ago), Err(Unfit::Type { .. })));
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! A script may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. With
 //! the environment variable `UPDATE_GOLDEN=1` the outcomes are written instead of compared; read the difference.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
 use std::{
     alloc::System,
     fs,
@@ -168,7 +170,7 @@ fn every_script_comes_to_its_outcome_in_time_and_its_thread_lives_on() {
             let outcome = play(&host, &case.task());
             let took = began.elapsed();
             // The thread is as good as new.
-            let next = Task { script: "40 + 2".into(), ..case.task() };
+            let next = Task { script: "40 + 2".into(), args: Value::Null, ..case.task() };
             assert!(matches!(play(&host, &next), Outcome::Succeeded(_)));
             (lasting(&outcome), took)
         });
@@ -251,4 +253,42 @@ fn a_trial_is_given_up_for_what_is_not_short() {
             matches!(play(&host, &task(json!(1_000))), Outcome::Succeeded(success) if success.value == 1_000)
         );
     });
+}
+
+/// Trials run on threads of the runtime, which have 2 MiB of stack: a quarter must do, whatever a script nests.
+#[test]
+fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
+    let nested = |open: &str, close: &str, levels| {
+        let body = format!("{}f(n - 1){}", open.repeat(levels), close.repeat(levels));
+        format!("fn g(x) {{ x }} fn f(n) {{ let a = [0]; if n == 0 {{ 0 }} else {{ {body} }} }} f(ARGS); 1")
+    };
+    let sources = [
+        nested("(1 + ", ")", 27),
+        nested("a[", "]", 18),
+        nested("g(", ")", 27),
+        nested("switch 1 { 1 => ", "}", 27),
+        nested("for i in 0..1 {", "}", 18),
+        nested("try {", "} catch {}", 18),
+        nested("[1].map(|x| ", ")", 9),
+        "let a = []; for i in 0..ARGS { a = [a]; } a == a".to_owned(),
+        "let f = || 0; for i in 0..ARGS { let g = f; f = || g; } 1".to_owned(),
+    ];
+    let host = Arc::new(Host::new(Limits::default()));
+    for source in sources {
+        let task = move |args| {
+            Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, &*source, args, Duration::from_secs(20))
+        };
+        let (shared, short) = (host.clone(), task.clone());
+        let tried = on_script_thread(move || {
+            (0..1_000).any(|_| {
+                let outcome = play(&shared, &short(json!(0)));
+                assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
+                shared.attempt(&short(json!(0))).is_some()
+            })
+        });
+        assert!(tried, "never short enough to be tried");
+        let shared = host.clone();
+        let deep = move || [7, 200].map(|args| shared.attempt(&task(json!(args))).is_some());
+        thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
+    }
 }

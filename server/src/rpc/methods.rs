@@ -71,7 +71,7 @@ impl CirclesServer for Rpc {
     ) -> Result<PlayResult, Error> {
         let session = session(extensions)?;
         let args = args.unwrap_or_default();
-        super::args::check(&args).map_err(|message| Error::invalid_params(message))?;
+        super::args::check(&args).map_err(Error::invalid_params)?;
         let timeout =
             self.dispatch.timeout(timeout_ms.map(|wanted| Duration::from_millis(wanted.get().into())));
         let mut task =

@@ -76,9 +76,11 @@ mod tests {
             })
             .unwrap();
         module
-            .register_method("at_once", |_, (), _| {
-                let text: Option<&str> = None;
-                Ok::<&str, ErrorObjectOwned>(text.unwrap())
+            .register_method("at_once", |params, (), _| {
+                if params.len_bytes() < usize::MAX {
+                    panic!("secret cause");
+                }
+                Ok::<(), ErrorObjectOwned>(())
             })
             .unwrap();
         let key = format!("{:064x}", 1).parse::<circles_auth::SecretKey>().unwrap().public_key();

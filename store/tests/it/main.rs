@@ -1,5 +1,7 @@
 //! One suite of promises, run on every store.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
 mod conformance;
 
 use std::{sync::Arc, time::Duration};

@@ -15,10 +15,12 @@ async fn a_python_program_logs_in_and_plays() {
 }
 
 #[tokio::test]
-async fn the_readme_shows_the_python_program_that_is_tested() {
+async fn the_readme_shows_the_programs_that_are_built_and_tested() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
-    let program = std::fs::read_to_string(format!("{PEERS}/play.py")).unwrap();
-    assert!(readme.contains(program.trim()), "README.md shows another program than tests/peers/play.py");
+    for path in ["tests/peers/play.py", "client/examples/play.rs"] {
+        let program = std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert!(readme.contains(program.trim()), "README.md shows another program than {path}");
+    }
 }
 
 async fn validate(file: &str) -> (i32, String, String) {

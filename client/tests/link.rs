@@ -1,0 +1,174 @@
+//! What the client does when a connection breaks or a session ends, against a server that does as it is told.
+
+#![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use circles_client::{Client, Error, Fault, SecretKey, codes};
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{accept_async, tungstenite::Message};
+
+const NONCE: &str = "abababababababababababababababababababababababababababababababab";
+
+/// What the server does with a play.
+#[derive(Clone, Copy, Debug)]
+enum Play {
+    Answer,
+    /// Closes the connection without an answer.
+    Break,
+    /// Says that there is no session, as long as there was no second login.
+    Expired,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    logins: AtomicUsize,
+    /// The params of each play that arrived.
+    plays: Mutex<Vec<Value>>,
+}
+
+/// Serves connections one after another: the first play that arrives meets `first`, every other is answered.
+async fn server(first: Play) -> (String, Arc<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let audience = format!("ws://{}", listener.local_addr().unwrap());
+    let seen = Arc::new(Seen::default());
+    let (url, shared) = (audience.clone(), seen.clone());
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            shared.connections.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(serve(socket, audience.clone(), shared.clone(), first));
+        }
+    });
+    (url, seen)
+}
+
+async fn serve(socket: TcpStream, audience: String, seen: Arc<Seen>, first: Play) {
+    let mut socket = accept_async(socket).await.unwrap();
+    while let Some(Ok(frame)) = socket.next().await {
+        // The client pings as soon as it is connected.
+        let Message::Text(text) = frame else { continue };
+        let call: Value = serde_json::from_str(&text).unwrap();
+        let answer = match call["method"].as_str().unwrap() {
+            "fetch_nonce" => {
+                json!({ "result": challenge(&audience, call["params"]["pubkey"].as_str().unwrap()) })
+            }
+            "authenticate" => {
+                seen.logins.fetch_add(1, Ordering::SeqCst);
+                json!({ "result": { "authenticated": true, "expires_at": 4_000_000_000_u64 } })
+            }
+            "play" => {
+                let count = {
+                    let mut plays = seen.plays.lock().unwrap();
+                    plays.push(call["params"].clone());
+                    plays.len()
+                };
+                match first {
+                    Play::Break if count == 1 => return,
+                    Play::Expired if seen.logins.load(Ordering::SeqCst) < 2 => {
+                        json!({ "error": { "code": codes::UNAUTHENTICATED, "message": "not authenticated" } })
+                    }
+                    _ => json!({ "result": result() }),
+                }
+            }
+            method => panic!("{method} was not expected"),
+        };
+        let mut answer = answer;
+        answer["jsonrpc"] = json!("2.0");
+        answer["id"] = call["id"].clone();
+        if socket.send(Message::text(answer.to_string())).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn challenge(audience: &str, pubkey: &str) -> Value {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let expires = now + 60;
+    let text = format!(
+        "circles-auth-v1\ncircle:{pubkey}\naudience:{audience}\npubkey:{pubkey}\nnonce:{NONCE}\nexpires:{expires}"
+    );
+    json!({ "challenge": text, "nonce": NONCE, "expires_at": expires })
+}
+
+fn result() -> Value {
+    json!({
+        "task_id": "01890a5d-ac96-774b-bcce-b302099a8057", "output": "42", "value": 42, "logs": [],
+        "stats": { "queued_us": 0, "elapsed_us": 1, "operations": 1 },
+    })
+}
+
+async fn client(url: &str) -> Client {
+    let key = SecretKey::generate().unwrap();
+    Client::builder(url).key(key).timeout(Duration::from_secs(20)).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_play_that_may_have_run_is_not_sent_again() {
+    let (url, seen) = server(Play::Break).await;
+    let client = client(&url).await;
+    assert!(matches!(client.play("1").await, Err(Error::ConnectionLost)));
+    assert_eq!(seen.plays.lock().unwrap().len(), 1);
+    // The next call finds a new connection, with a login of its own.
+    assert_eq!(client.play("1").await.unwrap().value::<i64>().unwrap(), 42);
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 2);
+    assert_eq!(seen.logins.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_play_with_an_idempotency_key_is_sent_again_with_the_same_one() {
+    let (url, seen) = server(Play::Break).await;
+    let played = client(&url).await.play("1").idempotency_key("once").await.unwrap();
+    assert_eq!(played.output, "42");
+    let plays = seen.plays.lock().unwrap();
+    assert_eq!(plays.len(), 2);
+    assert!(plays.iter().all(|params| params["idempotency_key"] == "once"), "{plays:?}");
+}
+
+#[tokio::test]
+async fn many_calls_that_find_the_session_over_share_one_login() {
+    let (url, seen) = server(Play::Expired).await;
+    let client = client(&url).await;
+    for played in join_all((0..20).map(|_| async { client.play("1").await })).await {
+        assert_eq!(played.unwrap().output, "42");
+    }
+    assert_eq!(seen.logins.load(Ordering::SeqCst), 2);
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_anonymous_client_is_told_that_it_needs_a_session() {
+    let (url, seen) = server(Play::Expired).await;
+    let client = Client::builder(url).connect().await.unwrap();
+    let Err(Error::Call(error)) = client.play("1").await else { panic!("it played") };
+    assert_eq!(error.fault(), Some(&Fault::Unauthenticated));
+    assert_eq!(seen.plays.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn every_play_carries_a_deadline() {
+    let (url, seen) = server(Play::Answer).await;
+    let client = client(&url).await;
+    client.play("1").await.unwrap();
+    client.play("1").timeout(Duration::from_secs(3)).await.unwrap();
+    let deadlines: Vec<_> =
+        seen.plays.lock().unwrap().iter().map(|params| params["timeout_ms"].clone()).collect();
+    assert_eq!(deadlines, [20_000, 3_000]);
+}
+
+#[tokio::test]
+async fn arguments_that_no_message_holds_are_refused_before_anything_is_sent() {
+    let (url, seen) = server(Play::Answer).await;
+    let refused = client(&url).await.play("1").args(&"x".repeat(2 << 20)).await;
+    assert!(matches!(refused, Err(Error::Argument { param: "args", .. })), "{refused:?}");
+    assert!(seen.plays.lock().unwrap().is_empty());
+}

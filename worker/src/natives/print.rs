@@ -1,0 +1,121 @@
+//! Values as texts, within a bound. Rhai's own go on after an error, and follow shared texts wherever they stand.
+
+use std::fmt::{self, Write};
+
+use rhai::{Array, Blob, Dynamic, Engine, FnPtr, FuncRegistration, ImmutableString, Map};
+
+use crate::play::{Play, Stop};
+
+/// Levels that are printed; what lies deeper appears as `…`. As deep as results go.
+const DEPTH: usize = 100;
+
+/// Both texts of a container are the same: what it holds is always printed as `debug` does.
+pub fn register(engine: &mut Engine) {
+    for name in ["print", "to_string", "debug", "to_debug"] {
+        FuncRegistration::new(name)
+            .with_purity(true)
+            .register_into_engine(engine, |array: &mut Array| current(|printer| printer.array(array, DEPTH)));
+        FuncRegistration::new(name)
+            .with_purity(true)
+            .register_into_engine(engine, |map: &mut Map| current(|printer| printer.map(map, DEPTH)));
+        FuncRegistration::new(name)
+            .with_purity(true)
+            .register_into_engine(engine, |blob: &mut Blob| current(|printer| printer.blob(blob)));
+    }
+    for name in ["debug", "to_debug"] {
+        engine.register_fn(name, |text: &str| current(|printer| write!(printer, "{text:?}")));
+    }
+}
+
+/// A value as `print` shows it; `None` if that takes more than `bytes`.
+pub fn printed(value: &Dynamic, bytes: usize) -> Option<String> {
+    let mut printer = Printer { text: String::new(), left: bytes };
+    let written = match value.read_lock::<ImmutableString>() {
+        Some(text) => printer.write_str(&text),
+        None if value.is_unit() => Ok(()),
+        None if value.is_char() => write!(printer, "{}", value.flatten_clone()),
+        None => printer.value(value, DEPTH),
+    };
+    written.ok().map(|()| printer.text)
+}
+
+/// Prints within what the play on this thread has left. It cannot fail, since Rhai would then print by itself;
+/// the play ends at its next operation.
+fn current(print: impl FnOnce(&mut Printer) -> fmt::Result) -> ImmutableString {
+    let Some(play) = Play::current() else { return ImmutableString::new() };
+    // A text that grows is copied, so there are two of it for a moment.
+    let mut printer = Printer { text: String::new(), left: play.room() / 2 };
+    if print(&mut printer).is_err() {
+        let _ = play.stop(Stop::Limit("memory_bytes"));
+    }
+    printer.text.into()
+}
+
+struct Printer {
+    text: String,
+    left: usize,
+}
+
+impl Write for Printer {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.left = self.left.checked_sub(part.len()).ok_or(fmt::Error)?;
+        self.text.push_str(part);
+        Ok(())
+    }
+}
+
+impl Printer {
+    fn value(&mut self, value: &Dynamic, depth: usize) -> fmt::Result {
+        if let Some(array) = value.read_lock::<Array>() {
+            self.array(&array, depth)
+        } else if let Some(map) = value.read_lock::<Map>() {
+            self.map(&map, depth)
+        } else if let Some(blob) = value.read_lock::<Blob>() {
+            self.blob(&blob)
+        } else if let Some(text) = value.read_lock::<ImmutableString>() {
+            write!(self, "{:?}", text.as_str())
+        } else if let Some(function) = value.read_lock::<FnPtr>() {
+            // Not what it captured, which may be itself.
+            write!(self, "{}", *function)
+        } else {
+            write!(self, "{:?}", value.flatten_clone())
+        }
+    }
+
+    fn array(&mut self, array: &Array, depth: usize) -> fmt::Result {
+        let Some(depth) = depth.checked_sub(1) else { return self.write_str("…") };
+        self.write_str("[")?;
+        for (index, item) in array.iter().enumerate() {
+            if index > 0 {
+                self.write_str(", ")?;
+            }
+            self.value(item, depth)?;
+        }
+        self.write_str("]")
+    }
+
+    fn map(&mut self, map: &Map, depth: usize) -> fmt::Result {
+        let Some(depth) = depth.checked_sub(1) else { return self.write_str("…") };
+        self.write_str("#{")?;
+        for (index, (name, member)) in map.iter().enumerate() {
+            if index > 0 {
+                self.write_str(", ")?;
+            }
+            write!(self, "{:?}: ", name.as_str())?;
+            self.value(member, depth)?;
+        }
+        self.write_str("}")
+    }
+
+    /// Eight bytes a group, as Rhai has it.
+    fn blob(&mut self, blob: &Blob) -> fmt::Result {
+        self.write_str("[")?;
+        for (index, byte) in blob.iter().enumerate() {
+            if index > 0 && index % 8 == 0 {
+                self.write_str(" ")?;
+            }
+            write!(self, "{byte:02x}")?;
+        }
+        self.write_str("]")
+    }
+}
