@@ -99,7 +99,11 @@ fn secret_keys_out_of_range_are_refused() {
 
 proptest! {
     #[test]
-    fn a_challenge_survives_its_text(expires: u64, nonce: [u8; 32], audience in "wss?://[a-z0-9.]{1,20}(:[1-9][0-9]{0,3})?") {
+    fn a_challenge_survives_its_text(
+        expires: u64,
+        nonce: [u8; 32],
+        audience in "wss?://[a-z0-9.]{1,20}(:[1-9][0-9]{0,3})?",
+    ) {
         let challenge = challenge(expires, nonce, &audience);
         prop_assert_eq!(challenge.to_string().parse(), Ok(challenge));
     }

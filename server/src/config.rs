@@ -48,7 +48,8 @@ pub struct Args {
     pub public_url: Option<String>,
 
     /// A web page's origin that may connect, beside the server's own and loopback ones. Repeatable.
-    #[arg(long = "allow-origin", env = "CIRCLES_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
+    #[arg(long = "allow-origin", env = "CIRCLES_ALLOW_ORIGIN", value_name = "ORIGIN")]
+    #[arg(value_delimiter = ',', value_parser = origin)]
     pub allow_origins: Vec<String>,
 
     /// Scripts that run at a time [default: one a core].
@@ -60,7 +61,8 @@ pub struct Args {
     pub data_dir: PathBuf,
 
     /// How long a play may take from acceptance, its time in the queue included.
-    #[arg(long, env = "CIRCLES_TASK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = task_timeout)]
+    #[arg(long, env = "CIRCLES_TASK_TIMEOUT", default_value = "30s", value_name = "DURATION")]
+    #[arg(value_parser = task_timeout)]
     pub task_timeout: Duration,
 
     /// How long a session lasts at most.
