@@ -1,4 +1,4 @@
-//! Compiled scripts, by the hash of their source.
+//! Compiled scripts, by their source.
 
 use std::{
     sync::{
@@ -10,7 +10,6 @@ use std::{
 
 use quick_cache::{Weighter, sync::Cache};
 use rhai::{AST, Engine, ParseError};
-use sha2::{Digest as _, Sha256};
 
 /// Compiled scripts that are kept, at most.
 const SCRIPTS: usize = 10_000;
@@ -19,18 +18,21 @@ const SOURCE_BYTES: u64 = 8 << 20;
 /// What a script may have cost last time to be tried where it arrives next time.
 const SHORT_OPERATIONS: u64 = 2_000;
 const SHORT_TIME: Duration = Duration::from_micros(50);
+/// How Rhai names the functions that it makes of closures.
+const CLOSURE: &str = "anon$";
 /// Trials given up after which a script is not tried any more: its cost depends on its arguments.
 const STRIKES: u8 = 3;
 
 /// A bounded cache; the least useful scripts are dropped first.
 pub struct Scripts {
-    cache: Cache<[u8; 32], Arc<Script>, BySource>,
+    cache: Cache<Box<str>, Arc<Script>, BySource>,
 }
 
 /// A compiled script, and what is known of its cost.
 pub struct Script {
     pub ast: AST,
-    source_bytes: u64,
+    /// Whether it can make values that hold each other, which Rhai never frees.
+    pub has_closures: bool,
     was_short: AtomicBool,
     strikes: AtomicU8,
 }
@@ -38,10 +40,10 @@ pub struct Script {
 #[derive(Clone)]
 struct BySource;
 
-impl Weighter<[u8; 32], Arc<Script>> for BySource {
-    fn weight(&self, _: &[u8; 32], script: &Arc<Script>) -> u64 {
+impl Weighter<Box<str>, Arc<Script>> for BySource {
+    fn weight(&self, source: &Box<str>, _: &Arc<Script>) -> u64 {
         // Also an empty script takes room.
-        script.source_bytes + SOURCE_BYTES / SCRIPTS as u64
+        source.len() as u64 + SOURCE_BYTES / SCRIPTS as u64
     }
 }
 
@@ -52,30 +54,33 @@ impl Scripts {
 
     /// The compiled form of a source that was compiled before.
     pub fn get(&self, source: &str) -> Option<Arc<Script>> {
-        self.cache.get(&hash(source))
+        self.cache.get(source)
     }
 
     /// The compiled form of a source; compiled now if it is not known.
     pub fn compile(&self, engine: &Engine, source: &str) -> Result<Arc<Script>, ParseError> {
-        let hash = hash(source);
-        if let Some(script) = self.cache.get(&hash) {
+        if let Some(script) = self.cache.get(source) {
             return Ok(script);
         }
+        let ast = engine.compile(source)?;
+        let has_closures = ast.iter_functions().any(|function| function.name.starts_with(CLOSURE));
         let script = Arc::new(Script {
-            ast: engine.compile(source)?,
-            source_bytes: source.len() as u64,
+            ast,
+            has_closures,
             was_short: AtomicBool::new(false),
             strikes: AtomicU8::new(0),
         });
-        self.cache.insert(hash, script.clone());
+        self.cache.insert(source.into(), script.clone());
         Ok(script)
     }
 }
 
 impl Script {
-    /// Whether it is worth trying where it arrives.
+    /// Whether it is worth trying where it arrives. One with closures is not: what it leaves has to be counted.
     pub fn is_short(&self) -> bool {
-        self.was_short.load(Ordering::Relaxed) && self.strikes.load(Ordering::Relaxed) < STRIKES
+        !self.has_closures
+            && self.was_short.load(Ordering::Relaxed)
+            && self.strikes.load(Ordering::Relaxed) < STRIKES
     }
 
     /// Remembers what a play cost.
@@ -90,8 +95,4 @@ impl Script {
         let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(1);
         self.strikes.store(strikes, Ordering::Relaxed);
     }
-}
-
-fn hash(source: &str) -> [u8; 32] {
-    Sha256::digest(source.as_bytes()).into()
 }
