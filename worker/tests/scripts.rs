@@ -277,7 +277,6 @@ fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
         nested("g(", ")", 27),
         nested("for i in 0..1 {", "}", 18),
         nested("try {", "} catch {}", 18),
-        nested("[1].map(Fn(\"g\")); (", ")", 9),
         "let a = []; for i in 0..ARGS { a = [a]; } a == a".to_owned(),
     ];
     let host = Arc::new(Host::new(Limits::default()));
