@@ -1,6 +1,10 @@
 //! From a URL to a connection on which somebody is logged in.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use circles_api::{CircleId, CirclesClient as _};
 use circles_auth::{Challenge, LIFETIME, PublicKey, SecretKey, audience_of};
@@ -22,6 +26,8 @@ pub struct Target {
     url: String,
     audience: String,
     circle: Option<PublicKey>,
+    /// The circle of the first login, where none was asked for: a later connection must not lead elsewhere.
+    entered: Arc<OnceLock<PublicKey>>,
     key: Option<SecretKey>,
     timeout: Duration,
 }
@@ -36,7 +42,7 @@ impl Target {
     ) -> Result<Self, Error> {
         let (url, audience, circle) =
             resolve(url, circle).map_err(|cause| Error::Url { url: url.to_owned(), cause })?;
-        Ok(Self { url, audience, circle, key, timeout })
+        Ok(Self { url, audience, circle, entered: Arc::default(), key, timeout })
     }
 
     pub const fn key(&self) -> Option<&SecretKey> {
@@ -73,7 +79,9 @@ impl Target {
         let answer = rpc.fetch_nonce(wire_key.clone()).await.map_err(refused)?;
         let protocol = |error: &dyn std::fmt::Display| Error::Protocol(error.to_string());
         let challenge: Challenge = answer.challenge.parse().map_err(|error| protocol(&error))?;
-        challenge.check(self.circle, &self.audience, pubkey).map_err(Error::Untrusted)?;
+        challenge
+            .check(self.circle.or(self.entered.get().copied()), &self.audience, pubkey)
+            .map_err(Error::Untrusted)?;
         if challenge.nonce.to_string() != *answer.nonce || challenge.expires != answer.expires_at.get() {
             return Err(protocol(&"the challenge says something else than the fields beside it"));
         }
@@ -82,6 +90,7 @@ impl Target {
         let signature = key.sign(&challenge.to_string()).to_string();
         let signature = signature.try_into().map_err(|error| protocol(&error))?;
         rpc.authenticate(wire_key, signature).await.map_err(refused)?;
+        self.entered.get_or_init(|| challenge.circle);
         Ok(())
     }
 }

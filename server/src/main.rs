@@ -1,6 +1,5 @@
 //! `circles-server`: the edge, an embedded store and its workers in one process.
 
-mod circle_key;
 mod config;
 
 use std::{
@@ -98,7 +97,10 @@ fn circles(args: &Args) -> Result<Vec<PublicKey>, String> {
         circles.push(*circle);
     }
     if circles.is_empty() {
-        circles.push(circle_key::load_or_make(&args.data_dir)?.public_key());
+        let path = args.data_dir.join("circle.key");
+        let key =
+            circles_key_file::read_or_make(&path, || tracing::info!(path = %path.display(), "made a circle"));
+        circles.push(key.map_err(|error| format!("--data-dir: {error}"))?.public_key());
     }
     Ok(circles)
 }

@@ -146,6 +146,16 @@ async fn a_client_comes_back_to_a_server_that_comes_back_and_logs_in_again() {
 }
 
 #[tokio::test]
+async fn a_client_does_not_follow_the_root_to_another_circle() {
+    let world = World::builder().circles(&["alice"]).start().await;
+    let address = world.address;
+    let client = soon(Client::builder(world.url("")).key(secret_key("ana")).connect()).await.unwrap();
+    world.stop(Duration::ZERO).await;
+    let _world = World::builder().circles(&["bob"]).at(address).start().await;
+    assert!(matches!(soon(client.whoami()).await, Err(Error::Untrusted(_))));
+}
+
+#[tokio::test]
 async fn a_play_on_a_broken_connection_is_repeated_only_with_a_key() {
     let world = World::builder().start().await;
     let relay = Relay::start(anywhere(), world.address).await;
