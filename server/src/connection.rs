@@ -121,7 +121,11 @@ impl Connection {
                 Err(_) => return self.answer(Some(error_text(Error::Parse))).await,
             },
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
-            Frame::Close(_) => return Err(None),
+            Frame::Close(_) => {
+                // The library has the answer to a close frame ready; it leaves with the next flush.
+                self.flush().await?;
+                return Err(None);
+            }
         };
         if self.calls.len() >= self.limits.in_flight {
             return self.answer(too_many(&text, self.limits.batch)).await;

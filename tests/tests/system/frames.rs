@@ -2,7 +2,7 @@
 
 use circles_api::codes;
 use circles_tests::{Raw, World, soon};
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, future::join_all};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -181,6 +181,16 @@ async fn thousands_of_pipelined_calls_are_all_answered() {
         assert_eq!(ids, (1..=1_000).collect::<Vec<_>>());
     });
     soon(join_all(clients)).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_goodbye_is_answered() {
+    let world = World::builder().start().await;
+    let (mut socket, _) = soon(tokio_tungstenite::connect_async(world.circle_url(0))).await.unwrap();
+    socket.close(None).await.unwrap();
+    // A connection that was merely dropped would be an error here.
+    assert!(matches!(soon(socket.next()).await, Some(Ok(Message::Close(_)))));
+    assert!(soon(socket.next()).await.is_none());
 }
 
 #[tokio::test]
