@@ -6,7 +6,10 @@ mod recent;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -65,6 +68,8 @@ pub(crate) struct Shared {
     /// One permit for each queued task that nobody was told of yet.
     work: Notify,
     config: Config,
+    /// Set under the lock, so that nothing is queued behind it.
+    closed: AtomicBool,
 }
 
 struct State {
@@ -72,16 +77,19 @@ struct State {
     live: HashMap<TaskId, Arc<Entry>>,
     queue: Queue,
     recent: Recent,
-    closed: bool,
 }
 
 impl EmbeddedStore {
     /// An empty store.
     pub fn new(config: Config) -> Self {
-        let state =
-            State { live: HashMap::new(), queue: Queue::default(), recent: Recent::default(), closed: false };
+        let state = State { live: HashMap::new(), queue: Queue::default(), recent: Recent::default() };
         Self {
-            shared: Arc::new(Shared { state: Mutex::new(state), work: Notify::new(), config }),
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                work: Notify::new(),
+                config,
+                closed: AtomicBool::new(false),
+            }),
             trial: None,
         }
     }
@@ -105,6 +113,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Ends a task that waits in the queue or runs; true if it had not ended yet.
     fn finish(&self, entry: &Arc<Entry>, outcome: Outcome) -> bool {
         let Some(ended) = entry.finish(outcome) else { return false };
@@ -121,7 +133,7 @@ impl Shared {
 
     fn give_back(&self, entry: Arc<Entry>) {
         let mut state = self.lock();
-        if state.closed || entry.is_unwanted() {
+        if self.is_closed() || entry.is_unwanted() {
             drop(state);
             self.finish(&entry, Outcome::Cancelled);
         } else if entry.requeue() {
@@ -135,16 +147,19 @@ impl Shared {
 #[async_trait::async_trait]
 impl Store for EmbeddedStore {
     async fn submit(&self, task: Task) -> Result<Ticket, Error> {
-        // Clocks first: what follows happens under the lock.
-        let now = Instant::now();
+        if self.shared.is_closed() {
+            return Err(Error::Closed);
+        }
         if task.idempotency_key.is_none()
             && let Some(trial) = &self.trial
             && let Some(outcome) = trial.attempt(&task)
         {
             return Ok(Ticket::ready(task.id, outcome));
         }
+        // The clock first: what follows happens under the lock.
+        let now = Instant::now();
         let mut state = self.shared.lock();
-        if state.closed {
+        if self.shared.is_closed() {
             return Err(Error::Closed);
         }
         if let Some(key) = recent::key_of(&task)
@@ -179,7 +194,7 @@ impl Store for EmbeddedStore {
             let work = self.shared.work.notified();
             {
                 let mut state = self.shared.lock();
-                if state.closed {
+                if self.shared.is_closed() {
                     return Err(Error::Closed);
                 }
                 while let Some(entry) = state.queue.pop() {
@@ -209,7 +224,7 @@ impl Store for EmbeddedStore {
     async fn close(&self) {
         let left = {
             let mut state = self.shared.lock();
-            state.closed = true;
+            self.shared.closed.store(true, Ordering::Release);
             state.queue.drain()
         };
         self.shared.work.notify_waiters();

@@ -83,7 +83,8 @@ impl Host {
                 return failure::outcome(failure::limit("memory_bytes"));
             }
             let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
-            let play = Rc::new(Play::new(constants, self.limits, deadline, interrupt, on_slow));
+            let play =
+                Rc::new(Play::new(constants, self.limits, Instant::now(), deadline, interrupt, on_slow));
             let before = memory::balance();
             let outcome = run(&self.engine, &script, &play, queued);
             if script.has_closures {
@@ -129,8 +130,9 @@ impl Trial for Host {
             return None;
         }
         let constants = constants(task).ok()?;
-        let deadline = Instant::now() + TRIAL_TIME;
-        let play = Rc::new(Play::new(constants, self.limits.for_trial(), deadline, None, None));
+        let began = Instant::now();
+        let deadline = began + TRIAL_TIME;
+        let play = Rc::new(Play::new(constants, self.limits.for_trial(), began, deadline, None, None));
         let outcome =
             catch_unwind(AssertUnwindSafe(|| run(&self.trial_engine, &script, &play, Duration::ZERO)));
         match outcome {

@@ -82,6 +82,7 @@ impl Play {
     pub fn new(
         constants: Constants,
         limits: Limits,
+        began: Instant,
         deadline: Instant,
         interrupt: Option<CancellationToken>,
         on_slow: Option<Box<dyn FnOnce()>>,
@@ -91,7 +92,7 @@ impl Play {
             limits,
             deadline,
             interrupt,
-            began: Instant::now(),
+            began,
             balance: memory::balance(),
             operations: Cell::new(0),
             tick: Cell::new(clock::tick()),

@@ -30,11 +30,11 @@ fn task_in(circle: CircleId, script: &str) -> Task {
     Task::new(circle, Caller::Anonymous, script, json!(null), Duration::from_secs(600))
 }
 
-fn task(script: &str) -> Task {
+pub fn task(script: &str) -> Task {
     task_in(circle(1), script)
 }
 
-fn keyed(script: &str, key: &str) -> Task {
+pub fn keyed(script: &str, key: &str) -> Task {
     Task { idempotency_key: Some(key.into()), ..task(script) }
 }
 

@@ -6,7 +6,7 @@ mod conformance;
 
 use std::{sync::Arc, time::Duration};
 
-use circles_store::{EmbeddedConfig, EmbeddedStore};
+use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store as _, Task, Trial};
 
 conformance::suite!(embedded, |bounds: conformance::Bounds| {
     Arc::new(EmbeddedStore::new(EmbeddedConfig {
@@ -17,3 +17,24 @@ conformance::suite!(embedded, |bounds: conformance::Bounds| {
         recent_for: Duration::from_secs(3600),
     }))
 });
+
+/// Tries everything, and ends it in a way of its own.
+struct Cancels;
+
+impl Trial for Cancels {
+    fn attempt(&self, _: &Task) -> Option<Outcome> {
+        Some(Outcome::Cancelled)
+    }
+}
+
+#[tokio::test]
+async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
+    let store = EmbeddedStore::new(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
+    let tried = store.submit(conformance::task("a")).await.unwrap();
+    assert_eq!(tried.await, Outcome::Cancelled);
+    assert_eq!(store.queued(), 0);
+    let _keyed = store.submit(conformance::keyed("a", "k")).await.unwrap();
+    assert_eq!(store.queued(), 1);
+    store.close().await;
+    assert_eq!(store.submit(conformance::task("b")).await.err(), Some(Error::Closed));
+}
