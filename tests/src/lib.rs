@@ -13,10 +13,19 @@ pub use raw::Raw;
 pub use watched::Watched;
 pub use world::{Builder, World, secret_key};
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// Nothing awaited in a test takes this long unless it will never come.
 pub const NEVER: Duration = Duration::from_secs(60);
+
+/// An address of this machine, with any port, that only one test uses, by its number: so nobody else can take a
+/// port there that was given up a moment ago.
+pub const fn address_of_its_own(number: u8) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 7, 0, number)), 0)
+}
 
 /// Awaits what must come.
 pub async fn soon<F: Future>(what: F) -> F::Output {

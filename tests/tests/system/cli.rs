@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::Path, process::Stdio};
 
-use circles_tests::{Program, binary, run, soon};
+use circles_tests::{Program, address_of_its_own, binary, run, soon};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
@@ -106,7 +106,7 @@ async fn wrong_usage_ends_with_2_and_trouble_on_the_way_with_3() {
         assert!(!stderr.is_empty() && !stderr.contains("panicked"), "{args:?}: {stderr}");
     }
     // A port that was free a moment ago, and on which nobody listens.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind(address_of_its_own(6)).unwrap().local_addr().unwrap();
     let (code, _, stderr) =
         run(circles(directory.path(), &format!("ws://{free}")).args(["play", "-e", "1"])).await;
     assert_eq!(code, 3, "{stderr}");

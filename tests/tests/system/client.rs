@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use circles_client::{CirclesClient as _, Client, Error, codes};
 use circles_store::Outcome;
-use circles_tests::{World, secret_key, soon};
+use circles_tests::{World, address_of_its_own, secret_key, soon};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::copy_bidirectional,
@@ -102,14 +102,10 @@ impl Relay {
     }
 }
 
-fn anywhere() -> SocketAddr {
-    ([127, 0, 0, 1], 0).into()
-}
-
 #[tokio::test]
 async fn a_client_signs_nothing_that_a_relay_passes_on() {
     let world = World::builder().auth().start().await;
-    let relay = Relay::start(anywhere(), world.address).await;
+    let relay = Relay::start(address_of_its_own(1), world.address).await;
     let url = format!("ws://{}/{}", relay.address, world.circles[0]);
     let refused = soon(Client::builder(url).key(secret_key("ana")).connect()).await;
     assert!(matches!(refused, Err(Error::Untrusted(_))), "{:?}", refused.err());
@@ -130,7 +126,7 @@ async fn a_client_enters_only_the_circle_that_it_means() {
 
 #[tokio::test]
 async fn a_client_comes_back_to_a_server_that_comes_back_and_logs_in_again() {
-    let world = World::builder().auth().start().await;
+    let world = World::builder().auth().at(address_of_its_own(3)).start().await;
     let address = world.address;
     let client = world.client("ana").await;
     assert_eq!(client.play("1").await.unwrap().value::<i64>().unwrap(), 1);
@@ -147,7 +143,7 @@ async fn a_client_comes_back_to_a_server_that_comes_back_and_logs_in_again() {
 
 #[tokio::test]
 async fn a_client_does_not_follow_the_root_to_another_circle() {
-    let world = World::builder().circles(&["alice"]).start().await;
+    let world = World::builder().at(address_of_its_own(4)).start().await;
     let address = world.address;
     let client = soon(Client::builder(world.url("")).key(secret_key("ana")).connect()).await.unwrap();
     world.stop(Duration::ZERO).await;
@@ -158,7 +154,7 @@ async fn a_client_does_not_follow_the_root_to_another_circle() {
 #[tokio::test]
 async fn a_play_on_a_broken_connection_is_repeated_only_with_a_key() {
     let world = World::builder().start().await;
-    let relay = Relay::start(anywhere(), world.address).await;
+    let relay = Relay::start(address_of_its_own(2), world.address).await;
     let address = relay.address;
     let client = soon(Client::builder(format!("ws://{address}")).connect()).await.unwrap();
     let play = |script: &str, key: Option<&str>| {
@@ -194,7 +190,7 @@ async fn a_session_that_expires_is_opened_again() {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_an_error_in_time() {
-    let world = World::builder().start().await;
+    let world = World::builder().at(address_of_its_own(5)).start().await;
     let client = world.client("ana").await;
     let url = world.url("");
     world.stop(Duration::ZERO).await;
