@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::types::PublicKey;
+use crate::{hex, types::PublicKey};
 
 /// The name of a circle, and of a peer: a secp256k1 public key, 33 bytes compressed, in lower-case hex.
 ///
@@ -35,36 +35,14 @@ impl FromStr for CircleId {
     type Err = InvalidCircleId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 33];
-        if text.len() != 66 {
-            return Err(InvalidCircleId);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let [high, low] = pair else { return Err(InvalidCircleId) };
-            *byte = hex_digit(*high).ok_or(InvalidCircleId)? << 4 | hex_digit(*low).ok_or(InvalidCircleId)?;
-        }
+        let bytes = hex::decode(text).ok_or(InvalidCircleId)?;
         Self::from_bytes(bytes)
-    }
-}
-
-/// Lower-case digits only: a key has one spelling, so that texts can be compared.
-const fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
     }
 }
 
 impl fmt::Display for CircleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every play writes keys; formatting byte by byte would cost it a microsecond.
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 66];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
-        f.write_str(str::from_utf8(&text).unwrap_or_default())
+        hex::write(&self.0, f)
     }
 }
 

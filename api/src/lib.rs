@@ -10,6 +10,7 @@
 
 mod circle_id;
 mod error;
+pub mod hex;
 mod method;
 mod scalar;
 

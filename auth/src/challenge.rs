@@ -1,8 +1,8 @@
 use std::{fmt, str::FromStr, time::Duration};
 
-use circles_api::CircleId;
+use circles_api::{CircleId, hex};
 
-use crate::{PublicKey, hex};
+use crate::PublicKey;
 
 /// How long a server accepts the signature of a challenge.
 pub const LIFETIME: Duration = Duration::from_secs(60);

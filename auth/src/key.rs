@@ -1,10 +1,8 @@
 use std::{fmt, str::FromStr};
 
-use circles_api::CircleId;
+use circles_api::{CircleId, hex};
 use secp256k1::{Message, ecdsa};
 use sha2::{Digest, Sha256};
-
-use crate::hex;
 
 /// A secp256k1 secret key. Neither `Debug` nor any error shows it; [`SecretKey::to_hex`] does.
 #[derive(Clone, PartialEq, Eq)]

@@ -9,7 +9,6 @@
 
 mod audience;
 mod challenge;
-mod hex;
 mod key;
 
 pub use audience::{InvalidAudience, audience_of};

@@ -1,6 +1,6 @@
 //! What Rhai's errors are to a caller.
 
-use circles_store::{Failure, Outcome, ScriptErrorKind};
+use circles_store::{Failure, ScriptErrorKind};
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
 use crate::{
@@ -63,11 +63,6 @@ pub fn of_result(unfit: Unfit) -> Failure {
 /// A limit that was passed, by its name in [`Limits`].
 pub fn limit(name: &str) -> Failure {
     Failure::Limit { limit: name.to_owned() }
-}
-
-/// The outcome of a play that failed.
-pub const fn outcome(failure: Failure) -> Outcome {
-    Outcome::Failed(failure)
 }
 
 fn threw(thrown: &Dynamic, place: Position, limits: &Limits) -> Failure {

@@ -67,20 +67,20 @@ impl Host {
     ) -> Outcome {
         let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
         if task.script.len() > self.limits.script_bytes {
-            return failure::outcome(failure::limit("script_bytes"));
+            return Outcome::Failed(failure::limit("script_bytes"));
         }
         let _running = clock::Running::begin();
         contained(|| {
             let script = match self.scripts.compile(&self.engine, &task.script) {
                 Ok(script) => script,
-                Err(error) => return failure::outcome(failure::of_compiling(&error)),
+                Err(error) => return Outcome::Failed(failure::of_compiling(&error)),
             };
             let constants = match constants(task) {
                 Ok(constants) => constants,
-                Err(message) => return failure::outcome(failure::of_args(message)),
+                Err(message) => return Outcome::Failed(failure::of_args(message)),
             };
             if script.has_closures && self.lost.load(Ordering::Relaxed) > LOST_MEMORY {
-                return failure::outcome(failure::limit("memory_bytes"));
+                return Outcome::Failed(failure::limit("memory_bytes"));
             }
             let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
             let play =
@@ -95,7 +95,7 @@ impl Host {
                 Ok(outcome) => outcome,
                 Err(Stop::Deadline) => Outcome::TimedOut,
                 Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
-                Err(Stop::Limit(name)) => failure::outcome(failure::limit(name)),
+                Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
             }
         })
     }
@@ -175,8 +175,8 @@ fn empty(scope: &Scope) {
 fn failed(error: EvalAltResult, play: &Play) -> Outcome {
     match error {
         // Sizes are limited in trials only; they mean that the trial's memory did not do.
-        EvalAltResult::ErrorDataTooLarge(..) => failure::outcome(failure::limit("memory_bytes")),
-        other => failure::outcome(failure::of_running(other, &play.limits)),
+        EvalAltResult::ErrorDataTooLarge(..) => Outcome::Failed(failure::limit("memory_bytes")),
+        other => Outcome::Failed(failure::of_running(other, &play.limits)),
     }
 }
 
@@ -186,7 +186,7 @@ fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
         Ok((json, output))
     });
     match value_and_output {
-        Err(unfit) => failure::outcome(failure::of_result(unfit)),
+        Err(unfit) => Outcome::Failed(failure::of_result(unfit)),
         Ok((value, output)) => Outcome::Succeeded(Success {
             output,
             value,
@@ -213,7 +213,7 @@ fn contained(body: impl FnOnce() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let id = Uuid::now_v7();
         tracing::error!(%id, cause = message(&*panic), "a play panicked");
-        failure::outcome(Failure::Internal(id))
+        Outcome::Failed(Failure::Internal(id))
     })
 }
 
