@@ -4,18 +4,22 @@
 
 mod conformance;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store as _, Task, Trial};
 
-conformance::suite!(embedded, |bounds: conformance::Bounds| {
-    Arc::new(EmbeddedStore::new(EmbeddedConfig {
+/// A store on a directory of its own, which goes with it.
+fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
+    let directory = tempfile::tempdir().unwrap();
+    EmbeddedStore::new(config, move |circle| directory.path().join(circle.to_string()).join("circle.db")).unwrap()
+}
+
+conformance::suite!(embedded_store, |bounds: conformance::Bounds| {
+    Arc::new(embedded(EmbeddedConfig {
         queue_limit: bounds.queue,
         circle_queue_limit: bounds.circle_queue,
-        recent_limit: 3,
-        recent_bytes: 1 << 20,
-        recent_for: Duration::from_secs(3600),
-    }))
+        ..EmbeddedConfig::default()
+    })) as Arc<dyn circles_store::Store>
 });
 
 /// Tries everything, and ends it in a way of its own.
@@ -29,7 +33,7 @@ impl Trial for Cancels {
 
 #[tokio::test]
 async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
-    let store = EmbeddedStore::new(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
+    let store = embedded(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
     let tried = store.submit(conformance::task("a")).await.unwrap();
     assert_eq!(tried.await, Outcome::Cancelled);
     assert_eq!(store.queued(), 0);
