@@ -33,8 +33,8 @@ use self::{
     queue::Queue,
 };
 use crate::{
-    Claim, Error, Failure, Kind, Outcome, Settlement, Store, Task, TaskFilter, TaskId,
-    TaskPage, TaskView, Ticket, Watch, WatchEvent,
+    Claim, Error, Failure, Kind, Outcome, Settlement, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
+    Ticket, Watch, WatchEvent,
 };
 
 /// Bounds of an [`EmbeddedStore`].
@@ -223,7 +223,11 @@ impl Shared {
     }
 
     /// Lets workers have a task once a change is on the disk.
-    fn enqueue_after(self: &Arc<Self>, change: TaskChange, entry: Arc<Entry>) -> oneshot::Receiver<Result<(), Error>> {
+    fn enqueue_after(
+        self: &Arc<Self>,
+        change: TaskChange,
+        entry: Arc<Entry>,
+    ) -> oneshot::Receiver<Result<(), Error>> {
         let (done, stored) = oneshot::channel();
         let shared = self.clone();
         let circle = entry.task().circle;
@@ -315,7 +319,9 @@ impl Shared {
                 Err(error) => return then(Err(error)),
             };
             let none = crate::Writes::new();
-            if let Taken::Yes(true) = open.settle(&crate::Reads::default(), None, none, change, u64::MAX, then) {
+            if let Taken::Yes(true) =
+                open.settle(&crate::Reads::default(), None, none, change, u64::MAX, then)
+            {
                 open.write();
             }
         });

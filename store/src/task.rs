@@ -221,3 +221,10 @@ impl From<TaskState> for State {
         }
     }
 }
+
+impl State {
+    /// Whether a task in it has ended.
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}

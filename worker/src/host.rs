@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use circles_store::{Failure, Outcome, Stats, Success, Task, Trial};
+use circles_store::{Failure, Outcome, Source, Stats, Success, Task, Trial};
 use rhai::{Dynamic, Engine, EvalAltResult, Scope};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -66,12 +66,13 @@ impl Host {
         on_slow: impl FnOnce() + 'static,
     ) -> Outcome {
         let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
-        if task.script.len() > self.limits.script_bytes {
+        let Source::Script(source) = &task.source else { return Outcome::Failed(Failure::NoScript) };
+        if source.len() > self.limits.script_bytes {
             return Outcome::Failed(failure::limit("script_bytes"));
         }
         let _running = clock::Running::begin();
         contained(|| {
-            let script = match self.scripts.compile(&self.engine, &task.script) {
+            let script = match self.scripts.compile(&self.engine, source) {
                 Ok(script) => script,
                 Err(error) => return Outcome::Failed(failure::of_compiling(&error)),
             };
@@ -125,7 +126,8 @@ impl Host {
 
 impl Trial for Host {
     fn attempt(&self, task: &Task) -> Option<Outcome> {
-        let script = self.scripts.get(&task.script).filter(|script| script.is_short())?;
+        let Source::Script(source) = &task.source else { return None };
+        let script = self.scripts.get(source).filter(|script| script.is_short())?;
         if task.timeout <= TRIAL_TIME || count(&task.args, TRIAL_ARGS).is_none() {
             return None;
         }
@@ -253,7 +255,13 @@ mod tests {
     use super::*;
     fn play(host: &Host, script: &str) -> Outcome {
         let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
-        let task = Task::new(circle, Caller::Anonymous, script, Value::Null, Duration::from_secs(60));
+        let task = Task::new(
+            circle,
+            Caller::Anonymous,
+            Source::script(script),
+            Value::Null,
+            Duration::from_secs(60),
+        );
         host.play(&task, Instant::now() + task.timeout, &CancellationToken::new(), || ())
     }
 

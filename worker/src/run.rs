@@ -158,7 +158,7 @@ impl Pool {
         };
         let outcome = self.host.play(&task, claim.deadline(), claim.interrupt(), on_slow);
         self.state().running.remove(&task.id);
-        if let Err(error) = self.runtime.block_on(claim.settle(outcome)) {
+        if let Err(error) = self.runtime.block_on(claim.settle(outcome)).map(drop) {
             tracing::error!(task = %task.id, %error, "an outcome could not be settled");
         }
     }

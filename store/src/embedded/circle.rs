@@ -223,9 +223,8 @@ impl Open {
             return Taken::Yes(false);
         }
         if !writes.is_empty() {
-            let stale = view.is_some_and(|view| {
-                view.base < state.oldest || state.versions.overtake(reads, view.at)
-            });
+            let stale =
+                view.is_some_and(|view| view.base < state.oldest || state.versions.overtake(reads, view.at));
             if stale {
                 return Taken::Overtaken;
             }

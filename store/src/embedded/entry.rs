@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::{
-    sync::oneshot,
-    time::timeout_at,
-};
+use tokio::{sync::oneshot, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, live::Live};
@@ -59,8 +56,7 @@ impl Entry {
     pub(super) fn new(task: Task) -> Self {
         // A task that comes back after a restart was accepted long ago.
         let age = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
-        let phase =
-            Phase { stage: Stage::Queued, started_at: None, ended_at: None, waiters: Vec::new() };
+        let phase = Phase { stage: Stage::Queued, started_at: None, ended_at: None, waiters: Vec::new() };
         Self {
             deadline: Instant::now() + task.timeout.saturating_sub(age),
             task: Arc::new(task),

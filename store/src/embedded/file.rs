@@ -9,8 +9,8 @@ use std::{
 
 use circles_api::{CircleId, types::Record};
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable, ReadableTableMetadata as _,
-    TableDefinition, TableError, WriteTransaction,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable,
+    ReadableTableMetadata as _, TableDefinition, TableError, WriteTransaction,
 };
 
 use super::{
@@ -69,7 +69,11 @@ pub enum TaskChange {
     MarkedPlay(Arc<Task>),
     /// It is to be run again in spite of its mark.
     Retried(TaskId),
-    Ended { task: Arc<Task>, started_at: Option<SystemTime>, outcome: Outcome },
+    Ended {
+        task: Arc<Task>,
+        started_at: Option<SystemTime>,
+        outcome: Outcome,
+    },
 }
 
 /// The open file.
@@ -88,8 +92,9 @@ impl Change {
     /// Roughly how many bytes it takes while it waits.
     pub fn size(&self) -> usize {
         let documents = self.documents.iter();
-        let documents: usize =
-            documents.map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.len()) + 64).sum();
+        let documents: usize = documents
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.len()) + 64)
+            .sum();
         let outcome = match &self.task {
             Some(TaskChange::Ended { outcome: Outcome::Succeeded(success), .. }) => 2 * success.output.len(),
             _ => 0,
@@ -101,7 +106,8 @@ impl Change {
 impl File {
     /// Opens or makes the file of a circle and returns where its chain of records ends. Blocks.
     pub fn open(path: &Path, circle: &CircleId, retention: Retention) -> Result<(Self, Chain), Error> {
-        let broken = |cause: &dyn std::fmt::Display| Error::File(format!("{}: {cause}", path.display()).into());
+        let broken =
+            |cause: &dyn std::fmt::Display| Error::File(format!("{}: {cause}", path.display()).into());
         if let Some(folder) = path.parent() {
             make_private_folder(folder).map_err(|error| broken(&error))?;
         }
@@ -185,7 +191,8 @@ impl File {
                 }
                 let mut records = write.open_table(RECORDS)?;
                 for record in changes.iter().filter_map(|change| change.record.as_ref()) {
-                    let record = after.seal(record).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+                    let record =
+                        after.seal(record).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
                     records.insert(record.number.get(), encode(&record)?.as_slice())?;
                 }
             }
@@ -408,7 +415,9 @@ fn forget(write: &WriteTransaction, retention: &Retention, most: usize) -> Resul
         }
         by_end.remove((ended, id))?;
         write.open_table(OUTCOMES)?.remove(id)?;
-        let Some(row) = tasks.remove(id)?.map(|row| decode::<Row>(row.value())).transpose()? else { continue };
+        let Some(row) = tasks.remove(id)?.map(|row| decode::<Row>(row.value())).transpose()? else {
+            continue;
+        };
         let caller = row.caller.to_string();
         write.open_table(BY_CALLER)?.remove((caller.as_str(), id))?;
         if let Some(key) = &row.key {

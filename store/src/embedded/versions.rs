@@ -38,7 +38,8 @@ impl Versions {
         if self.history.back().is_none_or(|(last, _)| *last <= since) {
             return false;
         }
-        let newer = |versions: &Vec<(Moment, Option<Json>)>| versions.last().is_some_and(|(at, _)| *at > since);
+        let newer =
+            |versions: &Vec<(Moment, Option<Json>)>| versions.last().is_some_and(|(at, _)| *at > since);
         reads.keys.iter().any(|key| self.documents.get(key).is_some_and(newer))
             || reads.ranges.iter().filter(|range| !range.is_empty()).any(|range| {
                 self.documents.range::<str, _>(range.bounds()).any(|(_, versions)| newer(versions))
@@ -100,7 +101,8 @@ impl Versions {
             }
             let Some((key, value)) = newer.next() else { break };
             // The file's version of the same document is older.
-            while file.next_if(|document| document.as_ref().is_ok_and(|(other, _)| *other == key)).is_some() {}
+            while file.next_if(|document| document.as_ref().is_ok_and(|(other, _)| *other == key)).is_some() {
+            }
             found.extend(value.map(|value| (key, value)));
         }
         Ok(found)

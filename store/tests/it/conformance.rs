@@ -306,7 +306,7 @@ macro_rules! suite {
     ($store:ident, $make:expr) => {
         mod $store {
             use super::*;
-            $crate::conformance::cases! { $make;
+            $crate::conformance::cases_in! { $crate::conformance; $make;
                 an_outcome_reaches_its_submitter: WIDE,
                 a_waiting_worker_is_woken_by_a_task: WIDE,
                 many_tasks_and_workers_lose_and_double_nothing: WIDE,
@@ -334,12 +334,13 @@ macro_rules! suite {
     };
 }
 
-macro_rules! cases {
-    ($make:expr; $($case:ident: $bounds:ident,)*) => {
+macro_rules! cases_in {
+    ($of:path; $make:expr; $($case:ident: $bounds:ident,)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                $crate::conformance::$case($make($crate::conformance::$bounds)).await;
+                use $of as of;
+                of::$case($make($crate::conformance::$bounds)).await;
             }
         )*
     };
@@ -347,4 +348,4 @@ macro_rules! cases {
 
 pub const FOUR: Bounds = Bounds { queue: 4, ..WIDE };
 pub const TWO_A_CIRCLE: Bounds = Bounds { circle_queue: 2, ..WIDE };
-pub(crate) use {cases, suite};
+pub(crate) use {cases_in, suite};

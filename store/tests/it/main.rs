@@ -3,24 +3,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod conformance;
+mod restarts;
+mod tasks;
+mod transactions;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store as _, Task, Trial};
+use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store, Task, Trial};
 
 /// A store on a directory of its own, which goes with it.
 fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
     let directory = tempfile::tempdir().unwrap();
-    EmbeddedStore::new(config, move |circle| directory.path().join(circle.to_string()).join("circle.db")).unwrap()
+    EmbeddedStore::new(config, move |circle| directory.path().join(circle.to_string()).join("circle.db"))
+        .unwrap()
 }
 
-conformance::suite!(embedded_store, |bounds: conformance::Bounds| {
+fn within(bounds: conformance::Bounds) -> Arc<dyn Store> {
     Arc::new(embedded(EmbeddedConfig {
         queue_limit: bounds.queue,
         circle_queue_limit: bounds.circle_queue,
         ..EmbeddedConfig::default()
-    })) as Arc<dyn circles_store::Store>
-});
+    }))
+}
+
+conformance::suite!(embedded_tasks, within);
+tasks::tasks!(embedded_records, within);
+transactions::transactions!(embedded_transactions, within);
 
 /// Tries everything, and ends it in a way of its own.
 struct Cancels;
