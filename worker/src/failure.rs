@@ -93,12 +93,17 @@ fn script(
     place: Position,
     thrown: Option<serde_json::Value>,
 ) -> Failure {
-    if message.len() > MESSAGE_BYTES {
-        let end = (0..=MESSAGE_BYTES).rev().find(|end| message.is_char_boundary(*end));
-        message.truncate(end.unwrap_or(0));
-        message.push('…');
-    }
+    cut(&mut message, MESSAGE_BYTES);
     let number =
         |part: Option<usize>| part.and_then(|part| u32::try_from(part).ok()).filter(|part| *part > 0);
     Failure::Script { kind, message, line: number(place.line()), column: number(place.position()), thrown }
+}
+
+/// Cuts a text to so many bytes, with a mark where it was longer.
+pub fn cut(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
 }

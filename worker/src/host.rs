@@ -1,5 +1,7 @@
 use std::{
     any::Any,
+    collections::HashMap,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{
@@ -9,15 +11,18 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use circles_store::{Failure, Outcome, Stats, Success, Task, Trial};
+use circles_store::{CircleId, Failure, Outcome, Stats, Success, Task, Trial};
 use rhai::{Dynamic, Engine, EvalAltResult, Scope};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    Limits,
+    CircleSettings, LibraryScript, Limits,
     cache::{Script, Scripts},
-    clock, engine, failure, memory,
+    circle::Circle,
+    clock,
+    engine::Engines,
+    failure, memory,
     natives::printed,
     play::{Constants, Play, Stop},
     value::{Unfit, from_json, to_json},
@@ -32,24 +37,35 @@ const LOST_MEMORY: usize = 256 << 20;
 
 /// Runs scripts, one at a time on each thread that asks.
 pub struct Host {
-    limits: Limits,
-    engine: Engine,
-    trial_engine: Engine,
+    circles: HashMap<CircleId, Arc<Circle>>,
+    /// What every circle is that has no settings of its own. It holds nothing that two could share.
+    other: Arc<Circle>,
     scripts: Scripts,
     /// Bytes of values that hold each other and so are never freed.
     lost: AtomicUsize,
 }
 
 impl Host {
-    /// A host that holds every play to these limits.
+    /// A host for circles that have neither library nor files nor secrets, and these limits.
     pub fn new(limits: Limits) -> Self {
+        Self::with_circles(limits, HashMap::new())
+    }
+
+    /// The same, but for circles with settings of their own.
+    pub fn with_circles(limits: Limits, circles: HashMap<CircleId, CircleSettings>) -> Self {
         if !memory::is_counted() {
             tracing::warn!("CountingAllocator is not this program's allocator: memory_bytes is not held");
         }
+        // Most circles have the same limits.
+        let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
+        let mut circle = |settings: CircleSettings| {
+            let limits = settings.limits;
+            let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits)));
+            Arc::new(Circle::new(settings, engines.clone()))
+        };
         Self {
-            limits,
-            engine: engine::build(limits, false),
-            trial_engine: engine::build(limits.for_trial(), true),
+            other: circle(CircleSettings { limits, ..CircleSettings::default() }),
+            circles: circles.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
             scripts: Scripts::new(),
             lost: AtomicUsize::new(0),
         }
@@ -66,12 +82,14 @@ impl Host {
         on_slow: impl FnOnce() + 'static,
     ) -> Outcome {
         let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
-        if task.script.len() > self.limits.script_bytes {
+        let circle = self.circle(&task.circle);
+        let limits = circle.limits();
+        if task.script.len() > limits.script_bytes {
             return Outcome::Failed(failure::limit("script_bytes"));
         }
         let _running = clock::Running::begin();
         contained(|| {
-            let script = match self.scripts.compile(&self.engine, &task.script) {
+            let script = match self.scripts.compile(&circle.engines.real, &task.script, limits) {
                 Ok(script) => script,
                 Err(error) => return Outcome::Failed(failure::of_compiling(&error)),
             };
@@ -79,18 +97,20 @@ impl Host {
                 Ok(constants) => constants,
                 Err(message) => return Outcome::Failed(failure::of_args(message)),
             };
-            if script.has_closures && self.lost.load(Ordering::Relaxed) > LOST_MEMORY {
+            let refuses_closures = self.lost.load(Ordering::Relaxed) > LOST_MEMORY;
+            if script.has_closures && refuses_closures {
                 return Outcome::Failed(failure::limit("memory_bytes"));
             }
             let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
-            let play =
-                Rc::new(Play::new(constants, self.limits, Instant::now(), deadline, interrupt, on_slow));
+            let began = Instant::now();
+            let play = Play::new(constants, circle.clone(), *limits, began, deadline, interrupt, on_slow);
+            let play = Rc::new(play.refusing_closures(refuses_closures));
             let before = memory::balance();
-            let outcome = run(&self.engine, &script, &play, queued);
-            if script.has_closures {
+            let outcome = run(&circle.engines.real, &script, &play, queued);
+            if script.has_closures || play.has_closures() {
                 self.count_lost(before, &outcome);
             }
-            script.cost(play.operations(), play.elapsed(), play.was_slow());
+            script.cost(play.operations(), play.elapsed(), play.was_slow(), play.has_touched());
             match outcome {
                 Ok(outcome) => outcome,
                 Err(Stop::Deadline) => Outcome::TimedOut,
@@ -102,6 +122,16 @@ impl Host {
 }
 
 impl Host {
+    /// What the library of a circle offers, sorted by name. It reads the disk and compiles what is new: to be
+    /// called where blocking does no harm.
+    pub fn scripts(&self, circle: &CircleId) -> io::Result<Vec<LibraryScript>> {
+        self.circle(circle).scripts()
+    }
+
+    fn circle(&self, id: &CircleId) -> &Arc<Circle> {
+        self.circles.get(id).unwrap_or(&self.other)
+    }
+
     /// A script can tie values into a knot out of sight, too, inside a function; Rhai never frees those. Too
     /// much of it ends the service for scripts with closures, not the process for everybody.
     fn count_lost(&self, before: isize, outcome: &Result<Outcome, Stop>) {
@@ -125,16 +155,18 @@ impl Host {
 
 impl Trial for Host {
     fn attempt(&self, task: &Task) -> Option<Outcome> {
-        let script = self.scripts.get(&task.script).filter(|script| script.is_short())?;
+        let circle = self.circle(&task.circle);
+        let script = self.scripts.get(&task.script, circle.limits()).filter(|script| script.is_short())?;
         if task.timeout <= TRIAL_TIME || count(&task.args, TRIAL_ARGS).is_none() {
             return None;
         }
         let constants = constants(task).ok()?;
         let began = Instant::now();
         let deadline = began + TRIAL_TIME;
-        let play = Rc::new(Play::new(constants, self.limits.for_trial(), began, deadline, None, None));
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| run(&self.trial_engine, &script, &play, Duration::ZERO)));
+        let limits = circle.limits().for_trial();
+        let play = Rc::new(Play::new(constants, circle.clone(), limits, began, deadline, None, None));
+        let engine = &circle.engines.trial;
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
             // A limit may be the trial's own: the real ones decide.
             Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => Some(outcome),
@@ -259,8 +291,10 @@ mod tests {
 
     #[test]
     fn a_native_that_panics_ends_its_play_only() {
-        let mut host = Host::new(Limits::default());
-        host.engine.register_fn("explode", || -> i64 { panic!("as a test wishes") });
+        let mut engines = Engines::new(Limits::default());
+        engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
+        let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
+        let host = Host { other: Arc::new(circle), ..Host::new(Limits::default()) };
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
         }

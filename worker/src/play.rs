@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,7 @@ use circles_store::{Caller, CircleId, LogLevel, LogLine, TaskId};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, clock, memory};
+use crate::{Limits, circle::Circle, clock, memory, natives::Checked};
 
 /// Operations between looks at the clock where the coarse one stands still.
 const CLOCK_EVERY: u64 = 65_536;
@@ -39,6 +40,8 @@ pub enum Stop {
 /// One play under way.
 pub struct Play {
     pub constants: Constants,
+    /// What its scripts can reach, and nothing else.
+    pub circle: Arc<Circle>,
     pub limits: Limits,
     pub deadline: Instant,
     /// `None` in a trial, which nobody could interrupt in time.
@@ -52,6 +55,16 @@ pub struct Play {
     logs: RefCell<Vec<LogLine>>,
     log_bytes: Cell<usize>,
     on_slow: RefCell<Option<Box<dyn FnOnce()>>>,
+    touched: Cell<bool>,
+    reached_outside: Cell<bool>,
+    /// The library modules that are being evaluated, each imported by the one before it.
+    pub importing: RefCell<Vec<Box<str>>>,
+    /// Whether a script with closures was imported; see [`Self::imports_closures`].
+    closures: Cell<bool>,
+    refuses_closures: bool,
+    /// How often it changed a file, and the bytes that it wrote.
+    pub file_writes: Cell<usize>,
+    pub written_bytes: Cell<u64>,
 }
 
 /// What a script is told, and cannot change. Most scripts ask for little of it, so texts are made when asked for.
@@ -81,6 +94,7 @@ impl Constants {
 impl Play {
     pub fn new(
         constants: Constants,
+        circle: Arc<Circle>,
         limits: Limits,
         began: Instant,
         deadline: Instant,
@@ -89,6 +103,7 @@ impl Play {
     ) -> Self {
         Self {
             constants,
+            circle,
             limits,
             deadline,
             interrupt,
@@ -100,7 +115,19 @@ impl Play {
             logs: RefCell::default(),
             log_bytes: Cell::new(0),
             on_slow: RefCell::new(on_slow),
+            touched: Cell::new(false),
+            reached_outside: Cell::new(false),
+            importing: RefCell::default(),
+            closures: Cell::new(false),
+            refuses_closures: false,
+            file_writes: Cell::new(0),
+            written_bytes: Cell::new(0),
         }
+    }
+
+    /// The same, but that closures are refused, since too much was lost to them already.
+    pub fn refusing_closures(self, refuses_closures: bool) -> Self {
+        Self { refuses_closures, ..self }
     }
 
     /// The play on this thread. Natives are only ever called in one.
@@ -144,6 +171,47 @@ impl Play {
     /// Whether it waited, or ran so long that others were let run beside it.
     pub fn was_slow(&self) -> bool {
         !self.is_trial() && self.on_slow.borrow().is_none()
+    }
+
+    /// Whether it used anything that a trial may not.
+    pub fn has_touched(&self) -> bool {
+        self.touched.get()
+    }
+
+    /// Whether it changed, or may have changed, what lies outside of its own memory.
+    pub fn reached_outside(&self) -> bool {
+        self.reached_outside.get()
+    }
+
+    /// Whether it imported a script with closures.
+    pub fn has_closures(&self) -> bool {
+        self.closures.get()
+    }
+
+    /// For every native that may block, or looks at anything but the script's own values, before it does so.
+    /// It ends a trial, and the script is not tried the next time.
+    pub fn touches(&self) -> Checked<()> {
+        if self.is_trial() {
+            return Err(self.stop(Stop::NotShort));
+        }
+        self.touched.set(true);
+        Ok(())
+    }
+
+    /// For every native with an effect that outlives the play, before the effect.
+    pub fn reach_outside(&self) -> Checked<()> {
+        self.touches()?;
+        self.reached_outside.set(true);
+        Ok(())
+    }
+
+    /// Before a script with closures is imported.
+    pub fn imports_closures(&self) -> Checked<()> {
+        if self.refuses_closures {
+            return Err(self.stop(Stop::Limit("memory_bytes")));
+        }
+        self.closures.set(true);
+        Ok(())
     }
 
     pub fn take_logs(&self) -> Vec<LogLine> {
@@ -190,7 +258,7 @@ impl Play {
     }
 
     /// Checks the clock and whether anybody still wants the outcome.
-    pub fn look(&self) -> Result<(), Box<EvalAltResult>> {
+    pub fn look(&self) -> Checked<()> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(self.stop(Stop::Deadline));
@@ -213,7 +281,7 @@ impl Play {
     }
 
     /// Makes sure that `bytes` more fit before they are allocated in one step.
-    pub fn charge(&self, bytes: usize) -> Result<(), Box<EvalAltResult>> {
+    pub fn charge(&self, bytes: usize) -> Checked<()> {
         if self.held().saturating_add(bytes) > self.limits.memory_bytes {
             return Err(self.stop(Stop::Limit("memory_bytes")));
         }

@@ -95,6 +95,10 @@ impl serde::Serialize for Names {
             log_bytes,
             result_bytes,
             result_depth,
+            file_bytes,
+            file_writes,
+            written_bytes,
+            list_entries,
         } = self.0;
         json!({
             "script_bytes": script_bytes,
@@ -109,6 +113,10 @@ impl serde::Serialize for Names {
             "log_bytes": log_bytes,
             "result_bytes": result_bytes,
             "result_depth": result_depth,
+            "file_bytes": file_bytes,
+            "file_writes": file_writes,
+            "written_bytes": written_bytes,
+            "list_entries": list_entries,
         })
         .serialize(serializer)
     }
