@@ -8,6 +8,7 @@
 //! state, whatever the worker, the deadline and the caller do at the same time. Nothing here polls: work and
 //! outcomes are pushed.
 
+mod access;
 mod claim;
 mod documents;
 mod embedded;
@@ -20,6 +21,7 @@ use std::{sync::Arc, time::Duration};
 use circles_api::types::RecordPage;
 use futures_util::stream::BoxStream;
 
+pub use access::{Access, Verb, Who};
 pub use circles_api::CircleId;
 pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
