@@ -8,12 +8,14 @@
 //! state, whatever the worker, the deadline and the caller do at the same time. Nothing here polls: work and
 //! outcomes are pushed.
 
+mod access;
 mod claim;
 mod embedded;
 mod outcome;
 mod task;
 mod ticket;
 
+pub use access::{Access, Verb, Who};
 pub use circles_api::CircleId;
 pub use claim::{Claim, Settle};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore, Trial};
