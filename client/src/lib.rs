@@ -28,5 +28,5 @@ pub use circles_auth::{PublicKey, SecretKey};
 pub use call::Call;
 pub use client::{Builder, Client};
 pub use error::Error;
-pub use play::{Play, Played, Submission};
+pub use play::{Order, Play, Played, Submission};
 pub use task::{RecordList, TaskList, TaskLookup};

@@ -31,7 +31,7 @@ pub enum Source {
     Name(ScriptName),
 }
 
-/// A script and all that may be said of how to play it.
+/// A script and all that may be said of how to play it: what a [`Play`] and a [`Submission`] have in common.
 #[derive(Clone)]
 pub struct Order {
     source: Source,
