@@ -15,6 +15,7 @@ pub mod hex;
 mod method;
 pub mod provenance;
 mod scalar;
+mod task;
 
 #[deny(warnings)]
 #[allow(
