@@ -117,7 +117,7 @@ impl Dispatch {
         let page = self.store.tasks(&asker.circle, filter).await.map_err(refused)?;
         Ok(TaskPage {
             tasks: page.tasks.into_iter().map(answer::task).collect::<Result<_, _>>()?,
-            cursor: page.next.map(Into::into).into(),
+            cursor: page.next.map(Into::into),
         })
     }
 

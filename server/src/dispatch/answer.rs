@@ -30,12 +30,12 @@ pub fn task(view: TaskView) -> Result<Task, Error> {
         task_id: id.into(),
         state: state.into(),
         caller: caller.to_string().try_into().map_err(internal)?,
-        script_name: script_name.into(),
+        script_name,
         submitted_at: millis(accepted_at)?,
-        started_at: started_at.map(millis).transpose()?.into(),
-        ended_at: ended_at.map(millis).transpose()?.into(),
-        result: result.into(),
-        error: error.into(),
+        started_at: started_at.map(millis).transpose()?,
+        ended_at: ended_at.map(millis).transpose()?,
+        result,
+        error,
     })
 }
 

@@ -9,7 +9,7 @@ use circles_api::{
     },
 };
 use circles_store::Source;
-use jsonrpsee::{Extensions, core::async_trait};
+use jsonrpsee::{Extensions, PendingSubscriptionSink, core::{SubscriptionResult, async_trait}};
 use serde_json::Value;
 
 use crate::{
@@ -152,6 +152,20 @@ impl CirclesServer for Rpc {
     ) -> Result<RecordPage, Error> {
         let after = after.map_or(0, |after| after.get());
         self.dispatch.provenance(&asker(extensions)?, after, page(limit)).await
+    }
+
+    async fn watch_play(
+        &self,
+        pending: PendingSubscriptionSink,
+        _: &Extensions,
+        _: Option<Script>,
+        _: Option<ScriptName>,
+        _: Option<TaskId>,
+        _: Option<Value>,
+        _: Option<TimeoutMs>,
+    ) -> SubscriptionResult {
+        pending.reject(Error::MethodNotFound).await;
+        Ok(())
     }
 
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {

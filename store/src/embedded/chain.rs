@@ -43,7 +43,7 @@ impl Chain {
         let record = Record {
             task_id: ended.task.id.into(),
             caller: Caller::try_from(ended.task.caller.to_string())?,
-            script_sha256: ended.script_sha256.map(Sha256::from).into(),
+            script_sha256: ended.script_sha256.map(Sha256::from),
             accepted_at: unix_millis(ended.task.accepted_at),
             ended_at: unix_millis(ended.ended_at),
             outcome: ended.state.into(),
