@@ -215,6 +215,11 @@ impl Host {
         self.circle(circle).scripts()
     }
 
+    /// Whether a circle's plays may run here when other circles call it.
+    pub(crate) fn serves(&self, circle: &CircleId) -> bool {
+        self.circles.contains_key(circle)
+    }
+
     /// Whether a circle's list lets another circle play this; its policy is asked when it does.
     pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
         let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
