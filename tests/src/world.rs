@@ -4,6 +4,7 @@ use circles_auth::{PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
 use circles_store::{EmbeddedConfig, EmbeddedStore, Store};
+use circles_testing::embedded;
 use circles_worker::{Host, Workers};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -135,7 +136,7 @@ impl Builder {
     /// Starts it.
     pub async fn start(self) -> World {
         let host = Arc::new(Host::new(circles_worker::Limits::default()));
-        let mut store = EmbeddedStore::new(self.queue);
+        let mut store = embedded(self.queue);
         if self.trial {
             store = store.with_trial(host.clone());
         }

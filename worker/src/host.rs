@@ -446,14 +446,18 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
-    use circles_store::Caller;
+    use circles_store::EmbeddedConfig;
+    use circles_testing::{embedded, played};
     use serde_json::Value;
 
     use super::*;
-    fn play(host: &Host, script: &str) -> Outcome {
+
+    fn play(host: &Arc<Host>, script: &str) -> Outcome {
         let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
-        let task = Task::new(circle, Caller::Anonymous, script, Value::Null, Duration::from_secs(60));
-        host.play(&task, Instant::now() + task.timeout, &CancellationToken::new(), || ())
+        let source = Source::script(script);
+        let task = Task::new(circle, Caller::Anonymous, source, Value::Null, Duration::from_secs(60));
+        let store: Arc<dyn Store> = Arc::new(embedded(EmbeddedConfig::default()));
+        played(&store, task, |claim| host.play(&store, claim, || ()))
     }
 
     #[test]
@@ -461,7 +465,7 @@ mod tests {
         let mut engines = Engines::new(Limits::default());
         engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
         let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
-        let host = Host { other: Arc::new(circle), ..Host::new(Limits::default()) };
+        let host = Arc::new(Host { other: Arc::new(circle), ..Host::new(Limits::default()) });
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
         }
@@ -471,7 +475,7 @@ mod tests {
 
     #[test]
     fn memory_that_closures_lose_is_bounded() {
-        let host = Host::new(Limits::default());
+        let host = Arc::new(Host::new(Limits::default()));
         // Each play ties 30 MB into a knot that stands in no variable of the script's own scope.
         let knot = "fn tie() { let s = blob(30000000); let f = (); f = |n| { s; f }; 1 } tie()";
         let limit = Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() });
@@ -482,7 +486,7 @@ mod tests {
 
     #[test]
     fn closures_that_hold_themselves_are_freed() {
-        let host = Host::new(Limits::default());
+        let host = Arc::new(Host::new(Limits::default()));
         let script = "let s = blob(100000); let f = (); f = |n| { s; f }; 1";
         assert!(matches!(play(&host, script), Outcome::Succeeded(_)));
         let before = memory::balance();
