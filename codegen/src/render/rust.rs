@@ -30,7 +30,14 @@ pub(crate) fn render(model: &Model, document: &str, settings: &Settings) -> Resu
             problem: format!("this document became no Rust: {error}"),
         })
     })?;
-    Ok(apart(file.items))
+    Ok(model.methods.iter().fold(apart(file.items), whole_arrow))
+}
+
+/// prettyplease takes the `=>` in a subscription's attribute apart.
+fn whole_arrow(text: String, method: &Method) -> String {
+    let Kind::Subscription { notification, .. } = &method.kind else { return text };
+    let [name, notification] = [&method.wire, notification].map(|name| Literal::string(name));
+    text.replace(&format!("name = {name} = >{notification},"), &format!("name = {name} => {notification},"))
 }
 
 /// Items formatted with a line between them, in modules too.
