@@ -209,7 +209,7 @@ impl<'a> Reader<'a, '_> {
 
     fn schema(&mut self, node: &Node<'a>, key: &str) -> Option<Schema> {
         let Some(member) = node.get(key) else {
-            self.faults.add(&node.pointer, "no schema");
+            self.faults.add(&node.pointer, format!("no {key}"));
             return None;
         };
         Some(Schema { pointer: member.pointer, value: member.value.clone() })

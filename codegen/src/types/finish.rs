@@ -69,9 +69,18 @@ impl Finisher<'_> {
                 let name = item.ident.to_string();
                 self.derive(&name, &mut item.attrs);
                 item.attrs.push(parse_quote! {
-                    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+                    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
                 });
-                item.variants.iter_mut().for_each(|variant| strip_docs(&mut variant.attrs));
+                let source = self.definitions.sources.get(&name);
+                let branches = source.and_then(|source| source.get("oneOf")).and_then(Value::as_array);
+                // One variant for each branch, unless typify found another form for them.
+                let branches = branches.filter(|branches| branches.len() == item.variants.len());
+                for (index, variant) in item.variants.iter_mut().enumerate() {
+                    strip_docs(&mut variant.attrs);
+                    if let Some(branch) = branches.and_then(|branches| branches.get(index)) {
+                        self.variant(variant, branch);
+                    }
+                }
                 Some((name, Item::Enum(item)))
             }
             Item::Impl(item) => {
@@ -108,6 +117,16 @@ impl Finisher<'_> {
         let described =
             source.and_then(|source| text(source, "description").or_else(|| text(source, "title")));
         described.unwrap_or_else(|| format!("`{name}`."))
+    }
+
+    fn variant(&self, variant: &mut syn::Variant, branch: &Value) {
+        let described = text(branch, "description").unwrap_or_default();
+        for (index, line) in doc_lines(&described).into_iter().enumerate() {
+            variant.attrs.insert(index, parse_quote!(#[doc = #line]));
+        }
+        if let Fields::Named(fields) = &mut variant.fields {
+            fields.named.iter_mut().for_each(|field| self.field(field, branch));
+        }
     }
 
     fn field(&self, field: &mut Field, source: &Value) {

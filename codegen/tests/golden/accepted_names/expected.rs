@@ -146,7 +146,7 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum Result {
         #[serde(rename = "none")]
         None,

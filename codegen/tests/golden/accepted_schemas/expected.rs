@@ -80,7 +80,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(untagged)]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum Either {
         Either0(Either0),
         Either1(Either1),
@@ -398,7 +398,7 @@ pub mod types {
     )]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum InnerDeepDeeperLevel {
         #[serde(rename = "low")]
         Low,
@@ -713,12 +713,18 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "kind")]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum Shape {
         #[serde(rename = "circle")]
-        Circle { radius: f64 },
+        Circle {
+            /// `radius`.
+            radius: f64,
+        },
         #[serde(rename = "square")]
-        Square { side: f64 },
+        Square {
+            /// `side`.
+            side: f64,
+        },
     }
 
     /// `Small`.

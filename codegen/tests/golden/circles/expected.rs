@@ -218,7 +218,7 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum LogLevel {
         #[serde(rename = "debug")]
         Debug,
@@ -338,16 +338,29 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "event", deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum PlayEvent {
+        /// The first event: which task it is.
         #[serde(rename = "accepted")]
-        Accepted { task_id: TaskId },
+        Accepted {
+            /// The name of a task: a UUID of version 7, so that names sort by time.
+            task_id: TaskId,
+        },
+        /// The script logged a line.
         #[serde(rename = "logged")]
-        Logged { line: LogLine },
+        Logged {
+            /// One line that a script logged.
+            line: LogLine,
+        },
+        /// The script is run again from its beginning: another play overtook its reads, or its worker went. What it logged before does not count.
         #[serde(rename = "restarted")]
         Restarted,
+        /// The last event: the task in its final state.
         #[serde(rename = "ended")]
-        Ended { task: Task },
+        Ended {
+            /// A task and what became of it.
+            task: Task,
+        },
     }
 
     /// What a script that succeeded left.
@@ -610,7 +623,7 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum ScriptErrorKind {
         #[serde(rename = "compile")]
         Compile,
@@ -892,7 +905,7 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
     pub enum TaskState {
         #[serde(rename = "queued")]
         Queued,
@@ -2102,7 +2115,7 @@ pub trait Circles {
     ///
     /// Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
     #[subscription(
-        name = "watch_play" = >"play_event",
+        name = "watch_play" => "play_event",
         unsubscribe = "unwatch_play",
         item = types::PlayEvent,
         param_kind = map,
