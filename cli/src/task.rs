@@ -50,7 +50,7 @@ pub async fn list(args: &Args, command: &Tasks) -> Result<(), Trouble> {
             call = call.cursor(cursor);
         }
         let page = call.await.map_err(Trouble::of_call)?;
-        cursor = page.cursor.0.clone();
+        cursor = page.cursor.clone();
         if command.form.json {
             pages.extend(page.tasks);
         } else {

@@ -3,14 +3,15 @@
 mod config;
 
 use std::{
-    io::Write as _, net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc,
+    collections::HashMap, io::Write as _, net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc,
     thread::available_parallelism, time::Duration,
 };
 
 use circles_auth::PublicKey;
 use circles_server::Server;
-use circles_store::{EmbeddedConfig, EmbeddedStore, Store as _};
-use circles_worker::{CountingAllocator, Host, Limits, Workers};
+use circles_config::CircleConfig;
+use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Store as _};
+use circles_worker::{CircleSettings, CountingAllocator, Host, Limits, Workers};
 use clap::Parser as _;
 use mimalloc::MiMalloc;
 use tokio::{
@@ -55,11 +56,19 @@ async fn run(args: &Args) -> Result<(), String> {
     args.check_exposure(address)?;
     let settings = args.settings(circles(args)?)?;
 
-    let host = Arc::new(Host::new(Limits::default()));
+    let configs: Vec<CircleConfig> =
+        settings.circles.iter().map(|key| CircleConfig::plain(*key, &args.data_dir)).collect();
+    let host = Arc::new(Host::with_circles(Limits::default(), settings_of(&configs)));
     let queue_limit = args.queue_limit.get();
     let circle_queue_limit = queue_limit.div_ceil(4);
     let config = EmbeddedConfig { queue_limit, circle_queue_limit, ..EmbeddedConfig::default() };
-    let store = Arc::new(EmbeddedStore::new(config).with_trial(host.clone()));
+    let ids: Vec<_> = configs.iter().map(|circle| circle.key.circle_id()).collect();
+    let store = open_store(config, &configs)?.with_trial(host.clone());
+    let store = Arc::new(store);
+    let found = store.recover(ids).await.map_err(|error| format!("the store cannot be opened: {error}"))?;
+    if found > 0 {
+        tracing::info!(tasks = found, "took up tasks of an earlier process");
+    }
     let mut signals = Signals::install().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let server = Server::bind(address, settings, store.clone())
         .await
@@ -76,7 +85,9 @@ async fn run(args: &Args) -> Result<(), String> {
         shutdown.cancel();
         store.close().await;
         workers.shutdown(args.grace).await;
-        served.await
+        let served = served.await;
+        store.shut().await;
+        served
     };
     tokio::select! {
         ended = drain => ended.map_err(|error| format!("the server ended badly: {error}")),
@@ -85,6 +96,29 @@ async fn run(args: &Args) -> Result<(), String> {
             std::process::exit(130);
         }
     }
+}
+
+/// What the scripts of each circle may reach.
+fn settings_of(configs: &[CircleConfig]) -> HashMap<CircleId, CircleSettings> {
+    let settings = configs.iter().map(|circle| {
+        let settings = CircleSettings {
+            library: Some(circle.rhai_path.clone()),
+            files: Some(circle.files_path.clone()),
+            secrets: circle.secrets.clone().into(),
+            limits: circle.limits,
+            access: circle.access.clone(),
+        };
+        (circle.key.circle_id(), settings)
+    });
+    settings.collect()
+}
+
+fn open_store(bounds: EmbeddedConfig, configs: &[CircleConfig]) -> Result<EmbeddedStore, String> {
+    let paths: HashMap<CircleId, PathBuf> =
+        configs.iter().map(|circle| (circle.key.circle_id(), circle.db_path.clone())).collect();
+    // Calls between circles may name one that is not served here; it has no file to find.
+    let path = move |circle: &CircleId| paths.get(circle).cloned().unwrap_or_default();
+    EmbeddedStore::new(bounds, path).map_err(|error| format!("the store cannot be opened: {error}"))
 }
 
 /// The circles to serve: those named, or one of our own.

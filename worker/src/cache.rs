@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::{Weighter, sync::Cache};
-use rhai::{AST, Engine, ParseError};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
+use rhai::{AST, ASTNode, Engine, ParseError, ParseErrorType, Stmt};
+use sha2::{Digest, Sha256};
+
+use crate::{Limits, packages::is_namespace};
 
 /// Compiled scripts that are kept, at most.
 const SCRIPTS: usize = 10_000;
@@ -25,12 +28,35 @@ const STRIKES: u8 = 3;
 
 /// A bounded cache; the least useful scripts are dropped first.
 pub struct Scripts {
-    cache: Cache<Box<str>, Arc<Script>, BySource>,
+    cache: Cache<Key, Arc<Script>, BySource>,
+}
+
+/// A source, and the limits that compiling it kept: what one circle allows, another may not.
+#[derive(PartialEq, Eq, Hash)]
+struct Key<S = Box<str>> {
+    source: S,
+    expression_depth: usize,
+    functions: usize,
+}
+
+impl<S> Key<S> {
+    const fn new(source: S, limits: &Limits) -> Self {
+        Self { source, expression_depth: limits.expression_depth, functions: limits.functions }
+    }
+}
+
+impl Equivalent<Key> for Key<&str> {
+    fn equivalent(&self, other: &Key) -> bool {
+        (self.source, self.expression_depth, self.functions)
+            == (&*other.source, other.expression_depth, other.functions)
+    }
 }
 
 /// A compiled script, and what is known of its cost.
 pub struct Script {
     pub ast: AST,
+    /// SHA-256 of its source.
+    pub hash: [u8; 32],
     /// Whether it can make values that hold each other, which Rhai never frees.
     pub has_closures: bool,
     was_short: AtomicBool,
@@ -40,10 +66,10 @@ pub struct Script {
 #[derive(Clone)]
 struct BySource;
 
-impl Weighter<Box<str>, Arc<Script>> for BySource {
-    fn weight(&self, source: &Box<str>, _: &Arc<Script>) -> u64 {
+impl Weighter<Key, Arc<Script>> for BySource {
+    fn weight(&self, key: &Key, _: &Arc<Script>) -> u64 {
         // Also an empty script takes room.
-        source.len() as u64 + SOURCE_BYTES / SCRIPTS as u64
+        key.source.len() as u64 + SOURCE_BYTES / SCRIPTS as u64
     }
 }
 
@@ -53,29 +79,41 @@ impl Scripts {
     }
 
     /// The compiled form of a source that was compiled before.
-    pub fn get(&self, source: &str) -> Option<Arc<Script>> {
-        self.cache.get(source)
+    pub fn get(&self, source: &str, limits: &Limits) -> Option<Arc<Script>> {
+        self.cache.get(&Key::new(source, limits))
     }
 
-    /// The compiled form of a source; compiled now if it is not known.
-    pub fn compile(&self, engine: &Engine, source: &str) -> Result<Arc<Script>, ParseError> {
-        if let Some(script) = self.cache.get(source) {
+    /// The compiled form of a source; compiled now, by an engine with these limits, if it is not known.
+    pub fn compile(&self, engine: &Engine, source: &str, limits: &Limits) -> Result<Arc<Script>, ParseError> {
+        if let Some(script) = self.get(source, limits) {
             return Ok(script);
         }
-        let ast = engine.compile(source)?;
-        let has_closures = ast.iter_functions().any(|function| function.name.starts_with(CLOSURE));
-        let script = Arc::new(Script {
-            ast,
-            has_closures,
-            was_short: AtomicBool::new(false),
-            strikes: AtomicU8::new(0),
-        });
-        self.cache.insert(source.into(), script.clone());
+        let script = Arc::new(Script::compile(engine, source)?);
+        self.cache.insert(Key::new(source.into(), limits), script.clone());
         Ok(script)
     }
 }
 
 impl Script {
+    /// Compiles a source.
+    pub fn compile(engine: &Engine, source: &str) -> Result<Self, ParseError> {
+        let ast = engine.compile(source)?;
+        refuse_imports_as_namespaces(&ast)?;
+        let has_closures = ast.iter_functions().any(|function| is_closure(function.name));
+        Ok(Self {
+            ast,
+            hash: Sha256::digest(source).into(),
+            has_closures,
+            was_short: AtomicBool::new(false),
+            strikes: AtomicU8::new(0),
+        })
+    }
+
+    /// Whether this is its source.
+    pub fn is_of(&self, source: &str) -> bool {
+        self.hash == <[u8; 32]>::from(Sha256::digest(source))
+    }
+
     /// Whether it is worth trying where it arrives. One with closures is not: what it leaves has to be counted.
     pub fn is_short(&self) -> bool {
         !self.has_closures
@@ -83,9 +121,9 @@ impl Script {
             && self.strikes.load(Ordering::Relaxed) < STRIKES
     }
 
-    /// Remembers what a play cost.
-    pub fn cost(&self, operations: u64, elapsed: Duration, waited: bool) {
-        let short = operations <= SHORT_OPERATIONS && elapsed <= SHORT_TIME && !waited;
+    /// Remembers what a play cost. One that waited, or touched what a trial may not, was not short.
+    pub fn cost(&self, operations: u64, elapsed: Duration, waited: bool, touched: bool) {
+        let short = operations <= SHORT_OPERATIONS && elapsed <= SHORT_TIME && !waited && !touched;
         self.was_short.store(short, Ordering::Relaxed);
     }
 
@@ -95,4 +133,25 @@ impl Script {
         let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(1);
         self.strikes.store(strikes, Ordering::Relaxed);
     }
+}
+
+/// Whether Rhai made this function of a closure.
+pub fn is_closure(function: &str) -> bool {
+    function.starts_with(CLOSURE)
+}
+
+/// Refuses imports that are called like a namespace of natives: what `fs::read` is, no script decides, neither for
+/// itself nor for the modules that it calls.
+fn refuse_imports_as_namespaces(ast: &AST) -> Result<(), ParseError> {
+    let mut refused = None;
+    ast.walk(&mut |path: &[ASTNode]| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()
+            && is_namespace(&import.1.name)
+        {
+            refused =
+                Some(ParseError(Box::new(ParseErrorType::Reserved(import.1.name.to_string())), import.1.pos));
+        }
+        refused.is_none()
+    });
+    refused.map_or(Ok(()), Err)
 }

@@ -1,29 +1,67 @@
-//! The engine that scripts run in.
+//! The engines that scripts run in.
+
+use std::sync::OnceLock;
 
 use circles_store::LogLevel;
 use rhai::{
-    Dynamic, Engine, EvalAltResult, Position,
-    module_resolvers::DummyModuleResolver,
+    Dynamic, Engine, EvalAltResult, Module, Position, Shared,
     packages::{Package, StandardPackage},
 };
 
 use crate::{
-    Limits, natives,
+    Limits, circle, natives, packages,
     play::{Constants, Play},
 };
 
+/// What scripts run in that are held to these limits. Rhai keeps its own limits in the engine.
+pub struct Engines {
+    pub limits: Limits,
+    pub real: Engine,
+    pub trial: Engine,
+}
+
+impl Engines {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, real: build(limits, false), trial: build(limits.for_trial(), true) }
+    }
+}
+
+/// What all engines share, so that each costs next to nothing.
+struct Common {
+    standard: StandardPackage,
+    natives: Shared<Module>,
+    packages: Vec<(&'static str, Shared<Module>)>,
+}
+
+impl Common {
+    fn get() -> &'static Self {
+        static COMMON: OnceLock<Common> = OnceLock::new();
+        COMMON.get_or_init(|| {
+            let mut natives = Module::new();
+            natives::register(&mut natives);
+            packages::register(&mut natives);
+            natives.build_index();
+            Self { standard: StandardPackage::new(), natives: natives.into(), packages: packages::all() }
+        })
+    }
+}
+
 /// An engine with every limit set by value; what it runs reports to the thread's [`Play`].
-pub fn build(limits: Limits, trial: bool) -> Engine {
+fn build(limits: Limits, trial: bool) -> Engine {
+    let common = Common::get();
     let mut engine = Engine::new_raw();
-    StandardPackage::new().register_into_engine(&mut engine);
-    natives::register(&mut engine);
+    common.standard.register_into_engine(&mut engine);
+    // What is registered later is found first: ours stand before Rhai's own of the same names.
+    engine.register_global_module(common.natives.clone());
+    for (name, package) in &common.packages {
+        engine.register_static_module(name, package.clone());
+    }
     // A script is what its caller sent, all of it: what it runs can be hashed, cached and shown.
     engine.disable_symbol("eval");
     // A switch takes the hash of its value in one step. Of an array that holds one long text many times that is
     // hours, in which nothing could stop the script.
     engine.disable_symbol("switch");
-    // Circles have no script library yet, so every import names a module that is not found.
-    engine.set_module_resolver(DummyModuleResolver::new());
+    engine.set_module_resolver(circle::Resolver);
 
     engine
         .set_max_operations(limits.operations)

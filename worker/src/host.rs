@@ -1,5 +1,7 @@
 use std::{
     any::Any,
+    collections::HashMap,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{
@@ -9,17 +11,23 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use circles_store::{Failure, Outcome, Stats, Success, Task, Trial};
-use rhai::{Dynamic, Engine, EvalAltResult, Scope};
-use tokio_util::sync::CancellationToken;
+use circles_store::{
+    Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, Trial,
+    Verb,
+};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Scope};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Limits,
+    CircleSettings, LibraryScript, Limits,
     cache::{Script, Scripts},
-    clock, engine, failure, memory,
+    circle::{Circle, LibraryFault},
+    clock,
+    engine::Engines,
+    failure, memory,
     natives::printed,
-    play::{Constants, Play, Stop},
+    play::{Constants, Link, Play, Stop},
     value::{Unfit, from_json, to_json},
 };
 
@@ -32,76 +40,196 @@ const LOST_MEMORY: usize = 256 << 20;
 
 /// Runs scripts, one at a time on each thread that asks.
 pub struct Host {
-    limits: Limits,
-    engine: Engine,
-    trial_engine: Engine,
+    circles: HashMap<CircleId, Arc<Circle>>,
+    /// What every circle is that has no settings of its own. It holds nothing that two could share.
+    other: Arc<Circle>,
     scripts: Scripts,
     /// Bytes of values that hold each other and so are never freed.
     lost: AtomicUsize,
 }
 
 impl Host {
-    /// A host that holds every play to these limits.
+    /// A host for circles that have neither library nor files nor secrets, and these limits.
     pub fn new(limits: Limits) -> Self {
+        Self::with_circles(limits, HashMap::new())
+    }
+
+    /// The same, but for circles with settings of their own.
+    pub fn with_circles(limits: Limits, circles: HashMap<CircleId, CircleSettings>) -> Self {
         if !memory::is_counted() {
             tracing::warn!("CountingAllocator is not this program's allocator: memory_bytes is not held");
         }
+        // Most circles have the same limits.
+        let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
+        let mut circle = |settings: CircleSettings| {
+            let limits = settings.limits;
+            let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits)));
+            Arc::new(Circle::new(settings, engines.clone()))
+        };
         Self {
-            limits,
-            engine: engine::build(limits, false),
-            trial_engine: engine::build(limits.for_trial(), true),
+            other: circle(CircleSettings { limits, ..CircleSettings::default() }),
+            circles: circles.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
             scripts: Scripts::new(),
             lost: AtomicUsize::new(0),
         }
     }
 
-    /// Plays a task on this thread until it ends, its deadline passes or it is interrupted. A script that waits
-    /// does so on the tokio runtime that the thread has entered. `on_slow` is called once, at most, when the
-    /// play begins to wait or has run so long that others should run beside it.
+    /// Plays a claimed task on this thread until it ends, its deadline passes or it is interrupted, and hands the
+    /// claim back with what is to be settled. A script that waits does so on the tokio runtime that the thread
+    /// has entered. `on_slow` is called once, at most, when the play begins to wait or has run so long that
+    /// others should run beside it.
     pub fn play(
-        &self,
-        task: &Task,
-        deadline: Instant,
-        interrupt: &CancellationToken,
+        self: &Arc<Self>,
+        store: &Arc<dyn Store>,
+        claim: Claim,
         on_slow: impl FnOnce() + 'static,
-    ) -> Outcome {
-        let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
-        if task.script.len() > self.limits.script_bytes {
-            return Outcome::Failed(failure::limit("script_bytes"));
-        }
+    ) -> (Claim, Settlement) {
+        let task = claim.task().clone();
+        let circle = self.circle(&task.circle);
+        let constants = match constants(&task) {
+            Ok(constants) => constants,
+            Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
+        };
+        let (interrupt, on_slow) = (Some(claim.interrupt().clone()), Some(Box::new(on_slow) as Box<_>));
+        let (began, deadline) = (Instant::now(), claim.deadline());
+        let link = Some(Link::new(self.clone(), store.clone(), claim));
+        let play =
+            Play::new(constants, circle.clone(), *circle.limits(), began, deadline, interrupt, link, on_slow);
+        let refuses_closures = self.lost.load(Ordering::Relaxed) > LOST_MEMORY;
+        let play = Rc::new(play.refusing_closures(refuses_closures));
         let _running = clock::Running::begin();
-        contained(|| {
-            let script = match self.scripts.compile(&self.engine, &task.script) {
-                Ok(script) => script,
-                Err(error) => return Outcome::Failed(failure::of_compiling(&error)),
-            };
-            let constants = match constants(task) {
-                Ok(constants) => constants,
-                Err(message) => return Outcome::Failed(failure::of_args(message)),
-            };
-            if script.has_closures && self.lost.load(Ordering::Relaxed) > LOST_MEMORY {
-                return Outcome::Failed(failure::limit("memory_bytes"));
+        let mut hash = None;
+        let outcome = contained(circle, || match self.outcome(circle, &task, &play, &mut hash) {
+            Ok(outcome) => outcome,
+            Err(Stop::Deadline) => Outcome::TimedOut,
+            Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
+            Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
+            // Which the store takes as what it is.
+            Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
+            Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
+        });
+        let settlement = play.settlement(outcome, hash);
+        match play.link.as_ref().and_then(Link::take) {
+            Some(claim) => (claim, settlement),
+            None => unreachable!("a play gives its claim to nobody else"),
+        }
+    }
+
+    fn outcome(
+        &self,
+        circle: &Circle,
+        task: &Task,
+        play: &Rc<Play>,
+        hash: &mut Option<[u8; 32]>,
+    ) -> Result<Outcome, Stop> {
+        let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
+        let engine = &circle.engines.real;
+        let script = self.script(circle, &task.source);
+        *hash = match (&script, &task.source) {
+            (Ok(Some(script)), _) => Some(script.hash),
+            (Err(_), Source::Script(source)) => Some(Sha256::digest(source.as_bytes()).into()),
+            _ => None,
+        };
+        if !self.is_let(circle, task, play, *hash)? {
+            return Ok(Outcome::Failed(Failure::Forbidden));
+        }
+        let script = match script {
+            Err(failure) => return Ok(Outcome::Failed(failure)),
+            Ok(script) if task.kind == Kind::Question => {
+                // Whoever only asks is told whether there is such a script, and nothing is run.
+                drop(script);
+                return Ok(done(serde_json::Value::Null, play, queued));
             }
-            let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
-            let play =
-                Rc::new(Play::new(constants, self.limits, Instant::now(), deadline, interrupt, on_slow));
-            let before = memory::balance();
-            let outcome = run(&self.engine, &script, &play, queued);
-            if script.has_closures {
-                self.count_lost(before, &outcome);
+            Ok(Some(script)) => script,
+            Ok(None) => return Ok(listing(circle, play, queued)),
+        };
+        if script.has_closures && play.refuses_closures() {
+            return Ok(Outcome::Failed(failure::limit("memory_bytes")));
+        }
+        let before = memory::balance();
+        let outcome = run(engine, &script, play, queued);
+        if script.has_closures || play.has_closures() {
+            self.count_lost(before.wrapping_add(play.kept()), &outcome);
+        }
+        script.cost(play.operations(), play.elapsed(), play.was_slow(), play.has_touched());
+        outcome
+    }
+
+    /// What a task runs; nothing if the library is to be listed.
+    fn script(&self, circle: &Circle, source: &Source) -> Result<Option<Arc<Script>>, Failure> {
+        let limits = circle.limits();
+        match source {
+            Source::Script(source) if source.len() > limits.script_bytes => {
+                Err(failure::limit("script_bytes"))
             }
-            script.cost(play.operations(), play.elapsed(), play.was_slow());
-            match outcome {
-                Ok(outcome) => outcome,
-                Err(Stop::Deadline) => Outcome::TimedOut,
-                Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
-                Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
+            Source::Script(source) => match self.scripts.compile(&circle.engines.real, source, limits) {
+                Ok(script) => Ok(Some(script)),
+                Err(error) => Err(failure::of_compiling(&error)),
+            },
+            Source::Library(name) => match circle.script(name) {
+                Ok(script) => Ok(Some(script)),
+                Err(LibraryFault::NotFound) => Err(Failure::NoScript),
+                Err(LibraryFault::TooLarge) => Err(failure::limit("script_bytes")),
+                Err(LibraryFault::Compile(error)) => Err(failure::of_compiling(&error)),
+                Err(fault @ LibraryFault::Io(_)) => Err(internal(&format!("library script {name}: {fault}"))),
+            },
+            Source::Listing => Ok(None),
+        }
+    }
+
+    /// Whether the circle's policy lets this be done. No policy lets everybody; one that cannot be asked, nobody
+    /// but the owner, who is not asked for.
+    fn is_let(
+        &self,
+        circle: &Circle,
+        task: &Task,
+        play: &Rc<Play>,
+        hash: Option<[u8; 32]>,
+    ) -> Result<bool, Stop> {
+        let policy = match circle.policy() {
+            Ok(None) => return Ok(true),
+            _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
+            Ok(Some(policy)) => policy,
+            Err(fault) => {
+                tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be used: nobody is let in");
+                return Ok(false);
             }
-        })
+        };
+        let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
+        match (play.stopped(), answer) {
+            (Some(stop), _) => Err(stop),
+            (None, Ok(answer)) => Ok(answer.as_bool() == Ok(true)),
+            (None, Err(error)) => {
+                let error = circle.without_secrets(&error.to_string());
+                tracing::warn!(circle = %task.circle, error, "the circle's policy failed: the caller is not let in");
+                Ok(false)
+            }
+        }
     }
 }
 
 impl Host {
+    /// What the library of a circle offers, sorted by name. It reads the disk and compiles what is new: to be
+    /// called where blocking does no harm.
+    pub fn scripts(&self, circle: &CircleId) -> io::Result<Vec<LibraryScript>> {
+        self.circle(circle).scripts()
+    }
+
+    /// Whether a circle's plays may run here when other circles call it.
+    pub(crate) fn serves(&self, circle: &CircleId) -> bool {
+        self.circles.contains_key(circle)
+    }
+
+    /// Whether a circle's list lets another circle play this; its policy is asked when it does.
+    pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
+        let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
+        self.circle(circle).access.allows(circle, &Caller::Peer(*caller), verb)
+    }
+
+    fn circle(&self, id: &CircleId) -> &Arc<Circle> {
+        self.circles.get(id).unwrap_or(&self.other)
+    }
+
     /// A script can tie values into a knot out of sight, too, inside a function; Rhai never frees those. Too
     /// much of it ends the service for scripts with closures, not the process for everybody.
     fn count_lost(&self, before: isize, outcome: &Result<Outcome, Stop>) {
@@ -125,16 +253,23 @@ impl Host {
 
 impl Trial for Host {
     fn attempt(&self, task: &Task) -> Option<Outcome> {
-        let script = self.scripts.get(&task.script).filter(|script| script.is_short())?;
-        if task.timeout <= TRIAL_TIME || count(&task.args, TRIAL_ARGS).is_none() {
+        let Source::Script(source) = &task.source else { return None };
+        let circle = self.circle(&task.circle);
+        let script = self.scripts.get(source, circle.limits()).filter(|script| script.is_short())?;
+        if !circle.is_sure_to_have_no_policy()
+            || task.kind != Kind::Play
+            || task.timeout <= TRIAL_TIME
+            || count(&task.args, TRIAL_ARGS).is_none()
+        {
             return None;
         }
         let constants = constants(task).ok()?;
         let began = Instant::now();
         let deadline = began + TRIAL_TIME;
-        let play = Rc::new(Play::new(constants, self.limits.for_trial(), began, deadline, None, None));
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| run(&self.trial_engine, &script, &play, Duration::ZERO)));
+        let limits = circle.limits().for_trial();
+        let play = Rc::new(Play::new(constants, circle.clone(), limits, began, deadline, None, None, None));
+        let engine = &circle.engines.trial;
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
             // A limit may be the trial's own: the real ones decide.
             Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => Some(outcome),
@@ -146,6 +281,69 @@ impl Trial for Host {
     }
 }
 
+/// Asks a policy's `authorize`.
+fn ask(
+    engine: &Engine,
+    policy: &Script,
+    play: &Rc<Play>,
+    request: Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    play.enter(|| {
+        let mut scope = Scope::new();
+        let answer = engine.call_fn::<Dynamic>(&mut scope, &policy.ast, "authorize", (request,));
+        empty(&scope);
+        answer
+    })
+}
+
+/// What a policy is told (SPEC §4).
+fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
+    let method = match (&task.source, task.kind) {
+        (Source::Listing, _) => "scripts",
+        (_, Kind::Submitted { .. } | Kind::Question) => "submit",
+        (Source::Script(_), Kind::Play) => "play",
+        (Source::Library(_), Kind::Play) => "run",
+    };
+    let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let request = Map::from([
+        ("caller".into(), task.caller.to_string().into()),
+        ("method".into(), method.into()),
+        ("script".into(), task.script_name().unwrap_or_default().into()),
+        ("hash".into(), hash.unwrap_or_default().into()),
+        ("args".into(), play.constants.args.clone()),
+    ]);
+    request.into()
+}
+
+/// The circle's library as JSON.
+fn listing(circle: &Circle, play: &Play, queued: Duration) -> Outcome {
+    match circle
+        .scripts()
+        .map_err(|error| error.to_string())
+        .and_then(|scripts| serde_json::to_value(scripts).map_err(|error| error.to_string()))
+    {
+        Ok(scripts) => done(serde_json::json!({ "scripts": scripts }), play, queued),
+        Err(error) => Outcome::Failed(internal(&format!("the library cannot be listed: {error}"))),
+    }
+}
+
+/// What leaves a value that is no script's.
+fn done(value: serde_json::Value, play: &Play, queued: Duration) -> Outcome {
+    let stats = Stats {
+        queued_us: micros(queued),
+        elapsed_us: micros(play.elapsed()),
+        operations: play.operations(),
+    };
+    Outcome::Succeeded(Success { output: String::new(), value, logs: play.take_logs(), stats })
+}
+
+/// Logs a fault of ours under a fresh id, which is all that a caller sees of it.
+fn internal(cause: &str) -> Failure {
+    let id = Uuid::now_v7();
+    tracing::error!(%id, cause, "internal error");
+    Failure::Internal(id)
+}
+
 /// Evaluates a script as this play, which says why if it was stopped.
 fn run(engine: &Engine, script: &Script, play: &Rc<Play>, queued: Duration) -> Result<Outcome, Stop> {
     play.enter(|| {
@@ -155,7 +353,7 @@ fn run(engine: &Engine, script: &Script, play: &Rc<Play>, queued: Duration) -> R
         let outcome = match (play.stopped(), result) {
             (Some(stop), _) => Err(stop),
             (None, Ok(value)) => Ok(success(&value, play, queued)),
-            (None, Err(error)) => Ok(failed(*error, play)),
+            (None, Err(error)) => Ok(failed(*error, &script.ast, play)),
         };
         empty(&scope);
         outcome
@@ -172,11 +370,11 @@ fn empty(scope: &Scope) {
     }
 }
 
-fn failed(error: EvalAltResult, play: &Play) -> Outcome {
+fn failed(error: EvalAltResult, ast: &AST, play: &Play) -> Outcome {
     match error {
         // Sizes are limited in trials only; they mean that the trial's memory did not do.
         EvalAltResult::ErrorDataTooLarge(..) => Outcome::Failed(failure::limit("memory_bytes")),
-        other => Outcome::Failed(failure::of_running(other, &play.limits)),
+        other => Outcome::Failed(failure::of_running(other, ast.source().unwrap_or_default(), play)),
     }
 }
 
@@ -186,7 +384,7 @@ fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
         Ok((json, output))
     });
     match value_and_output {
-        Err(unfit) => Outcome::Failed(failure::of_result(unfit)),
+        Err(unfit) => Outcome::Failed(failure::of_result(unfit, play)),
         Ok((value, output)) => Outcome::Succeeded(Success {
             output,
             value,
@@ -208,11 +406,12 @@ fn constants(task: &Task) -> Result<Constants, String> {
 }
 
 /// A panic of a native or of the engine ends its play, not its thread.
-fn contained(body: impl FnOnce() -> Outcome) -> Outcome {
+fn contained(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
     // What the play shared is its own and goes with it; what the host shares is behind locks of its own.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let id = Uuid::now_v7();
-        tracing::error!(%id, cause = message(&*panic), "a play panicked");
+        // A panic over a text quotes it.
+        tracing::error!(%id, cause = circle.without_secrets(message(&*panic)), "a play panicked");
         Outcome::Failed(Failure::Internal(id))
     })
 }
@@ -259,8 +458,10 @@ mod tests {
 
     #[test]
     fn a_native_that_panics_ends_its_play_only() {
-        let mut host = Host::new(Limits::default());
-        host.engine.register_fn("explode", || -> i64 { panic!("as a test wishes") });
+        let mut engines = Engines::new(Limits::default());
+        engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
+        let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
+        let host = Host { other: Arc::new(circle), ..Host::new(Limits::default()) };
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
         }

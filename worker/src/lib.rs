@@ -11,6 +11,7 @@
 //! themselves inside a function are never freed; a warning says so.
 
 mod cache;
+mod circle;
 mod clock;
 mod engine;
 mod failure;
@@ -18,10 +19,12 @@ mod host;
 mod limits;
 mod memory;
 mod natives;
+mod packages;
 mod play;
 mod run;
 mod value;
 
+pub use circle::{CircleSettings, LibraryFunction, LibraryScript};
 pub use host::Host;
 pub use limits::Limits;
 pub use memory::CountingAllocator;

@@ -1,7 +1,7 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What one play may use. A play that passes a limit ends with the limit's name, which is the field's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of source, in UTF-8. The longest script of openrpc.json in its widest encoding fits.
@@ -16,7 +16,7 @@ pub struct Limits {
     pub variables: usize,
     /// Functions that a script defines.
     pub functions: usize,
-    /// Modules that a script imports.
+    /// Imports that a play makes, those of imported modules included.
     pub modules: usize,
     /// Bytes that a play may hold at a time, whatever it holds them in.
     pub memory_bytes: usize,
@@ -28,6 +28,24 @@ pub struct Limits {
     pub result_bytes: usize,
     /// Nesting of the result, as deep as JSON parsers commonly read.
     pub result_depth: usize,
+    /// Bytes of one file, read or written.
+    pub file_bytes: u64,
+    /// Changes to files: writes, renames, removals, directories made.
+    pub file_writes: usize,
+    /// Bytes written to files, all together.
+    pub written_bytes: u64,
+    /// Names in a directory that is listed.
+    pub list_entries: usize,
+    /// Bytes of one document of the database, as JSON.
+    pub document_bytes: usize,
+    /// Documents that a play writes or deletes.
+    pub db_writes: usize,
+    /// Bytes that it writes there, keys included, all together.
+    pub db_write_bytes: usize,
+    /// Calls into other circles.
+    pub circle_calls: usize,
+    /// How many circles deep a play may be called by others; 0 is one that came from outside.
+    pub circle_depth: u8,
 }
 
 impl Default for Limits {
@@ -45,6 +63,16 @@ impl Default for Limits {
             log_bytes: 256 << 10,
             result_bytes: 1 << 20,
             result_depth: 100,
+            file_bytes: 16 << 20,
+            file_writes: 1_000,
+            written_bytes: 64 << 20,
+            list_entries: 10_000,
+            document_bytes: 1 << 20,
+            db_writes: 10_000,
+            db_write_bytes: 16 << 20,
+            circle_calls: 100,
+            // SPEC §6.
+            circle_depth: 4,
         }
     }
 }

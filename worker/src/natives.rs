@@ -12,23 +12,43 @@ mod texts;
 
 use std::time::{Duration, Instant};
 
-use rhai::{Engine, EvalAltResult};
+use rhai::{EvalAltResult, FuncRegistration, Module, RhaiNativeFunc, Variant};
 use tokio::{runtime::Handle, time::timeout_at};
 
 use crate::play::{Play, Stop};
 
 pub use print::printed;
 
-type Checked<T> = Result<T, Box<EvalAltResult>>;
+pub type Checked<T> = Result<T, Box<EvalAltResult>>;
+
+/// Registers natives as an engine does, in a module that all engines share.
+pub trait Natives {
+    /// Adds a native; one of the same name and types gives way.
+    fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
+        &mut self,
+        name: &str,
+        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    );
+}
+
+impl Natives for Module {
+    fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
+        &mut self,
+        name: &str,
+        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    ) {
+        FuncRegistration::new(name).set_into_module(self, function);
+    }
+}
 
 /// Puts these before Rhai's own of the same names.
-pub fn register(engine: &mut Engine) {
-    engine.register_fn("sleep", |seconds: i64| wait(seconds as f64));
-    engine.register_fn("sleep", wait);
-    texts::register(engine);
-    containers::register(engine);
-    sort::register(engine);
-    print::register(engine);
+pub fn register(module: &mut Module) {
+    module.native("sleep", |seconds: i64| wait(seconds as f64));
+    module.native("sleep", wait);
+    texts::register(module);
+    containers::register(module);
+    sort::register(module);
+    print::register(module);
 }
 
 /// Waits as long as the script wishes, its play may last, and somebody wants the outcome. A time that is not
@@ -50,7 +70,7 @@ fn wait(seconds: f64) -> Checked<()> {
 }
 
 /// Makes sure that so many bytes more fit, before they are allocated in one step.
-fn charge(bytes: usize) -> Checked<()> {
+pub fn charge(bytes: usize) -> Checked<()> {
     Play::current().map_or(Ok(()), |play| play.charge(bytes))
 }
 

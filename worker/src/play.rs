@@ -3,14 +3,17 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, LogLevel, LogLine, TaskId};
+use circles_store::{
+    Caller, CircleId, Claim, Json, Key, KeyRange, LogLevel, LogLine, Settlement, Store, TaskId, Transaction,
+};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, clock, memory};
+use crate::{Host, Limits, circle::Circle, clock, memory, natives::Checked};
 
 /// Operations between looks at the clock where the coarse one stands still.
 const CLOCK_EVERY: u64 = 65_536;
@@ -34,15 +37,56 @@ pub enum Stop {
     Limit(&'static str),
     /// It was tried where it arrived and turned out not to be short.
     NotShort,
+    /// What it read is gone: it has to be run again.
+    Overtaken,
+    /// Something of ours failed; [`Play::take_fault`] tells what.
+    Fault,
+}
+
+/// What ties a play to the store that its task came from.
+pub struct Link {
+    pub host: Arc<Host>,
+    pub store: Arc<dyn Store>,
+    pub depth: u8,
+    /// Handed back when the play is over.
+    claim: RefCell<Option<Claim>>,
+}
+
+impl Link {
+    pub fn new(host: Arc<Host>, store: Arc<dyn Store>, claim: Claim) -> Self {
+        Self { host, store, depth: claim.task().depth, claim: RefCell::new(Some(claim)) }
+    }
+
+    /// The claim, for whoever settles it.
+    pub fn take(&self) -> Option<Claim> {
+        self.claim.take()
+    }
+
+    fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> Option<T> {
+        self.claim.borrow().as_ref().map(body)
+    }
 }
 
 /// One play under way.
 pub struct Play {
     pub constants: Constants,
+    /// What its scripts can reach, and nothing else.
+    pub circle: Arc<Circle>,
     pub limits: Limits,
     pub deadline: Instant,
     /// `None` in a trial, which nobody could interrupt in time.
     pub interrupt: Option<CancellationToken>,
+    /// `None` in a trial, which touches nothing.
+    pub link: Option<Link>,
+    documents: RefCell<Option<Transaction>>,
+    /// Bytes that it wrote into documents, how often it called other circles.
+    pub document_bytes: Cell<usize>,
+    pub circle_calls: Cell<usize>,
+    /// Set while the circle's policy decides, which may look at everything and change nothing.
+    deciding: Cell<bool>,
+    fault: RefCell<Option<String>>,
+    /// Bytes that it allocated and that outlive it on purpose.
+    kept: Cell<isize>,
     began: Instant,
     balance: isize,
     operations: Cell<u64>,
@@ -52,6 +96,16 @@ pub struct Play {
     logs: RefCell<Vec<LogLine>>,
     log_bytes: Cell<usize>,
     on_slow: RefCell<Option<Box<dyn FnOnce()>>>,
+    touched: Cell<bool>,
+    reached_outside: Cell<bool>,
+    /// The library modules that are being evaluated, each imported by the one before it.
+    pub importing: RefCell<Vec<Box<str>>>,
+    /// Whether a script with closures was imported; see [`Self::imports_closures`].
+    closures: Cell<bool>,
+    refuses_closures: bool,
+    /// How often it changed a file, and the bytes that it wrote.
+    pub file_writes: Cell<usize>,
+    pub written_bytes: Cell<u64>,
 }
 
 /// What a script is told, and cannot change. Most scripts ask for little of it, so texts are made when asked for.
@@ -81,14 +135,24 @@ impl Constants {
 impl Play {
     pub fn new(
         constants: Constants,
+        circle: Arc<Circle>,
         limits: Limits,
         began: Instant,
         deadline: Instant,
         interrupt: Option<CancellationToken>,
+        link: Option<Link>,
         on_slow: Option<Box<dyn FnOnce()>>,
     ) -> Self {
         Self {
+            link,
+            documents: RefCell::default(),
+            document_bytes: Cell::new(0),
+            circle_calls: Cell::new(0),
+            deciding: Cell::new(false),
+            fault: RefCell::default(),
+            kept: Cell::new(0),
             constants,
+            circle,
             limits,
             deadline,
             interrupt,
@@ -100,7 +164,19 @@ impl Play {
             logs: RefCell::default(),
             log_bytes: Cell::new(0),
             on_slow: RefCell::new(on_slow),
+            touched: Cell::new(false),
+            reached_outside: Cell::new(false),
+            importing: RefCell::default(),
+            closures: Cell::new(false),
+            refuses_closures: false,
+            file_writes: Cell::new(0),
+            written_bytes: Cell::new(0),
         }
+    }
+
+    /// The same, but that closures are refused, since too much was lost to them already.
+    pub fn refusing_closures(self, refuses_closures: bool) -> Self {
+        Self { refuses_closures, ..self }
     }
 
     /// The play on this thread. Natives are only ever called in one.
@@ -144,6 +220,158 @@ impl Play {
     /// Whether it waited, or ran so long that others were let run beside it.
     pub fn was_slow(&self) -> bool {
         !self.is_trial() && self.on_slow.borrow().is_none()
+    }
+
+    /// Whether it used anything that a trial may not.
+    pub fn has_touched(&self) -> bool {
+        self.touched.get()
+    }
+
+    /// Whether it changed, or may have changed, what lies outside of its own memory.
+    #[allow(dead_code)] // The store is to be told.
+    pub fn reached_outside(&self) -> bool {
+        self.reached_outside.get()
+    }
+
+    /// Whether it imported a script with closures.
+    pub fn has_closures(&self) -> bool {
+        self.closures.get()
+    }
+
+    /// For every native that may block, or looks at anything but the script's own values, before it does so.
+    /// It ends a trial, and the script is not tried the next time.
+    pub fn touches(&self) -> Checked<()> {
+        if self.is_trial() {
+            return Err(self.stop(Stop::NotShort));
+        }
+        self.touched.set(true);
+        Ok(())
+    }
+
+    /// For every native with an effect that outlives the play and no transaction can take back, before the
+    /// effect. Returns once it is certain that the task is not run again after a crash.
+    pub fn reach_outside(&self) -> Checked<()> {
+        self.touches()?;
+        self.may_write()?;
+        if !self.reached_outside.get() {
+            let marked = self.link.as_ref().and_then(|link| link.claim(Claim::mark));
+            marked.unwrap_or(Ok(())).map_err(|error| self.fault(error))?;
+            self.reached_outside.set(true);
+        }
+        Ok(())
+    }
+
+    /// For every native that changes anything: the circle's policy may not.
+    pub fn may_write(&self) -> Checked<()> {
+        if self.deciding.get() {
+            let message = "a policy decides; it changes nothing".to_owned();
+            return Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into());
+        }
+        Ok(())
+    }
+
+    /// Runs `body` as the circle's policy.
+    pub fn decide<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.deciding.set(true);
+        let decided = body();
+        self.deciding.set(false);
+        decided
+    }
+
+    /// A document of the circle, as it was when this play first looked. May block on a disk.
+    pub fn document(&self, key: &str) -> Checked<Option<Json>> {
+        let found = self.documents(|documents| documents.get(key))?;
+        // Given to the script's side, it is freed there.
+        self.hand_out(found.as_ref().map_or(0, text_bytes));
+        Ok(found)
+    }
+
+    /// Some documents of the circle, in order.
+    pub fn scan(&self, range: &KeyRange, limit: usize) -> Checked<Vec<(Key, Json)>> {
+        let found = self.documents(|documents| documents.scan(range, limit))?;
+        let texts: usize = found.iter().map(|(key, value)| text_bytes(key) + text_bytes(value)).sum();
+        self.hand_out(texts + found.capacity() * size_of::<(Key, Json)>());
+        Ok(found)
+    }
+
+    /// Writes a document, or deletes it; returns how many were written and deleted so far.
+    pub fn write(&self, key: &str, value: Option<String>) -> Checked<usize> {
+        self.may_write()?;
+        self.documents(|documents| {
+            documents.put(key, value.map(Into::into));
+            Ok(documents.written())
+        })
+    }
+
+    fn documents<T>(
+        &self,
+        body: impl FnOnce(&mut Transaction) -> Result<T, circles_store::Error>,
+    ) -> Checked<T> {
+        self.touches()?;
+        self.keeping(|| {
+            let mut documents = self.documents.borrow_mut();
+            let transaction = match &mut *documents {
+                Some(transaction) => transaction,
+                None => {
+                    let snapshot = self.link.as_ref().and_then(|link| link.claim(Claim::snapshot));
+                    let snapshot = snapshot.unwrap_or(Err(circles_store::Error::Closed));
+                    let snapshot = snapshot.map_err(|error| self.fault(error))?;
+                    documents.insert(Transaction::new(snapshot))
+                }
+            };
+            body(transaction).map_err(|error| self.fault(error))
+        })
+    }
+
+    fn hand_out(&self, bytes: usize) {
+        self.kept.set(self.kept.get().wrapping_sub_unsigned(bytes));
+    }
+
+    /// Runs what leaves something behind on purpose, so that it does not count as lost.
+    pub fn keeping<T>(&self, body: impl FnOnce() -> T) -> T {
+        let before = memory::balance();
+        let result = body();
+        self.kept.set(self.kept.get().wrapping_add(memory::balance().wrapping_sub(before)));
+        result
+    }
+
+    /// Bytes that outlive it on purpose.
+    pub const fn kept(&self) -> isize {
+        self.kept.get()
+    }
+
+    /// Stops the play for a fault that is not the script's.
+    pub fn fault(&self, error: circles_store::Error) -> Box<EvalAltResult> {
+        if error == circles_store::Error::Overtaken {
+            return self.stop(Stop::Overtaken);
+        }
+        self.fault.borrow_mut().get_or_insert_with(|| error.to_string());
+        self.stop(Stop::Fault)
+    }
+
+    /// What failed, for the log.
+    pub fn take_fault(&self) -> String {
+        self.fault.take().unwrap_or_default()
+    }
+
+    /// What is to be settled, with an outcome.
+    pub fn settlement(&self, outcome: circles_store::Outcome, script_sha256: Option<[u8; 32]>) -> Settlement {
+        let (reads, writes) = self.documents.take().map(Transaction::into_parts).unwrap_or_default();
+        Settlement { outcome, reads, writes, reached_outside: self.reached_outside.get(), script_sha256 }
+    }
+
+    /// Whether closures are refused, since too much was lost to them already.
+    pub const fn refuses_closures(&self) -> bool {
+        self.refuses_closures
+    }
+
+    /// Before a script with closures is imported.
+    pub fn imports_closures(&self) -> Checked<()> {
+        if self.refuses_closures {
+            return Err(self.stop(Stop::Limit("memory_bytes")));
+        }
+        self.closures.set(true);
+        Ok(())
     }
 
     pub fn take_logs(&self) -> Vec<LogLine> {
@@ -190,7 +418,7 @@ impl Play {
     }
 
     /// Checks the clock and whether anybody still wants the outcome.
-    pub fn look(&self) -> Result<(), Box<EvalAltResult>> {
+    pub fn look(&self) -> Checked<()> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(self.stop(Stop::Deadline));
@@ -204,6 +432,12 @@ impl Play {
         Ok(())
     }
 
+    /// As [`Self::look`] for a native's inner loop: at most once in a tick of the coarse clock.
+    pub fn look_at_tick(&self) -> Checked<()> {
+        let tick = clock::tick();
+        if self.is_trial() || tick != self.tick.replace(tick) { self.look() } else { Ok(()) }
+    }
+
     /// Lets others run beside this play; before every wait.
     pub fn is_slow(&self) {
         let on_slow = self.on_slow.borrow_mut().take();
@@ -213,7 +447,7 @@ impl Play {
     }
 
     /// Makes sure that `bytes` more fit before they are allocated in one step.
-    pub fn charge(&self, bytes: usize) -> Result<(), Box<EvalAltResult>> {
+    pub fn charge(&self, bytes: usize) -> Checked<()> {
         if self.held().saturating_add(bytes) > self.limits.memory_bytes {
             return Err(self.stop(Stop::Limit("memory_bytes")));
         }
@@ -230,7 +464,11 @@ impl Play {
             self.mark(Stop::Limit("log_bytes"));
         } else {
             self.log_bytes.set(bytes);
-            logs.push(LogLine { level, text: text.to_owned() });
+            let line = LogLine { level, text: text.to_owned() };
+            if let Some(link) = &self.link {
+                self.keeping(|| link.claim(|claim| claim.log(&line)));
+            }
+            logs.push(line);
         }
     }
 
@@ -242,4 +480,9 @@ impl Play {
     fn held(&self) -> usize {
         usize::try_from(memory::balance().wrapping_sub(self.balance)).unwrap_or(0)
     }
+}
+
+/// What a shared text takes: its bytes behind two counters, in whole words.
+fn text_bytes(text: &Arc<str>) -> usize {
+    (text.len() + 2 * size_of::<usize>()).next_multiple_of(size_of::<usize>())
 }

@@ -7,7 +7,7 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Attribute, Field, Fields, GenericArgument, Item, PathArguments, Type, parse_quote};
 
-use super::{Definitions, text};
+use super::{Definitions, nullable, text};
 use crate::{
     Settings,
     error::{Error, Fault},
@@ -128,7 +128,7 @@ impl Finisher<'_> {
         if let (Some(property), Some(inner)) = (known, option_of(&field.ty)) {
             let inner_text = inner.to_token_stream().to_string().replace(' ', "");
             let any = inner_text == "::serde_json::Value";
-            let attrs = self.option_attributes(required, any, allows_null(property), &inner_text);
+            let attrs = self.option_attributes(required, any, nullable(property).is_some(), &inner_text);
             field.attrs.extend(attrs);
         }
     }
@@ -163,10 +163,6 @@ fn doc_lines(text: &str) -> Vec<String> {
 
 fn strip_docs(attrs: &mut Vec<Attribute>) {
     attrs.retain(|attr| !attr.path().is_ident("doc"));
-}
-
-fn allows_null(property: &Value) -> bool {
-    property.get("type").and_then(Value::as_array).is_some()
 }
 
 /// `impl From<&T> for T`, which `Clone` says already.

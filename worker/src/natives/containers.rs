@@ -1,8 +1,8 @@
 //! Arrays, blobs and maps that grow in one step.
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, FuncRegistration, ImmutableString, Map, Module};
 
-use super::{Checked, charge, missing};
+use super::{Checked, Natives as _, charge, missing};
 use crate::{
     play::{Play, Stop},
     value::{Unfit, map_to_json},
@@ -11,25 +11,25 @@ use crate::{
 /// Bytes that the values take from which a byte of JSON is made, at most.
 const JSON_GROWTH: usize = 16;
 
-pub fn register(engine: &mut Engine) {
-    engine.register_fn("blob", |length: i64| blob(length, 0));
-    engine.register_fn("blob", blob);
-    engine.register_fn("pad", |blob: &mut Blob, length: i64, with: i64| -> Checked<()> {
+pub fn register(module: &mut Module) {
+    module.native("blob", |length: i64| blob(length, 0));
+    module.native("blob", blob);
+    module.native("pad", |blob: &mut Blob, length: i64, with: i64| -> Checked<()> {
         if let Some(missing) = missing(blob.len(), length) {
             charge(missing)?;
             blob.resize(blob.len() + missing, low_byte(with));
         }
         Ok(())
     });
-    engine.register_fn("pad", pad);
-    FuncRegistration::new("to_array").with_purity(true).register_into_engine(
-        engine,
+    module.native("pad", pad);
+    FuncRegistration::new("to_array").with_purity(true).set_into_module(
+        module,
         |blob: &mut Blob| -> Checked<Array> {
             charge(blob.len().saturating_mul(size_of::<Dynamic>()))?;
             Ok(blob.iter().map(|byte| Dynamic::from(i64::from(*byte))).collect())
         },
     );
-    FuncRegistration::new("to_json").with_purity(true).register_into_engine(engine, to_json);
+    FuncRegistration::new("to_json").with_purity(true).set_into_module(module, to_json);
 }
 
 fn pad(array: &mut Array, length: i64, with: Dynamic) -> Checked<()> {

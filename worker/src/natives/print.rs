@@ -2,28 +2,29 @@
 
 use std::fmt::{self, Write};
 
-use rhai::{Array, Blob, Dynamic, Engine, FnPtr, FuncRegistration, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, FnPtr, FuncRegistration, ImmutableString, Map, Module};
 
+use super::Natives as _;
 use crate::play::{Play, Stop};
 
 /// Levels that are printed; what lies deeper appears as `…`. As deep as results go.
 const DEPTH: usize = 100;
 
 /// Both texts of a container are the same: what it holds is always printed as `debug` does.
-pub fn register(engine: &mut Engine) {
+pub fn register(module: &mut Module) {
     for name in ["print", "to_string", "debug", "to_debug"] {
         FuncRegistration::new(name)
             .with_purity(true)
-            .register_into_engine(engine, |array: &mut Array| current(|printer| printer.array(array, DEPTH)));
+            .set_into_module(module, |array: &mut Array| current(|printer| printer.array(array, DEPTH)));
         FuncRegistration::new(name)
             .with_purity(true)
-            .register_into_engine(engine, |map: &mut Map| current(|printer| printer.map(map, DEPTH)));
+            .set_into_module(module, |map: &mut Map| current(|printer| printer.map(map, DEPTH)));
         FuncRegistration::new(name)
             .with_purity(true)
-            .register_into_engine(engine, |blob: &mut Blob| current(|printer| printer.blob(blob)));
+            .set_into_module(module, |blob: &mut Blob| current(|printer| printer.blob(blob)));
     }
     for name in ["debug", "to_debug"] {
-        engine.register_fn(name, |text: &str| current(|printer| write!(printer, "{text:?}")));
+        module.native(name, |text: &str| current(|printer| write!(printer, "{text:?}")));
     }
 }
 

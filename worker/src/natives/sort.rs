@@ -3,38 +3,36 @@
 use std::cmp::Ordering;
 
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, NativeCallContext,
+    Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Module, NativeCallContext,
     Position,
 };
 
-use super::{Checked, charge};
+use super::{Checked, Natives as _, charge};
 use crate::play::Play;
 
 /// Bytes compared between looks at the clock: well under a millisecond.
 const LOOK_EVERY: usize = 1 << 20;
 
-pub fn register(engine: &mut Engine) {
+pub fn register(module: &mut Module) {
     for (name, descending) in [("sort", false), ("sort_desc", true)] {
-        engine.register_fn(name, move |array: &mut Array| {
+        module.native(name, move |array: &mut Array| {
             let compare = natural(array, descending)?;
             sort(array, compare)
         });
     }
     for name in ["sort", "sort_by"] {
-        engine.register_fn(name, |context: NativeCallContext, array: &mut Array, compare: FnPtr| {
+        module.native(name, |context: NativeCallContext, array: &mut Array, compare: FnPtr| {
             sort(array, by(&context, &compare))
         });
     }
     for (name, descending) in [("order", false), ("order_desc", true)] {
         FuncRegistration::new(name)
             .with_purity(true)
-            .register_into_engine(engine, move |array: &mut Array| {
-                ordered(array, natural(array, descending)?)
-            });
+            .set_into_module(module, move |array: &mut Array| ordered(array, natural(array, descending)?));
     }
     for name in ["order", "order_by"] {
-        FuncRegistration::new(name).with_purity(true).register_into_engine(
-            engine,
+        FuncRegistration::new(name).with_purity(true).set_into_module(
+            module,
             |context: NativeCallContext, array: &mut Array, compare: FnPtr| {
                 ordered(array, by(&context, &compare))
             },

@@ -1,54 +1,50 @@
 //! Texts that grow in one step.
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
+use rhai::{Array, Dynamic, ImmutableString, Module, NativeCallContext};
 
-use super::{Checked, charge, missing};
+use super::{Checked, Natives as _, charge, missing};
 
 /// Bytes that a piece of a split text takes: a value, and the shared text it points to.
 const PIECE: usize = 80;
 /// Bytes that a byte of JSON can become: `[0,0,…]` makes a syntax node and a value of every second byte.
 const JSON_GROWTH: usize = 64;
 
-pub fn register(engine: &mut Engine) {
-    engine.register_fn("pad", |text: &mut ImmutableString, length: i64, with: char| {
+pub fn register(module: &mut Module) {
+    module.native("pad", |text: &mut ImmutableString, length: i64, with: char| {
         pad(text, length, with.encode_utf8(&mut [0; 4]))
     });
-    engine.register_fn("pad", pad);
-    engine.register_fn("replace", replace);
-    engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: char| {
+    module.native("pad", pad);
+    module.native("replace", replace);
+    module.native("replace", |text: &mut ImmutableString, from: &str, to: char| {
         replace(text, from, to.encode_utf8(&mut [0; 4]))
     });
-    engine.register_fn("replace", |text: &mut ImmutableString, from: char, to: &str| {
+    module.native("replace", |text: &mut ImmutableString, from: char, to: &str| {
         replace(text, from.encode_utf8(&mut [0; 4]), to)
     });
-    engine.register_fn("replace", |text: &mut ImmutableString, from: char, to: char| {
+    module.native("replace", |text: &mut ImmutableString, from: char, to: char| {
         replace(text, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
     });
-    splits(engine);
-    engine.register_fn("to_chars", |text: &str| -> Checked<Array> {
+    splits(module);
+    module.native("to_chars", |text: &str| -> Checked<Array> {
         charge(text.len().saturating_mul(size_of::<Dynamic>()))?;
         Ok(text.chars().map(Dynamic::from).collect())
     });
-    engine.register_fn("parse_json", |context: NativeCallContext, json: &str| {
+    module.native("parse_json", |context: NativeCallContext, json: &str| {
         charge(json.len().saturating_mul(JSON_GROWTH))?;
         context.engine().parse_json(json, true).map(Dynamic::from)
     });
 }
 
-fn splits(engine: &mut Engine) {
-    engine.register_fn("split", |text: &str| split(text, text.split_whitespace()));
-    engine.register_fn("split", |text: &str, by: &str| split(text, text.split(by)));
-    engine.register_fn("split", |text: &str, by: char| split(text, text.split(by)));
-    engine.register_fn("split", |text: &str, by: &str, most: i64| split(text, text.splitn(pieces(most), by)));
-    engine.register_fn("split", |text: &str, by: char, most: i64| split(text, text.splitn(pieces(most), by)));
-    engine.register_fn("split_rev", |text: &str, by: &str| split(text, text.rsplit(by)));
-    engine.register_fn("split_rev", |text: &str, by: char| split(text, text.rsplit(by)));
-    engine.register_fn("split_rev", |text: &str, by: &str, most: i64| {
-        split(text, text.rsplitn(pieces(most), by))
-    });
-    engine.register_fn("split_rev", |text: &str, by: char, most: i64| {
-        split(text, text.rsplitn(pieces(most), by))
-    });
+fn splits(module: &mut Module) {
+    module.native("split", |text: &str| split(text, text.split_whitespace()));
+    module.native("split", |text: &str, by: &str| split(text, text.split(by)));
+    module.native("split", |text: &str, by: char| split(text, text.split(by)));
+    module.native("split", |text: &str, by: &str, most: i64| split(text, text.splitn(pieces(most), by)));
+    module.native("split", |text: &str, by: char, most: i64| split(text, text.splitn(pieces(most), by)));
+    module.native("split_rev", |text: &str, by: &str| split(text, text.rsplit(by)));
+    module.native("split_rev", |text: &str, by: char| split(text, text.rsplit(by)));
+    module.native("split_rev", |text: &str, by: &str, most: i64| split(text, text.rsplitn(pieces(most), by)));
+    module.native("split_rev", |text: &str, by: char, most: i64| split(text, text.rsplitn(pieces(most), by)));
 }
 
 fn pad(text: &mut ImmutableString, length: i64, with: &str) -> Checked<()> {

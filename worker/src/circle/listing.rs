@@ -1,0 +1,135 @@
+//! What a circle's library offers, for people to read.
+
+use std::io;
+
+use cap_std::fs::Dir;
+use rhai::FnAccess;
+use serde::Serialize;
+
+use super::{
+    Circle, LibraryFault,
+    library::{is_name, is_part},
+};
+use crate::{
+    cache::{Script, is_closure},
+    failure::cut,
+};
+
+/// Scripts that are listed, at most.
+const SCRIPTS: usize = 1_000;
+/// Names that are looked at for them, at most: a library is no place for much else.
+const NAMES: usize = 20_000;
+/// Directories within each other, at most.
+const DEPTH: usize = 8;
+/// Bytes of a description; one that is longer ends with `…`.
+const DESCRIPTION_BYTES: usize = 4 << 10;
+/// How a library's files end.
+const EXTENSION: &str = ".rhai";
+
+/// A script of a circle's library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LibraryScript {
+    /// What `import` and `run` call it.
+    pub name: String,
+    /// Its `//!` comments.
+    pub description: String,
+    /// What it offers to those who import it.
+    pub functions: Vec<LibraryFunction>,
+    /// Why it cannot be played, if it cannot.
+    pub fault: Option<String>,
+}
+
+/// A function of a library script.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LibraryFunction {
+    /// Its name.
+    pub name: String,
+    /// The names of its parameters.
+    pub params: Vec<String>,
+    /// Its `///` comments.
+    pub description: String,
+}
+
+impl Circle {
+    /// The scripts of its library by name, the first thousand. Compiles those that are not known yet, and so
+    /// takes its time.
+    pub fn scripts(&self) -> io::Result<Vec<LibraryScript>> {
+        let mut names = Vec::new();
+        if let Some(root) = self.library.open()? {
+            find(&root, "", DEPTH, &mut NAMES.clone(), &mut names)?;
+        }
+        names.sort_unstable();
+        names.truncate(SCRIPTS);
+        Ok(names.into_iter().filter_map(|name| self.describe(name)).collect())
+    }
+
+    fn describe(&self, name: String) -> Option<LibraryScript> {
+        match self.script(&name) {
+            Ok(script) => Some(LibraryScript {
+                name,
+                description: text(script.ast.doc(), "//!"),
+                functions: functions(&script),
+                fault: None,
+            }),
+            // Gone since its name was read.
+            Err(LibraryFault::NotFound) => None,
+            Err(fault) => Some(LibraryScript {
+                name,
+                description: String::new(),
+                functions: Vec::new(),
+                fault: Some(fault.to_string()),
+            }),
+        }
+    }
+}
+
+fn find(dir: &Dir, prefix: &str, depth: usize, left: &mut usize, names: &mut Vec<String>) -> io::Result<()> {
+    for entry in dir.entries()? {
+        let entry = entry?;
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            break;
+        }
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if entry.file_type()?.is_dir() {
+            // A directory that goes away meanwhile is no fault of the others.
+            if depth > 0
+                && is_part(name)
+                && let Ok(inner) = entry.open_dir()
+            {
+                find(&inner, &format!("{prefix}{name}/"), depth - 1, left, names)?;
+            }
+        } else if let Some(name) = name.strip_suffix(EXTENSION) {
+            let name = format!("{prefix}{name}");
+            names.extend(is_name(&name).then_some(name));
+        }
+    }
+    Ok(())
+}
+
+fn functions(script: &Script) -> Vec<LibraryFunction> {
+    let functions = script.ast.iter_functions();
+    let public =
+        functions.filter(|function| function.access == FnAccess::Public && !is_closure(function.name));
+    let mut functions: Vec<_> = public
+        .map(|function| LibraryFunction {
+            name: function.name.to_owned(),
+            params: function.params.into_iter().map(str::to_owned).collect(),
+            description: text(&function.comments.join("\n"), "///"),
+        })
+        .collect();
+    functions.sort_unstable();
+    functions
+}
+
+/// The text of doc comments, without their marks.
+fn text(comments: &str, mark: &str) -> String {
+    let lines = comments.lines().map(|line| {
+        let line = line.trim_start().strip_prefix(mark).unwrap_or(line);
+        line.strip_prefix(' ').unwrap_or(line).trim_end()
+    });
+    let mut text = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
+    cut(&mut text, DESCRIPTION_BYTES);
+    text
+}
