@@ -6,6 +6,9 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 
+/// Under which the flags stand that all commands share.
+const CONNECTION: &str = "Connection";
+
 /// Plays scripts in circles.
 ///
 /// Exit codes: 0 all is well; 1 the script failed, or was stopped, or what was asked for is not there; 2 wrong
@@ -14,20 +17,27 @@ use clap::{
 #[command(name = "circles", version)]
 pub struct Args {
     /// The server, with a circle's public key as the path or none: ws://host:port/02ab….
-    #[arg(long, env = "CIRCLES_URL", default_value = "ws://127.0.0.1:9001", global = true)]
+    #[arg(long, env = "CIRCLES_URL", default_value = "ws://127.0.0.1:9001", global = true, help_heading = CONNECTION)]
     pub url: String,
 
     /// The circle to enter, by its public key. The server's first one if the URL names none.
-    #[arg(long, env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", global = true)]
+    #[arg(long, env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", global = true, help_heading = CONNECTION)]
     pub circle: Option<String>,
 
     /// The file with the secret key to log in with [default: circles.key in the user's configuration
     /// directory, made on first use].
-    #[arg(id = "key_file", long = "key", env = "CIRCLES_KEY_FILE", value_name = "FILE", global = true)]
+    #[arg(
+        id = "key_file",
+        long = "key",
+        env = "CIRCLES_KEY_FILE",
+        value_name = "FILE",
+        global = true,
+        help_heading = CONNECTION
+    )]
     pub key: Option<PathBuf>,
 
     /// Do not log in.
-    #[arg(long, global = true, conflicts_with = "key_file")]
+    #[arg(long, global = true, help_heading = CONNECTION, conflicts_with = "key_file")]
     pub anonymous: bool,
 
     #[command(subcommand)]
@@ -44,11 +54,11 @@ pub enum Command {
     Play(Play),
     /// Run a script of the circle's library and print what it leaves.
     Run(Run),
-    /// Hand over a script to be played whatever becomes of this connection; prints the task's id.
+    /// Hand over a script to be played even if you go away; prints the task's id.
     Submit(Submit),
     /// Show a task, and what it left or why it failed.
     ///
-    /// Ends with 1 if the task failed or was stopped, or has not ended within --wait.
+    /// The exit code is 1 if the task failed or was stopped, or has not ended within --wait.
     Task(Task),
     /// List tasks, the newest first: yours, or everybody's if the circle is your own.
     Tasks(Tasks),
@@ -200,7 +210,7 @@ pub struct Cancel {
 
 #[derive(Debug, Subcommand)]
 pub enum Db {
-    /// Print a document as JSON; ends with 1 if there is none.
+    /// Print a document as JSON; the exit code is 1 if there is none.
     Get {
         /// Its key.
         key: String,
@@ -254,8 +264,8 @@ pub struct Log {
 pub enum LogCommand {
     /// Check what `circles log` printed, without any connection.
     ///
-    /// Prints how many records there are and the head to remember. Ends with 1 and the first record that is
-    /// wrong if one was removed, changed, moved or added, or if the log is not of --circle.
+    /// Prints how many records there are, and the head to remember. If a record was removed, changed, moved or
+    /// added, or the log is not of --circle, it names the first that is wrong, and the exit code is 1.
     Verify(Verify),
 }
 

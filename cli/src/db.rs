@@ -4,7 +4,7 @@ use circles_client::{Client, Played};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{args::Args, args::Db, connect, play, progress::interruptible, show, trouble::Trouble};
+use crate::{args::Args, args::Db, connect, play, show, trouble::Trouble};
 
 const GET: &str = "if db::has(ARGS.key) { #{ value: db::get(ARGS.key) } }";
 const SET: &str = "db::set(ARGS.key, ARGS.value);";
@@ -64,7 +64,7 @@ pub async fn run(args: &Args, command: &Db) -> Result<(), Trouble> {
 
 async fn play(client: &Client, script: &str, values: &Value) -> Result<Played, Trouble> {
     let call = client.play(script).args(values).timeout(play::AS_THE_CIRCLE_ALLOWS);
-    interruptible(call.into_future()).await?.map_err(Trouble::of_call)
+    call.await.map_err(Trouble::of_call)
 }
 
 /// Hands on documents in order, page by page.

@@ -105,10 +105,13 @@ pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
 /// What a play of the task would have been answered with.
 async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Trouble> {
     let lookup = client.task(id.clone()).wait(Duration::MAX);
-    let task = interruptible(waiting(&format!("task {id}"), lookup)).await.inspect_err(|_| {
-        show::note(&format!("the task goes on: circles task {id} --wait 1h"));
+    let task = interruptible(waiting(&format!("task {id}"), lookup)).await;
+    let task = task.and_then(|task| task.map_err(Trouble::of_call)).inspect_err(|trouble| {
+        if matches!(trouble, Trouble::Interrupted | Trouble::Connection(_)) {
+            show::note(&format!("the task goes on: circles task {id} --wait 1h"));
+        }
     })?;
-    let outcome = task.map_err(Trouble::of_call)?.outcome().map(|outcome| outcome.cloned().map(Played));
+    let outcome = task.outcome().map(|outcome| outcome.cloned().map(Played));
     let lost = || Trouble::Failed(format!("the server no longer knows what task {id} left"));
     outcome.ok_or_else(lost).map(|outcome| outcome.map_err(Error::Call))
 }

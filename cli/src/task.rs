@@ -61,7 +61,7 @@ pub async fn list(args: &Args, command: &Tasks) -> Result<(), Trouble> {
         }
     }
     if command.form.json {
-        return show::json(&TaskPage { tasks: pages, cursor: cursor.into() });
+        return show::json(&TaskPage { tasks: pages, cursor });
     }
     if cursor.is_some() {
         show::note("there are more: --all lists them");

@@ -12,8 +12,8 @@
 //!
 //! Start at [`Client::builder`]. The generated stubs of every method lie beneath, at [`Client::rpc`].
 //!
-//! **Invariants.** Nothing is signed that is not for the circle, the address and the key that were meant. A play
-//! or a submission without an idempotency key is never sent twice. Every wait has an end. It builds for WebAssembly too.
+//! **Invariants.** Nothing is signed that is not for the circle, the address and the key that were meant. A play or a
+//! submission without an idempotency key is never sent twice. Every wait has an end. It builds for WebAssembly too.
 
 mod call;
 mod client;
