@@ -1,6 +1,6 @@
 //! The only road from the edge to the store: what every way of asking for a play passes.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::fault::retry_after;
 use circles_api::{
@@ -11,7 +11,7 @@ use circles_api::{
     },
 };
 use circles_store as store;
-use circles_store::{Failure, Outcome, Store, Task, TaskId};
+use circles_store::{Access, Caller, CircleId, Failure, Outcome, Store, Task, TaskId, Verb};
 
 /// When to try again after a refusal that time heals: about as long as a full queue of short plays takes.
 const RETRY: Duration = Duration::from_millis(500);
@@ -21,13 +21,22 @@ const RETRY: Duration = Duration::from_millis(500);
 pub struct Dispatch {
     store: Arc<dyn Store>,
     task_timeout: Duration,
+    access: Arc<HashMap<CircleId, Access>>,
 }
 
 impl Dispatch {
     /// Plays go to `store`; none may take longer than `task_timeout`, which also holds where a caller names
-    /// no limit.
-    pub fn new(store: Arc<dyn Store>, task_timeout: Duration) -> Self {
-        Self { store, task_timeout }
+    /// no limit. `access` has every circle that is served; where there is no access, nobody has it.
+    pub fn new(store: Arc<dyn Store>, task_timeout: Duration, access: HashMap<CircleId, Access>) -> Self {
+        Self { store, task_timeout, access: Arc::new(access) }
+    }
+
+    /// Whether a caller may do this in a circle; every way to a script of it asks here first.
+    pub fn may(&self, circle: &CircleId, caller: &Caller, verb: Verb) -> Result<(), Error> {
+        match self.access.get(circle) {
+            Some(access) if access.allows(circle, caller, verb) => Ok(()),
+            _ => Err(Fault::Forbidden.into()),
+        }
     }
 
     /// The time a play gets that asked for `wanted`.
@@ -38,6 +47,7 @@ impl Dispatch {
     /// Plays a task and waits for what it leaves. Dropping the future cancels the play, unless the task has an
     /// idempotency key.
     pub async fn play(&self, task: Task) -> Result<PlayResult, Error> {
+        self.may(&task.circle, &task.caller, Verb::Play)?;
         let timeout = task.timeout;
         let ticket = self.store.submit(task).await.map_err(refused)?;
         let id = ticket.task();
