@@ -12,7 +12,7 @@ pub fn compare(entries: &[Entry], file: &Path, data_dir: &Path) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         for earlier in entries.iter().take(index) {
-            faults.extend(twice(entry, earlier));
+            faults.extend(twice(entry, earlier, data_dir));
         }
         if let Some(files) = &entry.files_path {
             faults.extend(exposed(files, &entry.at, entries, file, data_dir));
@@ -22,27 +22,30 @@ pub fn compare(entries: &[Entry], file: &Path, data_dir: &Path) -> Vec<Fault> {
 }
 
 /// What only one circle can have.
-fn twice(entry: &Entry, earlier: &Entry) -> Vec<Fault> {
+fn twice(entry: &Entry, earlier: &Entry, data_dir: &Path) -> Vec<Fault> {
     let mut faults = Vec::new();
+    // Circles of one key have all their default paths in common, which says nothing new.
+    let shared = entry.key.public.filter(|key| earlier.key.public == Some(*key));
+    let follows = |path: &Path| shared.is_some_and(|key| path.starts_with(data_dir.join(key.to_string())));
     if let (Some(id), Some(other)) = (&entry.id, &earlier.id)
         && id == other
     {
         faults.push(entry.at.child("id").fault(format!("{id} is the id of {} too", earlier.at)));
     }
-    if let (Some(key), Some(other)) = (entry.key.public, earlier.key.public)
-        && key == other
-    {
+    if let Some(key) = shared {
         let at = entry.key.field.map_or_else(|| entry.at.clone(), |field| entry.at.child(field));
         faults.push(at.fault(format!("{key} is the key of {} too", earlier.at)));
     }
     if let (Some(path), Some(other)) = (&entry.db_path, &earlier.db_path)
         && path == other
+        && !follows(path)
     {
         let problem = format!("{} is the database of {} too", path.display(), earlier.at);
         faults.push(entry.at.child("db_path").fault(problem));
     }
     if let (Some(path), Some(other)) = (&entry.files_path, &earlier.files_path)
         && (path.starts_with(other) || other.starts_with(path))
+        && !follows(path)
     {
         let how = if path == other {
             "is"

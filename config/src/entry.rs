@@ -280,8 +280,9 @@ fn secrets(value: Value, at: Place, around: &Surroundings<'_>, faults: &mut Vec<
     };
     let mut read = |(name, variable): (String, Value)| {
         let at = at.child(&name);
-        let Some(variable) = text(&variable).filter(|_| !name.is_empty()) else {
-            // A secret that was written here by mistake is not for the log.
+        let Some(variable) = variable.as_str().filter(|variable| !name.is_empty() && is_variable(variable))
+        else {
+            // Not quoted: it may be the secret itself, written here by mistake.
             faults.push(at.fault("expected the name of an environment variable"));
             return None;
         };
@@ -295,4 +296,9 @@ fn secrets(value: Value, at: Place, around: &Surroundings<'_>, faults: &mut Vec<
         None
     };
     secrets.into_iter().filter_map(&mut read).collect()
+}
+
+/// A name as POSIX has them.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

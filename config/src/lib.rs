@@ -10,6 +10,7 @@ mod circle;
 mod compare;
 mod entry;
 mod fault;
+mod json;
 mod limits;
 mod object;
 mod paths;

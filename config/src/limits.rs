@@ -11,8 +11,8 @@ use crate::{
 /// How far above its default a limit may be set. What is wanted beyond is more likely a slip of the hand.
 const FACTOR: u64 = 100;
 
-/// The most that a limit may be set to, given its name and its default. The least is 1: scripts must be able to
-/// do something, and to Rhai 0 means without limit.
+/// The most that a limit may be set to, given its name and its default. The least is 1: scripts must be able
+/// to do something, and to Rhai 0 means without limit.
 ///
 /// Depths may only be lowered. The stacks that scripts run on are made for the defaults, and a stack that
 /// overflows takes the whole process with it.

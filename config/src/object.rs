@@ -26,7 +26,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Takes a member, if it is there, and makes of it what it should be; `None` says that it is no such thing.
+    /// Takes a member, if it is there, and makes of it what it should be; where `make` makes nothing, it is no
+    /// such thing.
     pub fn take<T>(&mut self, name: &str, what: &str, make: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
         let value = self.members.remove(name)?;
         let made = make(&value);

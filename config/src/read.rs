@@ -12,6 +12,7 @@ use crate::{
     compare::compare,
     entry::Entry,
     fault::{Fault, Faults, Place},
+    json::Strict,
     object::expected,
     paths::resolve,
 };
@@ -44,7 +45,7 @@ fn circles(text: &str, path: &Path, around: Surroundings<'_>) -> Result<Vec<Circ
     let around = Surroundings { data_dir: &data_dir, ..around };
     let directory = file.parent().unwrap_or(&file).to_owned();
 
-    let value: Value = serde_json::from_str(text).map_err(|error| vec![root.fault(error.to_string())])?;
+    let Strict(value) = serde_json::from_str(text).map_err(|error| vec![root.fault(error.to_string())])?;
     let list = match value {
         Value::Array(list) if !list.is_empty() => list,
         other => return Err(vec![expected(&root, "a list of circles, at least one", &other)]),

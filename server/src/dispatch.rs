@@ -3,14 +3,14 @@
 mod answer;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use circles_api::{
     CircleId, Error, Fault,
     types::{Library, PlayResult, RecordPage, Task as TaskAnswer, TaskData, TaskPage},
 };
 use circles_store as store;
-use circles_store::{Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView};
+use circles_store::{Access, Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView, Verb};
 use serde_json::Value;
 
 pub use self::watch::{PlayEvents, What};
@@ -44,6 +44,7 @@ pub struct Wishes {
 pub struct Dispatch {
     store: Arc<dyn Store>,
     task_timeout: Duration,
+    access: Arc<HashMap<CircleId, Access>>,
 }
 
 impl Asker {
@@ -60,9 +61,17 @@ impl Asker {
 
 impl Dispatch {
     /// Plays go to `store`; none may take longer than `task_timeout`, which also holds where a caller names
-    /// no limit.
-    pub fn new(store: Arc<dyn Store>, task_timeout: Duration) -> Self {
-        Self { store, task_timeout }
+    /// no limit. `access` has every circle that is served; where there is no access, nobody has it.
+    pub fn new(store: Arc<dyn Store>, task_timeout: Duration, access: HashMap<CircleId, Access>) -> Self {
+        Self { store, task_timeout, access: Arc::new(access) }
+    }
+
+    /// Whether a caller may do this in a circle; every way to a script of it asks here first.
+    fn may(&self, circle: &CircleId, caller: &Caller, verb: Verb) -> Result<(), Error> {
+        match self.access.get(circle) {
+            Some(access) if access.allows(circle, caller, verb) => Ok(()),
+            _ => Err(Fault::Forbidden.into()),
+        }
     }
 
     /// Plays a script and waits for what it leaves. Dropping the future cancels the play, unless it has an
@@ -148,6 +157,18 @@ impl Dispatch {
     }
 
     fn task(&self, asker: Asker, source: Source, wishes: Wishes, kind: Kind) -> Result<Task, Error> {
+        let verb = match &source {
+            Source::Script(_) => Some(Verb::Play),
+            Source::Library(_) => Some(Verb::Run),
+            // Who may do nothing here need not know what there is.
+            Source::Listing => None,
+        };
+        match verb {
+            Some(verb) => self.may(&asker.circle, &asker.caller, verb)?,
+            None => self
+                .may(&asker.circle, &asker.caller, Verb::Run)
+                .or_else(|_| self.may(&asker.circle, &asker.caller, Verb::Play))?,
+        }
         let Wishes { args, timeout, idempotency_key } = wishes;
         let timeout = timeout.map_or(self.task_timeout, |wanted| wanted.min(self.task_timeout));
         let task = Task::new(asker.circle, asker.caller, source, args, timeout);

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 use circles_auth::{PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
-use circles_store::{EmbeddedConfig, EmbeddedStore, Store};
+use circles_store::{Access, EmbeddedConfig, EmbeddedStore, Store};
 use circles_testing::embedded;
 use circles_worker::{Host, Workers};
 use tokio::task::JoinHandle;
@@ -20,10 +20,12 @@ pub fn secret_key(name: &str) -> SecretKey {
 
 /// A server with its store and workers, in this process, on a port of its own.
 pub struct World {
-    /// Where it listens.
+    /// Where it listens for the circles without a port of their own.
     pub address: SocketAddr,
     /// The circles it serves, in order.
     pub circles: Vec<PublicKey>,
+    /// Where each of them is reached.
+    urls: Vec<String>,
     /// Its store, which tells what happens.
     pub store: Arc<Watched<EmbeddedStore>>,
     shutdown: CancellationToken,
@@ -45,7 +47,7 @@ impl World {
     pub fn builder() -> Builder {
         Builder {
             settings: Settings {
-                circles: vec![secret_key("alice").public_key()],
+                circles: vec![secret_key("alice").public_key().into()],
                 auth: false,
                 audience: Audience::default(),
                 origins: Origins::default(),
@@ -67,7 +69,7 @@ impl World {
 
     /// The URL of a circle that it serves.
     pub fn circle_url(&self, circle: usize) -> String {
-        self.url(&format!("/{}", self.circles[circle]))
+        self.urls[circle].clone()
     }
 
     /// A connection without manners to the first circle.
@@ -93,7 +95,19 @@ impl World {
 impl Builder {
     /// Serves these people's circles instead.
     pub fn circles(mut self, names: &[&str]) -> Self {
-        self.settings.circles = names.iter().map(|name| secret_key(name).public_key()).collect();
+        self.settings.circles = names.iter().map(|name| secret_key(name).public_key().into()).collect();
+        self
+    }
+
+    /// Lets only some into one of the circles, by its place.
+    pub fn access(mut self, circle: usize, access: Access) -> Self {
+        self.settings.circles[circle].access = access;
+        self
+    }
+
+    /// Gives one of the circles, by its place, a listener of its own.
+    pub fn own_port(mut self, circle: usize) -> Self {
+        self.settings.circles[circle].port = Some(0);
         self
     }
 
@@ -141,12 +155,12 @@ impl Builder {
             store = store.with_trial(host.clone());
         }
         let store = Arc::new(Watched::new(store));
-        let circles = self.settings.circles.clone();
         let server = Server::bind(self.address, self.settings, store.clone()).await.expect("a free port");
         let address = server.address();
+        let (circles, urls) = server.addresses().into_iter().unzip();
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(server.serve(shutdown.clone(), Duration::from_secs(5)));
-        World { address, circles, store, shutdown, server, workers }
+        World { address, circles, urls, store, shutdown, server, workers }
     }
 }
