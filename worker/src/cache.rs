@@ -9,10 +9,10 @@ use std::{
 };
 
 use quick_cache::{Equivalent, Weighter, sync::Cache};
-use rhai::{AST, Engine, ParseError};
+use rhai::{AST, ASTNode, Engine, ParseError, ParseErrorType, Stmt};
 use sha2::{Digest, Sha256};
 
-use crate::Limits;
+use crate::{Limits, packages::is_namespace};
 
 /// Compiled scripts that are kept, at most.
 const SCRIPTS: usize = 10_000;
@@ -98,6 +98,7 @@ impl Script {
     /// Compiles a source.
     pub fn compile(engine: &Engine, source: &str) -> Result<Self, ParseError> {
         let ast = engine.compile(source)?;
+        refuse_imports_as_namespaces(&ast)?;
         let has_closures = ast.iter_functions().any(|function| is_closure(function.name));
         Ok(Self {
             ast,
@@ -137,4 +138,20 @@ impl Script {
 /// Whether Rhai made this function of a closure.
 pub fn is_closure(function: &str) -> bool {
     function.starts_with(CLOSURE)
+}
+
+/// Refuses imports that are called like a namespace of natives: what `fs::read` is, no script decides, neither for
+/// itself nor for the modules that it calls.
+fn refuse_imports_as_namespaces(ast: &AST) -> Result<(), ParseError> {
+    let mut refused = None;
+    ast.walk(&mut |path: &[ASTNode]| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()
+            && is_namespace(&import.1.name)
+        {
+            refused =
+                Some(ParseError(Box::new(ParseErrorType::Reserved(import.1.name.to_string())), import.1.pos));
+        }
+        refused.is_none()
+    });
+    refused.map_or(Ok(()), Err)
 }

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use crate::{Limits, cache::Script, engine::Engines};
 
-pub use files::Files;
+pub use files::{FileFault, Files};
 pub use library::{Library, LibraryFault};
 pub use listing::{LibraryFunction, LibraryScript};
 pub use modules::Resolver;

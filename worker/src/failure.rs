@@ -2,9 +2,11 @@
 
 use circles_store::{Failure, ScriptErrorKind};
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
+use serde_json::Value;
 
 use crate::{
-    Limits,
+    circle::Circle,
+    play::Play,
     value::{Unfit, to_json},
 };
 
@@ -20,42 +22,67 @@ pub fn of_compiling(error: &ParseError) -> Failure {
     }
 }
 
-/// A script that stopped while it ran, of itself or for a limit that Rhai keeps.
-pub fn of_running(error: EvalAltResult, limits: &Limits) -> Failure {
-    let (mut error, mut place) = (error, Position::NONE);
-    loop {
-        place = if error.position().is_none() { place } else { error.position() };
-        error = match error {
-            EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
-            | EvalAltResult::ErrorInModule(_, inner, _) => *inner,
-            innermost => {
-                error = innermost;
-                break;
-            }
-        };
-    }
-    match error {
+/// A script of this source name that stopped while it ran, of itself or for a limit that Rhai keeps.
+pub fn of_running(error: EvalAltResult, source: &str, play: &Play) -> Failure {
+    let trace = Trace::of(error, source);
+    match trace.error {
         EvalAltResult::ErrorTooManyOperations(_) => limit("operations"),
         EvalAltResult::ErrorStackOverflow(_) => limit("call_depth"),
         EvalAltResult::ErrorTooManyVariables(_) => limit("variables"),
         EvalAltResult::ErrorTooManyModules(_) => limit("modules"),
-        EvalAltResult::ErrorRuntime(thrown, _) => threw(&thrown, place, limits),
+        EvalAltResult::ErrorRuntime(thrown, _) => threw(&thrown, trace.place, play),
         EvalAltResult::ErrorParsing(ParseErrorType::ExprTooDeep, _) => limit("expression_depth"),
         mut other => {
             // Otherwise the text ends with the place, which has fields of its own.
             other.clear_position();
-            script(ScriptErrorKind::Runtime, other.to_string(), place, None)
+            let message =
+                trace.module.map_or_else(|| other.to_string(), |within| format!("{other} ({within})"));
+            script(ScriptErrorKind::Runtime, play.circle.without_secrets(&message), trace.place, None)
+        }
+    }
+}
+
+/// An error, and the way to it.
+struct Trace {
+    error: EvalAltResult,
+    /// The last place on the way that lies in the script itself.
+    place: Position,
+    /// The module in which the error was made, if one was.
+    module: Option<String>,
+}
+
+impl Trace {
+    fn of(mut error: EvalAltResult, source: &str) -> Self {
+        let (mut place, mut at, mut within) = (Position::NONE, Position::NONE, source.to_owned());
+        loop {
+            at = if error.position().is_none() { at } else { error.position() };
+            if within == source {
+                place = at;
+            }
+            let (inner, next) = match error {
+                EvalAltResult::ErrorInFunctionCall(_, next, inner, _)
+                | EvalAltResult::ErrorInModule(next, inner, _) => (inner, next),
+                error => {
+                    let line = at.line().map(|line| format!(", line {line}")).unwrap_or_default();
+                    let module = (within != source).then(|| format!("in module {within}{line}"));
+                    return Self { error, place, module };
+                }
+            };
+            if next != within {
+                (within, at) = (next, Position::NONE);
+            }
+            error = *inner;
         }
     }
 }
 
 /// A result that cannot be handed out.
-pub fn of_result(unfit: Unfit) -> Failure {
+pub fn of_result(unfit: Unfit, play: &Play) -> Failure {
     match unfit {
         Unfit::Limit(name) => limit(name),
         Unfit::Type { name, path } => {
             let message = format!("the result has no JSON form: {path} is a {name}");
-            script(ScriptErrorKind::Runtime, message, Position::NONE, None)
+            script(ScriptErrorKind::Runtime, play.circle.without_secrets(&message), Position::NONE, None)
         }
     }
 }
@@ -65,20 +92,36 @@ pub fn limit(name: &str) -> Failure {
     Failure::Limit { limit: name.to_owned() }
 }
 
-fn threw(thrown: &Dynamic, place: Position, limits: &Limits) -> Failure {
-    match to_json(thrown, limits) {
+fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
+    match to_json(thrown, &play.limits) {
         Err(Unfit::Limit(name)) => limit(name),
         Err(Unfit::Type { name, path }) => {
             let message = format!("the script threw what has no JSON form: {path} is a {name}");
-            script(ScriptErrorKind::Runtime, message, place, None)
+            script(ScriptErrorKind::Runtime, play.circle.without_secrets(&message), place, None)
         }
         Ok(json) => {
+            let json = without_secrets(json, &play.circle);
             // Of a map, what people put into `message`; Rhai's own printing is safe for what became JSON.
             let named = json.get("message").and_then(|message| message.as_str());
-            let text = named.map_or_else(|| thrown.to_string(), str::to_owned);
+            let text = named.map_or_else(|| play.circle.without_secrets(&thrown.to_string()), str::to_owned);
             let message = if text.is_empty() { "the script threw".to_owned() } else { text };
             script(ScriptErrorKind::Runtime, message, place, Some(json))
         }
+    }
+}
+
+/// What was thrown, without the secrets of the circle: errors of natives quote what they were given.
+fn without_secrets(json: Value, circle: &Circle) -> Value {
+    match json {
+        Value::String(text) => circle.without_secrets(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| without_secrets(item, circle)).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter();
+            members
+                .map(|(name, member)| (circle.without_secrets(&name), without_secrets(member, circle)))
+                .collect()
+        }
+        other => other,
     }
 }
 
@@ -87,12 +130,7 @@ pub fn of_args(message: String) -> Failure {
     script(ScriptErrorKind::Runtime, message, Position::NONE, None)
 }
 
-fn script(
-    kind: ScriptErrorKind,
-    mut message: String,
-    place: Position,
-    thrown: Option<serde_json::Value>,
-) -> Failure {
+fn script(kind: ScriptErrorKind, mut message: String, place: Position, thrown: Option<Value>) -> Failure {
     cut(&mut message, MESSAGE_BYTES);
     let number =
         |part: Option<usize>| part.and_then(|part| u32::try_from(part).ok()).filter(|part| *part > 0);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use circles_store::{CircleId, Failure, Outcome, Stats, Success, Task, Trial};
-use rhai::{Dynamic, Engine, EvalAltResult, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ impl Host {
             return Outcome::Failed(failure::limit("script_bytes"));
         }
         let _running = clock::Running::begin();
-        contained(|| {
+        contained(circle, || {
             let script = match self.scripts.compile(&circle.engines.real, &task.script, limits) {
                 Ok(script) => script,
                 Err(error) => return Outcome::Failed(failure::of_compiling(&error)),
@@ -187,7 +187,7 @@ fn run(engine: &Engine, script: &Script, play: &Rc<Play>, queued: Duration) -> R
         let outcome = match (play.stopped(), result) {
             (Some(stop), _) => Err(stop),
             (None, Ok(value)) => Ok(success(&value, play, queued)),
-            (None, Err(error)) => Ok(failed(*error, play)),
+            (None, Err(error)) => Ok(failed(*error, &script.ast, play)),
         };
         empty(&scope);
         outcome
@@ -204,11 +204,11 @@ fn empty(scope: &Scope) {
     }
 }
 
-fn failed(error: EvalAltResult, play: &Play) -> Outcome {
+fn failed(error: EvalAltResult, ast: &AST, play: &Play) -> Outcome {
     match error {
         // Sizes are limited in trials only; they mean that the trial's memory did not do.
         EvalAltResult::ErrorDataTooLarge(..) => Outcome::Failed(failure::limit("memory_bytes")),
-        other => Outcome::Failed(failure::of_running(other, &play.limits)),
+        other => Outcome::Failed(failure::of_running(other, ast.source().unwrap_or_default(), play)),
     }
 }
 
@@ -218,7 +218,7 @@ fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
         Ok((json, output))
     });
     match value_and_output {
-        Err(unfit) => Outcome::Failed(failure::of_result(unfit)),
+        Err(unfit) => Outcome::Failed(failure::of_result(unfit, play)),
         Ok((value, output)) => Outcome::Succeeded(Success {
             output,
             value,
@@ -240,11 +240,12 @@ fn constants(task: &Task) -> Result<Constants, String> {
 }
 
 /// A panic of a native or of the engine ends its play, not its thread.
-fn contained(body: impl FnOnce() -> Outcome) -> Outcome {
+fn contained(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
     // What the play shared is its own and goes with it; what the host shares is behind locks of its own.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let id = Uuid::now_v7();
-        tracing::error!(%id, cause = message(&*panic), "a play panicked");
+        // A panic over a text quotes it.
+        tracing::error!(%id, cause = circle.without_secrets(message(&*panic)), "a play panicked");
         Outcome::Failed(Failure::Internal(id))
     })
 }

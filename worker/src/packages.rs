@@ -4,11 +4,16 @@
 //! asks [`Play::current`] whose it is. A script's own functions have no namespace and so never stand in front of
 //! one of these.
 
+mod crypto;
+mod fs;
+mod json;
+mod log;
 mod secret;
+mod time;
 
-use std::rc::Rc;
+use std::{ops::Deref, rc::Rc};
 
-use rhai::{EvalAltResult, Module, Position, Shared};
+use rhai::{Blob, Dynamic, DynamicReadLock, EvalAltResult, ImmutableString, Module, Position, Shared};
 
 use crate::{natives::Checked, play::Play};
 
@@ -16,7 +21,18 @@ use crate::{natives::Checked, play::Play};
 type Register = fn(&mut Module);
 
 /// Every namespace, by name.
-const ALL: [(&str, Register); 0] = [];
+const ALL: [(&str, Register); 5] = [
+    ("crypto", crypto::register),
+    ("fs", fs::register),
+    ("json", json::register),
+    ("log", log::register),
+    ("time", time::register),
+];
+
+/// Whether a namespace is called so. No import may take its place.
+pub fn is_namespace(name: &str) -> bool {
+    ALL.iter().any(|(namespace, _)| *namespace == name)
+}
 
 /// Natives without a namespace.
 pub fn register(natives: &mut Module) {
@@ -42,4 +58,34 @@ fn play() -> Checked<Rc<Play>> {
 /// An error that a script can catch. It must name nothing of the machine.
 fn throw(message: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
+}
+
+/// The bytes of a text or a blob, where they stand.
+enum Bytes<'a> {
+    Text(DynamicReadLock<'a, ImmutableString>),
+    Blob(DynamicReadLock<'a, Blob>),
+}
+
+impl<'a> Bytes<'a> {
+    /// Those of an argument of the native that is called so.
+    fn of(native: &str, value: &'a Dynamic) -> Checked<Self> {
+        if let Some(text) = value.read_lock() {
+            return Ok(Self::Text(text));
+        }
+        let blob = value.read_lock().map(Self::Blob);
+        blob.ok_or_else(|| {
+            throw(format!("{native}: a text or a blob is wanted, not a {}", value.type_name()))
+        })
+    }
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Blob(blob) => blob,
+        }
+    }
 }

@@ -179,6 +179,7 @@ impl Play {
     }
 
     /// Whether it changed, or may have changed, what lies outside of its own memory.
+    #[allow(dead_code)] // The store is to be told.
     pub fn reached_outside(&self) -> bool {
         self.reached_outside.get()
     }
@@ -270,6 +271,12 @@ impl Play {
             self.is_slow();
         }
         Ok(())
+    }
+
+    /// As [`Self::look`] for a native's inner loop: at most once in a tick of the coarse clock.
+    pub fn look_at_tick(&self) -> Checked<()> {
+        let tick = clock::tick();
+        if self.is_trial() || tick != self.tick.replace(tick) { self.look() } else { Ok(()) }
     }
 
     /// Lets others run beside this play; before every wait.

@@ -28,11 +28,15 @@ pub enum Unfit {
 /// A script's value as JSON: integers with all their digits; floats that JSON lacks as the texts `NaN`,
 /// `Infinity` and `-Infinity`, as protobuf's JSON mapping has it; blobs as Base64; timestamps as RFC 3339.
 pub fn to_json(value: &Dynamic, limits: &Limits) -> Result<Value, Unfit> {
-    let mut writer = Writer { left: limits.result_bytes, depth: limits.result_depth };
-    writer.value(value)
+    to_json_within(value, limits.result_bytes, limits.result_depth)
 }
 
-/// As [`to_json`], of a map and within so many bytes and levels.
+/// As [`to_json`], within so many bytes and levels.
+pub fn to_json_within(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+    Writer { left: bytes, depth }.value(value)
+}
+
+/// As [`to_json_within`], of a map.
 pub fn map_to_json(map: &Map, bytes: usize, depth: usize) -> Result<Value, Unfit> {
     Writer { left: bytes, depth }.map(map)
 }

@@ -1,32 +1,250 @@
-//! The files of a circle.
+//! The files of a circle: everything below one directory, and nothing else.
+//!
+//! Paths are resolved by cap-std below a handle on that directory, on Linux by the kernel in one step
+//! (`openat2`, `RESOLVE_BENEATH`), so what is checked is what is opened. A file is written under a name of its
+//! own and then renamed, so readers see all of it or nothing, and nothing is ever written through a link.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
-use cap_std::fs::{Dir, File, Metadata, OpenOptions, OpenOptionsExt as _};
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, File, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
+};
 use rustix::fs::OFlags;
+use uuid::Uuid;
 
-/// The files below one directory.
+/// Bytes of a path, all parts together.
+const PATH_BYTES: usize = 1_024;
+/// How files are called that are being written. Scripts see none, and make none.
+const UNFINISHED: &str = ".circles-";
+
+/// The files below one directory, which is opened for each operation: it may appear, and circles that nobody
+/// plays in hold nothing open.
 pub struct Files {
     root: Option<PathBuf>,
 }
+
+/// Why an operation on files did not succeed, in words that name nothing of the machine.
+#[derive(Debug, thiserror::Error)]
+pub enum FileFault {
+    #[error("this circle has no files")]
+    NoFiles,
+    #[error("no such file or directory")]
+    NotFound,
+    #[error("it leads out of the circle's files")]
+    Outside,
+    #[error("not a path: names with `/` between them, no `..` among them, {PATH_BYTES} bytes at most")]
+    Path,
+    #[error("there is such a file already")]
+    Exists,
+    #[error("it is a directory")]
+    IsADirectory,
+    #[error("a part of the path is not a directory")]
+    NotADirectory,
+    #[error("the directory is not empty")]
+    NotEmpty,
+    #[error("neither a file nor a directory")]
+    Special,
+    #[error("the file has a second name, which may lie elsewhere")]
+    Linked,
+    /// By the kind of error, which says nothing of where.
+    #[error("{0}")]
+    Other(io::ErrorKind),
+}
+
+impl From<io::Error> for FileFault {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind;
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotFound,
+            // cap-std's own refusal comes from no system call.
+            ErrorKind::PermissionDenied if error.raw_os_error().is_none() => Self::Outside,
+            ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::Path,
+            ErrorKind::AlreadyExists => Self::Exists,
+            ErrorKind::IsADirectory => Self::IsADirectory,
+            ErrorKind::NotADirectory => Self::NotADirectory,
+            ErrorKind::DirectoryNotEmpty => Self::NotEmpty,
+            // What opening a socket, or a pipe that nobody reads, is answered with.
+            _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => Self::Special,
+            kind => Self::Other(kind),
+        }
+    }
+}
+
+/// What is known of a file or directory.
+pub struct Stat {
+    pub bytes: u64,
+    pub is_dir: bool,
+    pub modified: Option<SystemTime>,
+}
+
+type Done<T> = Result<T, FileFault>;
 
 impl Files {
     pub const fn new(root: Option<PathBuf>) -> Self {
         Self { root }
     }
+
+    /// Whether the circle may have files at all.
+    pub const fn are_there(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Opens a file to read; and how long it is now.
+    pub fn open(&self, path: &str) -> Done<(File, u64)> {
+        let path = checked(path)?;
+        let (file, metadata) = open_to_read(&self.dir()?, path)?;
+        alone(&metadata)?;
+        Ok((file, metadata.len()))
+    }
+
+    /// Puts a file with this content in place of whatever has the name, but not of a directory.
+    pub fn write(&self, path: &str, content: &[u8]) -> Done<()> {
+        let path = checked(path)?;
+        let name = path.file_name().ok_or(FileFault::Path)?;
+        let dir = self.made()?;
+        // A handle on the directory: it may be renamed meanwhile.
+        let dir = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) => dir.open_dir(parent)?,
+            None => dir,
+        };
+        let unfinished = format!("{UNFINISHED}{}", Uuid::now_v7());
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let written = dir
+            .open_with(&unfinished, &options)
+            .and_then(|mut file| file.write_all(content))
+            .and_then(|()| dir.rename(&unfinished, &dir, name));
+        if written.is_err() {
+            // What is left cannot be seen by scripts; one that cannot be removed only takes room.
+            let _ = dir.remove_file(&unfinished);
+        }
+        Ok(written?)
+    }
+
+    /// Adds to the end of a file, which is made if there is none. `may_grow_to` says whether a length will do.
+    pub fn append(&self, path: &str, content: &[u8], may_grow_to: impl FnOnce(u64) -> bool) -> Done<bool> {
+        let path = checked(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).custom_flags(without_waiting());
+        let mut file = self.made()?.open_with(path, &options)?;
+        let metadata = file.metadata()?;
+        regular(&metadata)?;
+        alone(&metadata)?;
+        if !may_grow_to(metadata.len().saturating_add(content.len() as u64)) {
+            return Ok(false);
+        }
+        file.write_all(content)?;
+        Ok(true)
+    }
+
+    /// Shows the names in a directory, in no order, until `take` has enough. Names that are not UTF-8 are
+    /// left out: no script could say them.
+    pub fn list<E: From<FileFault>>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(String) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let at_root = path.is_empty() || path == ".";
+        let dir = match self.dir() {
+            Err(FileFault::NotFound) if at_root => return Ok(()),
+            dir => dir?,
+        };
+        let entries = if at_root { dir.entries() } else { dir.read_dir(checked(path)?) };
+        for entry in entries.map_err(FileFault::from)? {
+            let name = entry.map_err(FileFault::from)?.file_name().into_string();
+            if let Ok(name) = name
+                && !name.starts_with(UNFINISHED)
+            {
+                take(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a directory and those that it lies in, where there are none.
+    pub fn make_dir(&self, path: &str) -> Done<()> {
+        let path = checked(path)?;
+        Ok(self.made()?.create_dir_all(path)?)
+    }
+
+    /// Removes a file or an empty directory; of a link, the link.
+    pub fn remove(&self, path: &str) -> Done<()> {
+        let path = checked(path)?;
+        let dir = self.dir()?;
+        let is_dir = dir.symlink_metadata(path)?.is_dir();
+        let removed = if is_dir { dir.remove_dir(path) } else { dir.remove_file(path) };
+        Ok(removed?)
+    }
+
+    /// Gives a file or directory another name; a file of that name gives way.
+    pub fn rename(&self, from: &str, to: &str) -> Done<()> {
+        let (from, to) = (checked(from)?, checked(to)?);
+        let dir = self.dir()?;
+        Ok(dir.rename(from, &dir, to)?)
+    }
+
+    pub fn stat(&self, path: &str) -> Done<Stat> {
+        let path = checked(path)?;
+        let metadata = self.dir()?.metadata(path)?;
+        let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
+        Ok(Stat { bytes: metadata.len(), is_dir: metadata.is_dir(), modified })
+    }
+
+    fn dir(&self) -> Done<Dir> {
+        let root = self.root.as_ref().ok_or(FileFault::NoFiles)?;
+        Ok(Dir::open_ambient_dir(root, ambient_authority())?)
+    }
+
+    /// The directory; made if there is none.
+    fn made(&self) -> Done<Dir> {
+        match self.dir() {
+            Err(FileFault::NotFound) => {
+                let root = self.root.as_ref().ok_or(FileFault::NoFiles)?;
+                Dir::create_ambient_dir_all(root, ambient_authority())?;
+                self.dir()
+            }
+            dir => dir,
+        }
+    }
+}
+
+/// A path that a script names. What it may not hold is refused here already, so that the answer is the same
+/// whatever lies on the disk.
+fn checked(path: &str) -> Done<&Path> {
+    let sound = |part: &str| !part.is_empty() && part != ".." && !part.starts_with(UNFINISHED);
+    // No name of a file ends with a slash.
+    let sound = path.len() <= PATH_BYTES && !path.contains('\0') && path.split('/').all(sound) && path != ".";
+    sound.then(|| Path::new(path)).ok_or(FileFault::Path)
 }
 
 /// Opens a file to read; nothing but a regular one, and without waiting for anybody to write to a pipe.
-pub fn open_to_read(dir: &Dir, path: &str) -> io::Result<(File, Metadata)> {
+pub fn open_to_read(dir: &Dir, path: impl AsRef<Path>) -> Done<(File, Metadata)> {
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed());
+    options.read(true).custom_flags(without_waiting());
     let file = dir.open_with(path, &options)?;
     let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !metadata.is_file() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+    regular(&metadata)?;
     Ok((file, metadata))
+}
+
+const fn without_waiting() -> i32 {
+    OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed()
+}
+
+fn regular(metadata: &Metadata) -> Done<()> {
+    match (metadata.is_file(), metadata.is_dir()) {
+        (true, _) => Ok(()),
+        (_, true) => Err(FileFault::IsADirectory),
+        _ => Err(FileFault::Special),
+    }
+}
+
+/// A hard link may be the second name of a file outside. Scripts cannot make any, so whoever did can do without.
+fn alone(metadata: &Metadata) -> Done<()> {
+    if metadata.nlink() > 1 { Err(FileFault::Linked) } else { Ok(()) }
 }

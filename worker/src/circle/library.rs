@@ -17,7 +17,7 @@ use cap_std::{
 use quick_cache::{Weighter, sync::Cache};
 use rhai::{Engine, ParseError};
 
-use super::files::open_to_read;
+use super::files::{FileFault, open_to_read};
 use crate::{Limits, cache::Script};
 
 /// Scripts of one library that are kept compiled, at most.
@@ -120,10 +120,11 @@ impl Library {
             return Err(LibraryFault::NotFound);
         }
         let Some(root) = self.open()? else { return Err(LibraryFault::NotFound) };
-        let (mut file, metadata) = match open_to_read(&root, &format!("{name}.rhai")) {
+        let (mut file, metadata) = match open_to_read(&root, format!("{name}.rhai")) {
             Ok(opened) => opened,
-            Err(error) if is_absence(&error) => return Err(LibraryFault::NotFound),
-            Err(error) => return Err(error.into()),
+            // What there is not and what may not be reached are one to a script.
+            Err(FileFault::Other(kind)) => return Err(io::Error::from(kind).into()),
+            Err(_) => return Err(LibraryFault::NotFound),
         };
         let stamp = Stamp::of(&metadata);
         let known = self.scripts.get(name);
@@ -154,12 +155,6 @@ fn read(file: &mut impl Read, most: usize) -> Result<String, LibraryFault> {
     let mut source = String::new();
     file.take(most as u64 + 1).read_to_string(&mut source)?;
     if source.len() > most { Err(LibraryFault::TooLarge) } else { Ok(source) }
-}
-
-/// What there is not, and what may not be reached, are one to a script.
-fn is_absence(error: &io::Error) -> bool {
-    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
-    matches!(error.kind(), NotFound | NotADirectory | IsADirectory | PermissionDenied)
 }
 
 /// Whether a text can name a library script: parts of letters, digits, `_`, `-` and `.`, none of which begins
