@@ -15,7 +15,10 @@ use std::{ops::Deref, rc::Rc};
 
 use rhai::{Blob, Dynamic, DynamicReadLock, EvalAltResult, ImmutableString, Module, Position, Shared};
 
-use crate::{natives::Checked, play::Play};
+use crate::{
+    natives::{Checked, Natives as _},
+    play::Play,
+};
 
 /// Registers the natives of one namespace.
 type Register = fn(&mut Module);
@@ -37,6 +40,8 @@ pub fn is_namespace(name: &str) -> bool {
 /// Natives without a namespace.
 pub fn register(natives: &mut Module) {
     secret::register(natives);
+    // Rhai's own would quote what it stumbles over, and take sixty times the text.
+    natives.native("parse_json", json::parse);
 }
 
 /// Every namespace, made.

@@ -22,7 +22,7 @@ pub fn register(json: &mut Module) {
     json.native("stringify_pretty", |value: Dynamic| stringify(&value, true));
 }
 
-fn parse(text: Dynamic) -> Checked<Dynamic> {
+pub fn parse(text: Dynamic) -> Checked<Dynamic> {
     let text = Bytes::of("json::parse", &text)?;
     let play = play()?;
     let mut reader = serde_json::Deserializer::from_slice(&text);

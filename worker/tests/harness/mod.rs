@@ -1,0 +1,243 @@
+//! Scripts as tests: a file of plays, the circle that they are played in, and what becomes of each.
+//!
+//! A file may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. Two circles
+//! stand ready, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and
+//! `// module: NAME = CODE` put something into the first, with `\n` for a new line. A line `// ---` begins another
+//! play of the same circle, `// --- other` of the other one.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use circles_api::CircleId;
+use circles_store::{Caller, Failure, Outcome, Task};
+use circles_worker::{CircleSettings, Host, Limits};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+pub const CALLER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+pub const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+pub const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
+/// What stands in files outside of the circle's own directory.
+pub const MARKER: &str = "what lies outside";
+/// The secret `key` of [`CIRCLE`], and the one of [`OTHER`].
+pub const SECRET: &str = "hush \"7\"\nhush";
+pub const OTHERS_SECRET: &str = "not yours";
+
+/// A file of plays.
+#[derive(Clone)]
+pub struct Case {
+    pub path: PathBuf,
+    pub plays: Vec<(CircleId, String)>,
+    pub args: Value,
+    pub timeout: Duration,
+    pub limits: Limits,
+    files: Vec<(String, String)>,
+    modules: Vec<(String, String)>,
+}
+
+impl Case {
+    /// Those of a directory of tests, sorted by name.
+    pub fn all(directory: &str) -> Vec<Self> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(directory);
+        let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "rhai"));
+        paths.sort();
+        paths.into_iter().map(Self::read).collect()
+    }
+
+    fn read(path: PathBuf) -> Self {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut case = Self::new(&text);
+        case.path = path;
+        case
+    }
+
+    pub fn new(text: &str) -> Self {
+        let mut case = Self {
+            path: PathBuf::new(),
+            plays: Vec::new(),
+            args: Value::Null,
+            timeout: Duration::from_secs(20),
+            limits: small(),
+            files: Vec::new(),
+            modules: Vec::new(),
+        };
+        let (mut circle, mut source) = (CIRCLE, String::new());
+        for line in text.split_inclusive('\n') {
+            if let Some(next) = line.strip_prefix("// ---") {
+                case.plays.push((circle.parse().unwrap(), std::mem::take(&mut source)));
+                circle = if next.trim() == "other" { OTHER } else { CIRCLE };
+            } else {
+                source.push_str(line);
+                case.header(line.trim_end());
+            }
+        }
+        case.plays.push((circle.parse().unwrap(), source));
+        case
+    }
+
+    fn header(&mut self, line: &str) {
+        let Some((name, value)) = line.strip_prefix("// ").and_then(|line| line.split_once(": ")) else {
+            return;
+        };
+        let pair = || {
+            let (name, text) = value.split_once(" = ").unwrap();
+            (name.to_owned(), text.replace("\\n", "\n"))
+        };
+        match name {
+            "args" => self.args = serde_json::from_str(value).unwrap(),
+            "timeout" => self.timeout = Duration::from_millis(value.parse().unwrap()),
+            "limit" => self.limits = changed(self.limits, value),
+            "file" => self.files.push(pair()),
+            "module" => self.modules.push(pair()),
+            _ => {}
+        }
+    }
+
+    pub fn name(&self) -> String {
+        self.path.file_stem().unwrap().to_string_lossy().into_owned()
+    }
+
+    pub fn tasks(&self) -> Vec<Task> {
+        self.plays.iter().map(|(circle, source)| self.task(*circle, source)).collect()
+    }
+
+    pub fn task(&self, circle: CircleId, source: &str) -> Task {
+        let caller = Caller::Peer(CALLER.parse().unwrap());
+        let task = Task::new(circle, caller, source, self.args.clone(), self.timeout);
+        Task { id: uuid::Uuid::from_u128(0x019a_a4c2_7e00_7a3b_8c4d_5e6f_7081_92a3), ..task }
+    }
+}
+
+/// Two circles on the disk, with something outside of both.
+pub struct Circles {
+    pub root: TempDir,
+}
+
+impl Circles {
+    pub fn new(case: &Case) -> Self {
+        let circles = Self { root: TempDir::new().unwrap() };
+        put(&circles.path("outside/marker.txt"), MARKER);
+        put(&circles.path("outside/evil.rhai"), &format!("export const MARKER = \"{MARKER}\";"));
+        put(&circles.path("circle/sibling.txt"), MARKER);
+        put(&circles.path("other/files/marker.txt"), MARKER);
+        put(&circles.path("other/library/marker.rhai"), &format!("export const MARKER = \"{MARKER}\";"));
+        for (path, text) in &case.files {
+            put(&circles.path("circle/files").join(path), text);
+        }
+        for (name, code) in &case.modules {
+            put(&circles.path("circle/library").join(format!("{name}.rhai")), code);
+        }
+        circles
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    pub fn host(&self, limits: Limits) -> Host {
+        let settings = |directory: &str, secret: &str| CircleSettings {
+            library: Some(self.path(directory).join("library")),
+            files: Some(self.path(directory).join("files")),
+            secrets: BTreeMap::from([("key".to_owned(), secret.to_owned())]),
+            limits,
+        };
+        let circles = HashMap::from([
+            (CIRCLE.parse().unwrap(), settings("circle", SECRET)),
+            (OTHER.parse().unwrap(), settings("other", OTHERS_SECRET)),
+        ]);
+        Host::with_circles(limits, circles)
+    }
+}
+
+/// Writes a file and the directories that it lies in.
+pub fn put(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// The real limits, but that the machine's memory is spared.
+pub fn small() -> Limits {
+    Limits { memory_bytes: 16 << 20, ..Limits::default() }
+}
+
+/// Limits only deserialise in the product; `NAME = NUMBER` changes one that `Debug` shows.
+fn changed(limits: Limits, change: &str) -> Limits {
+    let shown = format!("{limits:?}");
+    let fields = shown.split_once('{').unwrap().1.trim_end_matches('}').split(',');
+    let number = |text: &str| text.trim().parse::<u64>().unwrap();
+    let mut fields: BTreeMap<_, _> = fields
+        .map(|field| field.split_once(':').unwrap())
+        .map(|(name, value)| (name.trim(), number(value)))
+        .collect();
+    let (name, value) = change.split_once(" = ").unwrap();
+    fields.insert(name, number(value)).expect("a limit of this name");
+    serde_json::from_value(serde_json::to_value(fields).unwrap()).unwrap()
+}
+
+/// Plays on a thread as large as those of the product, with a runtime to wait on.
+pub fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+    let run = move || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        body()
+    };
+    thread::Builder::new().stack_size(1 << 30).spawn(run).unwrap().join().unwrap()
+}
+
+pub fn play(host: &Host, task: &Task) -> Outcome {
+    host.play(task, Instant::now() + task.timeout, &CancellationToken::new(), || ())
+}
+
+/// What is the same at every run, of all plays of a file.
+pub fn lasting_all(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(lasting).collect()
+}
+
+/// What is the same at every run.
+pub fn lasting(outcome: &Outcome) -> String {
+    let outcome = match outcome {
+        Outcome::Succeeded(success) => json!({
+            "output": success.output,
+            "value": success.value,
+            "logs": success.logs.iter().map(|line| format!("{:?}: {}", line.level, line.text)).collect::<Vec<_>>(),
+        }),
+        Outcome::Failed(Failure::Script { kind, message, line, column, thrown }) => json!({
+            "failed": format!("{kind:?}"), "message": message, "at": [line, column], "thrown": thrown,
+        }),
+        Outcome::Failed(Failure::Limit { limit }) => json!({ "limit": limit }),
+        Outcome::Failed(Failure::Internal(_)) => json!("internal"),
+        Outcome::TimedOut => json!("timed out"),
+        Outcome::Cancelled => json!("cancelled"),
+    };
+    unnamed(&format!("{outcome:#}\n"))
+}
+
+/// Rhai names a closure after a hash that another build computes differently.
+fn unnamed(text: &str) -> String {
+    let mut parts = text.split("anon$");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "anon$" + part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit())
+    })
+}
+
+/// Compares with a golden, or writes it where `UPDATE_GOLDEN` says so; what is wrong, if anything.
+pub fn compare(case: &Case, outcome: &str) -> Option<String> {
+    let golden = case.path.with_extension("out");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, outcome).unwrap();
+        return None;
+    }
+    let same = fs::read_to_string(&golden).is_ok_and(|golden| golden == outcome);
+    (!same).then(|| format!("{}: {outcome}", case.name()))
+}
