@@ -146,6 +146,7 @@ impl Host {
         if script.has_closures && play.refuses_closures() {
             return Ok(Outcome::Failed(failure::limit("memory_bytes")));
         }
+        play.begin();
         let before = memory::balance();
         let outcome = run(engine, &script, play, queued);
         if script.has_closures || play.has_closures() {

@@ -12,7 +12,10 @@ mod texts;
 
 use std::time::{Duration, Instant};
 
-use rhai::{EvalAltResult, FuncRegistration, Module, RhaiNativeFunc, Variant};
+use rhai::{
+    Dynamic, EvalAltResult, FuncRegistration, Module, NativeCallContext, Position, RhaiFunc, RhaiNativeFunc,
+    Shared, Variant,
+};
 use tokio::{runtime::Handle, time::timeout_at};
 
 use crate::play::{Play, Stop};
@@ -24,20 +27,51 @@ pub type Checked<T> = Result<T, Box<EvalAltResult>>;
 /// Registers natives as an engine does, in a module that all engines share.
 pub trait Natives {
     /// Adds a native; one of the same name and types gives way.
-    fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
+    fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool, Function>(
         &mut self,
         name: &str,
-        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
-    );
+        function: Function,
+    ) where
+        Function: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static;
 }
 
 impl Natives for Module {
-    fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
+    fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool, Function>(
         &mut self,
         name: &str,
-        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
-    ) {
-        FuncRegistration::new(name).set_into_module(self, function);
+        function: Function,
+    ) where
+        Function: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    {
+        let placed = placed(function.into_rhai_function(true, false));
+        FuncRegistration::new(name).set_into_module_raw(self, Function::param_types(), placed);
+    }
+}
+
+/// What Rhai makes of a native.
+type Raw = dyn Fn(Option<NativeCallContext>, &mut [&mut Dynamic]) -> Checked<Dynamic> + Send + Sync;
+
+/// The native, with the place of its call in its errors: Rhai forgets it where the name has a namespace.
+fn placed(native: RhaiFunc) -> RhaiFunc {
+    let with_place = |native: Shared<Raw>| -> Shared<Raw> {
+        Shared::new(move |context: Option<NativeCallContext>, args: &mut [&mut Dynamic]| {
+            let at = context.as_ref().map_or(Position::NONE, NativeCallContext::call_position);
+            native(context, args).map_err(|mut error| {
+                if error.position().is_none() {
+                    error.set_position(at);
+                }
+                error
+            })
+        })
+    };
+    match native {
+        RhaiFunc::Pure { func, is_pure, is_volatile, .. } => {
+            RhaiFunc::Pure { func: with_place(func), has_context: true, is_pure, is_volatile }
+        }
+        RhaiFunc::Method { func, is_pure, is_volatile, .. } => {
+            RhaiFunc::Method { func: with_place(func), has_context: true, is_pure, is_volatile }
+        }
+        other => other,
     }
 }
 

@@ -17,7 +17,10 @@ use std::{ops::Deref, rc::Rc};
 
 use rhai::{Blob, Dynamic, DynamicReadLock, EvalAltResult, ImmutableString, Module, Position, Shared};
 
-use crate::{natives::Checked, play::Play};
+use crate::{
+    natives::{Checked, Natives as _},
+    play::Play,
+};
 
 /// Registers the natives of one namespace.
 type Register = fn(&mut Module);
@@ -41,6 +44,8 @@ pub fn is_namespace(name: &str) -> bool {
 pub fn register(natives: &mut Module) {
     peer::register(natives);
     secret::register(natives);
+    // Rhai's own would quote what it stumbles over, and take sixty times the text.
+    natives.native("parse_json", json::parse);
 }
 
 /// Every namespace, made.

@@ -88,6 +88,8 @@ pub struct Play {
     /// Bytes that it allocated and that outlive it on purpose.
     kept: Cell<isize>,
     began: Instant,
+    /// When its script began, behind whatever decided that it may.
+    script_began: Cell<Instant>,
     balance: isize,
     operations: Cell<u64>,
     /// The tick of the coarse clock at which the real one was read last.
@@ -157,6 +159,7 @@ impl Play {
             deadline,
             interrupt,
             began,
+            script_began: Cell::new(began),
             balance: memory::balance(),
             operations: Cell::new(0),
             tick: Cell::new(clock::tick()),
@@ -209,8 +212,14 @@ impl Play {
         self.stop.get()
     }
 
+    /// The script begins.
+    pub fn begin(&self) {
+        self.script_began.set(Instant::now());
+    }
+
+    /// How long its script has run.
     pub fn elapsed(&self) -> Duration {
-        self.began.elapsed()
+        self.script_began.get().elapsed()
     }
 
     pub fn operations(&self) -> u64 {

@@ -63,7 +63,7 @@ impl From<io::Error> for FileFault {
             ErrorKind::NotFound => Self::NotFound,
             // cap-std's own refusal comes from no system call.
             ErrorKind::PermissionDenied if error.raw_os_error().is_none() => Self::Outside,
-            ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::Path,
+            ErrorKind::InvalidFilename => Self::Path,
             ErrorKind::AlreadyExists => Self::Exists,
             ErrorKind::IsADirectory => Self::IsADirectory,
             ErrorKind::NotADirectory => Self::NotADirectory,

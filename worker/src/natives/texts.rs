@@ -1,13 +1,11 @@
 //! Texts that grow in one step.
 
-use rhai::{Array, Dynamic, ImmutableString, Module, NativeCallContext};
+use rhai::{Array, Dynamic, ImmutableString, Module};
 
 use super::{Checked, Natives as _, charge, missing};
 
 /// Bytes that a piece of a split text takes: a value, and the shared text it points to.
 const PIECE: usize = 80;
-/// Bytes that a byte of JSON can become: `[0,0,…]` makes a syntax node and a value of every second byte.
-const JSON_GROWTH: usize = 64;
 
 pub fn register(module: &mut Module) {
     module.native("pad", |text: &mut ImmutableString, length: i64, with: char| {
@@ -28,10 +26,6 @@ pub fn register(module: &mut Module) {
     module.native("to_chars", |text: &str| -> Checked<Array> {
         charge(text.len().saturating_mul(size_of::<Dynamic>()))?;
         Ok(text.chars().map(Dynamic::from).collect())
-    });
-    module.native("parse_json", |context: NativeCallContext, json: &str| {
-        charge(json.len().saturating_mul(JSON_GROWTH))?;
-        context.engine().parse_json(json, true).map(Dynamic::from)
     });
 }
 

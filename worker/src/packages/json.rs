@@ -22,7 +22,7 @@ pub fn register(json: &mut Module) {
     json.native("stringify_pretty", |value: Dynamic| stringify(&value, true));
 }
 
-fn parse(text: Dynamic) -> Checked<Dynamic> {
+pub fn parse(text: Dynamic) -> Checked<Dynamic> {
     let play = play()?;
     read("json::parse", &play, &Bytes::of("json::parse", &text)?)
 }

@@ -1,4 +1,4 @@
-//! `log`: lines of a level; `print` and `debug` are two of them.
+//! `log`: lines of the levels that `print` and `debug` do not have.
 
 use circles_store::LogLevel;
 use rhai::{Dynamic, Module};
@@ -10,12 +10,8 @@ use crate::{
 };
 
 pub fn register(log: &mut Module) {
-    for (name, level) in [
-        ("debug", LogLevel::Debug),
-        ("info", LogLevel::Info),
-        ("warn", LogLevel::Warn),
-        ("error", LogLevel::Error),
-    ] {
+    // `debug` is a word of Rhai's own, which no namespace can hold.
+    for (name, level) in [("info", LogLevel::Info), ("warn", LogLevel::Warn), ("error", LogLevel::Error)] {
         log.native(name, move |value: Dynamic| -> Checked<()> {
             let play = play()?;
             let text = printed(&value, play.limits.log_bytes.min(play.room()));

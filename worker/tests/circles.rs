@@ -1,0 +1,225 @@
+//! Circles with settings of their own: libraries that change, limits, what is listed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
+mod harness;
+
+use std::{
+    alloc::System,
+    collections::{BTreeMap, HashMap},
+    fs,
+    time::Duration,
+};
+
+use circles_store::{Failure, Outcome, Task, Trial as _};
+use circles_worker::{CircleSettings, CountingAllocator, Host, LibraryFunction, LibraryScript, Limits};
+use harness::{CIRCLE, Case, Circles, OTHER, SECRET, Stage, on_script_thread, play, put, small};
+use serde_json::{Value, json};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator<System> = CountingAllocator::new(System);
+
+fn task(circle: &str, source: &str) -> Task {
+    Case::new("").task(circle.parse().unwrap(), source)
+}
+
+fn value(host: &Stage, circle: &str, source: &str) -> Value {
+    match play(host, &task(circle, source)) {
+        Outcome::Succeeded(success) => success.value,
+        other => panic!("{source}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_library_script_that_changes_is_read_again() {
+    on_script_thread(|| {
+        let circles = Circles::new(&Case::new(""));
+        let host = circles.host(small());
+        let path = circles.path("circle/library/geo.rhai");
+        let script = "import \"geo\" as geo; geo::X";
+        put(&path, "export const X = 1;");
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        assert_eq!(value(&host, CIRCLE, script), 1);
+        assert_eq!(value(&host, CIRCLE, script), 1);
+        // As long as before, by the same file, and with its old time.
+        put(&path, "export const X = 2;");
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        assert_eq!(value(&host, CIRCLE, script), 2);
+        // Replaced as a whole.
+        put(&circles.path("circle/library/next"), "export const X = 3;");
+        fs::rename(circles.path("circle/library/next"), &path).unwrap();
+        assert_eq!(value(&host, CIRCLE, script), 3);
+        fs::remove_dir_all(circles.path("circle/library")).unwrap();
+        assert!(matches!(play(&host, &task(CIRCLE, script)), Outcome::Failed(_)));
+        put(&path, "export const X = 4;");
+        assert_eq!(value(&host, CIRCLE, script), 4);
+    });
+}
+
+#[test]
+fn a_library_that_nobody_looks_into_is_not_looked_into() {
+    on_script_thread(|| {
+        let circles = Circles::new(&Case::new(""));
+        let host = circles.host(small());
+        assert_eq!(value(&host, CIRCLE, "40 + 2"), 42);
+        assert_eq!(value(&host, CIRCLE, "fs::list()"), json!([]));
+        assert!(!circles.path("circle/files").exists(), "a directory was made before anything was written");
+        assert_eq!(value(&host, CIRCLE, "fs::write(\"a\", \"x\"); fs::list()"), json!(["a"]));
+        assert!(circles.path("circle/files/a").exists());
+    });
+}
+
+#[test]
+fn a_circle_without_settings_has_no_files_and_nothing_to_import() {
+    on_script_thread(|| {
+        let host = Stage::new(Host::new(small()));
+        for (script, why) in [
+            ("fs::read(\"a\")", "fs::read \"a\": this circle has no files"),
+            ("fs::write(\"a\", \"\")", "fs::write \"a\": this circle has no files"),
+            ("fs::list()", "fs::list \"\": this circle has no files"),
+            ("import \"a\" as a; a::x", "Module not found: a"),
+            ("secret(\"key\")", "this circle has no secret \"key\""),
+        ] {
+            let outcome = play(&host, &task(CIRCLE, script));
+            assert!(
+                matches!(&outcome, Outcome::Failed(Failure::Script { message, .. }) if message == why),
+                "{script}: {outcome:?}"
+            );
+        }
+        assert_eq!(host.scripts(&CIRCLE.parse().unwrap()).unwrap(), []);
+    });
+}
+
+#[test]
+fn each_circle_has_limits_of_its_own() {
+    on_script_thread(|| {
+        let settings = |expression_depth, operations| CircleSettings {
+            limits: Limits { expression_depth, operations, ..small() },
+            ..CircleSettings::default()
+        };
+        let circles = HashMap::from([
+            (CIRCLE.parse().unwrap(), settings(64, 1_000)),
+            (OTHER.parse().unwrap(), settings(8, 100_000)),
+        ]);
+        let host = Stage::new(Host::with_circles(small(), circles));
+        let limit = |circle, script: &str| match play(&host, &task(circle, script)) {
+            Outcome::Failed(Failure::Limit { limit }) => limit,
+            outcome => format!("{outcome:?}").chars().take(9).collect(),
+        };
+        let (deep, long) =
+            (format!("{}1{}", "(1+".repeat(20), ")".repeat(20)), "for i in 0..2000 { 1 + i; }");
+        assert_eq!(limit(CIRCLE, &deep), "Succeeded");
+        assert_eq!(limit(OTHER, &deep), "expression_depth", "compiled for another circle before");
+        assert_eq!(limit(CIRCLE, long), "operations");
+        assert_eq!(limit(OTHER, long), "Succeeded");
+    });
+}
+
+#[test]
+fn what_touches_the_circle_is_never_tried() {
+    on_script_thread(|| {
+        let circles = Circles::new(&Case::new(""));
+        put(&circles.path("circle/library/geo.rhai"), "export const X = 1;");
+        let host = circles.host(small());
+        for script in [
+            "fs::exists(\"a\")",
+            "secret(\"key\"); 1",
+            "import \"geo\" as geo; geo::X",
+            "fs::append(\"a\", \"x\")",
+        ] {
+            for _ in 0..200 {
+                let task = task(CIRCLE, script);
+                assert!(matches!(play(&host, &task), Outcome::Succeeded(_)), "{script}");
+                assert_eq!(host.attempt(&task), None, "{script}");
+            }
+        }
+        // One that was short with other arguments begins as a trial, and leaves nothing.
+        let task = |args: bool| Task {
+            args: args.into(),
+            ..task(CIRCLE, "if ARGS { fs::append(\"n\", \"x\"); } 1")
+        };
+        let tried = (0..200).any(|_| {
+            play(&host, &task(false));
+            host.attempt(&task(false)).is_some()
+        });
+        assert!(tried);
+        assert_eq!(host.attempt(&task(true)), None);
+        assert!(!circles.path("circle/files/n").exists());
+    });
+}
+
+#[test]
+fn a_library_is_listed_with_what_its_authors_say() {
+    let circles = Circles::new(&Case::new(""));
+    let library = circles.path("circle/library");
+    let plot = "//! Plots of land.\n//!\n//! In metres.\n\n/// The area of a plot.\n/// Square metres.\nfn area(width, \
+                length) { width * length }\nprivate fn hidden() { }\nfn bare() { let f = |x| x; f.call(1) }\n";
+    put(&library.join("geo/plot.rhai"), plot);
+    put(&library.join("broken.rhai"), "let = 1;");
+    put(&library.join("large.rhai"), &"/".repeat(300 << 10));
+    for other in
+        ["README.md", ".hidden.rhai", "bad name.rhai", "dir.rhai/inner", "a/b/c/d/e/f/g/h/i/deep.rhai"]
+    {
+        put(&library.join(other), "1");
+    }
+    let function = |name: &str, params: &[&str], description: &str| LibraryFunction {
+        name: name.into(),
+        params: params.iter().map(|param| (*param).into()).collect(),
+        description: description.into(),
+    };
+    let faulty = |name: &str, fault: &str| LibraryScript {
+        name: name.into(),
+        description: String::new(),
+        functions: Vec::new(),
+        fault: Some(fault.into()),
+    };
+    let host = circles.host(Limits::default());
+    let scripts = host.scripts(&CIRCLE.parse().unwrap()).unwrap();
+    let expected = [
+        faulty("broken", "Expecting name of a variable (line 1, position 5)"),
+        LibraryScript {
+            name: "geo/plot".into(),
+            description: "Plots of land.\n\nIn metres.".into(),
+            functions: vec![
+                function("area", &["width", "length"], "The area of a plot.\nSquare metres."),
+                function("bare", &[], ""),
+            ],
+            fault: None,
+        },
+        faulty("large", "it is longer than script_bytes allows"),
+    ];
+    assert_eq!(scripts, expected);
+    assert_eq!(host.scripts(&OTHER.parse().unwrap()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_listing_is_bounded() {
+    let circles = Circles::new(&Case::new(""));
+    for number in 0..1_100 {
+        put(&circles.path(&format!("circle/library/s{number:04}.rhai")), "1");
+    }
+    let scripts = circles.host(Limits::default()).scripts(&CIRCLE.parse().unwrap()).unwrap();
+    assert_eq!(scripts.len(), 1_000);
+    assert!(scripts.is_sorted_by_key(|script| script.name.clone()));
+}
+
+#[test]
+fn settings_do_not_show_secrets() {
+    let secrets = BTreeMap::from([("key".to_owned(), SECRET.to_owned())]);
+    let shown = format!("{:?}", CircleSettings { secrets, ..CircleSettings::default() });
+    assert!(shown.contains("key") && !shown.contains("hush"), "{shown}");
+}
+
+#[test]
+fn thousands_of_circles_cost_little() {
+    let circles = (0..2_000_u64).map(|number| {
+        let limits = Limits { operations: 1_000_000 + number, ..Limits::default() };
+        let mut id = [2; 33];
+        id[25..].copy_from_slice(&number.to_be_bytes());
+        let id = id.map(|byte| format!("{byte:02x}")).concat();
+        (id.parse().unwrap(), CircleSettings { limits, ..CircleSettings::default() })
+    });
+    let began = std::time::Instant::now();
+    drop(Host::with_circles(Limits::default(), circles.collect()));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
