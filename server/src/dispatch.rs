@@ -1,5 +1,7 @@
 //! The only road from the edge to the store: what every way of asking for a play passes.
 
+mod watch;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::fault::retry_after;
@@ -12,6 +14,8 @@ use circles_api::{
 };
 use circles_store as store;
 use circles_store::{Failure, Outcome, Store, Task, TaskId};
+
+pub use self::watch::{Begin, WatchRequest, WatchSource};
 
 /// When to try again after a refusal that time heals: about as long as a full queue of short plays takes.
 const RETRY: Duration = Duration::from_millis(500);

@@ -1,14 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_api::{
-    CirclesServer, DOCUMENT, Error,
+    CirclesServer, DOCUMENT, Error, WatchPlayParams,
     types::{
         Authenticated, Challenge, Document, IdempotencyKey, Identity, PlayResult, PublicKey, Script,
-        Signature, TimeoutMs,
+        ScriptName, Signature, TaskId, TimeoutMs,
     },
 };
 use circles_store::Task;
-use jsonrpsee::{Extensions, core::async_trait};
+use jsonrpsee::{
+    Extensions, PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
+};
 use serde_json::Value;
 
 use crate::{auth::Session, dispatch::Dispatch, fault::internal};
@@ -24,6 +27,10 @@ impl Rpc {
     /// Methods that send plays to `dispatch`.
     pub fn new(dispatch: Dispatch) -> Self {
         Self { dispatch, document: Document(serde_json::from_str(DOCUMENT).unwrap_or_default()) }
+    }
+
+    pub(super) const fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
     }
 }
 
@@ -80,13 +87,27 @@ impl CirclesServer for Rpc {
         self.dispatch.play(task).await
     }
 
+    async fn watch_play(
+        &self,
+        pending: PendingSubscriptionSink,
+        extensions: &Extensions,
+        script: Option<Script>,
+        name: Option<ScriptName>,
+        task_id: Option<TaskId>,
+        args: Option<Value>,
+        timeout_ms: Option<TimeoutMs>,
+    ) -> SubscriptionResult {
+        let params = WatchPlayParams { script, name, task_id, args, timeout_ms };
+        self.watch(pending, extensions, params).await
+    }
+
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {
         Ok(self.document.clone())
     }
 }
 
 /// The session of the connection that a call came on.
-fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
+pub(super) fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
     extensions.get::<Arc<Session>>().ok_or_else(|| internal("a call without a session"))
 }
 
