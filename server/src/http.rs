@@ -157,7 +157,7 @@ async fn answer(
     }
     let session = session(shared, circle, audience(shared, socket, headers), Transport::Http);
     let answer = match Utf8Bytes::try_from(body) {
-        Ok(text) => connection::respond(stack(shared, &session), text, shared.settings.limits).await,
+        Ok(text) => connection::respond(stack(shared, &session), text, shared.settings.limits).await.text,
         Err(_) => Some(crate::message::error_text(circles_api::Error::Parse)),
     };
     match answer {
@@ -177,7 +177,7 @@ fn session(shared: &Shared, circle: PublicKey, audience: String, transport: Tran
 
 fn stack(shared: &Shared, session: &Arc<Session>) -> rpc::Stack {
     let settings = &shared.settings;
-    rpc::stack(shared.methods.clone(), session.clone(), settings.auth, settings.limits.answer_bytes)
+    rpc::stack(shared.methods.clone(), session.clone(), settings.auth, &settings.limits)
 }
 
 fn unknown_circle() -> Response {

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_api::{
-    CirclesServer, DOCUMENT, Error,
+    CirclesServer, DOCUMENT, Error, WatchPlayParams,
     types::{
         Authenticated, Cancellation, Challenge, Document, IdempotencyKey, Identity, Library, PageLimit,
         PlayResult, PublicKey, RecordNumber, RecordPage, Retries, Script, ScriptName, Signature, Submitted,
@@ -32,6 +32,10 @@ impl Rpc {
     /// Methods that send plays to `dispatch`.
     pub fn new(dispatch: Dispatch) -> Self {
         Self { dispatch, document: Document(serde_json::from_str(DOCUMENT).unwrap_or_default()) }
+    }
+
+    pub(super) const fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
     }
 }
 
@@ -157,15 +161,15 @@ impl CirclesServer for Rpc {
     async fn watch_play(
         &self,
         pending: PendingSubscriptionSink,
-        _: &Extensions,
-        _: Option<Script>,
-        _: Option<ScriptName>,
-        _: Option<TaskId>,
-        _: Option<Value>,
-        _: Option<TimeoutMs>,
+        extensions: &Extensions,
+        script: Option<Script>,
+        name: Option<ScriptName>,
+        task_id: Option<TaskId>,
+        args: Option<Value>,
+        timeout_ms: Option<TimeoutMs>,
     ) -> SubscriptionResult {
-        pending.reject(Error::MethodNotFound).await;
-        Ok(())
+        let params = WatchPlayParams { script, name, task_id, args, timeout_ms };
+        self.watch(pending, extensions, params).await
     }
 
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {
@@ -174,17 +178,17 @@ impl CirclesServer for Rpc {
 }
 
 /// The session of the connection that a call came on.
-fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
+pub(super) fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
     extensions.get::<Arc<Session>>().ok_or_else(|| internal("a call without a session"))
 }
 
 /// Who asks on a connection, in which circle.
-fn asker(extensions: &Extensions) -> Result<Asker, Error> {
+pub(super) fn asker(extensions: &Extensions) -> Result<Asker, Error> {
     let session = session(extensions)?;
     Ok(Asker { circle: session.circle().circle_id(), caller: session.caller() })
 }
 
-fn wishes(
+pub(super) fn wishes(
     args: Option<Value>,
     timeout_ms: Option<TimeoutMs>,
     idempotency_key: Option<IdempotencyKey>,
