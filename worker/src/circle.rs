@@ -50,6 +50,7 @@ pub struct Circle {
     pub files: Files,
     pub engines: Arc<Engines>,
     secrets: BTreeMap<String, String>,
+    masks: Vec<Mask>,
 }
 
 impl Circle {
@@ -59,6 +60,7 @@ impl Circle {
             library: Library::new(settings.library),
             files: Files::new(settings.files),
             engines,
+            masks: Mask::all(&settings.secrets),
             secrets: settings.secrets,
         }
     }
@@ -78,15 +80,51 @@ impl Circle {
         self.secrets.get(name).map(String::as_str)
     }
 
-    /// The text with the name of each secret in place of its value: errors quote what scripts handed around.
-    pub fn without_secrets(&self, text: &str) -> String {
-        self.secrets.iter().filter(|(_, value)| !value.is_empty()).fold(
-            text.to_owned(),
-            |text, (name, value)| {
-                let text = text.replace(value.as_str(), &format!("[secret {name}]"));
-                // As `{:?}` writes it.
-                text.replace(&*value.escape_debug().to_string(), &format!("[secret {name}]"))
-            },
-        )
+    /// The text with the name of each secret in place of its value, which errors quote when a script hands it
+    /// around; no more of it than `most` bytes and a little.
+    pub fn without_secrets(&self, text: &str, most: usize) -> String {
+        let (mut rest, mut shown) = (text, String::new());
+        while shown.len() <= most {
+            if let Some((after, name)) = self.masks.iter().find_map(|mask| mask.strip(rest)) {
+                shown.push_str(&format!("[secret {name}]"));
+                rest = after;
+                continue;
+            }
+            let mut characters = rest.chars();
+            let Some(character) = characters.next() else { break };
+            shown.push(character);
+            rest = characters.as_str();
+        }
+        shown
+    }
+}
+
+/// A text by which a secret would be known.
+struct Mask {
+    text: String,
+    name: String,
+}
+
+impl Mask {
+    /// Shorter values are no secrets, and stand everywhere.
+    const BYTES: usize = 4;
+
+    /// Those of all secrets, the longest first, since one may begin with another.
+    fn all(secrets: &BTreeMap<String, String>) -> Vec<Self> {
+        let long = secrets.iter().filter(|(_, value)| value.len() >= Self::BYTES);
+        let mut masks: Vec<_> = long
+            // As it is, and as `{:?}` writes it.
+            .flat_map(|(name, value)| {
+                [value.clone(), value.escape_debug().to_string()].map(|text| (name, text))
+            })
+            .map(|(name, text)| Self { text, name: name.clone() })
+            .collect();
+        masks.sort_by_key(|mask| std::cmp::Reverse(mask.text.len()));
+        masks
+    }
+
+    /// What follows the secret, if the text begins with it; and the secret's name.
+    fn strip<'a, 'b>(&'a self, text: &'b str) -> Option<(&'b str, &'a str)> {
+        text.strip_prefix(&*self.text).map(|rest| (rest, &*self.name))
     }
 }
