@@ -1,11 +1,12 @@
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use circles_auth::{PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
 use circles_store::{Access, EmbeddedConfig, EmbeddedStore, Store};
 use circles_testing::embedded;
-use circles_worker::{Host, Workers};
+use circles_worker::{CircleSettings, Host, Workers};
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ pub struct World {
     urls: Vec<String>,
     /// Its store, which tells what happens.
     pub store: Arc<Watched<EmbeddedStore>>,
+    /// Where its circles have their libraries and files.
+    directory: TempDir,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
     workers: Workers,
@@ -40,6 +43,7 @@ pub struct Builder {
     workers: NonZeroUsize,
     queue: EmbeddedConfig,
     trial: bool,
+    limits: circles_worker::Limits,
 }
 
 impl World {
@@ -59,6 +63,7 @@ impl World {
             workers: NonZeroUsize::MIN.saturating_add(1),
             queue: EmbeddedConfig::default(),
             trial: false,
+            limits: circles_worker::Limits::default(),
         }
     }
 
@@ -81,6 +86,14 @@ impl World {
     pub async fn client(&self, name: &str) -> Client {
         let builder = Client::builder(self.circle_url(0)).key(secret_key(name));
         soon(builder.connect()).await.expect("a session")
+    }
+
+    /// Puts a script into a circle's library.
+    pub fn library_script(&self, circle: usize, name: &str, source: &str) {
+        let path = self.directory.path().join(self.circles[circle].to_string()).join("scripts");
+        let path = path.join(format!("{name}.rhai"));
+        std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("a folder");
+        std::fs::write(path, source).expect("a script");
     }
 
     /// Drains as the binary does, and waits for it.
@@ -141,6 +154,12 @@ impl Builder {
         self
     }
 
+    /// Changes what a play may use.
+    pub fn limits(mut self, change: impl FnOnce(&mut circles_worker::Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
     /// Lets short scripts run where they arrive, as the binary does.
     pub fn trial(mut self) -> Self {
         self.trial = true;
@@ -149,7 +168,19 @@ impl Builder {
 
     /// Starts it.
     pub async fn start(self) -> World {
-        let host = Arc::new(Host::new(circles_worker::Limits::default()));
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let settings = self.settings.circles.iter().map(|circle| {
+            let folder = directory.path().join(circle.key.to_string());
+            let settings = CircleSettings {
+                library: Some(folder.join("scripts")),
+                files: Some(folder.join("files")),
+                secrets: BTreeMap::from([("key".to_owned(), "hush".to_owned())]),
+                limits: self.limits,
+                access: circle.access.clone(),
+            };
+            (circle.key.circle_id(), settings)
+        });
+        let host = Arc::new(Host::with_circles(self.limits, settings.collect()));
         let mut store = embedded(self.queue);
         if self.trial {
             store = store.with_trial(host.clone());
@@ -161,6 +192,6 @@ impl Builder {
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(server.serve(shutdown.clone(), Duration::from_secs(5)));
-        World { address, circles, urls, store, shutdown, server, workers }
+        World { address, circles, urls, store, directory, shutdown, server, workers }
     }
 }

@@ -12,6 +12,7 @@ mod modules;
 use std::{
     collections::BTreeMap,
     fmt,
+    io::ErrorKind,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -69,6 +70,7 @@ pub struct Circle {
     /// When it was last seen that there is no policy.
     no_policy: Mutex<Option<Instant>>,
     secrets: BTreeMap<String, String>,
+    masks: Vec<Mask>,
 }
 
 impl Circle {
@@ -80,6 +82,7 @@ impl Circle {
             engines,
             access: settings.access,
             no_policy: Mutex::new(None),
+            masks: Mask::all(&settings.secrets),
             secrets: settings.secrets,
         }
     }
@@ -96,11 +99,16 @@ impl Circle {
 
     /// The script that decides who may do what, if the library has one. May block on the disk.
     pub fn policy(&self) -> Result<Option<Arc<Script>>, LibraryFault> {
-        let found = match self.script(POLICY) {
-            Ok(policy) => Ok(Some(policy)),
-            Err(LibraryFault::NotFound) => Ok(None),
-            Err(fault) => Err(fault),
+        // Only what is certainly not there is no policy: one that cannot be read denies.
+        let there = match self.library.open()? {
+            None => false,
+            Some(root) => match root.symlink_metadata(format!("{POLICY}.rhai")) {
+                Ok(_) => true,
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                Err(error) => return Err(error.into()),
+            },
         };
+        let found = if there { self.script(POLICY).map(Some) } else { Ok(None) };
         let none = matches!(found, Ok(None)).then(Instant::now);
         *self.no_policy.lock().unwrap_or_else(PoisonError::into_inner) = none;
         found
@@ -117,15 +125,51 @@ impl Circle {
         self.secrets.get(name).map(String::as_str)
     }
 
-    /// The text with the name of each secret in place of its value: errors quote what scripts handed around.
-    pub fn without_secrets(&self, text: &str) -> String {
-        self.secrets.iter().filter(|(_, value)| !value.is_empty()).fold(
-            text.to_owned(),
-            |text, (name, value)| {
-                let text = text.replace(value.as_str(), &format!("[secret {name}]"));
-                // As `{:?}` writes it.
-                text.replace(&*value.escape_debug().to_string(), &format!("[secret {name}]"))
-            },
-        )
+    /// The text with the name of each secret in place of its value, which errors quote when a script hands it
+    /// around; no more of it than `most` bytes and a little.
+    pub fn without_secrets(&self, text: &str, most: usize) -> String {
+        let (mut rest, mut shown) = (text, String::new());
+        while shown.len() <= most {
+            if let Some((after, name)) = self.masks.iter().find_map(|mask| mask.strip(rest)) {
+                shown.push_str(&format!("[secret {name}]"));
+                rest = after;
+                continue;
+            }
+            let mut characters = rest.chars();
+            let Some(character) = characters.next() else { break };
+            shown.push(character);
+            rest = characters.as_str();
+        }
+        shown
+    }
+}
+
+/// A text by which a secret would be known.
+struct Mask {
+    text: String,
+    name: String,
+}
+
+impl Mask {
+    /// Shorter values are no secrets, and stand everywhere.
+    const BYTES: usize = 4;
+
+    /// Those of all secrets, the longest first, since one may begin with another.
+    fn all(secrets: &BTreeMap<String, String>) -> Vec<Self> {
+        let long = secrets.iter().filter(|(_, value)| value.len() >= Self::BYTES);
+        let mut masks: Vec<_> = long
+            // As it is, and as `{:?}` writes it.
+            .flat_map(|(name, value)| {
+                [value.clone(), value.escape_debug().to_string()].map(|text| (name, text))
+            })
+            .map(|(name, text)| Self { text, name: name.clone() })
+            .collect();
+        masks.sort_by_key(|mask| std::cmp::Reverse(mask.text.len()));
+        masks
+    }
+
+    /// What follows the secret, if the text begins with it; and the secret's name.
+    fn strip<'a, 'b>(&'a self, text: &'b str) -> Option<(&'b str, &'a str)> {
+        text.strip_prefix(&*self.text).map(|rest| (rest, &*self.name))
     }
 }

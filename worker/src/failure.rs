@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A message is for people to read. What a script threw is handed out as JSON, all of it.
-const MESSAGE_BYTES: usize = 4 << 10;
+pub const MESSAGE_BYTES: usize = 4 << 10;
 
 /// A source that did not compile.
 pub fn of_compiling(error: &ParseError) -> Failure {
@@ -37,7 +37,7 @@ pub fn of_running(error: EvalAltResult, source: &str, play: &Play) -> Failure {
             other.clear_position();
             let message =
                 trace.module.map_or_else(|| other.to_string(), |within| format!("{other} ({within})"));
-            script(ScriptErrorKind::Runtime, play.circle.without_secrets(&message), trace.place, None)
+            script(ScriptErrorKind::Runtime, told(&message, play), trace.place, None)
         }
     }
 }
@@ -82,7 +82,7 @@ pub fn of_result(unfit: Unfit, play: &Play) -> Failure {
         Unfit::Limit(name) => limit(name),
         Unfit::Type { name, path } => {
             let message = format!("the result has no JSON form: {path} is a {name}");
-            script(ScriptErrorKind::Runtime, play.circle.without_secrets(&message), Position::NONE, None)
+            script(ScriptErrorKind::Runtime, told(&message, play), Position::NONE, None)
         }
     }
 }
@@ -97,13 +97,13 @@ fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
         Err(Unfit::Limit(name)) => limit(name),
         Err(Unfit::Type { name, path }) => {
             let message = format!("the script threw what has no JSON form: {path} is a {name}");
-            script(ScriptErrorKind::Runtime, play.circle.without_secrets(&message), place, None)
+            script(ScriptErrorKind::Runtime, told(&message, play), place, None)
         }
         Ok(json) => {
             let json = without_secrets(json, &play.circle);
             // Of a map, what people put into `message`; Rhai's own printing is safe for what became JSON.
             let named = json.get("message").and_then(|message| message.as_str());
-            let text = named.map_or_else(|| play.circle.without_secrets(&thrown.to_string()), str::to_owned);
+            let text = named.map_or_else(|| told(&thrown.to_string(), play), str::to_owned);
             let message = if text.is_empty() { "the script threw".to_owned() } else { text };
             script(ScriptErrorKind::Runtime, message, place, Some(json))
         }
@@ -113,16 +113,23 @@ fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
 /// What was thrown, without the secrets of the circle: errors of natives quote what they were given.
 fn without_secrets(json: Value, circle: &Circle) -> Value {
     match json {
-        Value::String(text) => circle.without_secrets(&text).into(),
+        Value::String(text) => circle.without_secrets(&text, usize::MAX).into(),
         Value::Array(items) => items.into_iter().map(|item| without_secrets(item, circle)).collect(),
         Value::Object(members) => {
             let members = members.into_iter();
             members
-                .map(|(name, member)| (circle.without_secrets(&name), without_secrets(member, circle)))
+                .map(|(name, member)| {
+                    (circle.without_secrets(&name, usize::MAX), without_secrets(member, circle))
+                })
                 .collect()
         }
         other => other,
     }
+}
+
+/// As much of a message as is told.
+fn told(message: &str, play: &Play) -> String {
+    play.circle.without_secrets(message, MESSAGE_BYTES)
 }
 
 /// Arguments that a script cannot hold.

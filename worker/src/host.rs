@@ -201,7 +201,7 @@ impl Host {
             (Some(stop), _) => Err(stop),
             (None, Ok(answer)) => Ok(answer.as_bool() == Ok(true)),
             (None, Err(error)) => {
-                let error = circle.without_secrets(&error.to_string());
+                let error = circle.without_secrets(&error.to_string(), failure::MESSAGE_BYTES);
                 tracing::warn!(circle = %task.circle, error, "the circle's policy failed: the caller is not let in");
                 Ok(false)
             }
@@ -411,8 +411,10 @@ fn contained(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
     // What the play shared is its own and goes with it; what the host shares is behind locks of its own.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let id = Uuid::now_v7();
+        /// Of what a panic says, as much as a log should hold.
+        const PANIC_BYTES: usize = 4 << 10;
         // A panic over a text quotes it.
-        tracing::error!(%id, cause = circle.without_secrets(message(&*panic)), "a play panicked");
+        tracing::error!(%id, cause = circle.without_secrets(message(&*panic), PANIC_BYTES), "a play panicked");
         Outcome::Failed(Failure::Internal(id))
     })
 }

@@ -79,13 +79,13 @@ impl Default for Limits {
 
 impl Limits {
     /// What a play may use that is tried on the thread where it arrives: so little that it delays nobody.
-    pub(crate) const fn for_trial(self) -> Self {
+    pub(crate) fn for_trial(self) -> Self {
         Self {
-            operations: 5_000,
-            call_depth: 8,
-            memory_bytes: 256 << 10,
-            log_bytes: 16 << 10,
-            result_bytes: 64 << 10,
+            operations: self.operations.min(5_000),
+            call_depth: self.call_depth.min(8),
+            memory_bytes: self.memory_bytes.min(256 << 10),
+            log_bytes: self.log_bytes.min(16 << 10),
+            result_bytes: self.result_bytes.min(64 << 10),
             ..self
         }
     }

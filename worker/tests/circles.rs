@@ -8,6 +8,8 @@ use std::{
     alloc::System,
     collections::{BTreeMap, HashMap},
     fs,
+    sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -190,6 +192,38 @@ fn a_library_is_listed_with_what_its_authors_say() {
     ];
     assert_eq!(scripts, expected);
     assert_eq!(host.scripts(&OTHER.parse().unwrap()).unwrap().len(), 1);
+}
+
+/// Threads that list have 2 MiB of stack: a quarter of it must do, in a build like this.
+#[test]
+fn a_library_that_nests_deep_is_listed_with_little_stack() {
+    let circles = Circles::new(&Case::new(""));
+    let library = circles.path("circle/library");
+    for (name, begin, open, close, end) in [
+        ("a", "", "(", ")", "1"),
+        ("b", "", "|x| ", "", "1"),
+        ("c", "", "if true {", "}", "1"),
+        ("d", "", "[", "]", "1"),
+        ("e", "", "1 + ", "", "1"),
+        ("f", "let a = 1; ", "a.b.", "", "b"),
+        ("g", "", "if false {} else ", "", "{}"),
+        ("h", "let a = 1; ", "a && ", "", "a"),
+        ("i", "let a = 1; ", "a[", "]", "1"),
+        ("j", "", "-", "", "1"),
+        ("k", "fn f(x) {} ", "f(", ")", "1"),
+        ("l", "let a = 1; ", "a ?? ", "", "a"),
+        ("m", "let a = 1; a", ".f()", "", ""),
+        ("n", "let a = 1; a", "[0]", "", ""),
+    ] {
+        for count in [20, 60, 10_000] {
+            let code = format!("{begin}{}{end}{}", open.repeat(count), close.repeat(count));
+            put(&library.join(format!("{name}{count}.rhai")), &code);
+        }
+    }
+    let host = Arc::new(circles.host(Limits::default()));
+    let list = move || host.scripts(&CIRCLE.parse().unwrap()).unwrap().len();
+    let listed = thread::Builder::new().stack_size(512 << 10).spawn(list).unwrap().join().unwrap();
+    assert_eq!(listed, 14 * 3);
 }
 
 #[test]

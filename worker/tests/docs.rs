@@ -1,0 +1,95 @@
+//! The examples of `docs/scripting.md`: each is played as it stands, and its last line says what becomes of it.
+//!
+//! `// => JSON` is a value, `// fails: MESSAGE` an error. A block that begins with the name of a file is put into
+//! the library instead.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
+mod harness;
+
+use std::{
+    alloc::System,
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+};
+
+use circles_store::{Failure, Outcome};
+use circles_worker::{CircleSettings, CountingAllocator, Host};
+use harness::{CIRCLE, Case, on_script_thread, play, put, small};
+use serde_json::Value;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator<System> = CountingAllocator::new(System);
+
+fn document() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scripting.md")).unwrap()
+}
+
+fn examples(document: &str) -> Vec<&str> {
+    let blocks = document.split("```rhai\n").skip(1);
+    blocks.map(|block| block.split_once("```").unwrap().0.trim_end()).collect()
+}
+
+#[test]
+fn every_example_does_what_it_says() {
+    on_script_thread(|| {
+        let document = document();
+        let examples = examples(&document);
+        assert!(examples.len() > 10, "examples are missing");
+        let root = tempfile::tempdir().unwrap();
+        let settings = CircleSettings {
+            library: Some(root.path().join("library")),
+            files: Some(root.path().join("files")),
+            secrets: BTreeMap::from([("greeting".to_owned(), "hello".to_owned())]),
+            limits: small(),
+        };
+        let host = Host::with_circles(small(), HashMap::from([(CIRCLE.parse().unwrap(), settings)]));
+        // A library is there before its first play, wherever the document shows it.
+        let file = |example: &str| {
+            let first = example.lines().next()?.strip_prefix("// ")?;
+            first.ends_with(".rhai").then(|| root.path().join("library").join(first))
+        };
+        for example in &examples {
+            if let Some(path) = file(example) {
+                put(&path, example);
+            }
+        }
+        for example in examples.into_iter().filter(|example| file(example).is_none()) {
+            let outcome = play(&host, &Case::new("").task(CIRCLE.parse().unwrap(), example));
+            let says = example.lines().last().unwrap();
+            let does = match &outcome {
+                Outcome::Succeeded(success) => success.value.clone(),
+                Outcome::Failed(Failure::Script { message, .. }) => format!("fails: {message}").into(),
+                other => panic!("{example}\n{other:?}"),
+            };
+            let says = match says.strip_prefix("// => ") {
+                Some(json) => serde_json::from_str(json).unwrap(),
+                None => Value::from(says.strip_prefix("// ").unwrap()),
+            };
+            assert_eq!(does, says, "{example}");
+        }
+    });
+}
+
+/// Every native that has a namespace stands in the document, and in an example.
+#[test]
+fn every_function_is_described() {
+    let document = document();
+    let examples = examples(&document).concat();
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/packages");
+    let mut natives = 0;
+    for entry in fs::read_dir(packages).unwrap() {
+        let path = entry.unwrap().path();
+        let package = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let source = fs::read_to_string(&path).unwrap();
+        let names = source.split(".native(\"").skip(1).map(|rest| rest.split_once('"').unwrap().0);
+        for name in names {
+            let name = if name == package { format!("{name}(") } else { format!("{package}::{name}(") };
+            assert!(document.contains(&format!("`{name}")), "{name} is not described");
+            assert!(examples.contains(&name), "{name} stands in no example");
+            natives += 1;
+        }
+    }
+    assert!(natives > 20, "natives are missing: {natives}");
+}
