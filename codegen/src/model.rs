@@ -45,7 +45,7 @@ pub(crate) enum Kind {
     /// A method of the trait.
     Call,
     /// A method of the trait, with notifications after its answer.
-    Subscription { notification: String, unsubscribe: String, item: Type },
+    Subscription { notification: String, unsubscribe: String, item: Box<Type> },
     /// jsonrpsee, which keeps the subscriptions that it ends.
     Unsubscription,
 }
@@ -107,7 +107,7 @@ fn kind(method: &document::Method, document: &Document, types: &Types) -> Kind {
         return Kind::Subscription {
             notification: subscription.notification.clone(),
             unsubscribe: subscription.unsubscribe.clone(),
-            item: types.at(&subscription.item.pointer),
+            item: Box::new(types.at(&subscription.item.pointer)),
         };
     }
     let ends = document.subscriptions().any(|(_, subscription)| subscription.unsubscribe == method.name);

@@ -199,11 +199,13 @@ fn params(method: &Method, support: &TokenStream) -> TokenStream {
         let (name, required) = (&param.wire, param.required);
         quote!(#support::Param { name: #name, required: #required })
     });
-    let last = method.params.iter().rposition(|param| param.required).map_or(0, |index| index + 1);
-    let last = Literal::usize_unsuffixed(last);
+    let least = method.params.iter().rposition(|param| param.required).map_or(0, |index| index + 1);
+    let least = (least > 0)
+        .then(|| Literal::usize_unsuffixed(least))
+        .map(|least| quote!(positions.len() > #least &&));
     let trim = (!method.params.last().is_some_and(|param| param.required)).then(|| {
         quote! {
-            while positions.len() > #last && positions.last().is_some_and(::serde_json::Value::is_null) {
+            while #least positions.last().is_some_and(::serde_json::Value::is_null) {
                 positions.pop();
             }
         }

@@ -52,7 +52,11 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "kind", deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum News {
         #[serde(rename = "rose")]
         Rose {

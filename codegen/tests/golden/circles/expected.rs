@@ -218,7 +218,11 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum LogLevel {
         #[serde(rename = "debug")]
         Debug,
@@ -338,7 +342,11 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "event", deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum PlayEvent {
         /// The first event: which task it is.
         #[serde(rename = "accepted")]
@@ -623,7 +631,11 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum ScriptErrorKind {
         #[serde(rename = "compile")]
         Compile,
@@ -905,7 +917,11 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document need say nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum TaskState {
         #[serde(rename = "queued")]
         Queued,
@@ -1624,9 +1640,7 @@ impl SubmitParams {
             ::serde_json::to_value(self.idempotency_key)?,
             ::serde_json::to_value(self.retries)?,
         ]);
-        while positions.len() > 0
-            && positions.last().is_some_and(::serde_json::Value::is_null)
-        {
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
             positions.pop();
         }
         Ok(positions)
@@ -1755,9 +1769,7 @@ impl TasksParams {
             ::serde_json::to_value(self.limit)?,
             ::serde_json::to_value(self.cursor)?,
         ]);
-        while positions.len() > 0
-            && positions.last().is_some_and(::serde_json::Value::is_null)
-        {
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
             positions.pop();
         }
         Ok(positions)
@@ -1853,9 +1865,7 @@ impl ProvenanceParams {
             ::serde_json::to_value(self.after)?,
             ::serde_json::to_value(self.limit)?,
         ]);
-        while positions.len() > 0
-            && positions.last().is_some_and(::serde_json::Value::is_null)
-        {
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
             positions.pop();
         }
         Ok(positions)
@@ -1926,9 +1936,7 @@ impl WatchPlayParams {
             ::serde_json::to_value(self.args)?,
             ::serde_json::to_value(self.timeout_ms)?,
         ]);
-        while positions.len() > 0
-            && positions.last().is_some_and(::serde_json::Value::is_null)
-        {
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
             positions.pop();
         }
         Ok(positions)
