@@ -4,12 +4,13 @@
 //! asks [`Play::current`] whose it is. A script's own functions have no namespace and so never stand in front of
 //! one of these.
 
+mod circle;
 mod crypto;
 mod db;
 mod fs;
 mod json;
 mod log;
-mod peer;
+
 mod secret;
 mod time;
 
@@ -42,7 +43,7 @@ pub fn is_namespace(name: &str) -> bool {
 
 /// Natives without a namespace.
 pub fn register(natives: &mut Module) {
-    peer::register(natives);
+    circle::register(natives);
     secret::register(natives);
     // Rhai's own would quote what it stumbles over, and take sixty times the text.
     natives.native("parse_json", json::parse);
