@@ -34,6 +34,8 @@ pub struct Limits {
     pub file_writes: usize,
     /// Bytes written to files, all together.
     pub written_bytes: u64,
+    /// Bytes that all files of the circle may take on the disk, 4 KiB for each file and directory among them.
+    pub disk_bytes: u64,
     /// Names in a directory that is listed.
     pub list_entries: usize,
 }
@@ -56,6 +58,7 @@ impl Default for Limits {
             file_bytes: 16 << 20,
             file_writes: 1_000,
             written_bytes: 64 << 20,
+            disk_bytes: 1 << 30,
             list_entries: 10_000,
         }
     }
