@@ -12,7 +12,7 @@ use quick_cache::{Equivalent, Weighter, sync::Cache};
 use rhai::{AST, ASTNode, Engine, ParseError, ParseErrorType, Stmt};
 use sha2::{Digest, Sha256};
 
-use crate::{Limits, packages::is_namespace};
+use crate::{Limits, packages};
 
 /// Compiled scripts that are kept, at most.
 const SCRIPTS: usize = 10_000;
@@ -98,7 +98,7 @@ impl Script {
     /// Compiles a source.
     pub fn compile(engine: &Engine, source: &str) -> Result<Self, ParseError> {
         let ast = engine.compile(source)?;
-        refuse_imports_as_namespaces(&ast)?;
+        refuse_natives_of_its_own(&ast)?;
         let has_closures = ast.iter_functions().any(|function| is_closure(function.name));
         Ok(Self {
             ast,
@@ -140,18 +140,25 @@ pub fn is_closure(function: &str) -> bool {
     function.starts_with(CLOSURE)
 }
 
-/// Refuses imports that are called like a namespace of natives: what `fs::read` is, no script decides, neither for
-/// itself nor for the modules that it calls.
-fn refuse_imports_as_namespaces(ast: &AST) -> Result<(), ParseError> {
-    let mut refused = None;
+/// Refuses imports that are called like a namespace of natives, and functions like a native that speaks for the
+/// circle. Rhai looks for both first in the scripts, also in the one that called a module: what `fs::read` and
+/// `secret` are, no script decides, neither for itself nor for the modules that it calls.
+fn refuse_natives_of_its_own(ast: &AST) -> Result<(), ParseError> {
+    let refused = |name: &str, at| Err(ParseError(Box::new(ParseErrorType::Reserved(name.to_owned())), at));
+    let mut import = None;
     ast.walk(&mut |path: &[ASTNode]| {
-        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()
-            && is_namespace(&import.1.name)
+        if let Some(ASTNode::Stmt(Stmt::Import(parts, _))) = path.last()
+            && packages::is_namespace(&parts.1.name)
         {
-            refused =
-                Some(ParseError(Box::new(ParseErrorType::Reserved(import.1.name.to_string())), import.1.pos));
+            import = Some(parts.1.clone());
         }
-        refused.is_none()
+        import.is_none()
     });
-    refused.map_or(Ok(()), Err)
+    if let Some(name) = import {
+        return refused(&name.name, name.pos);
+    }
+    match ast.iter_fn_def().find(|function| packages::is_reserved(&function.name)) {
+        Some(function) => refused(&function.name, function.body.start_position()),
+        None => Ok(()),
+    }
 }

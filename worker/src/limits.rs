@@ -34,6 +34,8 @@ pub struct Limits {
     pub file_writes: usize,
     /// Bytes written to files, all together.
     pub written_bytes: u64,
+    /// Bytes that all files of the circle may take on the disk, 4 KiB for each file and directory among them.
+    pub disk_bytes: u64,
     /// Names in a directory that is listed.
     pub list_entries: usize,
     /// Bytes of one document of the database, as JSON.
@@ -66,6 +68,7 @@ impl Default for Limits {
             file_bytes: 16 << 20,
             file_writes: 1_000,
             written_bytes: 64 << 20,
+            disk_bytes: 1 << 30,
             list_entries: 10_000,
             document_bytes: 1 << 20,
             db_writes: 10_000,

@@ -41,6 +41,14 @@ pub fn is_namespace(name: &str) -> bool {
     ALL.iter().any(|(namespace, _)| *namespace == name)
 }
 
+/// Natives without a namespace that speak for the circle. No function of a script may be called so.
+const RESERVED: [&str; 1] = ["secret"];
+
+/// Whether no function of a script may be called so.
+pub fn is_reserved(function: &str) -> bool {
+    RESERVED.contains(&function)
+}
+
 /// Natives without a namespace.
 pub fn register(natives: &mut Module) {
     circle::register(natives);

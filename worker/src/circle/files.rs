@@ -7,6 +7,7 @@
 use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
 
@@ -21,11 +22,16 @@ use uuid::Uuid;
 const PATH_BYTES: usize = 1_024;
 /// How files are called that are being written. Scripts see none, and make none.
 const UNFINISHED: &str = ".circles-";
+/// Bytes that a file or directory takes beside its content; file systems commonly give out blocks of this size.
+const BLOCK: u64 = 4 << 10;
 
 /// The files below one directory, which is opened for each operation: it may appear, and circles that nobody
 /// plays in hold nothing open.
 pub struct Files {
     root: Option<PathBuf>,
+    /// Bytes that they take on the disk, at most: what was counted, and all that was written since. Only when
+    /// that is too much is it counted again. Unknown at first, which is too much as well.
+    used: AtomicU64,
 }
 
 /// Why an operation on files did not succeed, in words that name nothing of the machine.
@@ -86,7 +92,51 @@ type Done<T> = Result<T, FileFault>;
 
 impl Files {
     pub const fn new(root: Option<PathBuf>) -> Self {
-        Self { root }
+        Self { root, used: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Makes sure that so many files and bytes more fit into `most` bytes; false if they do not. To count takes
+    /// long where there is much, so `look` is called meanwhile.
+    pub fn reserve<E: From<FileFault>>(
+        &self,
+        files: u64,
+        bytes: u64,
+        most: u64,
+        look: impl FnMut() -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let wanted = files.saturating_mul(BLOCK).saturating_add(bytes);
+        let reserve = || {
+            let grown = |used: u64| used.checked_add(wanted).filter(|used| *used <= most);
+            self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
+        };
+        if reserve() {
+            return Ok(true);
+        }
+        self.used.store(self.count(look)?, Ordering::Relaxed);
+        Ok(reserve())
+    }
+
+    /// Bytes that the files take. What cannot be counted, since it lies too deep, counts as too much.
+    fn count<E: From<FileFault>>(&self, mut look: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
+        let root = match self.dir() {
+            Err(FileFault::NotFound) => return Ok(0),
+            root => root?,
+        };
+        let (mut used, mut left) = (0_u64, vec![PathBuf::from(".")]);
+        while let Some(path) = left.pop() {
+            let Ok(entries) = root.read_dir(&path) else { return Ok(u64::MAX) };
+            for entry in entries {
+                look()?;
+                let entry = entry.map_err(FileFault::from)?;
+                // One that has gone meanwhile takes nothing.
+                let Ok(metadata) = entry.metadata() else { continue };
+                used = used.saturating_add(BLOCK).saturating_add(metadata.len());
+                if metadata.is_dir() {
+                    left.push(path.join(entry.file_name()));
+                }
+            }
+        }
+        Ok(used)
     }
 
     /// Whether the circle may have files at all.

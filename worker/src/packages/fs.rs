@@ -1,6 +1,6 @@
 //! `fs`: the circle's files.
 
-use std::{io::Read as _, time::SystemTime};
+use std::{io::Read as _, rc::Rc, time::SystemTime};
 
 use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map, Module};
 
@@ -26,12 +26,12 @@ pub fn register(fs: &mut Module) {
     fs.native("read_blob", |path: &str| read("read_blob", path));
     fs.native("write", |path: &str, content: Dynamic| {
         let content = Bytes::of("fs::write", &content)?;
-        let play = changes("write", path, content.len())?;
+        let play = makes("write", path, 1, content.len())?;
         done("write", path, play.circle.files.write(path, &content))
     });
     fs.native("append", |path: &str, content: Dynamic| {
         let content = Bytes::of("fs::append", &content)?;
-        let play = changes("append", path, content.len())?;
+        let play = makes("append", path, 1, content.len())?;
         let may_grow_to = |bytes| bytes <= play.limits.file_bytes;
         match done("append", path, play.circle.files.append(path, &content, may_grow_to))? {
             true => Ok(()),
@@ -41,7 +41,8 @@ pub fn register(fs: &mut Module) {
     fs.native("list", || list(""));
     fs.native("list", list);
     fs.native("make_dir", |path: &str| {
-        done("make_dir", path, changes("make_dir", path, 0)?.circle.files.make_dir(path))
+        let play = makes("make_dir", path, path.split('/').count(), 0)?;
+        done("make_dir", path, play.circle.files.make_dir(path))
     });
     fs.native("remove", |path: &str| {
         done("remove", path, changes("remove", path, 0)?.circle.files.remove(path))
@@ -85,35 +86,41 @@ fn read(name: &str, path: &str) -> Checked<Blob> {
     Ok(content)
 }
 
-fn list(path: &str) -> Checked<Array> {
-    /// Why a listing ended early.
-    enum End {
-        Fault(FileFault),
-        Stop(Box<EvalAltResult>),
+/// Why a walk over files ended early.
+enum End {
+    Fault(FileFault),
+    Stop(Box<EvalAltResult>),
+}
+
+impl From<FileFault> for End {
+    fn from(fault: FileFault) -> Self {
+        Self::Fault(fault)
     }
-    impl From<FileFault> for End {
-        fn from(fault: FileFault) -> Self {
-            Self::Fault(fault)
+}
+
+impl End {
+    fn into_error(self, name: &str, path: &str) -> Box<EvalAltResult> {
+        match self {
+            Self::Stop(stop) => stop,
+            Self::Fault(why) => fault(name, path, why),
         }
     }
+}
+
+fn list(path: &str) -> Checked<Array> {
     let play = looks()?;
     let mut names = Vec::new();
     let listed = play.circle.files.list(path, |name| {
         if names.len() >= play.limits.list_entries {
             return Err(End::Stop(play.stop(Stop::Limit("list_entries"))));
         }
-        play.charge(name.len() + ENTRY).and_then(|()| play.look()).map_err(End::Stop)?;
+        play.charge(name.len() + ENTRY).and_then(|()| play.look_at_tick()).map_err(End::Stop)?;
         names.push(name);
         Ok(())
     });
-    match listed {
-        Ok(()) => {
-            names.sort_unstable();
-            Ok(names.into_iter().map(Dynamic::from).collect())
-        }
-        Err(End::Stop(stop)) => Err(stop),
-        Err(End::Fault(why)) => Err(fault("list", path, why)),
-    }
+    listed.map_err(|end| end.into_error("list", path))?;
+    names.sort_unstable();
+    Ok(names.into_iter().map(Dynamic::from).collect())
 }
 
 fn stat(path: &str) -> Checked<Map> {
@@ -128,14 +135,26 @@ fn stat(path: &str) -> Checked<Map> {
 }
 
 /// The play, before it looks at files.
-fn looks() -> Checked<std::rc::Rc<Play>> {
+fn looks() -> Checked<Rc<Play>> {
     let play = play()?;
     play.touches()?;
     Ok(play)
 }
 
+/// The play, before it makes so many files with so many bytes.
+fn makes(name: &str, path: &str, files: usize, bytes: usize) -> Checked<Rc<Play>> {
+    let play = changes(name, path, bytes)?;
+    let (files, bytes, most) = (files as u64, bytes as u64, play.limits.disk_bytes);
+    let look = || play.look_at_tick().map_err(End::Stop);
+    let fits = play.circle.files.reserve(files, bytes, most, look);
+    match fits.map_err(|end| end.into_error(name, path))? {
+        true => Ok(play),
+        false => Err(play.stop(Stop::Limit("disk_bytes"))),
+    }
+}
+
 /// The play, before it changes files; so many bytes are to be written.
-fn changes(name: &str, path: &str, bytes: usize) -> Checked<std::rc::Rc<Play>> {
+fn changes(name: &str, path: &str, bytes: usize) -> Checked<Rc<Play>> {
     let play = play()?;
     let limits = &play.limits;
     let (writes, written) = (play.file_writes.get() + 1, play.written_bytes.get() + bytes as u64);
