@@ -53,10 +53,7 @@ fn changed(record: &Record, field: usize) -> Record {
         0 => record.number = (record.number.get() + 1).try_into().unwrap(),
         1 => record.task_id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a4".parse().unwrap(),
         2 => record.caller = if record.caller.is_empty() { OTHER } else { "" }.try_into().unwrap(),
-        3 => {
-            record.script_sha256 =
-                if record.script_sha256.is_some() { None } else { Some([7; 32].into()) }.into()
-        }
+        3 => record.script_sha256 = if record.script_sha256.is_some() { None } else { Some([7; 32].into()) },
         4 => record.accepted_at = (record.accepted_at.get() + 1).try_into().unwrap(),
         5 => record.ended_at = (record.ended_at.get() + 1).try_into().unwrap(),
         6 if record.outcome == TaskState::Lost => record.outcome = TaskState::Succeeded,
@@ -142,7 +139,7 @@ fn the_documented_example_is_what_is_hashed() {
     let record = unsealed(OTHER, None, 1_763_694_000_000, TaskState::Succeeded);
     let source = "db::set(\"plot/7\", 12)";
     let digest: [u8; 32] = sha2::Sha256::digest(source).into();
-    let first = Head::START.seal(&circle(), Record { script_sha256: Some(digest.into()).into(), ..record });
+    let first = Head::START.seal(&circle(), Record { script_sha256: Some(digest.into()), ..record });
     let second = unsealed("", None, 1_763_694_060_000, TaskState::Cancelled);
     let second = Head::of(&first).seal(&circle(), second);
     assert!(PROTOCOL.contains(&format!("`{source}`")));

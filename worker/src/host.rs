@@ -27,7 +27,7 @@ use crate::{
     engine::Engines,
     failure, memory,
     natives::printed,
-    play::{Constants, Link, Play, Stop},
+    play::{Constants, Link, Play, Stop, Terms},
     value::{Unfit, from_json, to_json},
 };
 
@@ -90,11 +90,14 @@ impl Host {
             Ok(constants) => constants,
             Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
         };
-        let (interrupt, on_slow) = (Some(claim.interrupt().clone()), Some(Box::new(on_slow) as Box<_>));
-        let (began, deadline) = (Instant::now(), claim.deadline());
-        let link = Some(Link::new(self.clone(), store.clone(), claim));
-        let play =
-            Play::new(constants, circle.clone(), *circle.limits(), began, deadline, interrupt, link, on_slow);
+        let terms = Terms {
+            began: Instant::now(),
+            deadline: claim.deadline(),
+            interrupt: Some(claim.interrupt().clone()),
+            link: Some(Link::new(self.clone(), store.clone(), claim)),
+            on_slow: Some(Box::new(on_slow)),
+        };
+        let play = Play::new(constants, circle.clone(), *circle.limits(), terms);
         let refuses_closures = self.lost.load(Ordering::Relaxed) > LOST_MEMORY;
         let play = Rc::new(play.refusing_closures(refuses_closures));
         let _running = clock::Running::begin();
@@ -265,10 +268,8 @@ impl Trial for Host {
             return None;
         }
         let constants = constants(task).ok()?;
-        let began = Instant::now();
-        let deadline = began + TRIAL_TIME;
-        let limits = circle.limits().for_trial();
-        let play = Rc::new(Play::new(constants, circle.clone(), limits, began, deadline, None, None, None));
+        let terms = Terms::of_trial(Instant::now(), TRIAL_TIME);
+        let play = Rc::new(Play::new(constants, circle.clone(), circle.limits().for_trial(), terms));
         let engine = &circle.engines.trial;
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {

@@ -110,6 +110,23 @@ pub struct Play {
     pub written_bytes: Cell<u64>,
 }
 
+/// When a play ends, who may end it, and what it is tied to.
+pub struct Terms {
+    pub began: Instant,
+    pub deadline: Instant,
+    pub interrupt: Option<CancellationToken>,
+    pub link: Option<Link>,
+    /// Called once, at most, when the play has turned out slow.
+    pub on_slow: Option<Box<dyn FnOnce()>>,
+}
+
+impl Terms {
+    /// Those of a trial.
+    pub fn of_trial(began: Instant, time: Duration) -> Self {
+        Self { began, deadline: began + time, interrupt: None, link: None, on_slow: None }
+    }
+}
+
 /// What a script is told, and cannot change. Most scripts ask for little of it, so texts are made when asked for.
 pub struct Constants {
     pub caller: Caller,
@@ -135,16 +152,8 @@ impl Constants {
 }
 
 impl Play {
-    pub fn new(
-        constants: Constants,
-        circle: Arc<Circle>,
-        limits: Limits,
-        began: Instant,
-        deadline: Instant,
-        interrupt: Option<CancellationToken>,
-        link: Option<Link>,
-        on_slow: Option<Box<dyn FnOnce()>>,
-    ) -> Self {
+    pub fn new(constants: Constants, circle: Arc<Circle>, limits: Limits, terms: Terms) -> Self {
+        let Terms { began, deadline, interrupt, link, on_slow } = terms;
         Self {
             link,
             documents: RefCell::default(),

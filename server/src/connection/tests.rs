@@ -5,6 +5,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use axum::{Router, extract::WebSocketUpgrade, routing::get};
 use circles_api::{Error, codes};
 use futures_util::{SinkExt as _, StreamExt as _};
+use jsonrpsee::types::error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, INVALID_REQUEST_CODE};
 use jsonrpsee::{
     Methods, PendingSubscriptionSink, RpcModule,
     core::{SubscriptionError, SubscriptionResult},
@@ -57,7 +58,9 @@ async fn watch(script: String, pending: PendingSubscriptionSink, held: Held) -> 
             }
         }
         "silent" => sink.closed().await,
-        "broken" => return Err(SubscriptionError::from_json(to_raw_value(&json!({ "code": -32603 }))?)),
+        "broken" => {
+            return Err(SubscriptionError::from_json(to_raw_value(&json!({ "code": INTERNAL_ERROR_CODE }))?));
+        }
         count => {
             for count in 0..count.parse()? {
                 sink.send(line(count)?).await?;
@@ -213,7 +216,7 @@ async fn a_batch_whose_answer_is_too_long_leaves_no_subscription_behind() {
     let mut peer = bench.peer().await;
     let batch = vec![call("watch_play", json!({ "script": "silent" })); 10];
     peer.send(&json!(batch)).await;
-    assert_eq!(peer.receive().await.unwrap()["error"]["code"], -32600);
+    assert_eq!(peer.receive().await.unwrap()["error"]["code"], INVALID_REQUEST_CODE);
     soon(bench.ended.recv()).await.unwrap();
     assert_eq!(peer.call("whoami", json!([])).await.0["result"], "nobody");
 }
@@ -277,7 +280,7 @@ async fn so_many_subscriptions_and_no_more() {
 async fn refusals_and_panics_are_answers_and_hold_no_place() {
     let bench = bench(false, |limits| limits.subscriptions = 1).await;
     let mut peer = bench.peer().await;
-    for (script, code) in [("refused", -32602), ("panic", -32603)] {
+    for (script, code) in [("refused", INVALID_PARAMS_CODE), ("panic", INTERNAL_ERROR_CODE)] {
         for _ in 0..3 {
             let (answer, _) = peer.call("watch_play", json!({ "script": script })).await;
             assert_eq!(answer["error"]["code"], code, "{answer}");
@@ -286,7 +289,7 @@ async fn refusals_and_panics_are_answers_and_hold_no_place() {
     }
     let id = peer.watch("broken").await;
     let end = peer.receive().await.unwrap();
-    assert_eq!(end["params"], json!({ "subscription": id, "error": { "code": -32603 } }));
+    assert_eq!(end["params"], json!({ "subscription": id, "error": { "code": INTERNAL_ERROR_CODE } }));
 }
 
 #[tokio::test]
@@ -306,7 +309,7 @@ async fn params_of_both_methods_are_checked() {
     ] {
         let (answer, _) = peer.call(method, params).await;
         let error = &answer["error"];
-        assert_eq!(error["code"], -32602, "{answer}");
+        assert_eq!(error["code"], INVALID_PARAMS_CODE, "{answer}");
         assert!(error["message"].as_str().unwrap().contains(field), "{answer}");
     }
     let (answer, _) = peer.call("unwatch_play", json!({ "subscription": id })).await;
