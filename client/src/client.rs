@@ -21,6 +21,7 @@ use crate::{
     error::Error,
     play::{Play, Source, Submission},
     task::{Lookup, RecordList, TaskList, TaskLookup},
+    watch::{TaskWatch, ToLook, Watch},
 };
 
 /// The first pause before connecting again; each further one is twice as long, up to the longest.
@@ -158,6 +159,36 @@ impl Client {
     /// [`Verifier`](crate::provenance::Verifier) checks them.
     pub const fn provenance(&self) -> RecordList<'_> {
         Call::new(self, Ok(ProvenanceParams { after: None, limit: None }))
+    }
+
+    /// Plays a script and watches it; awaited, it brings the stream of what happens.
+    ///
+    /// ```no_run
+    /// # async fn example(circle: circles_client::Client) -> Result<(), circles_client::Error> {
+    /// use circles_client::types::PlayEvent;
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut events = circle.watch("for n in 0..3 { print(n) }").await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     if let PlayEvent::Logged { line } = event {
+    ///         println!("{}", line.text);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(&self, script: impl Into<String>) -> Watch<'_> {
+        Call::new(self, Source::of_script(script).map(Into::into))
+    }
+
+    /// Runs a script of the circle's library and watches it.
+    pub fn watch_library(&self, name: impl Into<String>) -> Watch<'_> {
+        Call::new(self, Source::of_name(name).map(Into::into))
+    }
+
+    /// Looks on while a task runs. It has its arguments and its time limit already.
+    pub const fn watch_task(&self, task: TaskId) -> TaskWatch<'_> {
+        Call::new(self, Ok(ToLook(task)))
     }
 
     /// In which circle this is, and as whom.

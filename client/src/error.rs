@@ -40,6 +40,9 @@ pub enum Error {
     /// would have been repeated.
     #[error("the connection was lost; the call may have run")]
     ConnectionLost,
+    /// More events came than were read; the stream is cut off, and a play that began with it is cancelled.
+    #[error("the events were read too slowly")]
+    Lagged,
     /// The server answered with an error.
     #[error(transparent)]
     Call(circles_api::Error),

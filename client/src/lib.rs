@@ -21,6 +21,7 @@ mod connect;
 mod error;
 mod play;
 mod task;
+mod watch;
 
 pub use circles_api::{CirclesClient, Error as CallError, Fault, codes, provenance, types};
 pub use circles_auth::{PublicKey, SecretKey};
@@ -30,3 +31,4 @@ pub use client::{Builder, Client};
 pub use error::Error;
 pub use play::{Order, Play, Played, Submission};
 pub use task::{RecordList, TaskList, TaskLookup};
+pub use watch::{TaskWatch, Watch, Watched};

@@ -31,12 +31,13 @@ pub enum Source {
     Name(ScriptName),
 }
 
-/// A script and all that may be said of how to play it: what a [`Play`] and a [`Submission`] have in common.
+/// A script and all that may be said of how to play it: what a [`Play`], a [`Submission`] and a
+/// [`Watch`](crate::Watch) have in common.
 #[derive(Clone)]
 pub struct Order {
-    source: Source,
-    args: Option<Value>,
-    timeout_ms: Option<TimeoutMs>,
+    pub(crate) source: Source,
+    pub(crate) args: Option<Value>,
+    pub(crate) timeout_ms: Option<TimeoutMs>,
     idempotency_key: Option<IdempotencyKey>,
     retries: Option<Retries>,
 }
@@ -53,6 +54,16 @@ impl Source {
 
     pub fn of_name(name: impl Into<String>) -> Result<Self, Error> {
         name.into().try_into().map(Self::Name).map_err(|cause| argument("name", cause))
+    }
+}
+
+impl Source {
+    /// The params `script` and `name`, of which a call has one.
+    pub fn either(self) -> (Option<Script>, Option<ScriptName>) {
+        match self {
+            Self::Script(script) => (Some(script), None),
+            Self::Name(name) => (None, Some(name)),
+        }
     }
 }
 
@@ -106,7 +117,15 @@ impl<P: AsMut<Order>> Call<'_, P> {
             Ok(())
         })
     }
+}
 
+/// Calls that may carry an idempotency key.
+pub trait Keyed: AsMut<Order> {}
+
+impl Keyed for ToPlay {}
+impl Keyed for ToSubmit {}
+
+impl<P: Keyed> Call<'_, P> {
     /// Makes the call safe to repeat: within 24 hours, the same call with the same key is answered with the
     /// first outcome. 1 to 128 printable ASCII characters. The client then repeats it by itself when the
     /// connection breaks.
@@ -165,10 +184,7 @@ impl Ask for ToSubmit {
         boxed(async move {
             let submitted = client.call(client.timeout(), repeatable, |rpc| {
                 let Order { source, args, timeout_ms, idempotency_key, retries } = order.clone();
-                let (script, name) = match source {
-                    Source::Script(script) => (Some(script), None),
-                    Source::Name(name) => (None, Some(name)),
-                };
+                let (script, name) = source.either();
                 async move { rpc.submit(script, name, args, timeout_ms, idempotency_key, retries).await }
             });
             submitted.await.map(|submitted| submitted.task_id)
@@ -177,7 +193,7 @@ impl Ask for ToSubmit {
 }
 
 /// A duration as the interface's time limit, which is from a millisecond to a day.
-fn milliseconds(duration: Duration) -> TimeoutMs {
+pub fn milliseconds(duration: Duration) -> TimeoutMs {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
     TimeoutMs::try_from(millis).unwrap_or(TimeoutMs::MAX)
 }
