@@ -1,6 +1,6 @@
 //! What the client makes of a play's events, against a server that does as the script says.
 
-#![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is missing here fails the test")]
 
 use std::time::Duration;
 

@@ -22,7 +22,9 @@
 //! made of the trait.
 //!
 //! **Extensions read.** `x-auth` on a method (`"none"` or `"session"`, the default), `x-connection` on a
-//! method (it needs a connection that lasts), `x-error-data` in components (what the `data` of each error holds).
+//! method (it needs a connection that lasts), `x-subscription` on a method (what a call of it begins, what tells of
+//! it, and the method that ends it, which the trait leaves to jsonrpsee), `x-error-data` in components (what the
+//! `data` of each error holds).
 //!
 //! [jsonrpsee]: https://docs.rs/jsonrpsee
 //! [typify]: https://docs.rs/typify

@@ -12,6 +12,7 @@ mod peers;
 mod plays;
 mod programs;
 mod sessions;
+mod subscriptions;
 
 /// As in the server: what the memory limit of scripts rests on.
 #[global_allocator]
