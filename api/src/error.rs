@@ -12,7 +12,7 @@ use jsonrpsee::types::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Fault, InvalidParams};
+use crate::{Fault, InvalidParams, types::TaskError};
 
 const INVALID_REQUEST: &str = "invalid request: ";
 const INVALID_PARAMS: &str = "invalid params: ";
@@ -172,5 +172,11 @@ impl From<&ErrorObject<'_>> for Error {
 impl From<ErrorObjectOwned> for Error {
     fn from(object: ErrorObjectOwned) -> Self {
         Self::from_object(&object)
+    }
+}
+
+impl From<TaskError> for Error {
+    fn from(error: TaskError) -> Self {
+        Self::from_object(&ErrorObject::owned(error.code.get().into(), error.message, error.data))
     }
 }

@@ -18,7 +18,7 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 /// Writes lower-case hex: a key's length at a time, because formatting byte by byte takes a microsecond for one.
-pub fn write(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub fn write(bytes: &[u8], f: &mut impl fmt::Write) -> fmt::Result {
     bytes.chunks(33).try_for_each(|bytes| {
         let mut text = [0; 66];
         for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {

@@ -3,7 +3,8 @@
 //!
 //! Start at the trait `Circles` (features `server` and `client`: `CirclesServer`, `CirclesClient`), the
 //! types of its params and results in [`types`], the errors in [`Error`] and [`Fault`], and the table of
-//! methods in [`METHODS`]. The document itself is [`DOCUMENT`].
+//! methods in [`METHODS`]. The document itself is [`DOCUMENT`]. What records of plays are hashed as stands in
+//! [`provenance`].
 //!
 //! **Invariants.** A value of a type here is one that the document's schema lets in. What travels in an
 //! error object is decided in `error.rs` and nowhere else.
@@ -12,7 +13,9 @@ mod circle_id;
 mod error;
 pub mod hex;
 mod method;
+pub mod provenance;
 mod scalar;
+mod task;
 
 #[deny(warnings)]
 #[allow(

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
-use circles_api::{DOCUMENT, Error, Fault, codes};
+use circles_api::{DOCUMENT, Error, Fault, codes, types::TaskError};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -37,6 +37,14 @@ fn every_declared_error_is_the_documents_in_code_name_message_and_data() {
         assert_eq!(object["code"], declared["code"]);
         assert_eq!(object["message"], declared["message"]);
         assert_eq!(object.get("data"), declared.get("data"));
+    }
+}
+
+#[test]
+fn the_error_of_a_task_is_the_one_that_a_play_would_have_had() {
+    for (_, declared, fault) in faults() {
+        let error = serde_json::from_value::<TaskError>(declared).unwrap();
+        assert_eq!(Error::from(error), Error::from(fault));
     }
 }
 

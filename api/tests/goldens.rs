@@ -26,7 +26,7 @@ macro_rules! goldens {
     };
 }
 
-goldens!(accepted_minimal, accepted_names, accepted_schemas, circles);
+goldens!(accepted_minimal, accepted_names, accepted_schemas, accepted_subscriptions, circles);
 
 #[test]
 fn every_accepted_golden_is_compiled_here() {

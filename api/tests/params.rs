@@ -5,11 +5,15 @@
 use circles_api::{
     CirclesServer, Error, METHODS, PlayParams, method,
     types::{
-        Authenticated, Challenge, Document, IdempotencyKey, Identity, PlayResult, PublicKey, Script,
-        Signature, TimeoutMs,
+        Authenticated, Cancellation, Challenge, Document, IdempotencyKey, Identity, Library, PageLimit,
+        PlayEvent, PlayResult, PublicKey, RecordNumber, RecordPage, Retries, Script, ScriptName, Signature,
+        Submitted, SubscriptionId, Task, TaskId, TaskPage, TaskState, TimeoutMs, WaitMs,
     },
 };
-use jsonrpsee::{Extensions, core::async_trait};
+use jsonrpsee::{
+    Extensions, PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -132,6 +136,75 @@ impl CirclesServer for Echo {
         serde_json::from_value(result).map_err(|error| Error::invalid_params(error.to_string()))
     }
 
+    async fn run(
+        &self,
+        _: &Extensions,
+        _: ScriptName,
+        _: Option<Value>,
+        _: Option<TimeoutMs>,
+        _: Option<IdempotencyKey>,
+    ) -> Result<PlayResult, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn submit(
+        &self,
+        _: &Extensions,
+        _: Option<Script>,
+        _: Option<ScriptName>,
+        _: Option<Value>,
+        _: Option<TimeoutMs>,
+        _: Option<IdempotencyKey>,
+        _: Option<Retries>,
+    ) -> Result<Submitted, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn task(&self, _: &Extensions, _: TaskId, _: Option<WaitMs>) -> Result<Task, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn tasks(
+        &self,
+        _: &Extensions,
+        _: Option<TaskState>,
+        _: Option<PageLimit>,
+        _: Option<TaskId>,
+    ) -> Result<TaskPage, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn cancel(&self, _: &Extensions, _: TaskId) -> Result<Cancellation, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn scripts(&self, _: &Extensions) -> Result<Library, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn provenance(
+        &self,
+        _: &Extensions,
+        _: Option<RecordNumber>,
+        _: Option<PageLimit>,
+    ) -> Result<RecordPage, Error> {
+        Err(Error::MethodNotFound)
+    }
+
+    async fn watch_play(
+        &self,
+        pending: PendingSubscriptionSink,
+        _: &Extensions,
+        _: Option<Script>,
+        _: Option<ScriptName>,
+        _: Option<TaskId>,
+        _: Option<Value>,
+        _: Option<TimeoutMs>,
+    ) -> SubscriptionResult {
+        let _unheard = pending.accept().await?;
+        Ok(())
+    }
+
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {
         serde_json::from_str(circles_api::DOCUMENT).map_err(|_| Error::Internal { id: None })
     }
@@ -167,6 +240,33 @@ async fn params_by_name_and_by_position_mean_the_same() {
     let expected = json!(["1", { "x": [1] }, 5, null]);
     assert_eq!(answer("play", &by_name).await["result"]["value"], expected);
     assert_eq!(answer("play", &by_position).await["result"]["value"], expected);
+}
+
+#[test]
+fn every_kind_of_event_is_read_as_it_is_written() {
+    let id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
+    for event in [
+        json!({ "event": "accepted", "task_id": id }),
+        json!({ "event": "logged", "line": { "level": "info", "text": "1" } }),
+        json!({ "event": "restarted" }),
+        json!({ "event": "ended", "task": {
+            "task_id": id, "state": "lost", "caller": "", "script_name": null, "submitted_at": 1, "started_at": 2,
+            "ended_at": 3, "result": null, "error": { "code": -32603, "message": "lost" },
+        } }),
+    ] {
+        let read = serde_json::from_value::<PlayEvent>(event.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), event);
+    }
+    assert!(
+        serde_json::from_value::<PlayEvent>(json!({ "event": "accepted", "task_id": id, "why": "" }))
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_subscription_is_answered_with_its_id() {
+    let answer = answer("watch_play", &json!({ "script": "1" })).await;
+    assert!(serde_json::from_value::<SubscriptionId>(answer["result"].clone()).is_ok(), "{answer}");
 }
 
 #[tokio::test]

@@ -4,10 +4,15 @@
 //! code says which it was; see [`Trouble`].
 
 mod args;
+mod db;
 mod key_file;
+mod log;
 mod play;
+mod progress;
+mod render;
 mod repl;
 mod show;
+mod task;
 mod trouble;
 
 use std::process::ExitCode;
@@ -49,7 +54,22 @@ async fn run(args: Args) -> Result<(), Trouble> {
             let document = connect(&args).await?.discover().await.map_err(Trouble::of_call)?;
             show::json(&document)
         }
-        Command::Play(command) => play::run(&args, command).await,
+        Command::Play(command) => play::play(&args, command).await,
+        Command::Run(command) => play::run(&args, command).await,
+        Command::Submit(command) => play::submit(&args, command).await,
+        Command::Task(command) => task::show(&args, command).await,
+        Command::Tasks(command) => task::list(&args, command).await,
+        Command::Cancel(command) => task::cancel(&args, command).await,
+        Command::Scripts(form) => {
+            let library = connect(&args).await?.scripts().await.map_err(Trouble::of_call)?;
+            match (form.json, library.scripts.is_empty()) {
+                (true, _) => show::json(&library),
+                (false, true) => Ok(()),
+                (false, false) => show::line(&render::library(&library)),
+            }
+        }
+        Command::Db(command) => db::run(&args, command).await,
+        Command::Log(command) => log::run(&args, command).await,
         Command::Repl => repl::run(&args).await,
     }
 }
@@ -70,13 +90,19 @@ fn generate(args: &Args, keygen: &Keygen) -> Result<(), Trouble> {
 /// Connects as the flags say.
 pub async fn connect(args: &Args) -> Result<Client, Trouble> {
     let mut builder = Client::builder(&args.url);
-    if let Some(circle) = &args.circle {
-        let circle: PublicKey =
-            circle.parse().map_err(|error| Trouble::Usage(format!("--circle {circle}: {error}")))?;
+    if let Some(circle) = circle(args)? {
         builder = builder.circle(circle);
     }
     if !args.anonymous {
         builder = builder.key(key_file::read_or_make(args.key.as_deref())?);
     }
     builder.connect().await.map_err(Trouble::of_connecting)
+}
+
+/// The circle that --circle names.
+fn circle(args: &Args) -> Result<Option<PublicKey>, Trouble> {
+    let parse = |circle: &String| {
+        circle.parse().map_err(|error| Trouble::Usage(format!("--circle {circle}: {error}")))
+    };
+    args.circle.as_ref().map(parse).transpose()
 }

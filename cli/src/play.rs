@@ -5,12 +5,14 @@ use std::{
     time::Duration,
 };
 
-use circles_client::{Client, Error, Played};
+use circles_client::{Call, CallError, Client, Error, Order, Played, types::TaskId};
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Args, Play},
-    connect, show,
+    args::{Args, Options, Play, Run, Submit, Text},
+    connect,
+    progress::{interruptible, waiting},
+    show,
     trouble::Trouble,
 };
 
@@ -21,68 +23,162 @@ const MAX_ARGS: u64 = 16 << 20;
 /// The longest deadline there is: the circle lowers it to its own.
 pub const AS_THE_CIRCLE_ALLOWS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `circles play`.
-pub async fn run(args: &Args, play: &Play) -> Result<(), Trouble> {
-    // What can be wrong here is said before anybody is dialled.
-    let script = match (&play.expression, &play.file) {
-        (Some(script), _) => script.clone(),
-        (None, Some(path)) => read(path, MAX_SCRIPT)?,
-        (None, None) => return Err(Trouble::Usage("no script".into())),
-    };
-    let values = play.args.as_deref().map(parse_args).transpose()?;
-    let client = connect(args).await?;
-    tokio::select! {
-        played = send(&client, play, &script, values) => finish(played, play, &script),
-        // Leaving closes the connection, which cancels the play.
-        _ = tokio::signal::ctrl_c() => Err(Trouble::Interrupted),
+/// A script to play.
+enum Script<'a> {
+    /// Its text.
+    Text(String),
+    /// Its name in the circle's library.
+    Name(&'a str),
+}
+
+impl<'a> Script<'a> {
+    fn of(text: &Text, name: Option<&'a str>) -> Result<Self, Trouble> {
+        match (&text.expression, &text.file, name) {
+            (Some(script), ..) => Ok(Self::Text(script.clone())),
+            (None, Some(path), _) => read(path, MAX_SCRIPT).map(Self::Text),
+            (None, None, Some(name)) => Ok(Self::Name(name)),
+            (None, None, None) => Err(Trouble::Usage("no script".into())),
+        }
+    }
+
+    /// What went wrong with a play of it.
+    fn trouble(&self, error: Error) -> Trouble {
+        match self {
+            Self::Text(text) => Trouble::of_play(error, text),
+            Self::Name(_) => Trouble::of_call(error),
+        }
     }
 }
 
-async fn send(client: &Client, play: &Play, script: &str, values: Option<Value>) -> Result<Played, Error> {
-    let mut call = client.play(script).timeout(play.timeout.unwrap_or(AS_THE_CIRCLE_ALLOWS));
-    if let Some(values) = &values {
+/// `circles play`.
+pub async fn play(args: &Args, play: &Play) -> Result<(), Trouble> {
+    call(args, &Script::of(&play.text, None)?, &play.options).await
+}
+
+/// `circles run`.
+pub async fn run(args: &Args, run: &Run) -> Result<(), Trouble> {
+    call(args, &Script::Name(&run.name), &run.options).await
+}
+
+async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(), Trouble> {
+    // What can be wrong here is said before anybody is dialled.
+    let values = values(options)?;
+    let client = connect(args).await?;
+    let call = match script {
+        Script::Text(text) => client.play(text.as_str()),
+        Script::Name(name) => client.run(*name),
+    };
+    let call = as_asked(call, options, values.as_ref());
+    let call = call.timeout(options.timeout.unwrap_or(AS_THE_CIRCLE_ALLOWS));
+    // Leaving closes the connection, which cancels the play.
+    let played = interruptible(waiting("playing", call)).await?;
+    finish(played, script, options.form.json)
+}
+
+/// `circles submit`.
+pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
+    let script = Script::of(&submit.text, submit.name.as_deref())?;
+    let values = values(&submit.options)?;
+    let client = connect(args).await?;
+    let mut call = match &script {
+        Script::Text(text) => client.submit(text.as_str()),
+        Script::Name(name) => client.submit_run(*name),
+    };
+    if let Some(retries) = submit.retries {
+        call = call.retries(retries);
+    }
+    if let Some(timeout) = submit.options.timeout {
+        call = call.timeout(timeout);
+    }
+    let id = as_asked(call, &submit.options, values.as_ref()).await.map_err(Trouble::of_call)?;
+    match (submit.wait, submit.options.form.json) {
+        (true, json) => {
+            show::note(&format!("task {id}"));
+            let played = ended(&client, &id).await?;
+            finish(played, &script, json)
+        }
+        (false, true) => show::json(&json!({ "task_id": id })),
+        (false, false) => show::line(&id.to_string()),
+    }
+}
+
+/// What a play of the task would have been answered with.
+async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Trouble> {
+    let lookup = client.task(id.clone()).wait(Duration::MAX);
+    let task = interruptible(waiting(&format!("task {id}"), lookup)).await;
+    let task = task.and_then(|task| task.map_err(Trouble::of_call)).inspect_err(|trouble| {
+        if matches!(trouble, Trouble::Interrupted | Trouble::Connection(_)) {
+            show::note(&format!("the task goes on: circles task {id} --wait 1h"));
+        }
+    })?;
+    let outcome = task.outcome().map(|outcome| outcome.cloned().map(Played));
+    let lost = || Trouble::Failed(format!("the server no longer knows what task {id} left"));
+    outcome.ok_or_else(lost).map(|outcome| outcome.map_err(Error::Call))
+}
+
+/// What the flags that all these commands share say of a call.
+fn as_asked<'a, P: AsMut<Order>>(
+    mut call: Call<'a, P>,
+    options: &Options,
+    values: Option<&Value>,
+) -> Call<'a, P> {
+    if let Some(values) = values {
         call = call.args(values);
     }
-    if let Some(key) = &play.idempotency_key {
-        call = call.idempotency_key(key);
+    match &options.idempotency_key {
+        Some(key) => call.idempotency_key(key),
+        None => call,
     }
-    call.await
 }
 
-fn finish(played: Result<Played, Error>, play: &Play, script: &str) -> Result<(), Trouble> {
+fn finish(played: Result<Played, Error>, script: &Script<'_>, json: bool) -> Result<(), Trouble> {
     match played {
-        Ok(played) if play.json => show::json(&played.0),
+        Ok(played) if json => show::json(&played.0),
         Ok(played) => show::played(&played),
-        Err(Error::Call(error)) if play.json => {
-            let data = error.fault().and_then(circles_client::Fault::data);
-            show::json(
-                &json!({ "error": { "code": error.code(), "message": error.to_string(), "data": data } }),
-            )?;
-            Err(Trouble::of_play(Error::Call(error), script))
+        Err(error) => {
+            if let (true, Error::Call(error)) = (json, &error) {
+                show::json(&error_object(error))?;
+            }
+            Err(script.trouble(error))
         }
-        Err(error) => Err(Trouble::of_play(error, script)),
     }
 }
 
-fn parse_args(text: &str) -> Result<Value, Trouble> {
+fn error_object(error: &CallError) -> Value {
+    let data = error.fault().and_then(circles_client::Fault::data);
+    json!({ "error": { "code": error.code(), "message": error.to_string(), "data": data } })
+}
+
+fn values(options: &Options) -> Result<Option<Value>, Trouble> {
+    options.args.as_deref().map(|text| parse("--args", text)).transpose()
+}
+
+/// JSON from the command line, or from the file that stands there behind an @.
+pub fn parse(what: &str, text: &str) -> Result<Value, Trouble> {
     let text = match text.strip_prefix('@') {
         Some(path) => read(Path::new(path), MAX_ARGS)?,
         None => text.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| Trouble::Usage(format!("--args: not JSON: {error}")))
+    serde_json::from_str(&text).map_err(|error| Trouble::Usage(format!("{what}: not JSON: {error}")))
 }
 
 /// The text in a file, or on standard input for `-`, if it is not longer than `limit` bytes.
 fn read(path: &Path, limit: u64) -> Result<String, Trouble> {
     let sentence = |error: &dyn std::fmt::Display| Trouble::Usage(format!("{}: {error}", path.display()));
-    let source: Box<dyn Read> = match path.as_os_str() == "-" {
-        true => Box::new(stdin()),
-        false => Box::new(File::open(path).map_err(|error| sentence(&error))?),
-    };
     let mut text = String::new();
-    source.take(limit + 1).read_to_string(&mut text).map_err(|error| sentence(&error))?;
+    open(path)?.take(limit + 1).read_to_string(&mut text).map_err(|error| sentence(&error))?;
     if text.len() as u64 > limit {
         return Err(sentence(&format!("longer than {limit} bytes")));
     }
     Ok(text)
+}
+
+/// A file, or standard input for `-`.
+pub fn open(path: &Path) -> Result<Box<dyn Read>, Trouble> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(stdin()));
+    }
+    let file = File::open(path);
+    file.map(|file| Box::new(file) as Box<dyn Read>)
+        .map_err(|error| Trouble::Usage(format!("{}: {error}", path.display())))
 }

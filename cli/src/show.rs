@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write as _},
 };
 
-use circles_client::{CallError, Fault, Played};
+use circles_client::{CallError, Fault, types::PlayResult};
 use serde::Serialize;
 
 use crate::trouble::Trouble;
@@ -26,8 +26,13 @@ pub fn json(value: &impl Serialize) -> Result<(), Trouble> {
     line(&text)
 }
 
+/// A value as one line of JSON on standard output.
+pub fn json_line(value: &impl Serialize) -> Result<(), Trouble> {
+    line(&serde_json::to_string(value).map_err(|error| Trouble::Usage(error.to_string()))?)
+}
+
 /// What a play left: its log lines on standard error, its value on standard output, unless it is unit.
-pub fn played(played: &Played) -> Result<(), Trouble> {
+pub fn played(played: &PlayResult) -> Result<(), Trouble> {
     for entry in &played.logs {
         note(&format!("{}: {}", entry.level, entry.text));
     }
@@ -61,7 +66,9 @@ pub fn trouble(trouble: &Trouble) {
             }
         }
         Trouble::Call(error) => fault(&error.to_string()),
-        Trouble::Usage(sentence) | Trouble::Connection(sentence) => fault(sentence),
+        Trouble::Failed(sentence) | Trouble::Usage(sentence) | Trouble::Connection(sentence) => {
+            fault(sentence);
+        }
         Trouble::Interrupted | Trouble::BrokenPipe => {}
     }
 }

@@ -7,6 +7,8 @@ pub enum Trouble {
     Script { error: CallError, source: String },
     /// The server refused the call otherwise.
     Call(CallError),
+    /// What was asked for is not there, or not as it should be.
+    Failed(String),
     /// The command line asks for what cannot be.
     Usage(String),
     /// No connection, no login, or lost on the way.
@@ -18,11 +20,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// The exit code: 1 the script's fault, 2 wrong usage, 3 trouble with connection or login, and what a
+    /// The exit code: 1 the script's or the data's fault, 2 wrong usage, 3 trouble with connection or login, and what a
     /// shell expects after Ctrl-C or a closed pipe.
     pub const fn code(&self) -> u8 {
         match self {
-            Self::Script { .. } | Self::Call(_) => 1,
+            Self::Script { .. } | Self::Call(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Connection(_) => 3,
             Self::Interrupted => 130,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use circles_api::{
-    CirclesClient as _, Fault, PlayParams,
-    types::{Document, Identity, PlayResult, TimeoutMs},
+    CirclesClient as _, Fault, ProvenanceParams, TasksParams,
+    types::{Document, Identity, Library, TaskId},
 };
 use circles_auth::{PublicKey, SecretKey};
 use futures_timer::Delay;
@@ -16,18 +16,13 @@ use futures_util::{FutureExt as _, future::Shared};
 use jsonrpsee::core::client::{Client as RpcClient, Error as RpcError};
 
 use crate::{
-    Play,
+    call::{Boxed, Call, boxed},
     connect::{Target, within},
     error::Error,
+    play::{Play, Source, Submission},
+    task::{Lookup, RecordList, TaskList, TaskLookup},
 };
 
-#[cfg(not(target_arch = "wasm32"))]
-type Boxed<T> = futures_util::future::BoxFuture<'static, T>;
-#[cfg(target_arch = "wasm32")]
-type Boxed<T> = futures_util::future::LocalBoxFuture<'static, T>;
-
-/// How long an answer may take beyond a play's own time limit.
-const MARGIN: Duration = Duration::from_secs(5);
 /// The first pause before connecting again; each further one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -52,7 +47,7 @@ struct ClientState {
 #[derive(Clone)]
 struct Attempt {
     number: u64,
-    connection: Shared<Boxed<Result<Arc<RpcClient>, Error>>>,
+    connection: Shared<Boxed<'static, Result<Arc<RpcClient>, Error>>>,
 }
 
 /// What a client is to be like.
@@ -116,17 +111,63 @@ impl Client {
 
     /// Plays a script; awaited, it brings what the script leaves.
     pub fn play(&self, script: impl Into<String>) -> Play<'_> {
-        Play::new(self, script.into())
+        Call::new(self, Source::of_script(script).map(Into::into))
+    }
+
+    /// Plays a script of the circle's library by its name; awaited, it brings what the script leaves.
+    pub fn run(&self, name: impl Into<String>) -> Play<'_> {
+        Call::new(self, Source::of_name(name).map(Into::into))
+    }
+
+    /// Hands over a script to be played whatever becomes of this client; awaited, it brings the task's id.
+    pub fn submit(&self, script: impl Into<String>) -> Submission<'_> {
+        Call::new(self, Source::of_script(script).map(Into::into))
+    }
+
+    /// As [`submit`](Self::submit), with a script of the circle's library.
+    pub fn submit_run(&self, name: impl Into<String>) -> Submission<'_> {
+        Call::new(self, Source::of_name(name).map(Into::into))
+    }
+
+    /// What is known of a task; with [`wait`](TaskLookup::wait), when it has ended.
+    pub const fn task(&self, id: TaskId) -> TaskLookup<'_> {
+        Call::new(self, Ok(Lookup::new(id)))
+    }
+
+    /// The caller's tasks, for the circle's owner everybody's: a page at a time, the newest first.
+    pub const fn tasks(&self) -> TaskList<'_> {
+        Call::new(self, Ok(TasksParams { state: None, limit: None, cursor: None }))
+    }
+
+    /// Ends a task that has not ended yet; tells whether this call did. One that had to be repeated because the
+    /// connection broke may say no of a task that its first try ended.
+    pub async fn cancel(&self, id: TaskId) -> Result<bool, Error> {
+        let answer = self.call(self.timeout(), true, |rpc| {
+            let id = id.clone();
+            async move { rpc.cancel(id).await }
+        });
+        answer.await.map(|answer| answer.cancelled)
+    }
+
+    /// The scripts of the circle's library.
+    pub async fn scripts(&self) -> Result<Library, Error> {
+        self.call(self.timeout(), true, |rpc| async move { rpc.scripts().await }).await
+    }
+
+    /// The circle's sealed records of plays, for its owner: a page at a time, the oldest first. A
+    /// [`Verifier`](crate::provenance::Verifier) checks them.
+    pub const fn provenance(&self) -> RecordList<'_> {
+        Call::new(self, Ok(ProvenanceParams { after: None, limit: None }))
     }
 
     /// In which circle this is, and as whom.
     pub async fn whoami(&self) -> Result<Identity, Error> {
-        self.call(self.shared.target.timeout(), true, |rpc| async move { rpc.whoami().await }).await
+        self.call(self.timeout(), true, |rpc| async move { rpc.whoami().await }).await
     }
 
     /// The server's OpenRPC document.
     pub async fn discover(&self) -> Result<Document, Error> {
-        self.call(self.shared.target.timeout(), true, |rpc| async move { rpc.rpc_discover().await }).await
+        self.call(self.timeout(), true, |rpc| async move { rpc.rpc_discover().await }).await
     }
 
     /// The connection itself, for the generated stubs of [`CirclesClient`](crate::CirclesClient). What is
@@ -135,22 +176,14 @@ impl Client {
         self.connection().await.map(|(_, rpc)| rpc)
     }
 
-    pub(crate) async fn send_play(&self, params: PlayParams) -> Result<PlayResult, Error> {
-        // Always sent, and waited for longer: the server's answer to a late play says more than our silence.
-        let timeout_ms = params.timeout_ms.unwrap_or_else(|| milliseconds(self.shared.target.timeout()));
-        let limit = Duration::from_millis(timeout_ms.get().into()) + MARGIN;
-        let limit = limit.max(self.shared.target.timeout());
-        let repeatable = params.idempotency_key.is_some();
-        self.call(limit, repeatable, |rpc| {
-            let PlayParams { script, args, idempotency_key, .. } = params.clone();
-            async move { rpc.play(script, args, Some(timeout_ms), idempotency_key).await }
-        })
-        .await
+    /// How long to wait for an answer.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.shared.target.timeout()
     }
 
     /// Sends a call, within a time limit over everything. It is sent again if the connection breaks and it may
     /// be repeated, or if the server says that the session has ended, in which case it did not run.
-    async fn call<T, F: Future<Output = Result<T, RpcError>>>(
+    pub(crate) async fn call<T, F: Future<Output = Result<T, RpcError>>>(
         &self,
         limit: Duration,
         repeatable: bool,
@@ -221,12 +254,6 @@ impl Client {
     }
 }
 
-/// A duration as the interface's time limit, which is from a millisecond to a day.
-fn milliseconds(duration: Duration) -> TimeoutMs {
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
-    TimeoutMs::try_from(millis).unwrap_or(TimeoutMs::MAX)
-}
-
 /// Tries to connect until it succeeds, trying is of no use, or the tries are used up.
 async fn reconnect(target: &Target, tries: u32) -> Result<Arc<RpcClient>, Error> {
     let mut pause = FIRST_PAUSE;
@@ -253,14 +280,4 @@ fn jittered(pause: Duration) -> Duration {
     // Without random bytes all of them wait for the whole pause.
     let part = if getrandom::fill(&mut byte).is_ok() { u32::from(byte[0]) } else { 255 };
     pause / 2 + pause / 2 * part / 255
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn boxed<T>(future: impl Future<Output = T> + Send + 'static) -> Boxed<T> {
-    future.boxed()
-}
-
-#[cfg(target_arch = "wasm32")]
-fn boxed<T>(future: impl Future<Output = T> + 'static) -> Boxed<T> {
-    future.boxed_local()
 }

@@ -12,17 +12,21 @@
 //!
 //! Start at [`Client::builder`]. The generated stubs of every method lie beneath, at [`Client::rpc`].
 //!
-//! **Invariants.** Nothing is signed that is not for the circle, the address and the key that were meant. A play
-//! without an idempotency key is never sent twice. Every wait has an end. It builds for WebAssembly too.
+//! **Invariants.** Nothing is signed that is not for the circle, the address and the key that were meant. A play or a
+//! submission without an idempotency key is never sent twice. Every wait has an end. It builds for WebAssembly too.
 
+mod call;
 mod client;
 mod connect;
 mod error;
 mod play;
+mod task;
 
-pub use circles_api::{CirclesClient, Error as CallError, Fault, codes, types};
+pub use circles_api::{CirclesClient, Error as CallError, Fault, codes, provenance, types};
 pub use circles_auth::{PublicKey, SecretKey};
 
+pub use call::Call;
 pub use client::{Builder, Client};
 pub use error::Error;
-pub use play::{Play, Played};
+pub use play::{Order, Play, Played, Submission};
+pub use task::{RecordList, TaskList, TaskLookup};

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
+const TASK: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const NONCE: &str = "abababababababababababababababababababababababababababababababab";
 
-/// What the server does with a play.
+/// What the server does with a call that is no login.
 #[derive(Clone, Copy, Debug)]
 enum Play {
     Answer,
@@ -32,11 +33,11 @@ enum Play {
 struct Seen {
     connections: AtomicUsize,
     logins: AtomicUsize,
-    /// The params of each play that arrived.
+    /// The params of each call that arrived, logins apart.
     plays: Mutex<Vec<Value>>,
 }
 
-/// Serves connections one after another: the first play that arrives meets `first`, every other is answered.
+/// Serves connections one after another: the first call that arrives meets `first`, every other is answered.
 async fn server(first: Play) -> (String, Arc<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let audience = format!("ws://{}", listener.local_addr().unwrap());
@@ -66,7 +67,7 @@ async fn serve(socket: TcpStream, audience: String, seen: Arc<Seen>, first: Play
                 seen.logins.fetch_add(1, Ordering::SeqCst);
                 json!({ "result": { "authenticated": true, "expires_at": 4_000_000_000_u64 } })
             }
-            "play" => {
+            method @ ("play" | "run" | "submit" | "task") => {
                 let count = {
                     let mut plays = seen.plays.lock().unwrap();
                     plays.push(call["params"].clone());
@@ -77,7 +78,7 @@ async fn serve(socket: TcpStream, audience: String, seen: Arc<Seen>, first: Play
                     Play::Expired if seen.logins.load(Ordering::SeqCst) < 2 => {
                         json!({ "error": { "code": codes::UNAUTHENTICATED, "message": "not authenticated" } })
                     }
-                    _ => json!({ "result": result() }),
+                    _ => json!({ "result": result(method, count) }),
                 }
             }
             method => panic!("{method} was not expected"),
@@ -100,11 +101,22 @@ fn challenge(audience: &str, pubkey: &str) -> Value {
     json!({ "challenge": text, "nonce": NONCE, "expires_at": expires })
 }
 
-fn result() -> Value {
-    json!({
-        "task_id": "01890a5d-ac96-774b-bcce-b302099a8057", "output": "42", "value": 42, "logs": [],
+/// What the call of this number brings. A task ends with the third.
+fn result(method: &str, count: usize) -> Value {
+    let result = json!({
+        "task_id": TASK, "output": "42", "value": 42, "logs": [],
         "stats": { "queued_us": 0, "elapsed_us": 1, "operations": 1 },
-    })
+    });
+    let ended = count >= 3;
+    match method {
+        "submit" => json!({ "task_id": TASK }),
+        "task" => json!({
+            "task_id": TASK, "state": if ended { "succeeded" } else { "running" }, "caller": "",
+            "script_name": "a", "submitted_at": 1, "started_at": 2, "ended_at": ended.then_some(3),
+            "result": ended.then_some(result), "error": null,
+        }),
+        _ => result,
+    }
 }
 
 async fn client(url: &str) -> Client {
@@ -171,4 +183,51 @@ async fn arguments_that_no_message_holds_are_refused_before_anything_is_sent() {
     let refused = client(&url).await.play("1").args(&"x".repeat(2 << 20)).await;
     assert!(matches!(refused, Err(Error::Argument { param: "args", .. })), "{refused:?}");
     assert!(seen.plays.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_submission_is_sent_again_only_with_an_idempotency_key() {
+    let (url, seen) = server(Play::Break).await;
+    let client_without = client(&url).await;
+    assert!(matches!(client_without.submit("1").await, Err(Error::ConnectionLost)));
+    assert_eq!(seen.plays.lock().unwrap().len(), 1);
+
+    let (url, seen) = server(Play::Break).await;
+    let client = client(&url).await;
+    let id = client.submit_run("a").args(&[1]).retries(2).idempotency_key("once").await.unwrap();
+    assert_eq!(id.to_string(), TASK);
+    let sent = json!({
+        "script": null, "name": "a", "args": [1], "timeout_ms": null, "idempotency_key": "once", "retries": 2,
+    });
+    assert_eq!(*seen.plays.lock().unwrap(), [sent.clone(), sent]);
+}
+
+#[tokio::test]
+async fn a_library_script_is_run_by_its_name() {
+    let (url, seen) = server(Play::Answer).await;
+    let client = client(&url).await;
+    assert_eq!(client.run("ledger/close").await.unwrap().output, "42");
+    let sent = json!({ "name": "ledger/close", "args": null, "timeout_ms": 20_000, "idempotency_key": null });
+    assert_eq!(*seen.plays.lock().unwrap(), [sent]);
+    let refused = client.run("../secrets").await;
+    assert!(matches!(refused, Err(Error::Argument { param: "name", .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_long_wait_is_several_calls_and_outlives_the_connection() {
+    let (url, seen) = server(Play::Break).await;
+    let client = client(&url).await;
+    let task = client.task(TASK.parse().unwrap()).wait(Duration::from_secs(3_600)).await.unwrap();
+    assert_eq!(task.outcome().unwrap().unwrap().output, "42");
+    let waits: Vec<_> = seen.plays.lock().unwrap().iter().map(|params| params["wait_ms"].clone()).collect();
+    assert_eq!(waits, [60_000, 60_000, 60_000]);
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_look_at_a_task_waits_for_nothing() {
+    let (url, seen) = server(Play::Answer).await;
+    let task = client(&url).await.task(TASK.parse().unwrap()).await.unwrap();
+    assert!(task.outcome().is_none() && task.ended_at.is_none());
+    assert_eq!(seen.plays.lock().unwrap().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! What must hold of a document beyond its shape, so that the Rust made from it compiles and means the same.
 
 mod schema;
+mod subscriptions;
 
 pub(crate) use self::schema::is_annotation;
 
@@ -27,6 +28,7 @@ pub(crate) fn check(root: &Value, document: &Document, faults: &mut Faults) {
         faults.add("/info/title", "expected a name that can become a Rust trait's");
     }
     methods(document, faults);
+    subscriptions::check(document, faults);
     errors(document, faults);
     let mut types = Names::new("schemas", names::schema_type_name);
     for named in &document.schemas {

@@ -18,6 +18,13 @@ pub(crate) struct Document {
     pub(crate) schemas: Vec<NamedSchema>,
 }
 
+impl Document {
+    /// The methods that begin a subscription, and what they begin.
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (&Method, &Subscription)> {
+        self.methods.iter().filter_map(|method| Some((method, method.subscription.as_ref()?)))
+    }
+}
+
 /// A schema and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
@@ -56,6 +63,7 @@ pub(crate) struct Method {
     pub(crate) deprecated: bool,
     pub(crate) auth: Auth,
     pub(crate) connection: bool,
+    pub(crate) subscription: Option<Subscription>,
     pub(crate) structure: ParamStructure,
     pub(crate) params: Vec<Param>,
     pub(crate) result: Schema,
@@ -63,6 +71,18 @@ pub(crate) struct Method {
     pub(crate) errors: Vec<String>,
     /// Of each param in each example pairing: its place and its name.
     pub(crate) examples: Vec<(String, String)>,
+}
+
+/// What a call of a method begins: `x-subscription`.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) pointer: String,
+    /// The method that its notifications name.
+    pub(crate) notification: String,
+    /// The method that ends it.
+    pub(crate) unsubscribe: String,
+    /// What a notification carries.
+    pub(crate) item: Schema,
 }
 
 #[derive(Debug)]
@@ -189,7 +209,7 @@ impl<'a> Reader<'a, '_> {
 
     fn schema(&mut self, node: &Node<'a>, key: &str) -> Option<Schema> {
         let Some(member) = node.get(key) else {
-            self.faults.add(&node.pointer, "no schema");
+            self.faults.add(&node.pointer, format!("no {key}"));
             return None;
         };
         Some(Schema { pointer: member.pointer, value: member.value.clone() })
@@ -244,12 +264,6 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn method(&mut self, node: &Node<'a>, errors: &mut Vec<ErrorObject>) -> Option<Method> {
-        if node.get("x-subscription").is_some() {
-            self.faults.add(
-                crate::json::step(&node.pointer, "x-subscription"),
-                "subscriptions are not generated yet",
-            );
-        }
         let name = self.required_text(node, "name");
         let params = self.list(node, "params", true);
         let result = self.result(node);
@@ -260,6 +274,7 @@ impl<'a> Reader<'a, '_> {
             deprecated: self.flag(node, "deprecated"),
             auth: self.auth(node),
             connection: self.flag(node, "x-connection"),
+            subscription: self.subscription(node),
             structure: self.structure(node),
             params: params.iter().filter_map(|param| self.param(param)).collect(),
             errors: self.method_errors(node, errors),
@@ -279,6 +294,24 @@ impl<'a> Reader<'a, '_> {
                 Auth::Session
             }
         }
+    }
+
+    fn subscription(&mut self, node: &Node<'a>) -> Option<Subscription> {
+        let node = self.is_object(node.get("x-subscription")?)?;
+        for (key, member) in node.members() {
+            if !["notification", "unsubscribe", "item"].contains(&key) {
+                self.faults.add(member.pointer, "expected notification, unsubscribe and item alone");
+            }
+        }
+        let notification = self.required_text(&node, "notification");
+        let unsubscribe = self.required_text(&node, "unsubscribe");
+        let item = self.schema(&node, "item");
+        Some(Subscription {
+            notification: notification?,
+            unsubscribe: unsubscribe?,
+            item: item?,
+            pointer: node.pointer,
+        })
     }
 
     fn structure(&mut self, node: &Node<'a>) -> ParamStructure {

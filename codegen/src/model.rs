@@ -32,11 +32,22 @@ pub(crate) struct Method {
     pub(crate) description: String,
     pub(crate) auth: Auth,
     pub(crate) connection: bool,
+    pub(crate) kind: Kind,
     pub(crate) by_position: bool,
     pub(crate) params: Vec<Param>,
     pub(crate) result: Type,
     /// Constants of the codes that it declares.
     pub(crate) errors: Vec<Ident>,
+}
+
+/// What answers a method.
+pub(crate) enum Kind {
+    /// A method of the trait.
+    Call,
+    /// A method of the trait, with notifications after its answer.
+    Subscription { notification: String, unsubscribe: String, item: Box<Type> },
+    /// jsonrpsee, which keeps the subscriptions that it ends.
+    Unsubscription,
 }
 
 pub(crate) struct Param {
@@ -82,12 +93,25 @@ fn lower_method(method: &document::Method, document: &Document, types: &Types) -
         description: or_name(description, &method.name),
         auth: method.auth,
         connection: method.connection,
+        kind: kind(method, document, types),
         by_position: method.structure == ParamStructure::ByPosition,
         params: method.params.iter().map(|param| lower_param(param, types)).collect(),
         result: types.at(&method.result.pointer),
         errors: errors.map(|error| constant_ident(&error.name)).collect(),
         wire: method.name.clone(),
     }
+}
+
+fn kind(method: &document::Method, document: &Document, types: &Types) -> Kind {
+    if let Some(subscription) = &method.subscription {
+        return Kind::Subscription {
+            notification: subscription.notification.clone(),
+            unsubscribe: subscription.unsubscribe.clone(),
+            item: Box::new(types.at(&subscription.item.pointer)),
+        };
+    }
+    let ends = document.subscriptions().any(|(_, subscription)| subscription.unsubscribe == method.name);
+    if ends { Kind::Unsubscription } else { Kind::Call }
 }
 
 fn lower_param(param: &document::Param, types: &Types) -> Param {

@@ -97,6 +97,8 @@ fn places(document: &Document) -> Vec<(&Schema, String)> {
             places.push((&param.schema, join(&method.name, &param.name)));
         }
         places.push((&method.result, join(&method.name, "result")));
+        let item = method.subscription.as_ref().map(|subscription| &subscription.item);
+        places.extend(item.map(|item| (item, join(&method.name, "item"))));
     }
     for error in &document.errors {
         places.extend(error.data.as_ref().map(|data| (data, join(&error.name, "data"))));
@@ -135,7 +137,7 @@ impl Definitions {
         if is_any(schema) {
             return json!(true);
         }
-        if schema.get("$ref").is_none() && needs_type(schema) {
+        if schema.get("$ref").is_none() && nullable(schema).is_none() && needs_type(schema) {
             return self.hoist(schema, name);
         }
         Value::Object(self.composed(schema, name, Place::Own))
@@ -156,14 +158,13 @@ impl Definitions {
     /// A schema for typify: what stands inside it lowered, what typify would misread left out.
     fn composed(&mut self, schema: &Value, name: &str, place: Place) -> Map<String, Value> {
         let mut lowered = Map::new();
+        if let Some(rest) = nullable(schema) {
+            lowered.insert("oneOf".to_owned(), json!([{ "type": "null" }, self.child(&rest, name)]));
+            return lowered;
+        }
         let Some(schema) = schema.as_object() else { return lowered };
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
             return self.reference(target);
-        }
-        if let Some((kind, rest)) = nullable(schema) {
-            let value = if kind == "null" { json!({ "type": "null" }) } else { self.child(&rest, name) };
-            lowered.insert("oneOf".to_owned(), json!([{ "type": "null" }, value]));
-            return lowered;
         }
         for (key, value) in schema {
             let value = match key.as_str() {
@@ -193,7 +194,7 @@ impl Definitions {
     fn properties(&mut self, properties: &Value, name: &str, place: Place) -> Value {
         let properties = properties.as_object().into_iter().flatten();
         let lowered = properties.map(|(key, property)| {
-            let tag = matches!(place, Place::Branch) && property.get("const").is_some();
+            let tag = matches!(place, Place::Branch) && is_one_text(property);
             let name = join(name, key);
             let lowered =
                 if tag { self.composed(property, &name, place).into() } else { self.child(property, &name) };
@@ -300,13 +301,34 @@ fn needs_type(schema: &Value) -> bool {
         || Scalar::of(schema).is_some()
 }
 
-/// The one type beside null, and the schema without null, if the schema allows null by a list of types.
-fn nullable(schema: &Map<String, Value>) -> Option<(String, Value)> {
-    let kinds = schema.get("type")?.as_array()?;
-    let kind = kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("null");
-    let mut rest = schema.clone();
-    rest.insert("type".to_owned(), json!(kind));
-    (kinds.len() == 2).then(|| (kind.to_owned(), rest.into()))
+/// A schema without null, if it allows null by a list of types or by a branch beside one other.
+fn nullable(schema: &Value) -> Option<Value> {
+    let schema = schema.as_object()?;
+    if let Some([one, other]) = schema.get("type").and_then(Value::as_array).map(Vec::as_slice) {
+        let mut rest = schema.clone();
+        rest.insert("type".to_owned(), if one == "null" { other.clone() } else { one.clone() });
+        return Some(rest.into());
+    }
+    // Beside other keywords it is more than an option.
+    let mut keywords = schema.iter().filter(|(key, _)| !crate::check::is_annotation(key));
+    let (key, branches) = keywords.next().filter(|_| keywords.next().is_none())?;
+    let [one, other] = branches.as_array()?.as_slice() else { return None };
+    let rest = match (is_null(one), is_null(other)) {
+        (true, false) => other,
+        (false, true) => one,
+        _ => return None,
+    };
+    ["oneOf", "anyOf"].contains(&key.as_str()).then(|| rest.clone())
+}
+
+/// Whether a schema lets one text in alone.
+fn is_one_text(schema: &Value) -> bool {
+    schema.get("const").is_some()
+        || schema.get("enum").and_then(Value::as_array).is_some_and(|texts| texts.len() == 1)
+}
+
+fn is_null(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|kind| kind == "null")
 }
 
 /// Whether the format of a schema has a type of its own in Rust; other formats are remarks.

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use circles_auth::{PublicKey, audience_of};
-use circles_server::{Audience, Limits, Origins, Settings};
+use circles_config::{CircleConfig, Surroundings};
+use circles_server::{Audience, Circle, Limits, Origins, Settings};
 use clap::{Parser, ValueEnum};
 
 /// Serves circles: peers connect by WebSocket, prove who they are, and play scripts.
@@ -22,8 +23,12 @@ pub struct Args {
     #[arg(long, env = "CIRCLES_PORT", default_value_t = 9001)]
     pub port: u16,
 
-    /// A circle to serve, by its public key: 66 lower-case hex digits. Repeatable. Without any, the server
-    /// makes a key pair once, keeps it in --data-dir and serves that circle.
+    /// A file of circles to serve, and what is set for each: docs/operations.md has its fields.
+    #[arg(short = 'c', long, env = "CIRCLES_CONFIG", value_name = "circles.json")]
+    pub config: Option<PathBuf>,
+
+    /// A circle to serve, by its public key: 66 lower-case hex digits. Repeatable, and may stand beside
+    /// --config. Without either, the server makes a key pair once, keeps it in --data-dir and serves that circle.
     #[arg(
         short = 'k',
         long = "circle",
@@ -96,10 +101,41 @@ pub enum LogFormat {
 }
 
 impl Args {
-    /// What the library is told. `own` is the circle to serve if none is named.
-    pub fn settings(&self, circles: Vec<PublicKey>) -> Result<Settings, String> {
+    /// The circles to serve: those of the config, then those named, or else one of our own. Keys are made
+    /// where they have to be.
+    pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
+        let around = Surroundings { data_dir: &self.data_dir, env: &|name| std::env::var_os(name) };
+        let mut circles = match &self.config {
+            Some(path) => {
+                circles_config::read(path, around).map_err(|faults| format!("--config {faults}"))?
+            }
+            None => Vec::new(),
+        };
+        for key in &self.circles {
+            if circles.iter().any(|circle| circle.key == *key) {
+                return Err(format!("--circle {key}: named twice"));
+            }
+            circles.push(CircleConfig::plain(*key, &self.data_dir));
+        }
+        if circles.is_empty() {
+            let path = self.data_dir.join("circle.key");
+            let made = || tracing::info!(path = %path.display(), "made a circle");
+            let key = circles_key_file::read_or_make(&path, made);
+            let key = key.map_err(|error| format!("--data-dir: {error}"))?;
+            circles.push(CircleConfig::plain(key.public_key(), &self.data_dir));
+        }
+        Ok(circles)
+    }
+
+    /// What the library is told.
+    pub fn settings(&self, circles: &[CircleConfig]) -> Result<Settings, String> {
+        let circle = |circle: &CircleConfig| Circle {
+            key: circle.key,
+            access: circle.access.clone(),
+            port: circle.port,
+        };
         Ok(Settings {
-            circles,
+            circles: circles.iter().map(circle).collect(),
             auth: self.auth,
             audience: Audience::new(self.public_url.clone(), false),
             origins: Origins::new(&self.allow_origins)

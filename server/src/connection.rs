@@ -7,6 +7,9 @@
 //! session open; those that do not end at once go on side by side; all answers that are ready go out in one
 //! write; and when the client goes away every call of its is dropped, which cancels its plays.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     future::Future,
     pin::{Pin, pin},
@@ -17,8 +20,14 @@ use std::{
 
 use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code};
 use circles_api::{Error, Fault};
-use futures_util::{SinkExt as _, StreamExt as _, future::BoxFuture, poll, stream::FuturesUnordered};
+use futures_util::{
+    SinkExt as _, StreamExt as _,
+    future::BoxFuture,
+    poll,
+    stream::{FuturesUnordered, SelectAll},
+};
 use jsonrpsee::core::middleware::RpcServiceT as _;
+use serde_json::value::RawValue;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -26,11 +35,13 @@ use crate::{
     auth::Session,
     fault::retry_after,
     message::{Entry, Message, error_text},
-    rpc::{Limits, Stack},
+    rpc::{Change, Feed, Limits, Stack},
 };
 
 /// When a client that asked for too much at once should ask again.
 const RETRY: Duration = Duration::from_millis(100);
+/// Notifications that go out in one write, before anything else has its turn.
+const TOGETHER: usize = 64;
 /// Pings that may go unanswered.
 const MISSED_PINGS: u32 = 3;
 
@@ -42,9 +53,8 @@ pub async fn serve(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let connection =
-        Connection { socket, rpc, session, limits, calls: FuturesUnordered::new(), dirty: false };
-    connection.run(shutdown).await;
+    let (calls, feeds) = (FuturesUnordered::new(), SelectAll::new());
+    Connection { socket, rpc, session, limits, calls, feeds, dirty: false }.run(shutdown).await;
 }
 
 struct Connection {
@@ -53,9 +63,31 @@ struct Connection {
     session: Arc<Session>,
     limits: Limits,
     /// Calls that did not end at once.
-    calls: FuturesUnordered<BoxFuture<'static, Option<String>>>,
+    calls: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Its subscriptions.
+    feeds: SelectAll<Feed>,
     /// Whether answers were written that the socket has not sent yet.
     dirty: bool,
+}
+
+/// What is to be written in answer to a text, and what that means for subscriptions.
+#[derive(Default)]
+pub struct Answer {
+    /// Nothing, if nothing is asked for.
+    pub text: Option<String>,
+    changes: Vec<Change>,
+}
+
+impl From<String> for Answer {
+    fn from(text: String) -> Self {
+        Some(text).into()
+    }
+}
+
+impl From<Option<String>> for Answer {
+    fn from(text: Option<String>) -> Self {
+        Self { text, changes: Vec::new() }
+    }
 }
 
 /// Why a connection ends: what the close frame says, if one can still be sent.
@@ -79,12 +111,13 @@ impl Connection {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
         loop {
-            if draining && self.calls.is_empty() {
+            if draining && self.calls.is_empty() && self.feeds.is_empty() {
                 return Some((close_code::AWAY, "the server shuts down"));
             }
             let step = tokio::select! {
                 biased;
                 // First what is finished, then what is new, and only when neither is at hand one write for all.
+                // Notifications come last, some at a time: no flood of them keeps a client from ending it.
                 Some(answer) = self.calls.next() => self.answer(answer).await,
                 frame = self.socket.next() => {
                     silent = 0;
@@ -103,6 +136,11 @@ impl Connection {
                     silent += 1;
                     if silent > MISSED_PINGS { Err(None) } else { self.send(Frame::Ping(Default::default())).await }
                 }
+                notification = self.feeds.next(), if !self.feeds.is_empty() => match notification {
+                    Some(notification) => self.notify(notification).await,
+                    // The last feed has ended, for which a drained connection may be waiting.
+                    None => Ok(()),
+                },
             };
             if let Err(end) = step {
                 return end;
@@ -118,7 +156,7 @@ impl Connection {
             Frame::Text(text) => text,
             Frame::Binary(bytes) => match Utf8Bytes::try_from(bytes) {
                 Ok(text) => text,
-                Err(_) => return self.answer(Some(error_text(Error::Parse))).await,
+                Err(_) => return self.answer(error_text(Error::Parse).into()).await,
             },
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
             Frame::Close(_) => {
@@ -128,7 +166,7 @@ impl Connection {
             }
         };
         if self.calls.len() >= self.limits.in_flight {
-            return self.answer(too_many(&text, self.limits.batch)).await;
+            return self.answer(too_many(&text, self.limits.batch).into()).await;
         }
         let mut call: Pin<Box<_>> = Box::pin(respond(self.rpc.clone(), text, self.limits));
         match poll!(&mut call) {
@@ -140,11 +178,37 @@ impl Connection {
         }
     }
 
-    async fn answer(&mut self, answer: Option<String>) -> Result<(), End> {
-        match answer {
-            Some(text) => self.send(Frame::Text(text.into())).await,
-            None => Ok(()),
+    async fn answer(&mut self, answer: Answer) -> Result<(), End> {
+        let mut begun = Vec::new();
+        for change in answer.changes {
+            match change {
+                Change::Begun(feed) => begun.extend(Arc::into_inner(feed)),
+                Change::Ended(id) => {
+                    self.feeds.iter_mut().filter(|feed| feed.id() == id).for_each(Feed::end);
+                }
+            }
         }
+        if let Some(text) = answer.text {
+            self.send(Frame::Text(text.into())).await?;
+        }
+        // Whoever subscribes learns the name of the subscription before anything comes under it.
+        self.feeds.extend(begun);
+        Ok(())
+    }
+
+    /// Writes a notification and those that are ready behind it.
+    async fn notify(&mut self, first: Box<RawValue>) -> Result<(), End> {
+        self.write(first).await?;
+        for _ in 1..TOGETHER {
+            let Poll::Ready(Some(next)) = poll!(self.feeds.next()) else { break };
+            self.write(next).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, notification: Box<RawValue>) -> Result<(), End> {
+        let text: Box<str> = notification.into();
+        self.send(Frame::Text(text.into_string().into())).await
     }
 
     /// Writes a frame into the socket's buffer; waits only while the client leaves too much unread.
@@ -166,7 +230,7 @@ impl Connection {
             return Some((close_code::PROTOCOL, "not a WebSocket message"));
         }
         let answer = error_text(Error::invalid_request(message));
-        match self.answer(Some(answer)).await {
+        match self.answer(answer.into()).await {
             Ok(()) => Some((close_code::SIZE, "message too long")),
             Err(end) => end,
         }
@@ -197,34 +261,39 @@ async fn in_time(limit: Duration, write: impl Future<Output = Result<(), axum::E
     }
 }
 
-/// The answer to a text, or nothing if it asks for none.
-pub async fn respond(rpc: Stack, text: Utf8Bytes, limits: Limits) -> Option<String> {
+/// The answer to a text.
+pub async fn respond(rpc: Stack, text: Utf8Bytes, limits: Limits) -> Answer {
+    let mut answer = Answer::default();
     match Message::parse(&text, limits.batch) {
-        Message::Single(entry) => respond_to(&rpc, entry).await,
+        Message::Single(entry) => answer.text = respond_to(&rpc, entry, &mut answer.changes).await,
         Message::Batch(entries) => {
             let mut answers = String::from("[");
             for entry in entries {
-                let Some(answer) = respond_to(&rpc, entry).await else { continue };
+                let Some(text) = respond_to(&rpc, entry, &mut answer.changes).await else { continue };
                 if answers.len() > 1 {
                     answers.push(',');
                 }
-                if answers.len() + answer.len() > limits.answer_bytes {
+                if answers.len() + text.len() > limits.answer_bytes {
                     let message =
                         format!("the answers to a batch hold at most {} bytes", limits.answer_bytes);
-                    return Some(error_text(Error::invalid_request(message)));
+                    // Subscriptions that began are dropped here: nobody would know their names.
+                    return error_text(Error::invalid_request(message)).into();
                 }
-                answers.push_str(&answer);
+                answers.push_str(&text);
             }
             answers.push(']');
-            (answers.len() > 2).then_some(answers)
+            answer.text = (answers.len() > 2).then_some(answers);
         }
     }
+    answer
 }
 
-async fn respond_to(rpc: &Stack, entry: Entry<'_>) -> Option<String> {
+async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) -> Option<String> {
     match entry {
         Entry::Call(request) => {
-            let answer: Box<str> = rpc.call(request).await.into_json().into();
+            let (answer, _, mut extensions) = rpc.call(request).await.into_parts();
+            changes.extend(extensions.remove::<Change>());
+            let answer: Box<str> = answer.into();
             Some(answer.into_string())
         }
         Entry::Notification => None,

@@ -1,47 +1,178 @@
 //! The only road from the edge to the store: what every way of asking for a play passes.
 
-use std::{sync::Arc, time::Duration};
+mod answer;
+mod watch;
 
-use crate::fault::retry_after;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
 use circles_api::{
-    Error, Fault,
-    types::{
-        LimitData, LogLevel, LogLine, PlayResult, PlayStats, ScriptErrorData, ScriptErrorKind,
-        ScriptTimeoutData, TaskData,
-    },
+    CircleId, Error, Fault,
+    types::{Library, PlayResult, RecordPage, Task as TaskAnswer, TaskData, TaskPage},
 };
 use circles_store as store;
-use circles_store::{Failure, Outcome, Store, Task, TaskId};
+use circles_store::{Access, Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView, Verb};
+use serde_json::Value;
+
+pub use self::watch::{PlayEvents, What};
+use crate::fault::{internal, retry_after};
 
 /// When to try again after a refusal that time heals: about as long as a full queue of short plays takes.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Who asks, where.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// The circle that is asked.
+    pub circle: CircleId,
+    /// Who was proved to ask.
+    pub caller: Caller,
+}
+
+/// What is asked for beside the script.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// The script's `ARGS`.
+    pub args: Value,
+    /// The time from acceptance; the circle's own limit holds as well.
+    pub timeout: Option<Duration>,
+    /// The name of the call, so that it can be made again.
+    pub idempotency_key: Option<Box<str>>,
+}
 
 /// Takes plays to the store and outcomes back.
 #[derive(Clone)]
 pub struct Dispatch {
     store: Arc<dyn Store>,
     task_timeout: Duration,
+    access: Arc<HashMap<CircleId, Access>>,
+}
+
+impl Asker {
+    /// Whether the circle's own key asks.
+    fn is_owner(&self) -> bool {
+        self.caller == Caller::Peer(self.circle)
+    }
+
+    /// Whether it may know of a task.
+    fn sees(&self, task: &TaskView) -> bool {
+        self.is_owner() || self.caller == task.caller
+    }
 }
 
 impl Dispatch {
     /// Plays go to `store`; none may take longer than `task_timeout`, which also holds where a caller names
-    /// no limit.
-    pub fn new(store: Arc<dyn Store>, task_timeout: Duration) -> Self {
-        Self { store, task_timeout }
+    /// no limit. `access` has every circle that is served; where there is no access, nobody has it.
+    pub fn new(store: Arc<dyn Store>, task_timeout: Duration, access: HashMap<CircleId, Access>) -> Self {
+        Self { store, task_timeout, access: Arc::new(access) }
     }
 
-    /// The time a play gets that asked for `wanted`.
-    pub fn timeout(&self, wanted: Option<Duration>) -> Duration {
-        wanted.map_or(self.task_timeout, |wanted| wanted.min(self.task_timeout))
+    /// Whether a caller may do this in a circle; every way to a script of it asks here first.
+    fn may(&self, circle: &CircleId, caller: &Caller, verb: Verb) -> Result<(), Error> {
+        match self.access.get(circle) {
+            Some(access) if access.allows(circle, caller, verb) => Ok(()),
+            _ => Err(Fault::Forbidden.into()),
+        }
     }
 
-    /// Plays a task and waits for what it leaves. Dropping the future cancels the play, unless the task has an
+    /// Plays a script and waits for what it leaves. Dropping the future cancels the play, unless it has an
     /// idempotency key.
-    pub async fn play(&self, task: Task) -> Result<PlayResult, Error> {
+    pub async fn play(&self, asker: Asker, source: Source, wishes: Wishes) -> Result<PlayResult, Error> {
+        let task = self.task(asker, source, wishes, Kind::Play)?;
         let timeout = task.timeout;
         let ticket = self.store.submit(task).await.map_err(refused)?;
         let id = ticket.task();
-        result(id, timeout, ticket.await)
+        answer::played(id, timeout, ticket.await)
+    }
+
+    /// Accepts a script to run, durably, and returns the name of the task.
+    pub async fn submit(
+        &self,
+        asker: Asker,
+        source: Source,
+        wishes: Wishes,
+        retries: u8,
+    ) -> Result<TaskId, Error> {
+        let task = self.task(asker, source, wishes, Kind::Submitted { retries })?;
+        // Only a worker knows the circle's policy and library. It is asked first, so that who may not is told
+        // now and not by a task that fails; it decides again when the task runs.
+        let question =
+            Task { id: TaskId::now_v7(), idempotency_key: None, kind: Kind::Question, ..task.clone() };
+        let timeout = question.timeout;
+        let ticket = self.store.submit(question).await.map_err(refused)?;
+        answer::played(ticket.task(), timeout, ticket.await)?;
+        Ok(self.store.submit(task).await.map_err(refused)?.task())
+    }
+
+    /// A task that the asker may know of; waits so long for its end.
+    pub async fn look(&self, asker: &Asker, id: TaskId, wait: Duration) -> Result<TaskAnswer, Error> {
+        let view = self.view(asker, id).await?;
+        if view.state.is_final() || wait.is_zero() {
+            return answer::task(view);
+        }
+        let later = self.store.task(&asker.circle, id, wait).await.map_err(refused)?;
+        answer::task(later.ok_or(Fault::TaskNotFound)?)
+    }
+
+    /// A page of the tasks that the asker may know of.
+    pub async fn tasks(
+        &self,
+        asker: &Asker,
+        state: Option<store::State>,
+        before: Option<TaskId>,
+        limit: usize,
+    ) -> Result<TaskPage, Error> {
+        let caller = (!asker.is_owner()).then(|| asker.caller.clone());
+        let filter = TaskFilter { caller, state, before, limit };
+        let page = self.store.tasks(&asker.circle, filter).await.map_err(refused)?;
+        Ok(TaskPage {
+            tasks: page.tasks.into_iter().map(answer::task).collect::<Result<_, _>>()?,
+            cursor: page.next.map(Into::into),
+        })
+    }
+
+    /// Ends a task that the asker may know of; true if it had not ended.
+    pub async fn cancel(&self, asker: &Asker, id: TaskId) -> Result<bool, Error> {
+        self.view(asker, id).await?;
+        self.store.cancel(&asker.circle, id).await.map_err(refused)
+    }
+
+    /// What the circle's library holds.
+    pub async fn library(&self, asker: Asker) -> Result<Library, Error> {
+        let played = self.play(asker, Source::Listing, Wishes::default()).await?;
+        serde_json::from_value(played.value).map_err(internal)
+    }
+
+    /// The circle's records, for its owner.
+    pub async fn provenance(&self, asker: &Asker, after: u64, limit: usize) -> Result<RecordPage, Error> {
+        if !asker.is_owner() {
+            return Err(Fault::Forbidden.into());
+        }
+        self.store.provenance(&asker.circle, after, limit).await.map_err(refused)
+    }
+
+    async fn view(&self, asker: &Asker, id: TaskId) -> Result<TaskView, Error> {
+        let view = self.store.task(&asker.circle, id, Duration::ZERO).await.map_err(refused)?;
+        // Of somebody else's task it is not even told that it is there.
+        view.filter(|view| asker.sees(view)).ok_or_else(|| Fault::TaskNotFound.into())
+    }
+
+    fn task(&self, asker: Asker, source: Source, wishes: Wishes, kind: Kind) -> Result<Task, Error> {
+        let verb = match &source {
+            Source::Script(_) => Some(Verb::Play),
+            Source::Library(_) => Some(Verb::Run),
+            // Who may do nothing here need not know what there is.
+            Source::Listing => None,
+        };
+        match verb {
+            Some(verb) => self.may(&asker.circle, &asker.caller, verb)?,
+            None => self
+                .may(&asker.circle, &asker.caller, Verb::Run)
+                .or_else(|_| self.may(&asker.circle, &asker.caller, Verb::Play))?,
+        }
+        let Wishes { args, timeout, idempotency_key } = wishes;
+        let timeout = timeout.map_or(self.task_timeout, |wanted| wanted.min(self.task_timeout));
+        let task = Task::new(asker.circle, asker.caller, source, args, timeout);
+        Ok(Task { idempotency_key, kind, ..task })
     }
 }
 
@@ -51,70 +182,6 @@ fn refused(error: store::Error) -> Error {
         store::Error::Full => Fault::Overloaded(retry_after(RETRY)).into(),
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
         store::Error::Closed => Fault::BackendUnavailable(retry_after(RETRY)).into(),
-        other => crate::fault::internal(other),
+        other => internal(other),
     }
-}
-
-/// What an outcome is to a caller.
-fn result(id: TaskId, timeout: Duration, outcome: Outcome) -> Result<PlayResult, Error> {
-    match outcome {
-        Outcome::Succeeded(success) => Ok(PlayResult {
-            task_id: id.into(),
-            output: success.output,
-            value: success.value,
-            logs: success.logs.into_iter().map(log_line).collect(),
-            stats: stats(success.stats)?,
-        }),
-        Outcome::Failed(failure) => Err(failed(failure)),
-        Outcome::TimedOut => Err(timed_out(timeout)),
-        Outcome::Cancelled => Err(Fault::Cancelled.into()),
-    }
-}
-
-fn failed(failure: Failure) -> Error {
-    match failure {
-        Failure::Script { kind, message, line, column, thrown } => {
-            let kind = match kind {
-                store::ScriptErrorKind::Compile => ScriptErrorKind::Compile,
-                store::ScriptErrorKind::Runtime => ScriptErrorKind::Runtime,
-            };
-            // A place that the document has no room for is as good as none.
-            let line = line.and_then(|line| u64::from(line).try_into().ok());
-            let column = column.and_then(|column| u64::from(column).try_into().ok());
-            Error::declared(Fault::ScriptError(ScriptErrorData { kind, line, column, thrown }), message)
-        }
-        Failure::Limit { limit } => {
-            let message = format!("the script passed the limit {limit}");
-            match limit.try_into() {
-                Ok(limit) => Error::declared(Fault::LimitExceeded(LimitData { limit }), message),
-                Err(error) => crate::fault::internal(error),
-            }
-        }
-        Failure::Internal(id) => Error::Internal { id: Some(id) },
-    }
-}
-
-fn timed_out(timeout: Duration) -> Error {
-    match u64::try_from(timeout.as_millis()).ok().and_then(|millis| millis.try_into().ok()) {
-        Some(timeout_ms) => Fault::ScriptTimeout(ScriptTimeoutData { timeout_ms }).into(),
-        None => crate::fault::internal("a time limit longer than a day"),
-    }
-}
-
-fn log_line(line: store::LogLine) -> LogLine {
-    let level = match line.level {
-        store::LogLevel::Debug => LogLevel::Debug,
-        store::LogLevel::Info => LogLevel::Info,
-        store::LogLevel::Warn => LogLevel::Warn,
-        store::LogLevel::Error => LogLevel::Error,
-    };
-    LogLine { level, text: line.text }
-}
-
-fn stats(stats: store::Stats) -> Result<PlayStats, Error> {
-    Ok(PlayStats {
-        queued_us: stats.queued_us.try_into().map_err(crate::fault::internal)?,
-        elapsed_us: stats.elapsed_us.try_into().map_err(crate::fault::internal)?,
-        operations: stats.operations.try_into().map_err(crate::fault::internal)?,
-    })
 }

@@ -13,13 +13,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use circles_api::CircleId;
 use circles_auth::PublicKey;
 use tokio::sync::OwnedSemaphorePermit;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use crate::{
     auth::{Session, Transport},
+    circles::Circles,
     connection, rpc,
     server::Shared,
 };
@@ -33,6 +33,8 @@ const READ_BUFFER: usize = 8 << 10;
 pub struct Socket {
     /// This end's address.
     pub local: SocketAddr,
+    /// The circles that are served there.
+    pub circles: Arc<Circles>,
     /// The connection's place among those that may be open; held until the last user is gone.
     pub permit: Arc<OwnedSemaphorePermit>,
 }
@@ -60,7 +62,7 @@ async fn first_circle(
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    let circle = shared.first_circle();
+    let circle = socket.circles.first();
     enter(shared, circle, socket, &headers, upgrade)
 }
 
@@ -71,7 +73,7 @@ async fn named_circle(
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Response {
-    match shared.circle(&circle) {
+    match socket.circles.named(&circle) {
         Some(circle) => enter(shared, circle, socket, &headers, upgrade),
         None => unknown_circle(),
     }
@@ -120,7 +122,7 @@ async fn post_first_circle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let circle = shared.first_circle();
+    let circle = socket.circles.first();
     answer(&shared, circle, &socket, &headers, body).await
 }
 
@@ -131,7 +133,7 @@ async fn post_named_circle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match shared.circle(&circle) {
+    match socket.circles.named(&circle) {
         Some(circle) => answer(&shared, circle, &socket, &headers, body).await,
         None => unknown_circle(),
     }
@@ -155,7 +157,7 @@ async fn answer(
     }
     let session = session(shared, circle, audience(shared, socket, headers), Transport::Http);
     let answer = match Utf8Bytes::try_from(body) {
-        Ok(text) => connection::respond(stack(shared, &session), text, shared.settings.limits).await,
+        Ok(text) => connection::respond(stack(shared, &session), text, shared.settings.limits).await.text,
         Err(_) => Some(crate::message::error_text(circles_api::Error::Parse)),
     };
     match answer {
@@ -175,7 +177,7 @@ fn session(shared: &Shared, circle: PublicKey, audience: String, transport: Tran
 
 fn stack(shared: &Shared, session: &Arc<Session>) -> rpc::Stack {
     let settings = &shared.settings;
-    rpc::stack(shared.methods.clone(), session.clone(), settings.auth, settings.limits.answer_bytes)
+    rpc::stack(shared.methods.clone(), session.clone(), settings.auth, &settings.limits)
 }
 
 fn unknown_circle() -> Response {
@@ -189,11 +191,4 @@ async fn health() -> Response {
 
 async fn document() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], circles_api::DOCUMENT).into_response()
-}
-
-impl Shared {
-    fn circle(&self, name: &str) -> Option<PublicKey> {
-        let id: CircleId = name.parse().ok()?;
-        self.settings.circles.iter().copied().find(|circle| circle.circle_id() == id)
-    }
 }

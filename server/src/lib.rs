@@ -9,6 +9,7 @@
 //! leaves the log. Nothing here knows how scripts run.
 
 mod auth;
+mod circles;
 mod connection;
 mod dispatch;
 mod fault;
@@ -18,5 +19,6 @@ mod rpc;
 mod server;
 
 pub use auth::{Audience, Origins};
+pub use circles::Circle;
 pub use rpc::Limits;
-pub use server::{Server, Settings};
+pub use server::{BindError, Server, Settings};

@@ -3,14 +3,14 @@
 mod config;
 
 use std::{
-    io::Write as _, net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc,
-    thread::available_parallelism, time::Duration,
+    collections::HashMap, io::Write as _, net::SocketAddr, num::NonZeroUsize, path::PathBuf,
+    process::ExitCode, sync::Arc, thread::available_parallelism, time::Duration,
 };
 
-use circles_auth::PublicKey;
-use circles_server::Server;
-use circles_store::{EmbeddedConfig, EmbeddedStore, Store as _};
-use circles_worker::{CountingAllocator, Host, Limits, Workers};
+use circles_config::CircleConfig;
+use circles_server::{BindError, Server};
+use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Store as _};
+use circles_worker::{CircleSettings, CountingAllocator, Host, Limits, Workers};
 use clap::Parser as _;
 use mimalloc::MiMalloc;
 use tokio::{
@@ -53,17 +53,26 @@ fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<(), String> {
     let address = resolve(args).await?;
     args.check_exposure(address)?;
-    let settings = args.settings(circles(args)?)?;
+    let circles = args.circles()?;
+    let settings = args.settings(&circles)?;
+    for circle in &circles {
+        circle.make_folders()?;
+    }
 
-    let host = Arc::new(Host::new(Limits::default()));
+    let host = Arc::new(Host::with_circles(Limits::default(), settings_of(&circles)));
     let queue_limit = args.queue_limit.get();
     let circle_queue_limit = queue_limit.div_ceil(4);
     let config = EmbeddedConfig { queue_limit, circle_queue_limit, ..EmbeddedConfig::default() };
-    let store = Arc::new(EmbeddedStore::new(config).with_trial(host.clone()));
+    let ids: Vec<_> = circles.iter().map(|circle| circle.key.circle_id()).collect();
+    let store = open_store(config, &circles)?.with_trial(host.clone());
+    let store = Arc::new(store);
+    let found = store.recover(ids).await.map_err(|error| format!("the store cannot be opened: {error}"))?;
+    if found > 0 {
+        tracing::info!(tasks = found, "took up tasks of an earlier process");
+    }
     let mut signals = Signals::install().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let server = Server::bind(address, settings, store.clone())
-        .await
-        .map_err(|error| format!("--host {} --port {}: {error}", args.host, args.port))?;
+    let server =
+        Server::bind(address, settings, store.clone()).await.map_err(|error| not_bound(&error, args))?;
     let workers = args.workers.or(available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let workers = Workers::start(store.clone(), host, workers);
 
@@ -76,7 +85,9 @@ async fn run(args: &Args) -> Result<(), String> {
         shutdown.cancel();
         store.close().await;
         workers.shutdown(args.grace).await;
-        served.await
+        let served = served.await;
+        store.shut().await;
+        served
     };
     tokio::select! {
         ended = drain => ended.map_err(|error| format!("the server ended badly: {error}")),
@@ -87,22 +98,36 @@ async fn run(args: &Args) -> Result<(), String> {
     }
 }
 
-/// The circles to serve: those named, or one of our own.
-fn circles(args: &Args) -> Result<Vec<PublicKey>, String> {
-    let mut circles: Vec<PublicKey> = Vec::with_capacity(args.circles.len());
-    for circle in &args.circles {
-        if circles.contains(circle) {
-            return Err(format!("--circle {circle}: named twice"));
-        }
-        circles.push(*circle);
+/// What the scripts of each circle may reach.
+fn settings_of(configs: &[CircleConfig]) -> HashMap<CircleId, CircleSettings> {
+    let settings = configs.iter().map(|circle| {
+        let settings = CircleSettings {
+            library: Some(circle.rhai_path.clone()),
+            files: Some(circle.files_path.clone()),
+            secrets: circle.secrets.clone().into(),
+            limits: circle.limits,
+            access: circle.access.clone(),
+        };
+        (circle.key.circle_id(), settings)
+    });
+    settings.collect()
+}
+
+fn open_store(bounds: EmbeddedConfig, configs: &[CircleConfig]) -> Result<EmbeddedStore, String> {
+    let paths: HashMap<CircleId, PathBuf> =
+        configs.iter().map(|circle| (circle.key.circle_id(), circle.db_path.clone())).collect();
+    // Calls between circles may name one that is not served here; it has no file to find.
+    let path = move |circle: &CircleId| paths.get(circle).cloned().unwrap_or_default();
+    EmbeddedStore::new(bounds, path).map_err(|error| format!("the store cannot be opened: {error}"))
+}
+
+/// What is wrong with the address, named by what asked for it.
+fn not_bound(error: &BindError, args: &Args) -> String {
+    match error {
+        BindError::Address { circle: Some(circle), .. } => format!("--config: port of {circle}: {error}"),
+        BindError::Address { cause, .. } => format!("--host {} --port {}: {cause}", args.host, args.port),
+        other => other.to_string(),
     }
-    if circles.is_empty() {
-        let path = args.data_dir.join("circle.key");
-        let key =
-            circles_key_file::read_or_make(&path, || tracing::info!(path = %path.display(), "made a circle"));
-        circles.push(key.map_err(|error| format!("--data-dir: {error}"))?.public_key());
-    }
-    Ok(circles)
 }
 
 async fn resolve(args: &Args) -> Result<SocketAddr, String> {

@@ -1,11 +1,13 @@
 //! From a call to its answer: the layers every call passes, and the methods of `openrpc.json`.
 
 mod args;
+mod feed;
 mod limits;
 mod methods;
 mod module;
 mod panics;
 mod params;
+mod watch;
 
 use std::sync::Arc;
 
@@ -15,7 +17,11 @@ use jsonrpsee::{
     core::middleware::{Batch, BatchEntry, Notification, RpcServiceT},
 };
 
-pub use self::{limits::Limits, methods::Rpc};
+pub use self::{
+    feed::{Change, Feed},
+    limits::Limits,
+    methods::Rpc,
+};
 use self::{module::Module, panics::Panics, params::Params};
 use crate::auth::{Guard, Session};
 
@@ -24,8 +30,8 @@ use crate::auth::{Guard, Session};
 pub type Stack = Panics<Guard<Params<Module>>>;
 
 /// Builds the layers of one connection.
-pub fn stack(methods: Methods, session: Arc<Session>, auth: bool, max_response: usize) -> Stack {
-    let module = Module::new(methods, session.clone(), max_response);
+pub fn stack(methods: Methods, session: Arc<Session>, auth: bool, limits: &Limits) -> Stack {
+    let module = Module::new(methods, session.clone(), limits);
     Panics::new(Guard::new(Params::new(module), session, auth))
 }
 

@@ -3,6 +3,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use axum::Router;
 use circles_auth::PublicKey;
 use circles_store::Store;
+use futures_util::future::join_all;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::Methods;
@@ -16,6 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     auth::{Audience, Origins},
+    circles::{Circle, Circles},
     dispatch::Dispatch,
     http::{self, Socket},
     rpc::{Limits, Rpc},
@@ -25,8 +27,8 @@ use circles_api::CirclesServer as _;
 /// What a server serves, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The circles, at least one; `/` leads to the first.
-    pub circles: Vec<PublicKey>,
+    /// The circles, at least one; `/` leads to the first of those that share a listener.
+    pub circles: Vec<Circle>,
     /// Whether methods marked `x-auth: session` need a session.
     pub auth: bool,
     /// How the server is called from outside.
@@ -41,11 +43,49 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// A server that is bound to its address and not yet serving.
+/// Why a server was not bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The settings name no circle.
+    #[error("no circle to serve")]
+    NoCircle,
+    /// An address could not be had.
+    #[error("{address}: {cause}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The circle that wants it for its own; without it, it is the shared one.
+        circle: Option<PublicKey>,
+        /// What the system says.
+        cause: io::Error,
+    },
+}
+
+/// A server that is bound to its addresses and not yet serving.
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<Listener>,
+    /// Each circle and its listener, in the order of the settings.
+    circles: Vec<(PublicKey, SocketAddr)>,
     address: SocketAddr,
     shared: Arc<Shared>,
+}
+
+/// One address and the circles behind it.
+struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    /// The port that its circles asked for; none if it is the shared one.
+    port: Option<u16>,
+    circles: Circles,
+}
+
+/// What all listeners do with a connection.
+struct Accept {
+    limits: Limits,
+    slots: Arc<Semaphore>,
+    requests: TaskTracker,
+    router: Router,
+    shutdown: CancellationToken,
 }
 
 /// What all connections share.
@@ -55,51 +95,109 @@ pub struct Shared {
     /// Counts WebSockets that are open.
     pub(crate) connections: TaskTracker,
     pub(crate) shutdown: CancellationToken,
-    first_circle: PublicKey,
 }
 
 impl Server {
-    /// Binds `address`; port 0 picks a free one. Plays will go to `store`. Settings without a circle are an
-    /// error of kind `InvalidInput`.
-    pub async fn bind(address: SocketAddr, settings: Settings, store: Arc<dyn Store>) -> io::Result<Self> {
-        let Some(&first_circle) = settings.circles.first() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no circle to serve"));
+    /// Binds `address` for the circles that have no port of their own, and the same host at each port that
+    /// circles have; a port that nobody wants is not bound. Port 0 picks a free one. Plays will go to `store`.
+    pub async fn bind(
+        address: SocketAddr,
+        settings: Settings,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, BindError> {
+        let mut listeners: Vec<Listener> = Vec::new();
+        let mut circles = Vec::with_capacity(settings.circles.len());
+        for Circle { key, port, .. } in &settings.circles {
+            // Who asks for the shared port shares it; who asks for a free one gets one of its own.
+            let port = port.filter(|port| *port == 0 || *port != address.port());
+            let bound = listeners.iter_mut().find(|bound| bound.port == port && port != Some(0));
+            let at = match bound {
+                Some(listener) => {
+                    listener.circles.add(*key);
+                    listener.address
+                }
+                None => {
+                    let listener = Listener::bind(address, port, *key).await?;
+                    listeners.push(listener);
+                    listeners.last().map_or(address, |listener| listener.address)
+                }
+            };
+            circles.push((*key, at));
+        }
+        let shared_listener = listeners.iter().find(|listener| listener.port.is_none());
+        let Some(address) = shared_listener.or(listeners.first()).map(|listener| listener.address) else {
+            return Err(BindError::NoCircle);
         };
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        let dispatch = Dispatch::new(store, settings.task_timeout);
+        let access =
+            settings.circles.iter().map(|circle| (circle.key.circle_id(), circle.access.clone())).collect();
+        let dispatch = Dispatch::new(store, settings.task_timeout, access);
         let shared = Shared {
             methods: Rpc::new(dispatch).into_rpc().into(),
             connections: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             settings,
-            first_circle,
         };
-        Ok(Self { listener, address, shared: Arc::new(shared) })
+        Ok(Self { listeners, circles, address, shared: Arc::new(shared) })
     }
 
-    /// The address that was bound.
+    /// The address of the shared listener; if there is none, of the first circle.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Each circle with the URL at which it is reached.
     pub fn addresses(&self) -> Vec<(PublicKey, String)> {
-        let base = self.shared.settings.audience.of(None, self.address);
-        self.shared.settings.circles.iter().map(|circle| (*circle, format!("{base}/{circle}"))).collect()
+        let url = |(circle, address): &(PublicKey, SocketAddr)| {
+            (*circle, format!("{}/{circle}", self.shared.settings.audience.of(None, *address)))
+        };
+        self.circles.iter().map(url).collect()
     }
 
     /// Serves until `shutdown`; then accepts nothing more, lets calls under way end within `grace`, and
     /// returns when the last connection is gone. Plays are drained by the store's owner, beside this.
     pub async fn serve(self, shutdown: CancellationToken, grace: Duration) {
         let limits = self.shared.settings.limits;
-        let slots = Arc::new(Semaphore::new(limits.connections));
-        let requests = TaskTracker::new();
-        let router = http::router(self.shared.clone());
+        let accept = Accept {
+            limits,
+            slots: Arc::new(Semaphore::new(limits.connections)),
+            requests: TaskTracker::new(),
+            router: http::router(self.shared.clone()),
+            shutdown,
+        };
+        join_all(self.listeners.into_iter().map(|listener| listener.serve(&accept))).await;
+        self.shared.shutdown.cancel();
+        accept.requests.close();
+        self.shared.connections.close();
+        let gone = async {
+            accept.requests.wait().await;
+            self.shared.connections.wait().await;
+        };
+        if timeout(grace, gone).await.is_err() {
+            tracing::warn!("connections were still open when the grace period ended");
+        }
+    }
+}
+
+impl Listener {
+    /// Binds the shared address, or the same host at another port, for a first circle.
+    async fn bind(mut address: SocketAddr, port: Option<u16>, first: PublicKey) -> Result<Self, BindError> {
+        address.set_port(port.unwrap_or(address.port()));
+        let bound = async {
+            let socket = TcpListener::bind(address).await?;
+            let address = socket.local_addr()?;
+            Ok(Self { socket, address, port, circles: Circles::new(first) })
+        };
+        let failed = |cause| BindError::Address { address, circle: port.map(|_| first), cause };
+        bound.await.map_err(failed)
+    }
+
+    /// Takes connections until the shutdown, and serves each on a task of its own.
+    async fn serve(self, accept: &Accept) {
+        let circles = Arc::new(self.circles);
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = shutdown.cancelled() => break,
+                accepted = self.socket.accept() => accepted,
+                () = accept.shutdown.cancelled() => return,
             };
             let stream = match accepted {
                 Ok((stream, _)) => stream,
@@ -110,31 +208,15 @@ impl Server {
                     continue;
                 }
             };
-            let Ok(permit) = slots.clone().try_acquire_owned() else {
-                tracing::warn!(limit = limits.connections, "too many connections; one was refused");
+            let Ok(permit) = accept.slots.clone().try_acquire_owned() else {
+                tracing::warn!(limit = accept.limits.connections, "too many connections; one was refused");
                 continue;
             };
             let Ok(local) = stream.local_addr() else { continue };
-            let socket = Socket { local, permit: Arc::new(permit) };
-            requests.spawn(serve_http(stream, socket, router.clone(), limits, shutdown.clone()));
+            let socket = Socket { local, circles: circles.clone(), permit: Arc::new(permit) };
+            let (router, shutdown) = (accept.router.clone(), accept.shutdown.clone());
+            accept.requests.spawn(serve_http(stream, socket, router, accept.limits, shutdown));
         }
-        drop(self.listener);
-        self.shared.shutdown.cancel();
-        requests.close();
-        self.shared.connections.close();
-        let gone = async {
-            requests.wait().await;
-            self.shared.connections.wait().await;
-        };
-        if timeout(grace, gone).await.is_err() {
-            tracing::warn!("connections were still open when the grace period ended");
-        }
-    }
-}
-
-impl Shared {
-    pub(crate) const fn first_circle(&self) -> PublicKey {
-        self.first_circle
     }
 }
 

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Outcome, Task};
+use crate::{Error, LogLine, Outcome, Reads, Snapshot, Task, Writes};
 
 /// A task that this worker runs, and nobody else.
 ///
@@ -12,14 +12,63 @@ pub struct Claim {
     task: Arc<Task>,
     deadline: Instant,
     interrupt: CancellationToken,
-    settle: Option<Box<dyn Settle>>,
+    lease: Option<Box<dyn Lease>>,
+}
+
+/// How a play ended, with what it did to its circle.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// What its caller is told.
+    pub outcome: Outcome,
+    /// What it read of the circle's documents.
+    pub reads: Reads,
+    /// What it wrote there; dropped unless it succeeded.
+    pub writes: Writes,
+    /// Whether it may have had effects outside the database.
+    pub reached_outside: bool,
+    /// SHA-256 of the source that ran, if any did.
+    pub script_sha256: Option<[u8; 32]>,
+}
+
+/// Of a play that touched nothing.
+impl From<Outcome> for Settlement {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            reads: Reads::default(),
+            writes: Writes::new(),
+            reached_outside: false,
+            script_sha256: None,
+        }
+    }
+}
+
+/// What became of a settlement.
+#[must_use]
+pub enum Settled {
+    /// The task has reached its final state, this one or another.
+    Recorded,
+    /// Other plays changed what this one had read, and nothing of it was kept. The claim is still held, has
+    /// the right of way, and gives a newer snapshot.
+    Overtaken(Claim),
 }
 
 /// The store's end of a [`Claim`].
 #[async_trait::async_trait]
-pub trait Settle: Send + Sync {
-    /// Records the outcome, unless the task already has one.
-    async fn settle(self: Box<Self>, outcome: Outcome) -> Result<(), Error>;
+pub trait Lease: Send + Sync {
+    /// The circle's documents as they are now, or as they were at the first call. May block.
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error>;
+
+    /// Returns once it is certain that the task will not be run again after a crash, unless it may be.
+    /// May block.
+    fn mark(&self) -> Result<(), Error>;
+
+    /// Shows a line to those who watch.
+    fn log(&self, line: &LogLine);
+
+    /// Records how the play ended, unless the task has ended otherwise. Returns itself if other plays have
+    /// changed what this one read.
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error>;
 
     /// Takes the task back, to be claimed again.
     fn give_back(self: Box<Self>);
@@ -31,9 +80,9 @@ impl Claim {
         task: Arc<Task>,
         deadline: Instant,
         interrupt: CancellationToken,
-        settle: Box<dyn Settle>,
+        lease: Box<dyn Lease>,
     ) -> Self {
-        Self { task, deadline, interrupt, settle: Some(settle) }
+        Self { task, deadline, interrupt, lease: Some(lease) }
     }
 
     /// What to run.
@@ -51,19 +100,43 @@ impl Claim {
         &self.interrupt
     }
 
-    /// Records the outcome. If the task ended otherwise in the meantime, that stands and this is dropped.
-    pub async fn settle(mut self, outcome: Outcome) -> Result<(), Error> {
-        match self.settle.take() {
-            Some(settle) => settle.settle(outcome).await,
-            None => Ok(()),
+    /// The circle's documents, the same at each call. May block: for threads of scripts.
+    pub fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
+        self.lease.as_ref().map_or(Err(Error::Closed), |lease| lease.snapshot())
+    }
+
+    /// To be called before the first effect outside the database: from then on the task is not run again
+    /// after a crash. May block.
+    pub fn mark(&self) -> Result<(), Error> {
+        self.lease.as_ref().map_or(Err(Error::Closed), |lease| lease.mark())
+    }
+
+    /// Shows a line to those who watch, now.
+    pub fn log(&self, line: &LogLine) {
+        if let Some(lease) = &self.lease {
+            lease.log(line);
+        }
+    }
+
+    /// Records how the play ended and makes what it wrote stay, in one step. If the task ended otherwise in
+    /// the meantime, that stands and this is dropped. A play that reached outside cannot be run again and is
+    /// never handed back: overtaken, it ends as [`Failure::Conflict`](crate::Failure::Conflict).
+    pub async fn settle(mut self, settlement: impl Into<Settlement>) -> Result<Settled, Error> {
+        let Some(lease) = self.lease.take() else { return Ok(Settled::Recorded) };
+        match lease.settle(settlement.into()).await? {
+            None => Ok(Settled::Recorded),
+            Some(lease) => {
+                self.lease = Some(lease);
+                Ok(Settled::Overtaken(self))
+            }
         }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(settle) = self.settle.take() {
-            settle.give_back();
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
         }
     }
 }

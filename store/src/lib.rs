@@ -8,20 +8,29 @@
 //! state, whatever the worker, the deadline and the caller do at the same time. Nothing here polls: work and
 //! outcomes are pushed.
 
+mod access;
 mod claim;
+mod documents;
 mod embedded;
 mod outcome;
 mod task;
 mod ticket;
 
+use std::{sync::Arc, time::Duration};
+
+use circles_api::types::RecordPage;
+use futures_util::stream::BoxStream;
+
+pub use access::{Access, Verb, Who};
 pub use circles_api::CircleId;
-pub use claim::{Claim, Settle};
+pub use claim::{Claim, Lease, Settled, Settlement};
+pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore, Trial};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
-pub use task::{Caller, Task, TaskId};
+pub use task::{Caller, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView};
 pub use ticket::Ticket;
 
-/// Why a store did not take or give a task.
+/// Why a store did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -34,9 +43,29 @@ pub enum Error {
     /// The store is closed, or closes: nothing is accepted or claimed any more.
     #[error("the store is closed")]
     Closed,
+    /// A circle's file cannot be used. The path stands in the text, which is for the log.
+    #[error("{0}")]
+    File(Arc<str>),
+    /// A snapshot is so old that what it shows is gone: the play has to be run again.
+    #[error("the snapshot was overtaken")]
+    Overtaken,
 }
 
-/// A queue of tasks between those who submit and those who run.
+/// What happens to a task that somebody watches, ending with [`WatchEvent::Ended`].
+pub type Watch = BoxStream<'static, WatchEvent>;
+
+/// Something that happens to a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WatchEvent {
+    /// Its script logged a line.
+    Logged(LogLine),
+    /// Its script is run again from the beginning; what it logged does not count.
+    Restarted,
+    /// It reached its final state.
+    Ended(Box<TaskView>),
+}
+
+/// A queue of tasks between those who submit and those who run, and the memory of circles.
 ///
 /// Every method may be called from any number of tasks at once, and may be dropped at any await without
 /// leaving anything half done.
@@ -44,8 +73,12 @@ pub enum Error {
 pub trait Store: Send + Sync + 'static {
     /// Accepts a task, or says at once why not. The [`Ticket`] brings its outcome.
     ///
-    /// A task whose idempotency key is known is not run again: the ticket brings the first one's outcome.
+    /// A task whose idempotency key is known is not run again: the ticket brings the first one's outcome. One
+    /// that is [`Kind::Submitted`] is on the disk when this returns.
     async fn submit(&self, task: Task) -> Result<Ticket, Error>;
+
+    /// Accepts a task that the caller itself runs, at once and beside the queue: a play that a play calls.
+    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error>;
 
     /// Waits for a task to run and takes it. Circles take turns, so that one with many tasks does not keep
     /// another waiting.
@@ -53,8 +86,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends a task that has not ended yet: a queued one at once, a running one as soon as its worker hears
     /// [`Claim::interrupt`]. Returns whether this call was the one that did it.
-    async fn cancel(&self, task: TaskId) -> Result<bool, Error>;
+    async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error>;
 
-    /// Stops accepting and handing out. Queued tasks end as [`Outcome::Cancelled`]; claimed ones go on.
+    /// A task under way or remembered; waits so long for its end, if it has not ended.
+    async fn task(&self, circle: &CircleId, task: TaskId, wait: Duration) -> Result<Option<TaskView>, Error>;
+
+    /// A page of a circle's tasks, those under way and those remembered.
+    async fn tasks(&self, circle: &CircleId, filter: TaskFilter) -> Result<TaskPage, Error>;
+
+    /// What a task logged and logs, and its end. `None` if there is no such task.
+    async fn watch(&self, circle: &CircleId, task: TaskId) -> Result<Option<Watch>, Error>;
+
+    /// A circle's records behind the one of number `after`, the oldest first, and the last of all.
+    async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error>;
+
+    /// Stops accepting and handing out. Queued plays end as [`Outcome::Cancelled`]; submitted tasks wait for
+    /// the next process; claimed ones go on.
     async fn close(&self);
 }

@@ -2,6 +2,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::State;
+
 /// The final state of a task, with what belongs to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -13,6 +15,21 @@ pub enum Outcome {
     TimedOut,
     /// Somebody ended it: its caller, by hand or by going away, or a shutdown.
     Cancelled,
+    /// Its worker died when it may have had outside effects, so it was not run again.
+    Lost,
+}
+
+impl Outcome {
+    /// The final state of a task that ended so.
+    pub const fn state(&self) -> State {
+        match self {
+            Self::Succeeded(_) => State::Succeeded,
+            Self::Failed(_) => State::Failed,
+            Self::TimedOut => State::TimedOut,
+            Self::Cancelled => State::Cancelled,
+            Self::Lost => State::Lost,
+        }
+    }
 }
 
 /// What a script that succeeded left.
@@ -49,6 +66,12 @@ pub enum Failure {
         /// Its name, as `circles.json` spells it.
         limit: String,
     },
+    /// The circle's policy does not let this caller do that, or failed.
+    Forbidden,
+    /// The library has no script of this name.
+    NoScript,
+    /// Other plays overtook its reads as often as it was run.
+    Conflict,
     /// A fault of ours. The cause stands in the log under this id.
     Internal(Uuid),
 }

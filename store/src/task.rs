@@ -3,9 +3,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use circles_api::CircleId;
+use circles_api::{CircleId, types::TaskState};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::Outcome;
 
 /// The name of a task: a UUID of version 7 (RFC 9562), so names sort by time of acceptance.
 pub type TaskId = Uuid;
@@ -19,8 +21,8 @@ pub struct Task {
     pub circle: CircleId,
     /// Who asked for it, verified.
     pub caller: Caller,
-    /// The Rhai source.
-    pub script: Box<str>,
+    /// What to run.
+    pub source: Source,
     /// What the script sees as `ARGS`.
     pub args: serde_json::Value,
     /// When it was accepted, by this machine's clock.
@@ -29,6 +31,35 @@ pub struct Task {
     pub timeout: Duration,
     /// The name its caller gave the call, so that repeating the call repeats nothing else.
     pub idempotency_key: Option<Box<str>>,
+    /// How its caller asked for it.
+    pub kind: Kind,
+    /// How many circles deep it was called by other circles' plays; 0 for what came from outside.
+    pub depth: u8,
+}
+
+/// What a task runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Rhai source that the caller sent.
+    Script(Box<str>),
+    /// The script of this name in the circle's library.
+    Library(Box<str>),
+    /// Nothing: the circle's library is to be listed.
+    Listing,
+}
+
+/// How a caller asked for a task, and so what is kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// It waits for the outcome. Nothing outlives the process unless the call has an idempotency key.
+    Play,
+    /// It may go away: the task survives until it has run.
+    Submitted {
+        /// How often it may be run again although it may have had outside effects.
+        retries: u8,
+    },
+    /// Nothing is run: the circle's policy is asked whether it would be.
+    Question,
 }
 
 impl Task {
@@ -36,7 +67,7 @@ impl Task {
     pub fn new(
         circle: CircleId,
         caller: Caller,
-        script: impl Into<Box<str>>,
+        source: Source,
         args: serde_json::Value,
         timeout: Duration,
     ) -> Self {
@@ -44,13 +75,104 @@ impl Task {
             id: Uuid::now_v7(),
             circle,
             caller,
-            script: script.into(),
+            source,
             args,
             accepted_at: SystemTime::now(),
             timeout,
             idempotency_key: None,
+            kind: Kind::Play,
+            depth: 0,
         }
     }
+
+    /// Whether a call that carries the same idempotency key is this one, made again.
+    pub fn is_same_call(&self, other: &Self) -> bool {
+        self.source == other.source && self.args == other.args
+    }
+
+    /// Whether a record of it is kept beyond its end.
+    pub const fn is_recorded(&self) -> bool {
+        self.idempotency_key.is_some() || matches!(self.kind, Kind::Submitted { .. })
+    }
+
+    /// The name of the library's script that it runs, if it runs one.
+    pub fn script_name(&self) -> Option<&str> {
+        match &self.source {
+            Source::Library(name) => Some(name),
+            Source::Script(_) | Source::Listing => None,
+        }
+    }
+}
+
+impl Source {
+    /// Source that a caller sent.
+    pub fn script(text: impl Into<Box<str>>) -> Self {
+        Self::Script(text.into())
+    }
+}
+
+/// Where a task is on its way; all but the first two are final (SPEC §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum State {
+    /// It waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Its script ended, and what it wrote stays.
+    Succeeded,
+    /// It ended otherwise of itself; nothing it wrote stays.
+    Failed,
+    /// Its deadline passed.
+    TimedOut,
+    /// Somebody ended it.
+    Cancelled,
+    /// Its worker died when it may have had outside effects, so it is not run again.
+    Lost,
+}
+
+/// A task as those who ask for it see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskView {
+    /// Its name.
+    pub id: TaskId,
+    /// Who asked for it.
+    pub caller: Caller,
+    /// The library's script that it runs, if it runs one.
+    pub script_name: Option<Box<str>>,
+    /// Where it is.
+    pub state: State,
+    /// When it was accepted.
+    pub accepted_at: SystemTime,
+    /// The time it was given, from acceptance.
+    pub timeout: Duration,
+    /// When a worker began with it last.
+    pub started_at: Option<SystemTime>,
+    /// When it ended.
+    pub ended_at: Option<SystemTime>,
+    /// What it left; also absent in lists.
+    pub outcome: Option<Outcome>,
+}
+
+/// Which tasks to list.
+#[derive(Clone, Debug)]
+pub struct TaskFilter {
+    /// Only this caller's; everybody's otherwise.
+    pub caller: Option<Caller>,
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only older than this one, which ended the page before.
+    pub before: Option<TaskId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Some tasks, the newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskPage {
+    /// Without their outcomes.
+    pub tasks: Vec<TaskView>,
+    /// What to ask for the next page with, if there may be one.
+    pub next: Option<TaskId>,
 }
 
 /// Who asked for a play.
@@ -58,7 +180,7 @@ impl Task {
 pub enum Caller {
     /// Nobody proved anything.
     Anonymous,
-    /// A peer that signed a challenge with this key.
+    /// A peer that signed a challenge with this key, or the circle whose play called.
     Peer(CircleId),
 }
 
@@ -69,5 +191,40 @@ impl fmt::Display for Caller {
             Self::Anonymous => Ok(()),
             Self::Peer(key) => key.fmt(f),
         }
+    }
+}
+
+impl From<State> for TaskState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Running => Self::Running,
+            State::Succeeded => Self::Succeeded,
+            State::Failed => Self::Failed,
+            State::TimedOut => Self::TimedOut,
+            State::Cancelled => Self::Cancelled,
+            State::Lost => Self::Lost,
+        }
+    }
+}
+
+impl From<TaskState> for State {
+    fn from(state: TaskState) -> Self {
+        match state {
+            TaskState::Queued => Self::Queued,
+            TaskState::Running => Self::Running,
+            TaskState::Succeeded => Self::Succeeded,
+            TaskState::Failed => Self::Failed,
+            TaskState::TimedOut => Self::TimedOut,
+            TaskState::Cancelled => Self::Cancelled,
+            TaskState::Lost => Self::Lost,
+        }
+    }
+}
+
+impl State {
+    /// Whether a task in it has ended.
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
     }
 }

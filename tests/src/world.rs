@@ -1,10 +1,12 @@
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use circles_auth::{PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
-use circles_store::{EmbeddedConfig, EmbeddedStore, Store};
-use circles_worker::{Host, Workers};
+use circles_store::{Access, EmbeddedConfig, EmbeddedStore, Store};
+use circles_testing::embedded;
+use circles_worker::{CircleSettings, Host, Workers};
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,12 +21,16 @@ pub fn secret_key(name: &str) -> SecretKey {
 
 /// A server with its store and workers, in this process, on a port of its own.
 pub struct World {
-    /// Where it listens.
+    /// Where it listens for the circles without a port of their own.
     pub address: SocketAddr,
     /// The circles it serves, in order.
     pub circles: Vec<PublicKey>,
+    /// Where each of them is reached.
+    urls: Vec<String>,
     /// Its store, which tells what happens.
     pub store: Arc<Watched<EmbeddedStore>>,
+    /// Where its circles have their libraries and files.
+    directory: TempDir,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
     workers: Workers,
@@ -37,6 +43,7 @@ pub struct Builder {
     workers: NonZeroUsize,
     queue: EmbeddedConfig,
     trial: bool,
+    limits: circles_worker::Limits,
 }
 
 impl World {
@@ -44,7 +51,7 @@ impl World {
     pub fn builder() -> Builder {
         Builder {
             settings: Settings {
-                circles: vec![secret_key("alice").public_key()],
+                circles: vec![secret_key("alice").public_key().into()],
                 auth: false,
                 audience: Audience::default(),
                 origins: Origins::default(),
@@ -56,6 +63,7 @@ impl World {
             workers: NonZeroUsize::MIN.saturating_add(1),
             queue: EmbeddedConfig::default(),
             trial: false,
+            limits: circles_worker::Limits::default(),
         }
     }
 
@@ -66,7 +74,7 @@ impl World {
 
     /// The URL of a circle that it serves.
     pub fn circle_url(&self, circle: usize) -> String {
-        self.url(&format!("/{}", self.circles[circle]))
+        self.urls[circle].clone()
     }
 
     /// A connection without manners to the first circle.
@@ -78,6 +86,14 @@ impl World {
     pub async fn client(&self, name: &str) -> Client {
         let builder = Client::builder(self.circle_url(0)).key(secret_key(name));
         soon(builder.connect()).await.expect("a session")
+    }
+
+    /// Puts a script into a circle's library.
+    pub fn library_script(&self, circle: usize, name: &str, source: &str) {
+        let path = self.directory.path().join(self.circles[circle].to_string()).join("scripts");
+        let path = path.join(format!("{name}.rhai"));
+        std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("a folder");
+        std::fs::write(path, source).expect("a script");
     }
 
     /// Drains as the binary does, and waits for it.
@@ -92,7 +108,19 @@ impl World {
 impl Builder {
     /// Serves these people's circles instead.
     pub fn circles(mut self, names: &[&str]) -> Self {
-        self.settings.circles = names.iter().map(|name| secret_key(name).public_key()).collect();
+        self.settings.circles = names.iter().map(|name| secret_key(name).public_key().into()).collect();
+        self
+    }
+
+    /// Lets only some into one of the circles, by its place.
+    pub fn access(mut self, circle: usize, access: Access) -> Self {
+        self.settings.circles[circle].access = access;
+        self
+    }
+
+    /// Gives one of the circles, by its place, a listener of its own.
+    pub fn own_port(mut self, circle: usize) -> Self {
+        self.settings.circles[circle].port = Some(0);
         self
     }
 
@@ -126,6 +154,12 @@ impl Builder {
         self
     }
 
+    /// Changes what a play may use.
+    pub fn limits(mut self, change: impl FnOnce(&mut circles_worker::Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
     /// Lets short scripts run where they arrive, as the binary does.
     pub fn trial(mut self) -> Self {
         self.trial = true;
@@ -134,18 +168,30 @@ impl Builder {
 
     /// Starts it.
     pub async fn start(self) -> World {
-        let host = Arc::new(Host::new(circles_worker::Limits::default()));
-        let mut store = EmbeddedStore::new(self.queue);
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let settings = self.settings.circles.iter().map(|circle| {
+            let folder = directory.path().join(circle.key.to_string());
+            let settings = CircleSettings {
+                library: Some(folder.join("scripts")),
+                files: Some(folder.join("files")),
+                secrets: BTreeMap::from([("key".to_owned(), "hush".to_owned())]),
+                limits: self.limits,
+                access: circle.access.clone(),
+            };
+            (circle.key.circle_id(), settings)
+        });
+        let host = Arc::new(Host::with_circles(self.limits, settings.collect()));
+        let mut store = embedded(self.queue);
         if self.trial {
             store = store.with_trial(host.clone());
         }
         let store = Arc::new(Watched::new(store));
-        let circles = self.settings.circles.clone();
         let server = Server::bind(self.address, self.settings, store.clone()).await.expect("a free port");
         let address = server.address();
+        let (circles, urls) = server.addresses().into_iter().unzip();
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(server.serve(shutdown.clone(), Duration::from_secs(5)));
-        World { address, circles, store, shutdown, server, workers }
+        World { address, circles, urls, store, directory, shutdown, server, workers }
     }
 }

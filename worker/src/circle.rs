@@ -10,7 +10,16 @@ mod library;
 mod listing;
 mod modules;
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::ErrorKind,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use circles_store::Access;
 
 use crate::{Limits, cache::Script, engine::Engines};
 
@@ -18,6 +27,11 @@ pub use files::{FileFault, Files};
 pub use library::{Library, LibraryFault};
 pub use listing::{LibraryFunction, LibraryScript};
 pub use modules::Resolver;
+
+/// The library script that decides who may do what (SPEC §4).
+const POLICY: &str = "policy";
+/// How long a policy that was put in place may go unnoticed.
+const POLICY_AGE: Duration = Duration::from_secs(1);
 
 /// What the scripts of one circle may reach. By default nothing but the store, within [`Limits::default`].
 #[derive(Clone, Default)]
@@ -31,6 +45,8 @@ pub struct CircleSettings {
     pub secrets: BTreeMap<String, String>,
     /// What one play may use.
     pub limits: Limits,
+    /// Who may play here; the owner always may.
+    pub access: Access,
 }
 
 /// Secrets are named, not shown.
@@ -41,6 +57,7 @@ impl fmt::Debug for CircleSettings {
             .field("files", &self.files)
             .field("secrets", &self.secrets.keys())
             .field("limits", &self.limits)
+            .field("access", &self.access)
             .finish()
     }
 }
@@ -50,6 +67,9 @@ pub struct Circle {
     pub library: Library,
     pub files: Files,
     pub engines: Arc<Engines>,
+    pub access: Access,
+    /// When it was last seen that there is no policy.
+    no_policy: Mutex<Option<Instant>>,
     secrets: BTreeMap<String, String>,
     masks: Vec<Mask>,
 }
@@ -61,6 +81,8 @@ impl Circle {
             library: Library::new(settings.library),
             files: Files::new(settings.files),
             engines,
+            access: settings.access,
+            no_policy: Mutex::new(None),
             masks: Mask::all(&settings.secrets),
             secrets: settings.secrets,
         }
@@ -74,6 +96,29 @@ impl Circle {
     /// A script of its library, compiled. May block on the disk.
     pub fn script(&self, name: &str) -> Result<Arc<Script>, LibraryFault> {
         self.library.script(&self.engines.real, self.limits(), name)
+    }
+
+    /// The script that decides who may do what, if the library has one. May block on the disk.
+    pub fn policy(&self) -> Result<Option<Arc<Script>>, LibraryFault> {
+        // Only what is certainly not there is no policy: one that cannot be read denies.
+        let there = match self.library.open()? {
+            None => false,
+            Some(root) => match root.symlink_metadata(format!("{POLICY}.rhai")) {
+                Ok(_) => true,
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let found = if there { self.script(POLICY).map(Some) } else { Ok(None) };
+        let none = matches!(found, Ok(None)).then(Instant::now);
+        *self.no_policy.lock().unwrap_or_else(PoisonError::into_inner) = none;
+        found
+    }
+
+    /// Whether there was no policy a moment ago. Does not look at the disk.
+    pub fn is_sure_to_have_no_policy(&self) -> bool {
+        let seen = *self.no_policy.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_some_and(|seen| seen.elapsed() < POLICY_AGE)
     }
 
     /// The secret of this name.

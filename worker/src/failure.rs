@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A message is for people to read. What a script threw is handed out as JSON, all of it.
-const MESSAGE_BYTES: usize = 4 << 10;
+pub const MESSAGE_BYTES: usize = 4 << 10;
 
 /// A source that did not compile.
 pub fn of_compiling(error: &ParseError) -> Failure {

@@ -11,20 +11,23 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use circles_store::{CircleId, Failure, Outcome, Stats, Success, Task, Trial};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
-use tokio_util::sync::CancellationToken;
+use circles_store::{
+    Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, Trial,
+    Verb,
+};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Scope};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
     CircleSettings, LibraryScript, Limits,
     cache::{Script, Scripts},
-    circle::Circle,
+    circle::{Circle, LibraryFault},
     clock,
     engine::Engines,
     failure, memory,
     natives::printed,
-    play::{Constants, Play, Stop},
+    play::{Constants, Link, Play, Stop},
     value::{Unfit, from_json, to_json},
 };
 
@@ -71,53 +74,138 @@ impl Host {
         }
     }
 
-    /// Plays a task on this thread until it ends, its deadline passes or it is interrupted. A script that waits
-    /// does so on the tokio runtime that the thread has entered. `on_slow` is called once, at most, when the
-    /// play begins to wait or has run so long that others should run beside it.
+    /// Plays a claimed task on this thread until it ends, its deadline passes or it is interrupted, and hands the
+    /// claim back with what is to be settled. A script that waits does so on the tokio runtime that the thread
+    /// has entered. `on_slow` is called once, at most, when the play begins to wait or has run so long that
+    /// others should run beside it.
     pub fn play(
-        &self,
-        task: &Task,
-        deadline: Instant,
-        interrupt: &CancellationToken,
+        self: &Arc<Self>,
+        store: &Arc<dyn Store>,
+        claim: Claim,
         on_slow: impl FnOnce() + 'static,
-    ) -> Outcome {
-        let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
+    ) -> (Claim, Settlement) {
+        let task = claim.task().clone();
         let circle = self.circle(&task.circle);
-        let limits = circle.limits();
-        if task.script.len() > limits.script_bytes {
-            return Outcome::Failed(failure::limit("script_bytes"));
-        }
+        let constants = match constants(&task) {
+            Ok(constants) => constants,
+            Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
+        };
+        let (interrupt, on_slow) = (Some(claim.interrupt().clone()), Some(Box::new(on_slow) as Box<_>));
+        let (began, deadline) = (Instant::now(), claim.deadline());
+        let link = Some(Link::new(self.clone(), store.clone(), claim));
+        let play =
+            Play::new(constants, circle.clone(), *circle.limits(), began, deadline, interrupt, link, on_slow);
+        let refuses_closures = self.lost.load(Ordering::Relaxed) > LOST_MEMORY;
+        let play = Rc::new(play.refusing_closures(refuses_closures));
         let _running = clock::Running::begin();
-        contained(circle, || {
-            let script = match self.scripts.compile(&circle.engines.real, &task.script, limits) {
-                Ok(script) => script,
-                Err(error) => return Outcome::Failed(failure::of_compiling(&error)),
-            };
-            let constants = match constants(task) {
-                Ok(constants) => constants,
-                Err(message) => return Outcome::Failed(failure::of_args(message)),
-            };
-            let refuses_closures = self.lost.load(Ordering::Relaxed) > LOST_MEMORY;
-            if script.has_closures && refuses_closures {
-                return Outcome::Failed(failure::limit("memory_bytes"));
+        let mut hash = None;
+        let outcome = contained(circle, || match self.outcome(circle, &task, &play, &mut hash) {
+            Ok(outcome) => outcome,
+            Err(Stop::Deadline) => Outcome::TimedOut,
+            Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
+            Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
+            // Which the store takes as what it is.
+            Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
+            Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
+        });
+        let settlement = play.settlement(outcome, hash);
+        match play.link.as_ref().and_then(Link::take) {
+            Some(claim) => (claim, settlement),
+            None => unreachable!("a play gives its claim to nobody else"),
+        }
+    }
+
+    fn outcome(
+        &self,
+        circle: &Circle,
+        task: &Task,
+        play: &Rc<Play>,
+        hash: &mut Option<[u8; 32]>,
+    ) -> Result<Outcome, Stop> {
+        let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
+        let engine = &circle.engines.real;
+        let script = self.script(circle, &task.source);
+        *hash = match (&script, &task.source) {
+            (Ok(Some(script)), _) => Some(script.hash),
+            (Err(_), Source::Script(source)) => Some(Sha256::digest(source.as_bytes()).into()),
+            _ => None,
+        };
+        if !self.is_let(circle, task, play, *hash)? {
+            return Ok(Outcome::Failed(Failure::Forbidden));
+        }
+        let script = match script {
+            Err(failure) => return Ok(Outcome::Failed(failure)),
+            Ok(script) if task.kind == Kind::Question => {
+                // Whoever only asks is told whether there is such a script, and nothing is run.
+                drop(script);
+                return Ok(done(serde_json::Value::Null, play, queued));
             }
-            let (interrupt, on_slow) = (Some(interrupt.clone()), Some(Box::new(on_slow) as Box<_>));
-            let began = Instant::now();
-            let play = Play::new(constants, circle.clone(), *limits, began, deadline, interrupt, on_slow);
-            let play = Rc::new(play.refusing_closures(refuses_closures));
-            let before = memory::balance();
-            let outcome = run(&circle.engines.real, &script, &play, queued);
-            if script.has_closures || play.has_closures() {
-                self.count_lost(before, &outcome);
+            Ok(Some(script)) => script,
+            Ok(None) => return Ok(listing(circle, play, queued)),
+        };
+        if script.has_closures && play.refuses_closures() {
+            return Ok(Outcome::Failed(failure::limit("memory_bytes")));
+        }
+        play.begin();
+        let before = memory::balance();
+        let outcome = run(engine, &script, play, queued);
+        if script.has_closures || play.has_closures() {
+            self.count_lost(before.wrapping_add(play.kept()), &outcome);
+        }
+        script.cost(play.operations(), play.elapsed(), play.was_slow(), play.has_touched());
+        outcome
+    }
+
+    /// What a task runs; nothing if the library is to be listed.
+    fn script(&self, circle: &Circle, source: &Source) -> Result<Option<Arc<Script>>, Failure> {
+        let limits = circle.limits();
+        match source {
+            Source::Script(source) if source.len() > limits.script_bytes => {
+                Err(failure::limit("script_bytes"))
             }
-            script.cost(play.operations(), play.elapsed(), play.was_slow(), play.has_touched());
-            match outcome {
-                Ok(outcome) => outcome,
-                Err(Stop::Deadline) => Outcome::TimedOut,
-                Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
-                Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
+            Source::Script(source) => match self.scripts.compile(&circle.engines.real, source, limits) {
+                Ok(script) => Ok(Some(script)),
+                Err(error) => Err(failure::of_compiling(&error)),
+            },
+            Source::Library(name) => match circle.script(name) {
+                Ok(script) => Ok(Some(script)),
+                Err(LibraryFault::NotFound) => Err(Failure::NoScript),
+                Err(LibraryFault::TooLarge) => Err(failure::limit("script_bytes")),
+                Err(LibraryFault::Compile(error)) => Err(failure::of_compiling(&error)),
+                Err(fault @ LibraryFault::Io(_)) => Err(internal(&format!("library script {name}: {fault}"))),
+            },
+            Source::Listing => Ok(None),
+        }
+    }
+
+    /// Whether the circle's policy lets this be done. No policy lets everybody; one that cannot be asked, nobody
+    /// but the owner, who is not asked for.
+    fn is_let(
+        &self,
+        circle: &Circle,
+        task: &Task,
+        play: &Rc<Play>,
+        hash: Option<[u8; 32]>,
+    ) -> Result<bool, Stop> {
+        let policy = match circle.policy() {
+            Ok(None) => return Ok(true),
+            _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
+            Ok(Some(policy)) => policy,
+            Err(fault) => {
+                tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be used: nobody is let in");
+                return Ok(false);
             }
-        })
+        };
+        let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
+        match (play.stopped(), answer) {
+            (Some(stop), _) => Err(stop),
+            (None, Ok(answer)) => Ok(answer.as_bool() == Ok(true)),
+            (None, Err(error)) => {
+                let error = circle.without_secrets(&error.to_string(), failure::MESSAGE_BYTES);
+                tracing::warn!(circle = %task.circle, error, "the circle's policy failed: the caller is not let in");
+                Ok(false)
+            }
+        }
     }
 }
 
@@ -126,6 +214,17 @@ impl Host {
     /// called where blocking does no harm.
     pub fn scripts(&self, circle: &CircleId) -> io::Result<Vec<LibraryScript>> {
         self.circle(circle).scripts()
+    }
+
+    /// Whether a circle's plays may run here when other circles call it.
+    pub(crate) fn serves(&self, circle: &CircleId) -> bool {
+        self.circles.contains_key(circle)
+    }
+
+    /// Whether a circle's list lets another circle play this; its policy is asked when it does.
+    pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
+        let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
+        self.circle(circle).access.allows(circle, &Caller::Peer(*caller), verb)
     }
 
     fn circle(&self, id: &CircleId) -> &Arc<Circle> {
@@ -155,16 +254,21 @@ impl Host {
 
 impl Trial for Host {
     fn attempt(&self, task: &Task) -> Option<Outcome> {
+        let Source::Script(source) = &task.source else { return None };
         let circle = self.circle(&task.circle);
-        let script = self.scripts.get(&task.script, circle.limits()).filter(|script| script.is_short())?;
-        if task.timeout <= TRIAL_TIME || count(&task.args, TRIAL_ARGS).is_none() {
+        let script = self.scripts.get(source, circle.limits()).filter(|script| script.is_short())?;
+        if !circle.is_sure_to_have_no_policy()
+            || task.kind != Kind::Play
+            || task.timeout <= TRIAL_TIME
+            || count(&task.args, TRIAL_ARGS).is_none()
+        {
             return None;
         }
         let constants = constants(task).ok()?;
         let began = Instant::now();
         let deadline = began + TRIAL_TIME;
         let limits = circle.limits().for_trial();
-        let play = Rc::new(Play::new(constants, circle.clone(), limits, began, deadline, None, None));
+        let play = Rc::new(Play::new(constants, circle.clone(), limits, began, deadline, None, None, None));
         let engine = &circle.engines.trial;
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
@@ -176,6 +280,69 @@ impl Trial for Host {
             }
         }
     }
+}
+
+/// Asks a policy's `authorize`.
+fn ask(
+    engine: &Engine,
+    policy: &Script,
+    play: &Rc<Play>,
+    request: Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    play.enter(|| {
+        let mut scope = Scope::new();
+        let answer = engine.call_fn::<Dynamic>(&mut scope, &policy.ast, "authorize", (request,));
+        empty(&scope);
+        answer
+    })
+}
+
+/// What a policy is told (SPEC §4).
+fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
+    let method = match (&task.source, task.kind) {
+        (Source::Listing, _) => "scripts",
+        (_, Kind::Submitted { .. } | Kind::Question) => "submit",
+        (Source::Script(_), Kind::Play) => "play",
+        (Source::Library(_), Kind::Play) => "run",
+    };
+    let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let request = Map::from([
+        ("caller".into(), task.caller.to_string().into()),
+        ("method".into(), method.into()),
+        ("script".into(), task.script_name().unwrap_or_default().into()),
+        ("hash".into(), hash.unwrap_or_default().into()),
+        ("args".into(), play.constants.args.clone()),
+    ]);
+    request.into()
+}
+
+/// The circle's library as JSON.
+fn listing(circle: &Circle, play: &Play, queued: Duration) -> Outcome {
+    match circle
+        .scripts()
+        .map_err(|error| error.to_string())
+        .and_then(|scripts| serde_json::to_value(scripts).map_err(|error| error.to_string()))
+    {
+        Ok(scripts) => done(serde_json::json!({ "scripts": scripts }), play, queued),
+        Err(error) => Outcome::Failed(internal(&format!("the library cannot be listed: {error}"))),
+    }
+}
+
+/// What leaves a value that is no script's.
+fn done(value: serde_json::Value, play: &Play, queued: Duration) -> Outcome {
+    let stats = Stats {
+        queued_us: micros(queued),
+        elapsed_us: micros(play.elapsed()),
+        operations: play.operations(),
+    };
+    Outcome::Succeeded(Success { output: String::new(), value, logs: play.take_logs(), stats })
+}
+
+/// Logs a fault of ours under a fresh id, which is all that a caller sees of it.
+fn internal(cause: &str) -> Failure {
+    let id = Uuid::now_v7();
+    tracing::error!(%id, cause, "internal error");
+    Failure::Internal(id)
 }
 
 /// Evaluates a script as this play, which says why if it was stopped.
@@ -283,14 +450,18 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
-    use circles_store::Caller;
+    use circles_store::EmbeddedConfig;
+    use circles_testing::{embedded, played};
     use serde_json::Value;
 
     use super::*;
-    fn play(host: &Host, script: &str) -> Outcome {
+
+    fn play(host: &Arc<Host>, script: &str) -> Outcome {
         let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
-        let task = Task::new(circle, Caller::Anonymous, script, Value::Null, Duration::from_secs(60));
-        host.play(&task, Instant::now() + task.timeout, &CancellationToken::new(), || ())
+        let source = Source::script(script);
+        let task = Task::new(circle, Caller::Anonymous, source, Value::Null, Duration::from_secs(60));
+        let store: Arc<dyn Store> = Arc::new(embedded(EmbeddedConfig::default()));
+        played(&store, task, |claim| host.play(&store, claim, || ()))
     }
 
     #[test]
@@ -298,7 +469,7 @@ mod tests {
         let mut engines = Engines::new(Limits::default());
         engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
         let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
-        let host = Host { other: Arc::new(circle), ..Host::new(Limits::default()) };
+        let host = Arc::new(Host { other: Arc::new(circle), ..Host::new(Limits::default()) });
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
         }
@@ -308,7 +479,7 @@ mod tests {
 
     #[test]
     fn memory_that_closures_lose_is_bounded() {
-        let host = Host::new(Limits::default());
+        let host = Arc::new(Host::new(Limits::default()));
         // Each play ties 30 MB into a knot that stands in no variable of the script's own scope.
         let knot = "fn tie() { let s = blob(30000000); let f = (); f = |n| { s; f }; 1 } tie()";
         let limit = Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() });
@@ -319,7 +490,7 @@ mod tests {
 
     #[test]
     fn closures_that_hold_themselves_are_freed() {
-        let host = Host::new(Limits::default());
+        let host = Arc::new(Host::new(Limits::default()));
         let script = "let s = blob(100000); let f = (); f = |n| { s; f }; 1";
         assert!(matches!(play(&host, script), Outcome::Succeeded(_)));
         let before = memory::balance();

@@ -1,7 +1,7 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What one play may use. A play that passes a limit ends with the limit's name, which is the field's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of source, in UTF-8. The longest script of openrpc.json in its widest encoding fits.
@@ -38,6 +38,16 @@ pub struct Limits {
     pub disk_bytes: u64,
     /// Names in a directory that is listed.
     pub list_entries: usize,
+    /// Bytes of one document of the database, as JSON.
+    pub document_bytes: usize,
+    /// Documents that a play writes or deletes.
+    pub db_writes: usize,
+    /// Bytes that it writes there, keys included, all together.
+    pub db_write_bytes: usize,
+    /// Calls into other circles.
+    pub circle_calls: usize,
+    /// How many circles deep a play may be called by others; 0 is one that came from outside.
+    pub circle_depth: u8,
 }
 
 impl Default for Limits {
@@ -60,19 +70,25 @@ impl Default for Limits {
             written_bytes: 64 << 20,
             disk_bytes: 1 << 30,
             list_entries: 10_000,
+            document_bytes: 1 << 20,
+            db_writes: 10_000,
+            db_write_bytes: 16 << 20,
+            circle_calls: 100,
+            // SPEC §6.
+            circle_depth: 4,
         }
     }
 }
 
 impl Limits {
     /// What a play may use that is tried on the thread where it arrives: so little that it delays nobody.
-    pub(crate) const fn for_trial(self) -> Self {
+    pub(crate) fn for_trial(self) -> Self {
         Self {
-            operations: 5_000,
-            call_depth: 8,
-            memory_bytes: 256 << 10,
-            log_bytes: 16 << 10,
-            result_bytes: 64 << 10,
+            operations: self.operations.min(5_000),
+            call_depth: self.call_depth.min(8),
+            memory_bytes: self.memory_bytes.min(256 << 10),
+            log_bytes: self.log_bytes.min(16 << 10),
+            result_bytes: self.result_bytes.min(64 << 10),
             ..self
         }
     }

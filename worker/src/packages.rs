@@ -4,10 +4,13 @@
 //! native asks [`Play::current`] whose it is. A script's own functions have no namespace and so never stand
 //! in front of one of these.
 
+mod circle;
 mod crypto;
+mod db;
 mod fs;
 mod json;
 mod log;
+
 mod secret;
 mod time;
 
@@ -24,8 +27,9 @@ use crate::{
 type Register = fn(&mut Module);
 
 /// Every namespace, by name.
-const ALL: [(&str, Register); 5] = [
+const ALL: [(&str, Register); 6] = [
     ("crypto", crypto::register),
+    ("db", db::register),
     ("fs", fs::register),
     ("json", json::register),
     ("log", log::register),
@@ -38,7 +42,7 @@ pub fn is_namespace(name: &str) -> bool {
 }
 
 /// Natives without a namespace that speak for the circle. No function of a script may be called so.
-const RESERVED: [&str; 1] = ["secret"];
+const RESERVED: [&str; 2] = ["circle", "secret"];
 
 /// Whether no function of a script may be called so.
 pub fn is_reserved(function: &str) -> bool {
@@ -47,6 +51,7 @@ pub fn is_reserved(function: &str) -> bool {
 
 /// Natives without a namespace.
 pub fn register(natives: &mut Module) {
+    circle::register(natives);
     secret::register(natives);
     // Rhai's own would quote what it stumbles over, and take sixty times the text.
     natives.native("parse_json", json::parse);

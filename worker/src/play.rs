@@ -7,11 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, LogLevel, LogLine, TaskId};
+use circles_store::{
+    Caller, CircleId, Claim, Json, Key, KeyRange, LogLevel, LogLine, Settlement, Store, TaskId, Transaction,
+};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, circle::Circle, clock, memory, natives::Checked};
+use crate::{Host, Limits, circle::Circle, clock, memory, natives::Checked};
 
 /// Operations between looks at the clock where the coarse one stands still.
 const CLOCK_EVERY: u64 = 65_536;
@@ -35,6 +37,34 @@ pub enum Stop {
     Limit(&'static str),
     /// It was tried where it arrived and turned out not to be short.
     NotShort,
+    /// What it read is gone: it has to be run again.
+    Overtaken,
+    /// Something of ours failed; [`Play::take_fault`] tells what.
+    Fault,
+}
+
+/// What ties a play to the store that its task came from.
+pub struct Link {
+    pub host: Arc<Host>,
+    pub store: Arc<dyn Store>,
+    pub depth: u8,
+    /// Handed back when the play is over.
+    claim: RefCell<Option<Claim>>,
+}
+
+impl Link {
+    pub fn new(host: Arc<Host>, store: Arc<dyn Store>, claim: Claim) -> Self {
+        Self { host, store, depth: claim.task().depth, claim: RefCell::new(Some(claim)) }
+    }
+
+    /// The claim, for whoever settles it.
+    pub fn take(&self) -> Option<Claim> {
+        self.claim.take()
+    }
+
+    fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> Option<T> {
+        self.claim.borrow().as_ref().map(body)
+    }
 }
 
 /// One play under way.
@@ -46,7 +76,20 @@ pub struct Play {
     pub deadline: Instant,
     /// `None` in a trial, which nobody could interrupt in time.
     pub interrupt: Option<CancellationToken>,
+    /// `None` in a trial, which touches nothing.
+    pub link: Option<Link>,
+    documents: RefCell<Option<Transaction>>,
+    /// Bytes that it wrote into documents, how often it called other circles.
+    pub document_bytes: Cell<usize>,
+    pub circle_calls: Cell<usize>,
+    /// Set while the circle's policy decides, which may look at everything and change nothing.
+    deciding: Cell<bool>,
+    fault: RefCell<Option<String>>,
+    /// Bytes that it allocated and that outlive it on purpose.
+    kept: Cell<isize>,
     began: Instant,
+    /// When its script began, behind whatever decided that it may.
+    script_began: Cell<Instant>,
     balance: isize,
     operations: Cell<u64>,
     /// The tick of the coarse clock at which the real one was read last.
@@ -99,15 +142,24 @@ impl Play {
         began: Instant,
         deadline: Instant,
         interrupt: Option<CancellationToken>,
+        link: Option<Link>,
         on_slow: Option<Box<dyn FnOnce()>>,
     ) -> Self {
         Self {
+            link,
+            documents: RefCell::default(),
+            document_bytes: Cell::new(0),
+            circle_calls: Cell::new(0),
+            deciding: Cell::new(false),
+            fault: RefCell::default(),
+            kept: Cell::new(0),
             constants,
             circle,
             limits,
             deadline,
             interrupt,
             began,
+            script_began: Cell::new(began),
             balance: memory::balance(),
             operations: Cell::new(0),
             tick: Cell::new(clock::tick()),
@@ -160,8 +212,14 @@ impl Play {
         self.stop.get()
     }
 
+    /// The script begins.
+    pub fn begin(&self) {
+        self.script_began.set(Instant::now());
+    }
+
+    /// How long its script has run.
     pub fn elapsed(&self) -> Duration {
-        self.began.elapsed()
+        self.script_began.get().elapsed()
     }
 
     pub fn operations(&self) -> u64 {
@@ -199,11 +257,121 @@ impl Play {
         Ok(())
     }
 
-    /// For every native with an effect that outlives the play, before the effect.
+    /// For every native with an effect that outlives the play and no transaction can take back, before the
+    /// effect. Returns once it is certain that the task is not run again after a crash.
     pub fn reach_outside(&self) -> Checked<()> {
         self.touches()?;
-        self.reached_outside.set(true);
+        self.may_write()?;
+        if !self.reached_outside.get() {
+            let marked = self.link.as_ref().and_then(|link| link.claim(Claim::mark));
+            marked.unwrap_or(Ok(())).map_err(|error| self.fault(error))?;
+            self.reached_outside.set(true);
+        }
         Ok(())
+    }
+
+    /// For every native that changes anything: the circle's policy may not.
+    pub fn may_write(&self) -> Checked<()> {
+        if self.deciding.get() {
+            let message = "a policy decides; it changes nothing".to_owned();
+            return Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into());
+        }
+        Ok(())
+    }
+
+    /// Runs `body` as the circle's policy.
+    pub fn decide<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.deciding.set(true);
+        let decided = body();
+        self.deciding.set(false);
+        decided
+    }
+
+    /// A document of the circle, as it was when this play first looked. May block on a disk.
+    pub fn document(&self, key: &str) -> Checked<Option<Json>> {
+        let found = self.documents(|documents| documents.get(key))?;
+        // Given to the script's side, it is freed there.
+        self.hand_out(found.as_ref().map_or(0, text_bytes));
+        Ok(found)
+    }
+
+    /// Some documents of the circle, in order.
+    pub fn scan(&self, range: &KeyRange, limit: usize) -> Checked<Vec<(Key, Json)>> {
+        let found = self.documents(|documents| documents.scan(range, limit))?;
+        let texts: usize = found.iter().map(|(key, value)| text_bytes(key) + text_bytes(value)).sum();
+        self.hand_out(texts + found.capacity() * size_of::<(Key, Json)>());
+        Ok(found)
+    }
+
+    /// Writes a document, or deletes it; returns how many were written and deleted so far.
+    pub fn write(&self, key: &str, value: Option<String>) -> Checked<usize> {
+        self.may_write()?;
+        self.documents(|documents| {
+            documents.put(key, value.map(Into::into));
+            Ok(documents.written())
+        })
+    }
+
+    fn documents<T>(
+        &self,
+        body: impl FnOnce(&mut Transaction) -> Result<T, circles_store::Error>,
+    ) -> Checked<T> {
+        self.touches()?;
+        self.keeping(|| {
+            let mut documents = self.documents.borrow_mut();
+            let transaction = match &mut *documents {
+                Some(transaction) => transaction,
+                None => {
+                    let snapshot = self.link.as_ref().and_then(|link| link.claim(Claim::snapshot));
+                    let snapshot = snapshot.unwrap_or(Err(circles_store::Error::Closed));
+                    let snapshot = snapshot.map_err(|error| self.fault(error))?;
+                    documents.insert(Transaction::new(snapshot))
+                }
+            };
+            body(transaction).map_err(|error| self.fault(error))
+        })
+    }
+
+    fn hand_out(&self, bytes: usize) {
+        self.kept.set(self.kept.get().wrapping_sub_unsigned(bytes));
+    }
+
+    /// Runs what leaves something behind on purpose, so that it does not count as lost.
+    pub fn keeping<T>(&self, body: impl FnOnce() -> T) -> T {
+        let before = memory::balance();
+        let result = body();
+        self.kept.set(self.kept.get().wrapping_add(memory::balance().wrapping_sub(before)));
+        result
+    }
+
+    /// Bytes that outlive it on purpose.
+    pub const fn kept(&self) -> isize {
+        self.kept.get()
+    }
+
+    /// Stops the play for a fault that is not the script's.
+    pub fn fault(&self, error: circles_store::Error) -> Box<EvalAltResult> {
+        if error == circles_store::Error::Overtaken {
+            return self.stop(Stop::Overtaken);
+        }
+        self.fault.borrow_mut().get_or_insert_with(|| error.to_string());
+        self.stop(Stop::Fault)
+    }
+
+    /// What failed, for the log.
+    pub fn take_fault(&self) -> String {
+        self.fault.take().unwrap_or_default()
+    }
+
+    /// What is to be settled, with an outcome.
+    pub fn settlement(&self, outcome: circles_store::Outcome, script_sha256: Option<[u8; 32]>) -> Settlement {
+        let (reads, writes) = self.documents.take().map(Transaction::into_parts).unwrap_or_default();
+        Settlement { outcome, reads, writes, reached_outside: self.reached_outside.get(), script_sha256 }
+    }
+
+    /// Whether closures are refused, since too much was lost to them already.
+    pub const fn refuses_closures(&self) -> bool {
+        self.refuses_closures
     }
 
     /// Before a script with closures is imported.
@@ -305,7 +473,11 @@ impl Play {
             self.mark(Stop::Limit("log_bytes"));
         } else {
             self.log_bytes.set(bytes);
-            logs.push(LogLine { level, text: text.to_owned() });
+            let line = LogLine { level, text: text.to_owned() };
+            if let Some(link) = &self.link {
+                self.keeping(|| link.claim(|claim| claim.log(&line)));
+            }
+            logs.push(line);
         }
     }
 
@@ -317,4 +489,9 @@ impl Play {
     fn held(&self) -> usize {
         usize::try_from(memory::balance().wrapping_sub(self.balance)).unwrap_or(0)
     }
+}
+
+/// What a shared text takes: its bytes behind two counters, in whole words.
+fn text_bytes(text: &Arc<str>) -> usize {
+    (text.len() + 2 * size_of::<usize>()).next_multiple_of(size_of::<usize>())
 }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Claim, Store, TaskId};
+use circles_store::{Claim, Settled, Store, TaskId};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -151,14 +151,24 @@ impl Pool {
         let on_slow = {
             let pool = self.clone();
             move || {
-                slow.set(true);
-                step_back();
-                pool.fill_slot();
+                // Run again, it may have left its slot already.
+                if !slow.replace(true) {
+                    step_back();
+                    pool.fill_slot();
+                }
             }
         };
-        let outcome = self.host.play(&task, claim.deadline(), claim.interrupt(), on_slow);
+        let mut claim = claim;
+        let settled = loop {
+            let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
+            match self.runtime.block_on(played.settle(settlement)) {
+                Ok(Settled::Recorded) => break Ok(()),
+                Ok(Settled::Overtaken(again)) => claim = again,
+                Err(error) => break Err(error),
+            }
+        };
         self.state().running.remove(&task.id);
-        if let Err(error) = self.runtime.block_on(claim.settle(outcome)) {
+        if let Err(error) = settled {
             tracing::error!(task = %task.id, %error, "an outcome could not be settled");
         }
     }

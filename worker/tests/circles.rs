@@ -15,7 +15,7 @@ use std::{
 
 use circles_store::{Failure, Outcome, Task, Trial as _};
 use circles_worker::{CircleSettings, CountingAllocator, Host, LibraryFunction, LibraryScript, Limits};
-use harness::{CIRCLE, Case, Circles, OTHER, SECRET, on_script_thread, play, put, small};
+use harness::{CIRCLE, Case, Circles, OTHER, SECRET, Stage, on_script_thread, play, put, small};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -25,7 +25,7 @@ fn task(circle: &str, source: &str) -> Task {
     Case::new("").task(circle.parse().unwrap(), source)
 }
 
-fn value(host: &Host, circle: &str, source: &str) -> Value {
+fn value(host: &Stage, circle: &str, source: &str) -> Value {
     match play(host, &task(circle, source)) {
         Outcome::Succeeded(success) => success.value,
         other => panic!("{source}: {other:?}"),
@@ -74,7 +74,7 @@ fn a_library_that_nobody_looks_into_is_not_looked_into() {
 #[test]
 fn a_circle_without_settings_has_no_files_and_nothing_to_import() {
     on_script_thread(|| {
-        let host = Host::new(small());
+        let host = Stage::new(Host::new(small()));
         for (script, why) in [
             ("fs::read(\"a\")", "fs::read \"a\": this circle has no files"),
             ("fs::write(\"a\", \"\")", "fs::write \"a\": this circle has no files"),
@@ -103,7 +103,7 @@ fn each_circle_has_limits_of_its_own() {
             (CIRCLE.parse().unwrap(), settings(64, 1_000)),
             (OTHER.parse().unwrap(), settings(8, 100_000)),
         ]);
-        let host = Host::with_circles(small(), circles);
+        let host = Stage::new(Host::with_circles(small(), circles));
         let limit = |circle, script: &str| match play(&host, &task(circle, script)) {
             Outcome::Failed(Failure::Limit { limit }) => limit,
             outcome => format!("{outcome:?}").chars().take(9).collect(),

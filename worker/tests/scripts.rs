@@ -9,16 +9,17 @@ mod harness;
 
 use std::{
     alloc::System,
-    sync::Arc,
+    cell::Cell,
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, Outcome, Task, Trial as _};
+use circles_store::{Caller, Outcome, Source, Task, Trial as _};
+use circles_testing::played;
 use circles_worker::{CountingAllocator, Host, Limits};
-use harness::{CIRCLE, Case, Circles, compare, lasting_all, on_script_thread, play, small};
+use harness::{CIRCLE, Case, Circles, Stage, compare, lasting_all, on_script_thread, play, small};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator::new(System);
@@ -87,18 +88,24 @@ fn an_interrupted_script_stops_at_once_also_while_it_waits() {
             let task = Task::new(
                 CIRCLE.parse().unwrap(),
                 Caller::Anonymous,
-                source,
+                Source::script(source),
                 Value::Null,
                 Duration::from_secs(60),
             );
-            let interrupt = CancellationToken::new();
-            let slow = interrupt.clone();
-            let host = Host::new(small());
-            // It is interrupted by the very call that says that it has become slow.
-            let outcome = host.play(&task, Instant::now() + task.timeout, &interrupt, move || slow.cancel());
-            let began = Instant::now();
-            drop(host);
-            (outcome, began.elapsed())
+            let stage = Stage::new(Host::new(small()));
+            let mut slow = Instant::now();
+            let outcome = played(&stage.store, task, |claim| {
+                let (interrupt, when) = (claim.interrupt().clone(), Rc::new(Cell::new(None)));
+                let said = when.clone();
+                // It is interrupted by the very call that says that it has become slow.
+                let played = stage.host.play(&stage.store, claim, move || {
+                    said.set(Some(Instant::now()));
+                    interrupt.cancel();
+                });
+                slow = when.get().expect("it becomes slow");
+                played
+            });
+            (outcome, slow.elapsed())
         });
         assert_eq!(outcome, Outcome::Cancelled, "{source}");
         assert!(took < Duration::from_secs(10), "{source}: {took:?}");
@@ -108,10 +115,16 @@ fn an_interrupted_script_stops_at_once_also_while_it_waits() {
 #[test]
 fn a_trial_is_given_up_for_what_is_not_short() {
     on_script_thread(|| {
-        let host = Arc::new(Host::new(small()));
+        let host = Stage::new(Host::new(small()));
         let source = "let n = 0; for i in 0..ARGS { n += 1; } n";
         let task = |args| {
-            Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, source, args, Duration::from_secs(20))
+            Task::new(
+                CIRCLE.parse().unwrap(),
+                Caller::Anonymous,
+                Source::script(source),
+                args,
+                Duration::from_secs(20),
+            )
         };
         assert_eq!(host.attempt(&task(json!(3))), None, "an unknown script is not tried");
         // Debug builds are slow: what counts is that some play of it was short.
@@ -142,10 +155,16 @@ fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
         nested("try {", "} catch {}", 18),
         "let a = []; for i in 0..ARGS { a = [a]; } a == a".to_owned(),
     ];
-    let host = Arc::new(Host::new(Limits::default()));
+    let host = Stage::new(Host::new(Limits::default()));
     for source in sources {
         let task = move |args| {
-            Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, &*source, args, Duration::from_secs(20))
+            Task::new(
+                CIRCLE.parse().unwrap(),
+                Caller::Anonymous,
+                Source::script(&*source),
+                args,
+                Duration::from_secs(20),
+            )
         };
         let (shared, short) = (host.clone(), task.clone());
         let tried = on_script_thread(move || {

@@ -23,6 +23,7 @@ pub(super) fn check_all(root: &Value, document: &Document, faults: &mut Faults) 
     for method in &document.methods {
         method.params.iter().for_each(|param| checker.schema(&node(&param.schema)));
         checker.schema(&node(&method.result));
+        method.subscription.iter().for_each(|subscription| checker.schema(&node(&subscription.item)));
     }
     for data in document.errors.iter().filter_map(|error| error.data.as_ref()) {
         checker.schema(&node(data));

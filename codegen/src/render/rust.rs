@@ -9,7 +9,7 @@ use crate::{
     Settings,
     document::Auth,
     error::{Error, Fault as Broken},
-    model::{Fault, Method, Model, Param},
+    model::{Fault, Kind, Method, Model, Param},
 };
 
 /// Formatted Rust items.
@@ -30,7 +30,14 @@ pub(crate) fn render(model: &Model, document: &str, settings: &Settings) -> Resu
             problem: format!("this document became no Rust: {error}"),
         })
     })?;
-    Ok(apart(file.items))
+    Ok(model.methods.iter().fold(apart(file.items), whole_arrow))
+}
+
+/// prettyplease takes the `=>` in a subscription's attribute apart.
+fn whole_arrow(text: String, method: &Method) -> String {
+    let Kind::Subscription { notification, .. } = &method.kind else { return text };
+    let [name, notification] = [&method.wire, notification].map(|name| Literal::string(name));
+    text.replace(&format!("name = {name} = >{notification},"), &format!("name = {name} => {notification},"))
 }
 
 /// Items formatted with a line between them, in modules too.
@@ -192,11 +199,13 @@ fn params(method: &Method, support: &TokenStream) -> TokenStream {
         let (name, required) = (&param.wire, param.required);
         quote!(#support::Param { name: #name, required: #required })
     });
-    let last = method.params.iter().rposition(|param| param.required).map_or(0, |index| index + 1);
-    let last = Literal::usize_unsuffixed(last);
+    let least = method.params.iter().rposition(|param| param.required).map_or(0, |index| index + 1);
+    let least = (least > 0)
+        .then(|| Literal::usize_unsuffixed(least))
+        .map(|least| quote!(positions.len() > #least &&));
     let trim = (!method.params.last().is_some_and(|param| param.required)).then(|| {
         quote! {
-            while positions.len() > #last && positions.last().is_some_and(::serde_json::Value::is_null) {
+            while #least positions.last().is_some_and(::serde_json::Value::is_null) {
                 positions.pop();
             }
         }
@@ -245,21 +254,7 @@ fn field(param: &Param) -> TokenStream {
 /// The trait that jsonrpsee makes servers and clients from.
 fn interface(model: &Model, support: &TokenStream) -> TokenStream {
     let (doc, name) = (docs(&model.description), &model.trait_name);
-    let methods = model.methods.iter().map(|method| {
-        let (doc, wire, ident, result) =
-            (docs(&method.description), &method.wire, &method.ident, &method.result);
-        let kind = if method.by_position { quote!(array) } else { quote!(map) };
-        let arguments = method.params.iter().map(|param| {
-            let (argument, ty, wire) = (&param.argument, &param.ty, &param.wire);
-            let rename = (argument != wire).then(|| quote!(#[argument(rename = #wire)]));
-            quote!(#rename #argument: #ty)
-        });
-        quote! {
-            #doc
-            #[method(name = #wire, param_kind = #kind, with_extensions)]
-            async fn #ident(&self, #(#arguments),*) -> Result<#result, #support::Error>;
-        }
-    });
+    let methods = model.methods.iter().filter_map(|method| trait_method(method, support));
     quote! {
         #doc
         #[cfg(any(feature = "server", feature = "client"))]
@@ -268,6 +263,40 @@ fn interface(model: &Model, support: &TokenStream) -> TokenStream {
         #[cfg_attr(all(feature = "client", not(feature = "server")), ::jsonrpsee::proc_macros::rpc(client))]
         pub trait #name { #(#methods)* }
     }
+}
+
+fn trait_method(method: &Method, support: &TokenStream) -> Option<TokenStream> {
+    let (doc, wire, ident, result) = (docs(&method.description), &method.wire, &method.ident, &method.result);
+    let kind = if method.by_position { quote!(array) } else { quote!(map) };
+    let arguments = method.params.iter().map(|param| {
+        let (argument, ty, wire) = (&param.argument, &param.ty, &param.wire);
+        let rename = (argument != wire).then(|| quote!(#[argument(rename = #wire)]));
+        quote!(#rename #argument: #ty)
+    });
+    let (attribute, result) = match &method.kind {
+        Kind::Unsubscription => return None,
+        Kind::Call => (
+            quote!(method(name = #wire, param_kind = #kind, with_extensions)),
+            quote!(Result<#result, #support::Error>),
+        ),
+        Kind::Subscription { notification, unsubscribe, item } => (
+            quote! {
+                subscription(
+                    name = #wire => #notification,
+                    unsubscribe = #unsubscribe,
+                    item = #item,
+                    param_kind = #kind,
+                    with_extensions
+                )
+            },
+            quote!(::jsonrpsee::core::SubscriptionResult),
+        ),
+    };
+    Some(quote! {
+        #doc
+        #[#attribute]
+        async fn #ident(&self, #(#arguments),*) -> #result;
+    })
 }
 
 /// The table of methods and the way into it.

@@ -7,7 +7,7 @@ use quote::ToTokens;
 use serde_json::Value;
 use syn::{Attribute, Field, Fields, GenericArgument, Item, PathArguments, Type, parse_quote};
 
-use super::{Definitions, text};
+use super::{Definitions, nullable, text};
 use crate::{
     Settings,
     error::{Error, Fault},
@@ -69,9 +69,21 @@ impl Finisher<'_> {
                 let name = item.ident.to_string();
                 self.derive(&name, &mut item.attrs);
                 item.attrs.push(parse_quote! {
-                    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+                    #[allow(
+                        missing_docs, clippy::large_enum_variant,
+                        reason = "the document need say nothing of single variants, and decides what they hold"
+                    )]
                 });
-                item.variants.iter_mut().for_each(|variant| strip_docs(&mut variant.attrs));
+                let source = self.definitions.sources.get(&name);
+                let branches = source.and_then(|source| source.get("oneOf")).and_then(Value::as_array);
+                // One variant for each branch, unless typify found another form for them.
+                let branches = branches.filter(|branches| branches.len() == item.variants.len());
+                for (index, variant) in item.variants.iter_mut().enumerate() {
+                    strip_docs(&mut variant.attrs);
+                    if let Some(branch) = branches.and_then(|branches| branches.get(index)) {
+                        self.variant(variant, branch);
+                    }
+                }
                 Some((name, Item::Enum(item)))
             }
             Item::Impl(item) => {
@@ -110,6 +122,16 @@ impl Finisher<'_> {
         described.unwrap_or_else(|| format!("`{name}`."))
     }
 
+    fn variant(&self, variant: &mut syn::Variant, branch: &Value) {
+        let described = text(branch, "description").unwrap_or_default();
+        for (index, line) in doc_lines(&described).into_iter().enumerate() {
+            variant.attrs.insert(index, parse_quote!(#[doc = #line]));
+        }
+        if let Fields::Named(fields) = &mut variant.fields {
+            fields.named.iter_mut().for_each(|field| self.field(field, branch));
+        }
+    }
+
     fn field(&self, field: &mut Field, source: &Value) {
         let wire = wire_name(field);
         // Of a composition's fields only typify knows where they come from.
@@ -128,7 +150,7 @@ impl Finisher<'_> {
         if let (Some(property), Some(inner)) = (known, option_of(&field.ty)) {
             let inner_text = inner.to_token_stream().to_string().replace(' ', "");
             let any = inner_text == "::serde_json::Value";
-            let attrs = self.option_attributes(required, any, allows_null(property), &inner_text);
+            let attrs = self.option_attributes(required, any, nullable(property).is_some(), &inner_text);
             field.attrs.extend(attrs);
         }
     }
@@ -163,10 +185,6 @@ fn doc_lines(text: &str) -> Vec<String> {
 
 fn strip_docs(attrs: &mut Vec<Attribute>) {
     attrs.retain(|attr| !attr.path().is_ident("doc"));
-}
-
-fn allows_null(property: &Value) -> bool {
-    property.get("type").and_then(Value::as_array).is_some()
 }
 
 /// `impl From<&T> for T`, which `Clone` says already.

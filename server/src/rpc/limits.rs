@@ -13,6 +13,8 @@ pub struct Limits {
     pub batch: usize,
     /// Calls of one connection that wait for their answer; one more is refused.
     pub in_flight: usize,
+    /// Subscriptions of one connection; one more is refused.
+    pub subscriptions: u32,
     /// How long a client may take to send the head of a request.
     pub head_timeout: Duration,
     /// How long a client may take to send the body of a request, and the server to answer it.
@@ -31,6 +33,7 @@ impl Default for Limits {
             answer_bytes: 4 << 20,
             batch: 50,
             in_flight: 1_024,
+            subscriptions: 64,
             head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),

@@ -1,17 +1,28 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_api::{
-    CirclesServer, DOCUMENT, Error,
+    CirclesServer, DOCUMENT, Error, WatchPlayParams,
     types::{
-        Authenticated, Challenge, Document, IdempotencyKey, Identity, PlayResult, PublicKey, Script,
-        Signature, TimeoutMs,
+        Authenticated, Cancellation, Challenge, Document, IdempotencyKey, Identity, Library, PageLimit,
+        PlayResult, PublicKey, RecordNumber, RecordPage, Retries, Script, ScriptName, Signature, Submitted,
+        Task, TaskId, TaskPage, TaskState, TimeoutMs, WaitMs,
     },
 };
-use circles_store::Task;
-use jsonrpsee::{Extensions, core::async_trait};
+use circles_store::Source;
+use jsonrpsee::{
+    Extensions, PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
+};
 use serde_json::Value;
 
-use crate::{auth::Session, dispatch::Dispatch, fault::internal};
+use crate::{
+    auth::Session,
+    dispatch::{Asker, Dispatch, Wishes},
+    fault::internal,
+};
+
+/// Items on a page, where the caller does not say.
+const PAGE: usize = 50;
 
 /// The methods of `openrpc.json`.
 pub struct Rpc {
@@ -24,6 +35,10 @@ impl Rpc {
     /// Methods that send plays to `dispatch`.
     pub fn new(dispatch: Dispatch) -> Self {
         Self { dispatch, document: Document(serde_json::from_str(DOCUMENT).unwrap_or_default()) }
+    }
+
+    pub(super) const fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
     }
 }
 
@@ -69,15 +84,95 @@ impl CirclesServer for Rpc {
         timeout_ms: Option<TimeoutMs>,
         idempotency_key: Option<IdempotencyKey>,
     ) -> Result<PlayResult, Error> {
-        let session = session(extensions)?;
-        let args = args.unwrap_or_default();
-        super::args::check(&args).map_err(Error::invalid_params)?;
-        let timeout =
-            self.dispatch.timeout(timeout_ms.map(|wanted| Duration::from_millis(wanted.get().into())));
-        let mut task =
-            Task::new(session.circle().circle_id(), session.caller(), String::from(script), args, timeout);
-        task.idempotency_key = idempotency_key.map(|key| String::from(key).into());
-        self.dispatch.play(task).await
+        let wishes = wishes(args, timeout_ms, idempotency_key)?;
+        self.dispatch.play(asker(extensions)?, Source::script(String::from(script)), wishes).await
+    }
+
+    async fn run(
+        &self,
+        extensions: &Extensions,
+        name: ScriptName,
+        args: Option<Value>,
+        timeout_ms: Option<TimeoutMs>,
+        idempotency_key: Option<IdempotencyKey>,
+    ) -> Result<PlayResult, Error> {
+        let wishes = wishes(args, timeout_ms, idempotency_key)?;
+        self.dispatch.play(asker(extensions)?, Source::Library(String::from(name).into()), wishes).await
+    }
+
+    async fn submit(
+        &self,
+        extensions: &Extensions,
+        script: Option<Script>,
+        name: Option<ScriptName>,
+        args: Option<Value>,
+        timeout_ms: Option<TimeoutMs>,
+        idempotency_key: Option<IdempotencyKey>,
+        retries: Option<Retries>,
+    ) -> Result<Submitted, Error> {
+        let source = match (script, name) {
+            (Some(script), None) => Source::script(String::from(script)),
+            (None, Some(name)) => Source::Library(String::from(name).into()),
+            _ => return Err(Error::invalid_params("script: expected either `script` or `name`")),
+        };
+        let wishes = wishes(args, timeout_ms, idempotency_key)?;
+        let retries = retries.map_or(0, |retries| retries.get());
+        let task_id = self.dispatch.submit(asker(extensions)?, source, wishes, retries).await?;
+        Ok(Submitted { task_id: task_id.into() })
+    }
+
+    async fn task(
+        &self,
+        extensions: &Extensions,
+        task_id: TaskId,
+        wait_ms: Option<WaitMs>,
+    ) -> Result<Task, Error> {
+        let wait = Duration::from_millis(wait_ms.map_or(0, |wait| wait.get().into()));
+        self.dispatch.look(&asker(extensions)?, task_id.into(), wait).await
+    }
+
+    async fn tasks(
+        &self,
+        extensions: &Extensions,
+        state: Option<TaskState>,
+        limit: Option<PageLimit>,
+        cursor: Option<TaskId>,
+    ) -> Result<TaskPage, Error> {
+        let before = cursor.map(Into::into);
+        self.dispatch.tasks(&asker(extensions)?, state.map(Into::into), before, page(limit)).await
+    }
+
+    async fn cancel(&self, extensions: &Extensions, task_id: TaskId) -> Result<Cancellation, Error> {
+        let cancelled = self.dispatch.cancel(&asker(extensions)?, task_id.into()).await?;
+        Ok(Cancellation { cancelled })
+    }
+
+    async fn scripts(&self, extensions: &Extensions) -> Result<Library, Error> {
+        self.dispatch.library(asker(extensions)?).await
+    }
+
+    async fn provenance(
+        &self,
+        extensions: &Extensions,
+        after: Option<RecordNumber>,
+        limit: Option<PageLimit>,
+    ) -> Result<RecordPage, Error> {
+        let after = after.map_or(0, |after| after.get());
+        self.dispatch.provenance(&asker(extensions)?, after, page(limit)).await
+    }
+
+    async fn watch_play(
+        &self,
+        pending: PendingSubscriptionSink,
+        extensions: &Extensions,
+        script: Option<Script>,
+        name: Option<ScriptName>,
+        task_id: Option<TaskId>,
+        args: Option<Value>,
+        timeout_ms: Option<TimeoutMs>,
+    ) -> SubscriptionResult {
+        let params = WatchPlayParams { script, name, task_id, args, timeout_ms };
+        self.watch(pending, extensions, params).await
     }
 
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {
@@ -86,8 +181,32 @@ impl CirclesServer for Rpc {
 }
 
 /// The session of the connection that a call came on.
-fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
+pub(super) fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
     extensions.get::<Arc<Session>>().ok_or_else(|| internal("a call without a session"))
+}
+
+/// Who asks on a connection, in which circle.
+pub(super) fn asker(extensions: &Extensions) -> Result<Asker, Error> {
+    let session = session(extensions)?;
+    Ok(Asker { circle: session.circle().circle_id(), caller: session.caller() })
+}
+
+pub(super) fn wishes(
+    args: Option<Value>,
+    timeout_ms: Option<TimeoutMs>,
+    idempotency_key: Option<IdempotencyKey>,
+) -> Result<Wishes, Error> {
+    let args = args.unwrap_or_default();
+    super::args::check(&args).map_err(Error::invalid_params)?;
+    Ok(Wishes {
+        args,
+        timeout: timeout_ms.map(|wanted| Duration::from_millis(wanted.get().into())),
+        idempotency_key: idempotency_key.map(|key| String::from(key).into()),
+    })
+}
+
+fn page(limit: Option<PageLimit>) -> usize {
+    limit.map_or(PAGE, |limit| limit.get().into())
 }
 
 /// The pattern of a key is checked before; that it is one is arithmetic.

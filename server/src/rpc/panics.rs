@@ -63,7 +63,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{auth::Transport, rpc::module::Module};
+    use crate::{
+        auth::Transport,
+        rpc::{Limits, module::Module},
+    };
 
     fn service() -> Panics<Module> {
         let mut module = RpcModule::new(());
@@ -86,7 +89,7 @@ mod tests {
         let key = format!("{:064x}", 1).parse::<circles_auth::SecretKey>().unwrap().public_key();
         let session =
             crate::auth::Session::new(key, String::new(), Transport::WebSocket, std::time::Duration::ZERO);
-        Panics::new(Module::new(Methods::from(module), session.into(), 1 << 20))
+        Panics::new(Module::new(Methods::from(module), session.into(), &Limits::default()))
     }
 
     #[tokio::test]

@@ -3,18 +3,21 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::{sync::oneshot, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
-use crate::{Claim, Error, Outcome, Settle, Task, Ticket};
+use super::{Shared, live::Live};
+use crate::{Failure, LogLine, Outcome, State, Task, TaskView, Ticket};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
 /// Workers keep deadlines themselves, within 100 ms; this only catches one that does not.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How long past its deadline a play may take to reach the disk.
+const DISK: Duration = Duration::from_secs(30);
 
 /// A task on its way from submission to its final state.
 pub(super) struct Entry {
@@ -24,34 +27,60 @@ pub(super) struct Entry {
     phase: Mutex<Phase>,
     /// Its place in the queue of its circle; only used under the lock of the queue.
     place: AtomicI64,
+    live: Live,
 }
 
-enum Phase {
-    Queued(Vec<oneshot::Sender<Outcome>>),
-    Running(Vec<oneshot::Sender<Outcome>>),
+struct Phase {
+    stage: Stage,
+    started_at: Option<SystemTime>,
+    ended_at: Option<SystemTime>,
+    waiters: Vec<oneshot::Sender<Outcome>>,
+}
+
+enum Stage {
+    Queued,
+    Running,
+    /// How it ends is decided and on its way to the disk.
+    Settling,
     Done(Outcome),
 }
 
-/// What a task was before it ended.
+/// What a task was before how it ends was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    WhileQueued,
-    WhileRunning,
+pub(super) enum Was {
+    Queued,
+    Running,
 }
 
 impl Entry {
-    pub(super) fn new(task: Task, accepted: Instant) -> Self {
+    pub(super) fn new(task: Task) -> Self {
+        // A task that comes back after a restart was accepted long ago.
+        let age = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
+        let phase = Phase { stage: Stage::Queued, started_at: None, ended_at: None, waiters: Vec::new() };
         Self {
-            deadline: accepted + task.timeout,
+            deadline: Instant::now() + task.timeout.saturating_sub(age),
             task: Arc::new(task),
             interrupt: CancellationToken::new(),
-            phase: Mutex::new(Phase::Queued(Vec::new())),
+            phase: Mutex::new(phase),
             place: AtomicI64::new(0),
+            live: Live::default(),
         }
     }
 
-    pub(super) fn task(&self) -> &Task {
+    pub(super) const fn task(&self) -> &Arc<Task> {
         &self.task
+    }
+
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) const fn interrupt(&self) -> &CancellationToken {
+        &self.interrupt
+    }
+
+    pub(super) const fn live(&self) -> &Live {
+        &self.live
     }
 
     pub(super) fn place(&self) -> i64 {
@@ -62,21 +91,15 @@ impl Entry {
         self.place.store(place, Ordering::Relaxed);
     }
 
-    /// Whether a call that carries the same idempotency key is this one, made again.
-    pub(super) fn is_same_call(&self, task: &Task) -> bool {
-        self.task.script == task.script && self.task.args == task.args
-    }
-
     /// Moves from the queue to a worker; false if it has ended.
     pub(super) fn start(&self) -> bool {
         let mut phase = self.phase();
-        match &mut *phase {
-            Phase::Queued(waiters) => {
-                *phase = Phase::Running(std::mem::take(waiters));
-                true
-            }
-            Phase::Running(_) | Phase::Done(_) => false,
+        let starts = matches!(phase.stage, Stage::Queued);
+        if starts {
+            phase.stage = Stage::Running;
+            phase.started_at = Some(SystemTime::now());
         }
+        starts
     }
 
     /// Whether nobody wants its outcome any more.
@@ -92,64 +115,93 @@ impl Entry {
     /// Moves from a worker back to the queue; false if it has ended.
     pub(super) fn requeue(&self) -> bool {
         let mut phase = self.phase();
-        match &mut *phase {
-            Phase::Running(waiters) => {
-                *phase = Phase::Queued(std::mem::take(waiters));
-                true
-            }
-            Phase::Queued(_) | Phase::Done(_) => false,
+        let goes_back = matches!(phase.stage, Stage::Running);
+        if goes_back {
+            phase.stage = Stage::Queued;
         }
+        goes_back
     }
 
-    /// Ends it and tells everybody who waits; `None` if it had ended before.
-    pub(super) fn finish(&self, outcome: Outcome) -> Option<Ended> {
-        let (waiters, ended) = {
+    /// Reserves to the caller how it ends; `None` if that was decided before.
+    pub(super) fn decide(&self) -> Option<Was> {
+        let mut phase = self.phase();
+        let was = match phase.stage {
+            Stage::Queued => Was::Queued,
+            Stage::Running => Was::Running,
+            Stage::Settling | Stage::Done(_) => return None,
+        };
+        phase.stage = Stage::Settling;
+        Some(was)
+    }
+
+    /// Takes a decision back: its worker goes on with it.
+    pub(super) fn goes_on(&self) {
+        self.phase().stage = Stage::Running;
+    }
+
+    /// Ends it as was decided, and tells everybody who waits.
+    pub(super) fn end(&self, outcome: Outcome) {
+        let waiters = {
             let mut phase = self.phase();
-            let (waiters, ended) = match &mut *phase {
-                Phase::Queued(waiters) => (std::mem::take(waiters), Ended::WhileQueued),
-                Phase::Running(waiters) => (std::mem::take(waiters), Ended::WhileRunning),
-                Phase::Done(_) => return None,
-            };
-            *phase = Phase::Done(outcome.clone());
-            (waiters, ended)
+            phase.stage = Stage::Done(outcome.clone());
+            phase.ended_at = Some(SystemTime::now());
+            std::mem::take(&mut phase.waiters)
         };
         for waiter in waiters {
             // A caller that no longer waits has dropped its end.
             let _ = waiter.send(outcome.clone());
         }
-        Some(ended)
+        self.live.wake();
     }
 
-    /// Roughly how many bytes it keeps while it is remembered.
-    pub(super) fn size(&self) -> usize {
-        let outcome = match &*self.phase() {
-            Phase::Done(Outcome::Succeeded(success)) => {
-                let logs: usize = success.logs.iter().map(|line| line.text.len() + 32).sum();
-                // The text and the JSON of a value are of one order.
-                2 * success.output.len() + logs
-            }
-            _ => 0,
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.phase().stage, Stage::Queued)
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase().stage, Stage::Queued | Stage::Running)
+    }
+
+    pub(super) fn started_at(&self) -> Option<SystemTime> {
+        self.phase().started_at
+    }
+
+    /// How others see it.
+    pub(super) fn view(&self) -> TaskView {
+        let phase = self.phase();
+        let (state, outcome) = match &phase.stage {
+            Stage::Queued => (State::Queued, None),
+            Stage::Running | Stage::Settling => (State::Running, None),
+            Stage::Done(outcome) => (outcome.state(), Some(outcome.clone())),
         };
-        512 + self.task.script.len() + outcome
-    }
-
-    fn is_done(&self) -> bool {
-        matches!(&*self.phase(), Phase::Done(_))
-    }
-
-    fn is_queued(&self) -> bool {
-        matches!(&*self.phase(), Phase::Queued(_))
-    }
-
-    fn subscribe(&self) -> Result<oneshot::Receiver<Outcome>, Outcome> {
-        match &mut *self.phase() {
-            Phase::Queued(waiters) | Phase::Running(waiters) => {
-                let (sender, receiver) = oneshot::channel();
-                waiters.push(sender);
-                Ok(receiver)
-            }
-            Phase::Done(outcome) => Err(outcome.clone()),
+        TaskView {
+            id: self.task.id,
+            caller: self.task.caller.clone(),
+            script_name: self.task.script_name().map(Into::into),
+            state,
+            accepted_at: self.task.accepted_at,
+            timeout: self.task.timeout,
+            started_at: phase.started_at,
+            ended_at: phase.ended_at,
+            outcome,
         }
+    }
+
+    pub(super) fn subscribe(&self) -> Result<oneshot::Receiver<Outcome>, Outcome> {
+        let mut phase = self.phase();
+        if let Stage::Done(outcome) = &phase.stage {
+            return Err(outcome.clone());
+        }
+        // Those who have gone make room for those who come, however often somebody asks.
+        phase.waiters.retain(|waiter| !waiter.is_closed());
+        let (sender, receiver) = oneshot::channel();
+        phase.waiters.push(sender);
+        Ok(receiver)
+    }
+
+    /// Shows a line to those who watch.
+    pub(super) fn log(&self, line: &LogLine) {
+        self.live.log(line);
     }
 
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
@@ -159,7 +211,7 @@ impl Entry {
 }
 
 /// The ticket of an entry. Its deadline is kept here, so that a task times out even if no worker is there.
-pub(super) fn wait(shared: &Arc<Shared>, entry: Arc<Entry>) -> Ticket {
+pub(super) fn ticket(shared: &Arc<Shared>, entry: Arc<Entry>) -> Ticket {
     let id = entry.task.id;
     let receiver = match entry.subscribe() {
         Ok(receiver) => receiver,
@@ -169,71 +221,65 @@ pub(super) fn wait(shared: &Arc<Shared>, entry: Arc<Entry>) -> Ticket {
     Ticket::waiting(id, Box::pin(waiter.outcome(receiver)))
 }
 
-/// Cancels the task if it is dropped before the task ends, unless the call can be made again by its key.
+/// Cancels the task if it is dropped before the task ends, unless it is one that can be asked for again.
 struct Waiter {
     shared: Arc<Shared>,
     entry: Arc<Entry>,
 }
 
 impl Waiter {
-    async fn outcome(self, mut receiver: oneshot::Receiver<Outcome>) -> Outcome {
-        let deadline = self.entry.deadline.into();
-        if let Ok(Ok(outcome)) = timeout_at(deadline, &mut receiver).await {
-            return outcome;
-        }
-        if self.entry.is_queued() {
-            self.shared.finish(&self.entry, Outcome::TimedOut);
-        } else if let Ok(Ok(outcome)) = timeout_at(deadline + LAST_WORD, &mut receiver).await {
-            return outcome;
-        }
-        if self.shared.finish(&self.entry, Outcome::TimedOut) {
-            tracing::error!(task = %self.entry.task.id, "a worker kept a play past its deadline");
-            self.entry.interrupt.cancel();
-        }
-        match self.entry.subscribe() {
-            Err(outcome) => outcome,
-            Ok(_) => Outcome::TimedOut,
-        }
+    async fn outcome(self, receiver: oneshot::Receiver<Outcome>) -> Outcome {
+        outcome(&self.shared, &self.entry, receiver).await
+    }
+}
+
+/// Waits for the end of a task, and sees to it that there is one by the deadline.
+pub(super) async fn outcome(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    mut receiver: oneshot::Receiver<Outcome>,
+) -> Outcome {
+    let deadline = entry.deadline.into();
+    if let Ok(Ok(outcome)) = timeout_at(deadline, &mut receiver).await {
+        return outcome;
+    }
+    if entry.is_queued() {
+        shared.conclude(entry, Outcome::TimedOut);
+    } else if let Ok(Ok(outcome)) = timeout_at(deadline + LAST_WORD, &mut receiver).await {
+        return outcome;
+    }
+    if shared.conclude(entry, Outcome::TimedOut) {
+        tracing::error!(task = %entry.task.id, "a worker kept a play past its deadline");
+        entry.interrupt.cancel();
+    }
+    // What was decided is only on its way to the disk.
+    match timeout_at(deadline + DISK, receiver).await {
+        Ok(Ok(outcome)) => outcome,
+        _ => Outcome::Failed(fault("an outcome did not reach the disk in time")),
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if self.entry.task.idempotency_key.is_none() && !self.entry.is_done() {
+        if !self.entry.task.is_recorded() && self.entry.is_open() {
             cancel(&self.shared, &self.entry);
         }
     }
 }
 
+/// Logs a fault of ours under a fresh id, which is all that a caller sees of it.
+pub(super) fn fault(cause: impl std::fmt::Display) -> Failure {
+    let id = uuid::Uuid::now_v7();
+    tracing::error!(%id, %cause, "internal error");
+    Failure::Internal(id)
+}
+
 /// Ends a queued task now, a running one as soon as its worker hears it; true if this call was the one.
 pub(super) fn cancel(shared: &Arc<Shared>, entry: &Arc<Entry>) -> bool {
-    if entry.is_queued() && shared.finish(entry, Outcome::Cancelled) {
+    if entry.is_queued() && shared.conclude(entry, Outcome::Cancelled) {
         return true;
     }
-    let first = !entry.is_done() && !entry.interrupt.is_cancelled();
+    let first = entry.is_open() && !entry.interrupt.is_cancelled();
     entry.interrupt.cancel();
     first
-}
-
-/// Hands a started entry to a worker.
-pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>) -> Claim {
-    let lease = Lease { shared: shared.clone(), entry: entry.clone() };
-    Claim::new(entry.task.clone(), entry.deadline, entry.interrupt.clone(), Box::new(lease))
-}
-
-struct Lease {
-    shared: Arc<Shared>,
-    entry: Arc<Entry>,
-}
-
-#[async_trait::async_trait]
-impl Settle for Lease {
-    async fn settle(self: Box<Self>, outcome: Outcome) -> Result<(), Error> {
-        self.shared.finish(&self.entry, outcome);
-        Ok(())
-    }
-
-    fn give_back(self: Box<Self>) {
-        self.shared.give_back(self.entry);
-    }
 }

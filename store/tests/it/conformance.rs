@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_api::CircleId;
-use circles_store::{Caller, Error, Outcome, Stats, Store, Success, Task, Ticket};
+use circles_store::{Caller, Claim, Error, Outcome, Settled, Source, Stats, Store, Success, Task, Ticket};
 use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
@@ -27,7 +27,7 @@ pub fn circle(number: u8) -> CircleId {
 }
 
 fn task_in(circle: CircleId, script: &str) -> Task {
-    Task::new(circle, Caller::Anonymous, script, json!(null), Duration::from_secs(600))
+    Task::new(circle, Caller::Anonymous, Source::script(script), json!(null), Duration::from_secs(600))
 }
 
 pub fn task(script: &str) -> Task {
@@ -38,7 +38,20 @@ pub fn keyed(script: &str, key: &str) -> Task {
     Task { idempotency_key: Some(key.into()), ..task(script) }
 }
 
-fn success(output: &str) -> Outcome {
+/// What a claimed task runs.
+pub fn script(claim: &Claim) -> &str {
+    match &claim.task().source {
+        Source::Script(script) => script,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Settles what touched nothing, and so cannot be overtaken.
+pub async fn settle(claim: Claim, outcome: Outcome) {
+    assert!(matches!(claim.settle(outcome).await, Ok(Settled::Recorded)));
+}
+
+pub fn success(output: &str) -> Outcome {
     Outcome::Succeeded(Success {
         output: output.to_owned(),
         value: json!(output),
@@ -47,15 +60,15 @@ fn success(output: &str) -> Outcome {
     })
 }
 
-async fn soon<F: Future>(what: F) -> F::Output {
+pub async fn soon<F: Future>(what: F) -> F::Output {
     timeout(LOST, what).await.expect("a wake-up was lost")
 }
 
 /// A worker that answers every script with its own text, until the store closes.
 async fn echo(store: Arc<dyn Store>) {
     while let Ok(claim) = store.claim().await {
-        let outcome = success(&claim.task().script);
-        claim.settle(outcome).await.unwrap();
+        let outcome = success(script(&claim));
+        settle(claim, outcome).await;
     }
 }
 
@@ -63,7 +76,7 @@ pub async fn an_outcome_reaches_its_submitter(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(claim.task().id, ticket.task());
-    claim.settle(success("done")).await.unwrap();
+    settle(claim, success("done")).await;
     assert_eq!(soon(ticket).await, success("done"));
 }
 
@@ -105,7 +118,7 @@ pub async fn a_claim_that_is_dropped_gives_its_task_back_first_in_line(store: Ar
     drop(soon(store.claim()).await.unwrap());
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(claim.task().id, first.task());
-    claim.settle(success("x")).await.unwrap();
+    settle(claim, success("x")).await;
     assert_eq!(soon(first).await, success("x"));
 }
 
@@ -114,7 +127,7 @@ pub async fn a_waiting_claim_that_is_dropped_passes_its_wake_up_on(store: Arc<dy
     assert!(impatient.as_mut().now_or_never().is_none());
     let ticket = store.submit(task("a")).await.unwrap();
     drop(impatient);
-    soon(store.claim()).await.unwrap().settle(success("b")).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("b")).await;
     assert_eq!(soon(ticket).await, success("b"));
 }
 
@@ -129,7 +142,7 @@ pub async fn circles_take_turns(store: Arc<dyn Store>) {
     loop {
         let claim = soon(store.claim()).await.unwrap();
         let circle = claim.task().circle;
-        claim.settle(success("")).await.unwrap();
+        settle(claim, success("")).await;
         if circle == modest {
             break;
         }
@@ -144,7 +157,7 @@ pub async fn a_full_queue_refuses_at_once_and_opens_again(store: Arc<dyn Store>)
         tickets.push(store.submit(task_in(circle(number), "a")).await.unwrap());
     }
     assert_eq!(store.submit(task_in(circle(9), "b")).await.err(), Some(Error::Full));
-    soon(store.claim()).await.unwrap().settle(success("")).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
     assert!(store.submit(task_in(circle(9), "c")).await.is_ok());
 }
 
@@ -171,7 +184,7 @@ pub async fn a_caller_that_goes_away_interrupts_its_running_task(store: Arc<dyn 
     assert!(!claim.interrupt().is_cancelled());
     drop(ticket);
     soon(claim.interrupt().cancelled()).await;
-    claim.settle(Outcome::Cancelled).await.unwrap();
+    settle(claim, Outcome::Cancelled).await;
 }
 
 pub async fn a_task_nobody_wants_is_not_given_back(store: Arc<dyn Store>) {
@@ -184,8 +197,8 @@ pub async fn a_task_nobody_wants_is_not_given_back(store: Arc<dyn Store>) {
 
 pub async fn a_queued_task_is_cancelled_once(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
-    assert_eq!(store.cancel(ticket.task()).await, Ok(true));
-    assert_eq!(store.cancel(ticket.task()).await, Ok(false));
+    assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
+    assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(false));
     assert_eq!(soon(ticket).await, Outcome::Cancelled);
     assert!(store.claim().now_or_never().is_none());
 }
@@ -193,20 +206,20 @@ pub async fn a_queued_task_is_cancelled_once(store: Arc<dyn Store>) {
 pub async fn a_running_task_is_cancelled_once_and_ends_as_its_worker_says(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
-    assert_eq!(store.cancel(ticket.task()).await, Ok(true));
-    assert_eq!(store.cancel(ticket.task()).await, Ok(false));
+    assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
+    assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(false));
     soon(claim.interrupt().cancelled()).await;
-    claim.settle(Outcome::Cancelled).await.unwrap();
+    settle(claim, Outcome::Cancelled).await;
     assert_eq!(soon(ticket).await, Outcome::Cancelled);
 }
 
 pub async fn cancelling_what_ended_or_never_was_changes_nothing(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let id = ticket.task();
-    soon(store.claim()).await.unwrap().settle(success("")).await.unwrap();
-    assert_eq!(store.cancel(id).await, Ok(false));
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    assert_eq!(store.cancel(&circle(1), id).await, Ok(false));
     assert_eq!(soon(ticket).await, success(""));
-    assert_eq!(store.cancel(task("never submitted").id).await, Ok(false));
+    assert_eq!(store.cancel(&circle(1), task("never submitted").id).await, Ok(false));
 }
 
 pub async fn a_deadline_passes_in_the_queue_without_a_worker(store: Arc<dyn Store>) {
@@ -223,7 +236,7 @@ pub async fn a_worker_that_keeps_a_task_past_its_deadline_is_answered_for(store:
     assert_eq!(soon(ticket).await, Outcome::TimedOut);
     assert!(claim.interrupt().is_cancelled());
     // Too late: the task has its final state.
-    claim.settle(success("late")).await.unwrap();
+    settle(claim, success("late")).await;
 }
 
 pub async fn a_repeated_call_is_answered_and_not_run(store: Arc<dyn Store>) {
@@ -232,7 +245,7 @@ pub async fn a_repeated_call_is_answered_and_not_run(store: Arc<dyn Store>) {
     assert_eq!(again_while_queued.task(), first.task());
     let claim = soon(store.claim()).await.unwrap();
     let again_while_running = store.submit(keyed("a", "k")).await.unwrap();
-    claim.settle(success("once")).await.unwrap();
+    settle(claim, success("once")).await;
     let again_after = store.submit(keyed("a", "k")).await.unwrap();
     for ticket in [first, again_while_queued, again_while_running, again_after] {
         assert_eq!(soon(ticket).await, success("once"));
@@ -259,7 +272,7 @@ pub async fn a_keyed_task_goes_on_when_its_caller_goes_away(store: Arc<dyn Store
     drop(store.submit(keyed("a", "k")).await.unwrap());
     let claim = soon(store.claim()).await.unwrap();
     assert!(!claim.interrupt().is_cancelled());
-    claim.settle(success("kept")).await.unwrap();
+    settle(claim, success("kept")).await;
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, success("kept"));
 }
 
@@ -284,7 +297,7 @@ pub async fn closing_ends_what_is_queued_and_lets_run_what_runs(store: Arc<dyn S
     soon(waiting).await.unwrap();
     assert_eq!(store.submit(task("c")).await.err(), Some(Error::Closed));
     assert_eq!(store.claim().await.err(), Some(Error::Closed));
-    claim.settle(success("finished")).await.unwrap();
+    settle(claim, success("finished")).await;
     assert_eq!(soon(running).await, success("finished"));
 }
 
@@ -293,7 +306,7 @@ macro_rules! suite {
     ($store:ident, $make:expr) => {
         mod $store {
             use super::*;
-            $crate::conformance::cases! { $make;
+            $crate::conformance::cases_in! { $crate::conformance; $make;
                 an_outcome_reaches_its_submitter: WIDE,
                 a_waiting_worker_is_woken_by_a_task: WIDE,
                 many_tasks_and_workers_lose_and_double_nothing: WIDE,
@@ -321,12 +334,13 @@ macro_rules! suite {
     };
 }
 
-macro_rules! cases {
-    ($make:expr; $($case:ident: $bounds:ident,)*) => {
+macro_rules! cases_in {
+    ($of:path; $make:expr; $($case:ident: $bounds:ident,)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                $crate::conformance::$case($make($crate::conformance::$bounds)).await;
+                use $of as of;
+                of::$case($make($crate::conformance::$bounds)).await;
             }
         )*
     };
@@ -334,4 +348,4 @@ macro_rules! cases {
 
 pub const FOUR: Bounds = Bounds { queue: 4, ..WIDE };
 pub const TWO_A_CIRCLE: Bounds = Bounds { circle_queue: 2, ..WIDE };
-pub(crate) use {cases, suite};
+pub(crate) use {cases_in, suite};

@@ -3,20 +3,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod conformance;
+mod restarts;
+mod tasks;
+mod transactions;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store as _, Task, Trial};
+use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store, Task, Trial};
 
-conformance::suite!(embedded, |bounds: conformance::Bounds| {
-    Arc::new(EmbeddedStore::new(EmbeddedConfig {
+/// A store on a directory of its own, which goes with it.
+fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
+    let directory = tempfile::tempdir().unwrap();
+    EmbeddedStore::new(config, move |circle| directory.path().join(circle.to_string()).join("circle.db"))
+        .unwrap()
+}
+
+fn within(bounds: conformance::Bounds) -> Arc<dyn Store> {
+    Arc::new(embedded(EmbeddedConfig {
         queue_limit: bounds.queue,
         circle_queue_limit: bounds.circle_queue,
-        recent_limit: 3,
-        recent_bytes: 1 << 20,
-        recent_for: Duration::from_secs(3600),
+        ..EmbeddedConfig::default()
     }))
-});
+}
+
+conformance::suite!(embedded_tasks, within);
+tasks::tasks!(embedded_records, within);
+transactions::transactions!(embedded_transactions, within);
 
 /// Tries everything, and ends it in a way of its own.
 struct Cancels;
@@ -29,7 +41,7 @@ impl Trial for Cancels {
 
 #[tokio::test]
 async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
-    let store = EmbeddedStore::new(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
+    let store = embedded(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
     let tried = store.submit(conformance::task("a")).await.unwrap();
     assert_eq!(tried.await, Outcome::Cancelled);
     assert_eq!(store.queued(), 0);

@@ -8,7 +8,8 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::programs::{server, started};
 
-fn circles(directory: &Path, url: &str) -> Command {
+/// The command line, with a configuration of its own.
+pub fn circles(directory: &Path, url: &str) -> Command {
     let mut command = Command::new(binary("circles"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
         command.env_remove(name);
@@ -17,7 +18,8 @@ fn circles(directory: &Path, url: &str) -> Command {
     command
 }
 
-async fn world() -> (tempfile::TempDir, Program, String) {
+/// A server that asks for sessions, in a directory of its own.
+pub async fn world() -> (tempfile::TempDir, Program, String) {
     let directory = tempfile::tempdir().unwrap();
     let (program, url) = started(server(directory.path()).arg("--auth")).await;
     (directory, program, url)

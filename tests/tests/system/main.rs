@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
+mod circles;
 mod cli;
+mod cli_tasks;
 mod client;
 mod frames;
 mod http;

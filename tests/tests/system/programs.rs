@@ -7,8 +7,16 @@ use serde_json::json;
 use tokio::process::Command;
 
 pub fn server(directory: &Path) -> Command {
+    server_at(directory, 0)
+}
+
+/// With its shared listener at this port.
+pub fn server_at(directory: &Path, port: u16) -> Command {
     let mut command = Command::new(binary("circles-server"));
-    command.args(["--port", "0", "--data-dir"]).arg(directory.join("data")).env_remove("RUST_LOG");
+    command
+        .args(["--port", &port.to_string(), "--data-dir"])
+        .arg(directory.join("data"))
+        .env_remove("RUST_LOG");
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
         command.env_remove(name);
     }

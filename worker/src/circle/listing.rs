@@ -4,6 +4,7 @@ use std::io;
 
 use cap_std::fs::Dir;
 use rhai::FnAccess;
+use serde::Serialize;
 
 use super::{
     Circle, LibraryFault,
@@ -26,7 +27,7 @@ const DESCRIPTION_BYTES: usize = 4 << 10;
 const EXTENSION: &str = ".rhai";
 
 /// A script of a circle's library.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LibraryScript {
     /// What `import` and `run` call it.
     pub name: String,
@@ -39,7 +40,7 @@ pub struct LibraryScript {
 }
 
 /// A function of a library script.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct LibraryFunction {
     /// Its name.
     pub name: String,

@@ -23,14 +23,18 @@ pub fn register(json: &mut Module) {
 }
 
 pub fn parse(text: Dynamic) -> Checked<Dynamic> {
-    let text = Bytes::of("json::parse", &text)?;
     let play = play()?;
-    let mut reader = serde_json::Deserializer::from_slice(&text);
-    let value = Value(&play).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    read("json::parse", &play, &Bytes::of("json::parse", &text)?)
+}
+
+/// The value of a JSON text, for the native that is called so, within what its play has left.
+pub fn read(native: &str, play: &Play, text: &[u8]) -> Checked<Dynamic> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Value(play).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match (value, play.stopped()) {
         (_, Some(stop)) => Err(play.stop(stop)),
         (Ok(value), None) => Ok(value),
-        (Err(why), None) => Err(throw(format!("json::parse: {why}"))),
+        (Err(why), None) => Err(throw(format!("{native}: {why}"))),
     }
 }
 

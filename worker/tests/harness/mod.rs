@@ -10,17 +10,19 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    ops::Deref,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use circles_api::CircleId;
-use circles_store::{Caller, Failure, LogLine, Outcome, Task};
+use circles_store::{Access, Caller, EmbeddedConfig, Failure, LogLine, Outcome, Source, Store, Task};
+use circles_testing::{embedded, played};
 use circles_worker::{CircleSettings, Host, Limits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 pub const CALLER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 pub const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
@@ -113,7 +115,7 @@ impl Case {
 
     pub fn task(&self, circle: CircleId, source: &str) -> Task {
         let caller = Caller::Peer(CALLER.parse().unwrap());
-        let task = Task::new(circle, caller, source, self.args.clone(), self.timeout);
+        let task = Task::new(circle, caller, Source::script(source), self.args.clone(), self.timeout);
         Task { id: uuid::Uuid::from_u128(0x019a_a4c2_7e00_7a3b_8c4d_5e6f_7081_92a3), ..task }
     }
 }
@@ -144,18 +146,40 @@ impl Circles {
         self.root.path().join(path)
     }
 
-    pub fn host(&self, limits: Limits) -> Host {
+    pub fn host(&self, limits: Limits) -> Stage {
         let settings = |directory: &str, secret: &str| CircleSettings {
             library: Some(self.path(directory).join("library")),
             files: Some(self.path(directory).join("files")),
             secrets: BTreeMap::from([("key".to_owned(), secret.to_owned())]),
             limits,
+            access: Access::default(),
         };
         let circles = HashMap::from([
             (CIRCLE.parse().unwrap(), settings("circle", SECRET)),
             (OTHER.parse().unwrap(), settings("other", OTHERS_SECRET)),
         ]);
-        Host::with_circles(limits, circles)
+        Stage::new(Host::with_circles(limits, circles))
+    }
+}
+
+/// A host, and a store for what it plays.
+#[derive(Clone)]
+pub struct Stage {
+    pub host: Arc<Host>,
+    pub store: Arc<dyn Store>,
+}
+
+impl Stage {
+    pub fn new(host: Host) -> Self {
+        Self { host: Arc::new(host), store: Arc::new(embedded(EmbeddedConfig::default())) }
+    }
+}
+
+impl Deref for Stage {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
     }
 }
 
@@ -170,18 +194,12 @@ pub fn small() -> Limits {
     Limits { memory_bytes: 16 << 20, ..Limits::default() }
 }
 
-/// Limits only deserialise in the product; `NAME = NUMBER` changes one that `Debug` shows.
+/// Limits with one of them changed: `NAME = NUMBER`.
 fn changed(limits: Limits, change: &str) -> Limits {
-    let shown = format!("{limits:?}");
-    let fields = shown.split_once('{').unwrap().1.trim_end_matches('}').split(',');
-    let number = |text: &str| text.trim().parse::<u64>().unwrap();
-    let mut fields: BTreeMap<_, _> = fields
-        .map(|field| field.split_once(':').unwrap())
-        .map(|(name, value)| (name.trim(), number(value)))
-        .collect();
+    let mut limits = serde_json::to_value(limits).unwrap();
     let (name, value) = change.split_once(" = ").unwrap();
-    fields.insert(name, number(value)).expect("a limit of this name");
-    serde_json::from_value(serde_json::to_value(fields).unwrap()).unwrap()
+    *limits.get_mut(name).expect("a limit of this name") = value.parse::<u64>().unwrap().into();
+    serde_json::from_value(limits).unwrap()
 }
 
 /// Plays on a thread as large as those of the product, with a runtime to wait on.
@@ -195,8 +213,8 @@ pub fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'st
     thread::Builder::new().stack_size(1 << 30).spawn(run).unwrap().join().unwrap()
 }
 
-pub fn play(host: &Host, task: &Task) -> Outcome {
-    host.play(task, Instant::now() + task.timeout, &CancellationToken::new(), || ())
+pub fn play(stage: &Stage, task: &Task) -> Outcome {
+    played(&stage.store, task.clone(), |claim| stage.host.play(&stage.store, claim, || ()))
 }
 
 /// What is the same at every run, of all plays of a file.
@@ -221,6 +239,10 @@ pub fn lasting(outcome: &Outcome) -> String {
         }),
         Outcome::Failed(Failure::Limit { limit }) => json!({ "limit": limit }),
         Outcome::Failed(Failure::Internal(_)) => json!("internal"),
+        Outcome::Failed(Failure::Forbidden) => json!("forbidden"),
+        Outcome::Failed(Failure::NoScript) => json!("no such script"),
+        Outcome::Failed(Failure::Conflict) => json!("conflict"),
+        Outcome::Lost => json!("lost"),
         Outcome::TimedOut => json!("timed out"),
         Outcome::Cancelled => json!("cancelled"),
     };

@@ -80,7 +80,11 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(untagged)]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum Either {
         Either0(Either0),
         Either1(Either1),
@@ -398,7 +402,11 @@ pub mod types {
     )]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum InnerDeepDeeperLevel {
         #[serde(rename = "low")]
         Low,
@@ -713,12 +721,22 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "kind")]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum Shape {
         #[serde(rename = "circle")]
-        Circle { radius: f64 },
+        Circle {
+            /// `radius`.
+            radius: f64,
+        },
         #[serde(rename = "square")]
-        Square { side: f64 },
+        Square {
+            /// `side`.
+            side: f64,
+        },
     }
 
     /// `Small`.

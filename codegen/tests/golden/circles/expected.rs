@@ -11,6 +11,29 @@ pub mod types {
         pub expires_at: UnixSeconds,
     }
 
+    /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    pub struct Caller(
+        #[schemars(
+            regex(pattern = "^(0[23][0-9a-f]{64}|webhook:[a-z]{1,32})?$"),
+            length(max = 66)
+        )]
+        ::std::string::String,
+    );
+
+    crate::text_newtype!(
+        Caller, pattern = "^(0[23][0-9a-f]{64}|webhook:[a-z]{1,32})?$", max_length = 66
+    );
+
+    /// What became of a wish to cancel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Cancellation {
+        /// Whether this call was the one that ends the task.
+        pub cancelled: bool,
+    }
+
     /// What to sign, and until when.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -126,6 +149,45 @@ pub mod types {
     /// Any JSON value.
     pub type Json = ::serde_json::Value;
 
+    /// The scripts that a circle holds.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Library {
+        /// By name.
+        pub scripts: ::std::vec::Vec<LibraryScript>,
+    }
+
+    /// A function that a script defines.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct LibraryFunction {
+        /// Its `///` comment; empty where there is none.
+        pub description: ::std::string::String,
+        /// As it is called.
+        pub name: ::std::string::String,
+        /// The names of its parameters.
+        pub params: ::std::vec::Vec<::std::string::String>,
+    }
+
+    /// A script of the library.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct LibraryScript {
+        /// Its `//!` comment; empty where there is none.
+        pub description: ::std::string::String,
+        /// Why it does not compile; null where it does.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<::std::string::String>")]
+        pub fault: ::std::option::Option<::std::string::String>,
+        /// Those that are not private.
+        pub functions: ::std::vec::Vec<LibraryFunction>,
+        /// A script of a circle's library: its path below the library, with slashes, without `.rhai`.
+        pub name: ScriptName,
+    }
+
     /// The limit that a script passed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -156,7 +218,11 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum LogLevel {
         #[serde(rename = "debug")]
         Debug,
@@ -253,6 +319,58 @@ pub mod types {
         Nonce, pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64
     );
 
+    /// How many items a page may hold.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct PageLimit(
+        #[schemars(with = "crate::Integer", range(min = 1_u16, max = 500_u16))]
+        u16,
+    );
+
+    crate::integer_newtype!(PageLimit, u16, min = 1, max = 500);
+
+    /// What happens to a play that is watched.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(tag = "event", deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
+    pub enum PlayEvent {
+        /// The first event: which task it is.
+        #[serde(rename = "accepted")]
+        Accepted {
+            /// The name of a task: a UUID of version 7, so that names sort by time.
+            task_id: TaskId,
+        },
+        /// The script logged a line.
+        #[serde(rename = "logged")]
+        Logged {
+            /// One line that a script logged.
+            line: LogLine,
+        },
+        /// The script is run again from its beginning: another play overtook its reads, or its worker went. What it logged before does not count.
+        #[serde(rename = "restarted")]
+        Restarted,
+        /// The last event: the task in its final state.
+        #[serde(rename = "ended")]
+        Ended {
+            /// A task and what became of it.
+            task: Task,
+        },
+    }
+
     /// What a script that succeeded left.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -313,6 +431,93 @@ pub mod types {
     crate::text_newtype!(
         PublicKey, pattern = "^0[23][0-9a-f]{64}$", min_length = 66, max_length = 66
     );
+
+    /// One sealed record of a play.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Record {
+        /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+        pub accepted_at: UnixMillis,
+        /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
+        pub caller: Caller,
+        /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+        pub ended_at: UnixMillis,
+        /// A SHA-256, lower-case hex.
+        pub hash: Sha256,
+        /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
+        pub number: RecordNumber,
+        /// Where a task is on its way; the last five are final.
+        pub outcome: TaskState,
+        /// A SHA-256, lower-case hex.
+        pub previous: Sha256,
+        /// Of the source that ran; null where none did.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<Sha256>")]
+        pub script_sha256: ::std::option::Option<Sha256>,
+        /// The name of a task: a UUID of version 7, so that names sort by time.
+        pub task_id: TaskId,
+    }
+
+    /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct RecordHead {
+        /// A SHA-256, lower-case hex.
+        pub hash: Sha256,
+        /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
+        pub number: RecordNumber,
+    }
+
+    /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct RecordNumber(
+        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
+        u64,
+    );
+
+    crate::integer_newtype!(RecordNumber, u64, min = 0, max = 9007199254740991);
+
+    /// Some records, the oldest first.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct RecordPage {
+        /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
+        pub head: RecordHead,
+        /// At most as many as were asked for.
+        pub records: ::std::vec::Vec<Record>,
+    }
+
+    /// How often a task may be run again although it may have had outside effects.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct Retries(
+        #[schemars(with = "crate::Integer", range(min = 0_u8, max = 10_u8))]
+        u8,
+    );
+
+    crate::integer_newtype!(Retries, u8, min = 0, max = 10);
 
     /// When to try again.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -426,7 +631,11 @@ pub mod types {
         PartialOrd
     )]
     #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single variants")]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
     pub enum ScriptErrorKind {
         #[serde(rename = "compile")]
         Compile,
@@ -474,6 +683,21 @@ pub mod types {
         }
     }
 
+    /// A script of a circle's library: its path below the library, with slashes, without `.rhai`.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    pub struct ScriptName(
+        #[schemars(
+            regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"),
+            length(min = 1, max = 128)
+        )]
+        ::std::string::String,
+    );
+
+    crate::text_newtype!(
+        ScriptName, pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$",
+        min_length = 1, max_length = 128
+    );
+
     /// The time limit that passed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -482,6 +706,17 @@ pub mod types {
         /// A time limit in milliseconds, up to a day.
         pub timeout_ms: TimeoutMs,
     }
+
+    /// A SHA-256, lower-case hex.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
+    pub struct Sha256(
+        #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(min = 64, max = 64))]
+        ::std::string::String,
+    );
+
+    crate::text_newtype!(
+        Sha256, pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64
+    );
 
     /// An ECDSA signature: 64 bytes compact, low-S, lower-case hex.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
@@ -494,6 +729,69 @@ pub mod types {
         Signature, pattern = "^[0-9a-f]{128}$", min_length = 128, max_length = 128
     );
 
+    /// A task that was accepted durably.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Submitted {
+        /// The name of a task: a UUID of version 7, so that names sort by time.
+        pub task_id: TaskId,
+    }
+
+    /// The name of a subscription on its connection.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct SubscriptionId(
+        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
+        u64,
+    );
+
+    crate::integer_newtype!(SubscriptionId, u64, min = 0, max = 9007199254740991);
+
+    /// A task and what became of it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Task {
+        /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
+        pub caller: Caller,
+        /// When it reached its final state; null before that.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<UnixMillis>")]
+        pub ended_at: ::std::option::Option<UnixMillis>,
+        /// Why it did not succeed; null while it may.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<TaskError>")]
+        pub error: ::std::option::Option<TaskError>,
+        /// What it left, if it succeeded; null otherwise, and in lists.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<PlayResult>")]
+        pub result: ::std::option::Option<PlayResult>,
+        /// The script of the library that it runs; null where the caller sent the source.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<ScriptName>")]
+        pub script_name: ::std::option::Option<ScriptName>,
+        /// When a worker began with it last; null before that.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<UnixMillis>")]
+        pub started_at: ::std::option::Option<UnixMillis>,
+        /// Where a task is on its way; the last five are final.
+        pub state: TaskState,
+        /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+        pub submitted_at: UnixMillis,
+        /// The name of a task: a UUID of version 7, so that names sort by time.
+        pub task_id: TaskId,
+    }
+
     /// The task that the error is about.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -502,6 +800,43 @@ pub mod types {
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
     }
+
+    /// The error object that a call of `play` would have been answered with.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct TaskError {
+        /// As in a JSON-RPC error object.
+        pub code: TaskErrorCode,
+        /// As in a JSON-RPC error object. Absent where there is none.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[serde(deserialize_with = "crate::present")]
+        #[schemars(with = "::serde_json::Value")]
+        pub data: ::std::option::Option<::serde_json::Value>,
+        /// As in a JSON-RPC error object.
+        pub message: ::std::string::String,
+    }
+
+    /// As in a JSON-RPC error object.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    #[schemars(inline)]
+    pub struct TaskErrorCode(
+        #[schemars(with = "crate::Integer", range(min = -32768_i16, max = -32000_i16))]
+        i16,
+    );
+
+    crate::integer_newtype!(TaskErrorCode, i16, min = - 32768, max = - 32000);
 
     /// The name of a task: a UUID of version 7, so that names sort by time.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -555,6 +890,105 @@ pub mod types {
         }
     }
 
+    /// Some tasks, the newest first.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct TaskPage {
+        /// What to ask for the next page with; null when there is none.
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
+        #[schemars(with = "crate::Nullable<TaskId>")]
+        pub cursor: ::std::option::Option<TaskId>,
+        /// At most as many as were asked for.
+        pub tasks: ::std::vec::Vec<Task>,
+    }
+
+    /// Where a task is on its way; the last five are final.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[derive(::schemars::JsonSchema)]
+    #[allow(
+        missing_docs,
+        clippy::large_enum_variant,
+        reason = "the document need say nothing of single variants, and decides what they hold"
+    )]
+    pub enum TaskState {
+        #[serde(rename = "queued")]
+        Queued,
+        #[serde(rename = "running")]
+        Running,
+        #[serde(rename = "succeeded")]
+        Succeeded,
+        #[serde(rename = "failed")]
+        Failed,
+        #[serde(rename = "timed_out")]
+        TimedOut,
+        #[serde(rename = "cancelled")]
+        Cancelled,
+        #[serde(rename = "lost")]
+        Lost,
+    }
+
+    impl ::std::fmt::Display for TaskState {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Queued => f.write_str("queued"),
+                Self::Running => f.write_str("running"),
+                Self::Succeeded => f.write_str("succeeded"),
+                Self::Failed => f.write_str("failed"),
+                Self::TimedOut => f.write_str("timed_out"),
+                Self::Cancelled => f.write_str("cancelled"),
+                Self::Lost => f.write_str("lost"),
+            }
+        }
+    }
+
+    impl ::std::str::FromStr for TaskState {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "queued" => Ok(Self::Queued),
+                "running" => Ok(Self::Running),
+                "succeeded" => Ok(Self::Succeeded),
+                "failed" => Ok(Self::Failed),
+                "timed_out" => Ok(Self::TimedOut),
+                "cancelled" => Ok(Self::Cancelled),
+                "lost" => Ok(Self::Lost),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+
+    impl ::std::convert::TryFrom<&str> for TaskState {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+
+    impl ::std::convert::TryFrom<::std::string::String> for TaskState {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+
     /// A time limit in milliseconds, up to a day.
     #[derive(
         Clone,
@@ -574,6 +1008,25 @@ pub mod types {
 
     crate::integer_newtype!(TimeoutMs, u32, min = 1, max = 86400000);
 
+    /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct UnixMillis(
+        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 253402300799999_u64))]
+        u64,
+    );
+
+    crate::integer_newtype!(UnixMillis, u64, min = 0, max = 253402300799999);
+
     /// A point in time, in seconds since 1970-01-01T00:00:00Z.
     #[derive(
         Clone,
@@ -592,6 +1045,25 @@ pub mod types {
     );
 
     crate::integer_newtype!(UnixSeconds, u64, min = 0, max = 253402300799);
+
+    /// Milliseconds to wait, up to a minute.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        PartialOrd,
+        Ord,
+        Hash,
+        ::schemars::JsonSchema
+    )]
+    pub struct WaitMs(
+        #[schemars(with = "crate::Integer", range(min = 0_u16, max = 60000_u16))]
+        u16,
+    );
+
+    crate::integer_newtype!(WaitMs, u16, min = 0, max = 60000);
 
     /// Error types.
     pub mod error {
@@ -629,29 +1101,51 @@ pub mod types {
 /// Each schema of the document and the type that carries it.
 pub static TYPES: &[crate::Type] = &[
     crate::Type::of::<types::Authenticated>("Authenticated"),
+    crate::Type::of::<types::Caller>("Caller"),
+    crate::Type::of::<types::Cancellation>("Cancellation"),
     crate::Type::of::<types::Challenge>("Challenge"),
     crate::Type::of::<types::Document>("Document"),
     crate::Type::of::<types::IdempotencyKey>("IdempotencyKey"),
     crate::Type::of::<types::Identity>("Identity"),
     crate::Type::of::<types::Json>("Json"),
+    crate::Type::of::<types::Library>("Library"),
+    crate::Type::of::<types::LibraryFunction>("LibraryFunction"),
+    crate::Type::of::<types::LibraryScript>("LibraryScript"),
     crate::Type::of::<types::LimitData>("LimitData"),
     crate::Type::of::<types::LogLevel>("LogLevel"),
     crate::Type::of::<types::LogLine>("LogLine"),
     crate::Type::of::<types::Microseconds>("Microseconds"),
     crate::Type::of::<types::Nonce>("Nonce"),
+    crate::Type::of::<types::PageLimit>("PageLimit"),
+    crate::Type::of::<types::PlayEvent>("PlayEvent"),
     crate::Type::of::<types::PlayResult>("PlayResult"),
     crate::Type::of::<types::PlayStats>("PlayStats"),
     crate::Type::of::<types::PublicKey>("PublicKey"),
+    crate::Type::of::<types::Record>("Record"),
+    crate::Type::of::<types::RecordHead>("RecordHead"),
+    crate::Type::of::<types::RecordNumber>("RecordNumber"),
+    crate::Type::of::<types::RecordPage>("RecordPage"),
+    crate::Type::of::<types::Retries>("Retries"),
     crate::Type::of::<types::RetryData>("RetryData"),
     crate::Type::of::<types::Script>("Script"),
     crate::Type::of::<types::ScriptErrorData>("ScriptErrorData"),
     crate::Type::of::<types::ScriptErrorKind>("ScriptErrorKind"),
+    crate::Type::of::<types::ScriptName>("ScriptName"),
     crate::Type::of::<types::ScriptTimeoutData>("ScriptTimeoutData"),
+    crate::Type::of::<types::Sha256>("Sha256"),
     crate::Type::of::<types::Signature>("Signature"),
+    crate::Type::of::<types::Submitted>("Submitted"),
+    crate::Type::of::<types::SubscriptionId>("SubscriptionId"),
+    crate::Type::of::<types::Task>("Task"),
     crate::Type::of::<types::TaskData>("TaskData"),
+    crate::Type::of::<types::TaskError>("TaskError"),
     crate::Type::of::<types::TaskId>("TaskId"),
+    crate::Type::of::<types::TaskPage>("TaskPage"),
+    crate::Type::of::<types::TaskState>("TaskState"),
     crate::Type::of::<types::TimeoutMs>("TimeoutMs"),
+    crate::Type::of::<types::UnixMillis>("UnixMillis"),
     crate::Type::of::<types::UnixSeconds>("UnixSeconds"),
+    crate::Type::of::<types::WaitMs>("WaitMs"),
 ];
 
 /// The codes of the errors that the document declares.
@@ -1012,6 +1506,506 @@ impl crate::Params for PlayParams {
     ];
 }
 
+/// Params of `run`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct RunParams {
+    /// Which script.
+    pub name: types::ScriptName,
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "::serde_json::Value")]
+    pub args: Option<::serde_json::Value>,
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::TimeoutMs")]
+    pub timeout_ms: Option<types::TimeoutMs>,
+    /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
+    ///
+    /// The same key with another script or other arguments is a CONFLICT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::IdempotencyKey")]
+    pub idempotency_key: Option<types::IdempotencyKey>,
+}
+
+impl RunParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.name)?,
+            ::serde_json::to_value(self.args)?,
+            ::serde_json::to_value(self.timeout_ms)?,
+            ::serde_json::to_value(self.idempotency_key)?,
+        ]);
+        while positions.len() > 1
+            && positions.last().is_some_and(::serde_json::Value::is_null)
+        {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for RunParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "name",
+            required: true,
+        },
+        crate::Param {
+            name: "args",
+            required: false,
+        },
+        crate::Param {
+            name: "timeout_ms",
+            required: false,
+        },
+        crate::Param {
+            name: "idempotency_key",
+            required: false,
+        },
+    ];
+}
+
+/// Params of `submit`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitParams {
+    /// The Rhai source. Either this or `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::Script")]
+    pub script: Option<types::Script>,
+    /// A script of the circle's library. Either this or `script`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::ScriptName")]
+    pub name: Option<types::ScriptName>,
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "::serde_json::Value")]
+    pub args: Option<::serde_json::Value>,
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::TimeoutMs")]
+    pub timeout_ms: Option<types::TimeoutMs>,
+    /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
+    ///
+    /// The same key with another script or other arguments is a CONFLICT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::IdempotencyKey")]
+    pub idempotency_key: Option<types::IdempotencyKey>,
+    /// How often the task may be run again after a crash although it may have had outside effects; 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::Retries")]
+    pub retries: Option<types::Retries>,
+}
+
+impl SubmitParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.script)?,
+            ::serde_json::to_value(self.name)?,
+            ::serde_json::to_value(self.args)?,
+            ::serde_json::to_value(self.timeout_ms)?,
+            ::serde_json::to_value(self.idempotency_key)?,
+            ::serde_json::to_value(self.retries)?,
+        ]);
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for SubmitParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "script",
+            required: false,
+        },
+        crate::Param {
+            name: "name",
+            required: false,
+        },
+        crate::Param {
+            name: "args",
+            required: false,
+        },
+        crate::Param {
+            name: "timeout_ms",
+            required: false,
+        },
+        crate::Param {
+            name: "idempotency_key",
+            required: false,
+        },
+        crate::Param {
+            name: "retries",
+            required: false,
+        },
+    ];
+}
+
+/// Params of `task`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct TaskParams {
+    /// Which task.
+    pub task_id: types::TaskId,
+    /// Milliseconds to wait for the end of the task; 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::WaitMs")]
+    pub wait_ms: Option<types::WaitMs>,
+}
+
+impl TaskParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.task_id)?,
+            ::serde_json::to_value(self.wait_ms)?,
+        ]);
+        while positions.len() > 1
+            && positions.last().is_some_and(::serde_json::Value::is_null)
+        {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for TaskParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "task_id",
+            required: true,
+        },
+        crate::Param {
+            name: "wait_ms",
+            required: false,
+        },
+    ];
+}
+
+/// Params of `tasks`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct TasksParams {
+    /// Only tasks in this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::TaskState")]
+    pub state: Option<types::TaskState>,
+    /// How many at most; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::PageLimit")]
+    pub limit: Option<types::PageLimit>,
+    /// Go on where the page that gave this cursor ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::TaskId")]
+    pub cursor: Option<types::TaskId>,
+}
+
+impl TasksParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.state)?,
+            ::serde_json::to_value(self.limit)?,
+            ::serde_json::to_value(self.cursor)?,
+        ]);
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for TasksParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "state",
+            required: false,
+        },
+        crate::Param {
+            name: "limit",
+            required: false,
+        },
+        crate::Param {
+            name: "cursor",
+            required: false,
+        },
+    ];
+}
+
+/// Params of `cancel`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct CancelParams {
+    /// Which task.
+    pub task_id: types::TaskId,
+}
+
+impl CancelParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let positions = Vec::from([::serde_json::to_value(self.task_id)?]);
+        Ok(positions)
+    }
+}
+
+impl crate::Params for CancelParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "task_id",
+            required: true,
+        },
+    ];
+}
+
+/// Params of `provenance`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenanceParams {
+    /// Begin behind the record of this number; with the first when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::RecordNumber")]
+    pub after: Option<types::RecordNumber>,
+    /// How many at most; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::PageLimit")]
+    pub limit: Option<types::PageLimit>,
+}
+
+impl ProvenanceParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.after)?,
+            ::serde_json::to_value(self.limit)?,
+        ]);
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for ProvenanceParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "after",
+            required: false,
+        },
+        crate::Param {
+            name: "limit",
+            required: false,
+        },
+    ];
+}
+
+/// Params of `watch_play`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct WatchPlayParams {
+    /// The Rhai source to play.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::Script")]
+    pub script: Option<types::Script>,
+    /// A script of the circle's library to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::ScriptName")]
+    pub name: Option<types::ScriptName>,
+    /// A task under way to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::TaskId")]
+    pub task_id: Option<types::TaskId>,
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "::serde_json::Value")]
+    pub args: Option<::serde_json::Value>,
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "types::TimeoutMs")]
+    pub timeout_ms: Option<types::TimeoutMs>,
+}
+
+impl WatchPlayParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let mut positions = Vec::from([
+            ::serde_json::to_value(self.script)?,
+            ::serde_json::to_value(self.name)?,
+            ::serde_json::to_value(self.task_id)?,
+            ::serde_json::to_value(self.args)?,
+            ::serde_json::to_value(self.timeout_ms)?,
+        ]);
+        while positions.last().is_some_and(::serde_json::Value::is_null) {
+            positions.pop();
+        }
+        Ok(positions)
+    }
+}
+
+impl crate::Params for WatchPlayParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "script",
+            required: false,
+        },
+        crate::Param {
+            name: "name",
+            required: false,
+        },
+        crate::Param {
+            name: "task_id",
+            required: false,
+        },
+        crate::Param {
+            name: "args",
+            required: false,
+        },
+        crate::Param {
+            name: "timeout_ms",
+            required: false,
+        },
+    ];
+}
+
+/// Params of `unwatch_play`.
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    ::serde::Serialize,
+    ::serde::Deserialize,
+    ::schemars::JsonSchema
+)]
+#[serde(deny_unknown_fields)]
+pub struct UnwatchPlayParams {
+    /// What `watch_play` answered.
+    pub subscription: types::SubscriptionId,
+}
+
+impl UnwatchPlayParams {
+    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn into_positional(
+        self,
+    ) -> Result<Vec<::serde_json::Value>, ::serde_json::Error> {
+        let positions = Vec::from([::serde_json::to_value(self.subscription)?]);
+        Ok(positions)
+    }
+}
+
+impl crate::Params for UnwatchPlayParams {
+    const PARAMS: &'static [crate::Param] = &[
+        crate::Param {
+            name: "subscription",
+            required: true,
+        },
+    ];
+}
+
 /// Play Rhai scripts inside a peer's circle. Connect by WebSocket to `/{circle public key}`, prove who you are by signing a challenge, and play.
 #[cfg(any(feature = "server", feature = "client"))]
 #[cfg_attr(
@@ -1060,6 +2054,89 @@ pub trait Circles {
         timeout_ms: Option<types::TimeoutMs>,
         idempotency_key: Option<types::IdempotencyKey>,
     ) -> Result<types::PlayResult, crate::Error>;
+    /// Run a script of the circle's library and wait for its result.
+    ///
+    /// As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. Who may run but not play can do what the owner wrote, and nothing else.
+    #[method(name = "run", param_kind = map, with_extensions)]
+    async fn run(
+        &self,
+        name: types::ScriptName,
+        args: Option<::serde_json::Value>,
+        timeout_ms: Option<types::TimeoutMs>,
+        idempotency_key: Option<types::IdempotencyKey>,
+    ) -> Result<types::PlayResult, crate::Error>;
+    /// Accept a script to run later, durably.
+    ///
+    /// Answers once the task is on disk: from then on it runs also if its caller goes away or the server is restarted. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
+    #[method(name = "submit", param_kind = map, with_extensions)]
+    async fn submit(
+        &self,
+        script: Option<types::Script>,
+        name: Option<types::ScriptName>,
+        args: Option<::serde_json::Value>,
+        timeout_ms: Option<types::TimeoutMs>,
+        idempotency_key: Option<types::IdempotencyKey>,
+        retries: Option<types::Retries>,
+    ) -> Result<types::Submitted, crate::Error>;
+    /// Tell the state of a task, or wait for its end.
+    ///
+    /// With `wait_ms` the answer comes when the task ends or the time is over, whichever is first. A caller sees its own tasks, the circle's owner all of them. Tasks that were submitted, and plays with an idempotency key, are remembered for a day after their end; other plays while they are under way.
+    #[method(name = "task", param_kind = map, with_extensions)]
+    async fn task(
+        &self,
+        task_id: types::TaskId,
+        wait_ms: Option<types::WaitMs>,
+    ) -> Result<types::Task, crate::Error>;
+    /// List tasks, the newest first, a page at a time.
+    ///
+    /// The caller's own; for the circle's owner, everybody's. Results are left out: `task` has them.
+    #[method(name = "tasks", param_kind = map, with_extensions)]
+    async fn tasks(
+        &self,
+        state: Option<types::TaskState>,
+        limit: Option<types::PageLimit>,
+        cursor: Option<types::TaskId>,
+    ) -> Result<types::TaskPage, crate::Error>;
+    /// End a task that has not ended yet.
+    ///
+    /// A queued task ends at once, a running one within 100 ms. Nothing it wrote stays. A caller may cancel its own tasks, the circle's owner all of them.
+    #[method(name = "cancel", param_kind = map, with_extensions)]
+    async fn cancel(
+        &self,
+        task_id: types::TaskId,
+    ) -> Result<types::Cancellation, crate::Error>;
+    /// List the scripts of the circle's library.
+    ///
+    /// What `run` may be asked for and `import` finds, with what their doc comments say.
+    #[method(name = "scripts", param_kind = map, with_extensions)]
+    async fn scripts(&self) -> Result<types::Library, crate::Error>;
+    /// The circle's sealed record of plays, oldest first, a page at a time.
+    ///
+    /// Plays that wrote, reached outside or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
+    #[method(name = "provenance", param_kind = map, with_extensions)]
+    async fn provenance(
+        &self,
+        after: Option<types::RecordNumber>,
+        limit: Option<types::PageLimit>,
+    ) -> Result<types::RecordPage, crate::Error>;
+    /// Play a script, or look on while a task runs: its log lines as they are printed, then its end.
+    ///
+    /// Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
+    #[subscription(
+        name = "watch_play" => "play_event",
+        unsubscribe = "unwatch_play",
+        item = types::PlayEvent,
+        param_kind = map,
+        with_extensions
+    )]
+    async fn watch_play(
+        &self,
+        script: Option<types::Script>,
+        name: Option<types::ScriptName>,
+        task_id: Option<types::TaskId>,
+        args: Option<::serde_json::Value>,
+        timeout_ms: Option<types::TimeoutMs>,
+    ) -> ::jsonrpsee::core::SubscriptionResult;
     /// This document.
     ///
     /// Also served as `GET /openrpc.json`.
@@ -1114,6 +2191,132 @@ pub static METHODS: &[crate::Method] = &[
         check_params: crate::check_params::<PlayParams>,
     },
     crate::Method {
+        name: "run",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <RunParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::SCRIPT_TIMEOUT,
+            codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
+            codes::RATE_LIMITED,
+            codes::OVERLOADED,
+            codes::SCRIPT_ERROR,
+            codes::LIMIT_EXCEEDED,
+            codes::CANCELLED,
+            codes::WORKER_LOST,
+            codes::CONFLICT,
+            codes::SCRIPT_NOT_FOUND,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<RunParams>,
+    },
+    crate::Method {
+        name: "submit",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <SubmitParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
+            codes::RATE_LIMITED,
+            codes::OVERLOADED,
+            codes::LIMIT_EXCEEDED,
+            codes::CONFLICT,
+            codes::SCRIPT_NOT_FOUND,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<SubmitParams>,
+    },
+    crate::Method {
+        name: "task",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <TaskParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::RATE_LIMITED,
+            codes::TASK_NOT_FOUND,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<TaskParams>,
+    },
+    crate::Method {
+        name: "tasks",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <TasksParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::RATE_LIMITED,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<TasksParams>,
+    },
+    crate::Method {
+        name: "cancel",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <CancelParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::RATE_LIMITED,
+            codes::TASK_NOT_FOUND,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<CancelParams>,
+    },
+    crate::Method {
+        name: "scripts",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <crate::NoParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
+            codes::RATE_LIMITED,
+            codes::OVERLOADED,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<crate::NoParams>,
+    },
+    crate::Method {
+        name: "provenance",
+        auth: crate::Auth::Session,
+        connection: false,
+        params: <ProvenanceParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
+            codes::RATE_LIMITED,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<ProvenanceParams>,
+    },
+    crate::Method {
+        name: "watch_play",
+        auth: crate::Auth::Session,
+        connection: true,
+        params: <WatchPlayParams as crate::Params>::PARAMS,
+        errors: &[
+            codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
+            codes::RATE_LIMITED,
+            codes::OVERLOADED,
+            codes::TASK_NOT_FOUND,
+            codes::BACKEND_UNAVAILABLE,
+        ],
+        check_params: crate::check_params::<WatchPlayParams>,
+    },
+    crate::Method {
+        name: "unwatch_play",
+        auth: crate::Auth::Session,
+        connection: true,
+        params: <UnwatchPlayParams as crate::Params>::PARAMS,
+        errors: &[codes::UNAUTHENTICATED],
+        check_params: crate::check_params::<UnwatchPlayParams>,
+    },
+    crate::Method {
         name: "rpc.discover",
         auth: crate::Auth::None,
         connection: false,
@@ -1130,7 +2333,16 @@ pub fn method(name: &str) -> Option<&'static crate::Method> {
         "authenticate" => METHODS.get(1),
         "whoami" => METHODS.get(2),
         "play" => METHODS.get(3),
-        "rpc.discover" => METHODS.get(4),
+        "run" => METHODS.get(4),
+        "submit" => METHODS.get(5),
+        "task" => METHODS.get(6),
+        "tasks" => METHODS.get(7),
+        "cancel" => METHODS.get(8),
+        "scripts" => METHODS.get(9),
+        "provenance" => METHODS.get(10),
+        "watch_play" => METHODS.get(11),
+        "unwatch_play" => METHODS.get(12),
+        "rpc.discover" => METHODS.get(13),
         _ => None,
     }
 }

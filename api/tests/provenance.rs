@@ -1,0 +1,154 @@
+//! That nothing in a chain of records can be changed unseen, and that the documented bytes are these.
+
+#![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
+
+use circles_api::{
+    CircleId,
+    provenance::{Broken, Head, Verifier, hash, text},
+    types::{Record, Sha256, TaskState},
+};
+use proptest::{prelude::*, sample::Index};
+use serde_json::json;
+use sha2::Digest as _;
+
+const PROTOCOL: &str = include_str!("../../docs/protocol.md");
+const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+const OTHER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+fn circle() -> CircleId {
+    CIRCLE.parse().unwrap()
+}
+
+/// A record as a store has it before it is sealed.
+fn unsealed(caller: &str, script: Option<u8>, accepted: u64, outcome: TaskState) -> Record {
+    let zeros = Sha256::from([0; 32]);
+    serde_json::from_value(json!({
+        "number": 0, "task_id": "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3", "caller": caller,
+        "script_sha256": script.map(|byte| Sha256::from([byte; 32])), "accepted_at": accepted,
+        "ended_at": accepted + 9, "outcome": outcome, "previous": zeros, "hash": zeros,
+    }))
+    .unwrap()
+}
+
+fn sealed(records: Vec<Record>) -> Vec<Record> {
+    let mut head = Head::START;
+    let seal = |record| {
+        let record = head.seal(&circle(), record);
+        head = Head::of(&record);
+        record
+    };
+    records.into_iter().map(seal).collect()
+}
+
+fn verify(records: &[Record]) -> Result<Head, Broken> {
+    let mut verifier = Verifier::new(circle());
+    records.iter().try_for_each(|record| verifier.push(record)).map(|()| verifier.head())
+}
+
+/// Another record that differs in one field only.
+fn changed(record: &Record, field: usize) -> Record {
+    let other = |hash: &Sha256| Sha256::from(if hash.starts_with("07") { [8; 32] } else { [7; 32] });
+    let mut record = record.clone();
+    match field {
+        0 => record.number = (record.number.get() + 1).try_into().unwrap(),
+        1 => record.task_id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a4".parse().unwrap(),
+        2 => record.caller = if record.caller.is_empty() { OTHER } else { "" }.try_into().unwrap(),
+        3 => {
+            record.script_sha256 =
+                if record.script_sha256.is_some() { None } else { Some([7; 32].into()) }.into()
+        }
+        4 => record.accepted_at = (record.accepted_at.get() + 1).try_into().unwrap(),
+        5 => record.ended_at = (record.ended_at.get() + 1).try_into().unwrap(),
+        6 if record.outcome == TaskState::Lost => record.outcome = TaskState::Succeeded,
+        6 => record.outcome = TaskState::Lost,
+        7 => record.previous = other(&record.previous),
+        _ => record.hash = other(&record.hash),
+    }
+    record
+}
+
+fn chains() -> impl Strategy<Value = Vec<Record>> {
+    let record = (
+        prop_oneof![Just(""), Just(OTHER), Just("webhook:stripe")],
+        proptest::option::of(any::<u8>()),
+        0..4_102_444_800_000_u64,
+        prop_oneof![Just(TaskState::Succeeded), Just(TaskState::Failed), Just(TaskState::Lost)],
+    );
+    let record = record.prop_map(|(caller, script, at, outcome)| unsealed(caller, script, at, outcome));
+    proptest::collection::vec(record, 1..8).prop_map(sealed)
+}
+
+proptest! {
+    #[test]
+    fn a_chain_as_it_was_sealed_is_sound(records in chains(), cut in any::<Index>()) {
+        let head = Head::of(records.last().unwrap());
+        prop_assert_eq!(verify(&records), Ok(head));
+        // Also from the middle on, for whoever knows the head there.
+        let rest = &records[cut.index(records.len())..];
+        let mut verifier = Verifier::after(circle(), Head::before(&rest[0]));
+        prop_assert!(rest.iter().all(|record| verifier.push(record).is_ok()));
+        prop_assert_eq!(verifier.head(), head);
+    }
+
+    #[test]
+    fn a_missing_record_is_noticed(records in chains(), gone in any::<Index>()) {
+        let head = verify(&records);
+        let mut records = records;
+        records.remove(gone.index(records.len()));
+        // Without the newest ones the rest is sound, but whoever remembers the head sees that it is another.
+        prop_assert_ne!(verify(&records), head);
+    }
+
+    #[test]
+    fn a_changed_field_is_noticed(records in chains(), which in any::<Index>(), field in 0..9_usize) {
+        let head = verify(&records);
+        let which = which.index(records.len());
+        let mut records = records;
+        records[which] = changed(&records[which], field);
+        prop_assert!(verify(&records).is_err());
+        // And whoever also seals everything anew arrives at another head.
+        if (1..7).contains(&field) {
+            prop_assert_ne!(verify(&sealed(records)), head);
+        }
+    }
+
+    #[test]
+    fn another_order_is_noticed(records in chains(), one in any::<Index>(), other in any::<Index>()) {
+        let (one, other) = (one.index(records.len()), other.index(records.len()));
+        prop_assume!(one != other);
+        let mut records = records;
+        records.swap(one, other);
+        prop_assert!(verify(&records).is_err());
+    }
+
+    #[test]
+    fn a_copied_record_is_noticed(records in chains(), copied in any::<Index>(), at in any::<Index>()) {
+        let copy = records[copied.index(records.len())].clone();
+        let mut records = records;
+        records.insert(at.index(records.len() + 1), copy);
+        prop_assert!(verify(&records).is_err());
+    }
+
+    #[test]
+    fn a_chain_of_another_circle_is_noticed(records in chains()) {
+        let mut verifier = Verifier::new(OTHER.parse().unwrap());
+        let broken = Broken::Hash { number: records[0].number };
+        prop_assert_eq!(verifier.push(&records[0]), Err(broken));
+    }
+}
+
+#[test]
+fn the_documented_example_is_what_is_hashed() {
+    let record = unsealed(OTHER, None, 1_763_694_000_000, TaskState::Succeeded);
+    let source = "db::set(\"plot/7\", 12)";
+    let digest: [u8; 32] = sha2::Sha256::digest(source).into();
+    let first = Head::START.seal(&circle(), Record { script_sha256: Some(digest.into()).into(), ..record });
+    let second = unsealed("", None, 1_763_694_060_000, TaskState::Cancelled);
+    let second = Head::of(&first).seal(&circle(), second);
+    assert!(PROTOCOL.contains(&format!("`{source}`")));
+    for record in [first, second] {
+        let (text, hash) = (text(&circle(), &record), hash(&circle(), &record));
+        assert!(PROTOCOL.contains(&format!("```text\n{text}\n```")), "docs/protocol.md lacks\n{text}");
+        assert!(PROTOCOL.contains(&format!("`{}`", hash.as_str())), "docs/protocol.md lacks the hash {hash}");
+    }
+}

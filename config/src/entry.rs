@@ -1,0 +1,304 @@
+//! One circle of the file, as far as it can be understood.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use circles_auth::{PublicKey, SecretKey};
+use circles_key_file as key_file;
+use circles_store::{Access, Who};
+use circles_worker::Limits;
+use serde_json::Value;
+
+use crate::{
+    circle::{CircleConfig, Secrets, default_path},
+    fault::{Fault, Place},
+    limits,
+    object::{Object, expected},
+    paths::resolve,
+    read::Surroundings,
+};
+
+/// Every field that a circle may have in the file.
+pub const FIELDS: [&str; 10] = [
+    "id",
+    "port",
+    "public_key",
+    "key_file",
+    "db_path",
+    "rhai_path",
+    "files_path",
+    "access",
+    "limits",
+    "secrets",
+];
+
+/// Fields of the design that have no effect yet, so that naming them would be an error nobody notices.
+const NOT_YET: [(&str, &str); 4] = [
+    ("http", "scripts cannot reach out yet, so there are no rules for it"),
+    ("webhooks", "webhooks are not served yet"),
+    ("pool", "workers are not chosen by circle yet"),
+    ("provenance", "which plays leave a record cannot be chosen yet"),
+];
+
+const PUBLIC_KEY: &str = "a public key: 66 lower-case hex digits, a point of secp256k1";
+
+/// What a circle of the file is, as far as it could be read.
+pub struct Entry {
+    pub at: Place,
+    pub id: Option<String>,
+    pub key: Key,
+    pub db_path: Option<PathBuf>,
+    pub rhai_path: Option<PathBuf>,
+    pub files_path: Option<PathBuf>,
+    port: Option<u16>,
+    access: Access,
+    limits: Limits,
+    secrets: Secrets,
+}
+
+/// The key of a circle, and where it comes from.
+#[derive(Default)]
+pub struct Key {
+    pub public: Option<PublicKey>,
+    /// The field that says it, if one does.
+    pub field: Option<&'static str>,
+    /// The file that it is in.
+    pub path: Option<PathBuf>,
+    /// The key as a whole, where it is new and no file holds it yet.
+    pub new: Option<SecretKey>,
+}
+
+impl Entry {
+    /// Reads what stands at a place; `directory` is where relative paths begin.
+    pub fn read(
+        value: Value,
+        at: Place,
+        directory: &Path,
+        around: &Surroundings<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
+        let mut object = Object::new(value, at.clone(), "an object, which is a circle", faults)?;
+        if !object.has("id") {
+            object.fault_here("expected a circle to have an id");
+        }
+        let id = object.take("id", "a name of 1 to 64 letters, digits, - and _", id);
+        let port = object.take("port", "a port from 0 to 65535", |port| port.as_u64()?.try_into().ok());
+        let keyless = !object.has("public_key") && !object.has("key_file");
+        let mut path = |name, kind: Kind| {
+            let path =
+                object.take(name, kind.expected(), |path| text(path).map(|path| directory.join(path)))?;
+            match kind.clash(&path) {
+                Some(problem) => object.fault(name, problem),
+                None => return Some(resolve(&path)),
+            }
+            None
+        };
+        let key_file = path("key_file", Kind::File);
+        let db_path = path("db_path", Kind::File);
+        let rhai_path = path("rhai_path", Kind::Folder);
+        let files_path = path("files_path", Kind::Folder);
+        let key = match keyless {
+            true => match default_key_path(id.as_deref(), db_path.as_deref(), around.data_dir) {
+                Some(path) => Key::find(path, &mut object),
+                None => Key::default(),
+            },
+            false => Key::read(key_file, &mut object),
+        };
+        let access = object.take_with("access", access).unwrap_or_default();
+        let limits = object.take_with("limits", limits::read).unwrap_or_default();
+        let secrets = object.take_with("secrets", |value, at, faults| secrets(value, at, around, faults));
+        for (name, reason) in NOT_YET {
+            if object.take_with(name, |_, _, _| ()).is_some() {
+                object.fault(name, format!("this version has no such setting: {reason}; remove the field"));
+            }
+        }
+        object.end(&FIELDS);
+
+        let default = |name| key.public.map(|key| resolve(&default_path(around.data_dir, key, name)));
+        Some(Self {
+            db_path: db_path.or_else(|| default("circle.db")),
+            rhai_path: rhai_path.or_else(|| default("scripts")),
+            files_path: files_path.or_else(|| default("files")),
+            at,
+            id,
+            key,
+            port,
+            access,
+            limits,
+            secrets: secrets.unwrap_or_default(),
+        })
+    }
+
+    /// The circle, if there is nothing that could not be read.
+    pub fn finish(self) -> Option<CircleConfig> {
+        Some(CircleConfig {
+            id: self.id?,
+            key: self.key.public?,
+            port: self.port,
+            db_path: self.db_path?,
+            rhai_path: self.rhai_path?,
+            files_path: self.files_path?,
+            access: self.access,
+            limits: self.limits,
+            secrets: self.secrets,
+        })
+    }
+}
+
+impl Key {
+    /// The key that `public_key` or `key_file` says.
+    fn read(key_file: Option<PathBuf>, object: &mut Object<'_>) -> Self {
+        if object.has("public_key") {
+            if key_file.is_some() {
+                object.fault("key_file", "expected public_key or key_file, found both");
+            }
+            let public = object.take("public_key", PUBLIC_KEY, public_key);
+            return Self { public, field: Some("public_key"), ..Self::default() };
+        }
+        let Some(path) = key_file else { return Self::default() };
+        let read = key_file::read(&path).map_err(|error| object.fault("key_file", error.to_string()));
+        Self {
+            public: read.ok().map(|key| key.public_key()),
+            field: Some("key_file"),
+            path: Some(path),
+            new: None,
+        }
+    }
+
+    /// The key that was made for a circle of which no key is said, or a new one.
+    fn find(path: PathBuf, object: &mut Object<'_>) -> Self {
+        let (key, is_new) = match key_file::read(&path) {
+            Ok(key) => (Some(key), false),
+            Err(key_file::Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+                let made = SecretKey::generate();
+                let key = made.map_err(|error| object.fault_here(format!("no key could be made: {error}")));
+                (key.ok(), true)
+            }
+            Err(error) => {
+                object.fault_here(format!("the key made for this circle cannot be used: {error}"));
+                (None, false)
+            }
+        };
+        let public = key.as_ref().map(SecretKey::public_key);
+        Self { public, field: None, path: Some(path), new: key.filter(|_| is_new) }
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy)]
+enum Kind {
+    File,
+    Folder,
+}
+
+impl Kind {
+    const fn expected(self) -> &'static str {
+        match self {
+            Self::File => "the path of a file",
+            Self::Folder => "the path of a folder",
+        }
+    }
+
+    /// What is wrong with what is there already.
+    fn clash(self, path: &Path) -> Option<String> {
+        let is_folder = path.metadata().ok()?.is_dir();
+        let (expected, found) = match (self, is_folder) {
+            (Self::File, true) => ("a file", "a folder"),
+            (Self::Folder, false) => ("a folder", "a file"),
+            _ => return None,
+        };
+        Some(format!("expected {expected}, and {} is {found}", path.display()))
+    }
+}
+
+/// Beside the database, so that the two move together; the data directory if no database is named.
+fn default_key_path(id: Option<&str>, db_path: Option<&Path>, data_dir: &Path) -> Option<PathBuf> {
+    match (db_path, id) {
+        (Some(db_path), _) => {
+            let mut path = db_path.as_os_str().to_owned();
+            path.push(".key");
+            Some(path.into())
+        }
+        (None, Some(id)) => Some(data_dir.join("keys").join(format!("{id}.key"))),
+        (None, None) => None,
+    }
+}
+
+fn id(value: &Value) -> Option<String> {
+    let id = text(value)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (id.len() <= 64 && id.bytes().all(is_plain)).then(|| id.to_owned())
+}
+
+/// A text that something can be named by.
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty() && !text.contains('\0'))
+}
+
+fn public_key(value: &Value) -> Option<PublicKey> {
+    value.as_str()?.parse().ok()
+}
+
+fn access(value: Value, at: Place, faults: &mut Vec<Fault>) -> Access {
+    let Some(mut object) = Object::new(value, at, "an object with play and run", faults) else {
+        return Access::closed();
+    };
+    let mut who = |verb| object.take_with(verb, who).unwrap_or_else(Who::nobody);
+    let access = Access { play: who("play"), run: who("run") };
+    object.end(&["play", "run"]);
+    access
+}
+
+fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> Who {
+    match value {
+        Value::String(text) if text == "*" => Who::Everyone,
+        Value::Array(keys) => {
+            let mut only = BTreeSet::new();
+            for (index, key) in keys.iter().enumerate() {
+                match public_key(key) {
+                    Some(key) => drop(only.insert(key.circle_id())),
+                    None => faults.push(expected(&at.child(index), PUBLIC_KEY, key)),
+                }
+            }
+            Who::Only(only)
+        }
+        other => {
+            faults.push(expected(&at, "\"*\" or a list of public keys", &other));
+            Who::nobody()
+        }
+    }
+}
+
+fn secrets(value: Value, at: Place, around: &Surroundings<'_>, faults: &mut Vec<Fault>) -> Secrets {
+    let Value::Object(secrets) = value else {
+        faults.push(expected(&at, "an object of names of environment variables by name", &value));
+        return Secrets::default();
+    };
+    let mut read = |(name, variable): (String, Value)| {
+        let at = at.child(&name);
+        let Some(variable) = variable.as_str().filter(|variable| !name.is_empty() && is_variable(variable))
+        else {
+            // Not quoted: it may be the secret itself, written here by mistake.
+            faults.push(at.fault("expected the name of an environment variable"));
+            return None;
+        };
+        let problem = match (around.env)(variable).map(OsString::into_string) {
+            Some(Ok(secret)) if !secret.is_empty() => return Some((name, secret)),
+            Some(Ok(_)) => "is empty",
+            Some(Err(_)) => "is not UTF-8",
+            None => "is not set",
+        };
+        faults.push(at.fault(format!("the environment variable {variable} {problem}")));
+        None
+    };
+    secrets.into_iter().filter_map(&mut read).collect()
+}
+
+/// A name as POSIX has them.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

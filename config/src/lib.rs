@@ -1,0 +1,25 @@
+//! `circles.json`: which circles there are, where their things lie, who may enter and what scripts may use.
+//!
+//! Start at [`read`]. `docs/operations.md` has every field with its default and its bounds.
+//!
+//! **Invariants.** Every fault of a file is reported at once, each with its place. A field that would have no
+//! effect is a fault. Nothing is written unless the file has no fault. The environment is handed in and never
+//! asked for. No secret is in a fault or in anything's `Debug`.
+
+mod circle;
+mod compare;
+mod entry;
+mod fault;
+mod json;
+mod limits;
+mod object;
+mod paths;
+mod read;
+
+pub use circle::{CircleConfig, Secrets};
+pub use circles_store::{Access, Who};
+pub use circles_worker::Limits;
+pub use entry::FIELDS;
+pub use fault::{Fault, Faults};
+pub use limits::most;
+pub use read::{Surroundings, parse, read};

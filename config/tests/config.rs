@@ -1,0 +1,343 @@
+//! What a `circles.json` means, and what is said of one that means nothing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    os::unix::{ffi::OsStringExt as _, fs::PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use circles_auth::{PublicKey, SecretKey};
+use circles_config::{Access, CircleConfig, Faults, Limits, Surroundings, Who, most, parse, read};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A folder with a config in it, a data directory beside, and an environment.
+struct Place {
+    directory: TempDir,
+    env: BTreeMap<&'static str, OsString>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let env = [
+            ("EMPTY", OsString::new()),
+            ("BINARY", OsString::from_vec(vec![0xff])),
+            ("KEY", "s3cret".into()),
+        ];
+        Self { directory: tempfile::tempdir().unwrap(), env: env.into() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().canonicalize().unwrap().join(name)
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        self.path("data").join(name)
+    }
+
+    fn parse_text(&self, text: &str) -> Result<Vec<CircleConfig>, Faults> {
+        let env = |name: &str| self.env.get(name).cloned();
+        parse(text, &self.path("circles.json"), Surroundings { data_dir: &self.path("data"), env: &env })
+    }
+
+    fn parse(&self, config: &Value) -> Result<Vec<CircleConfig>, Faults> {
+        self.parse_text(&config.to_string())
+    }
+
+    /// The faults, one a line, with `$` for the folder.
+    fn faults(&self, config: &Value) -> Vec<String> {
+        let faults = self.parse(config).expect_err("it has faults");
+        faults.iter().map(|fault| fault.to_string().replace(self.path("").to_str().unwrap(), "$/")).collect()
+    }
+
+    fn key_file(&self, name: &str, number: u8) -> PublicKey {
+        let key: SecretKey = format!("{number:064x}").parse().unwrap();
+        circles_key_file::write(&self.path(name), &key, true).unwrap();
+        key.public_key()
+    }
+}
+
+fn key(number: u8) -> PublicKey {
+    format!("{number:064x}").parse::<SecretKey>().unwrap().public_key()
+}
+
+/// A circle with this beside its id and key.
+fn circle(fields: Value) -> Value {
+    let mut circle = json!({ "id": "a", "public_key": key(1).to_string() });
+    circle.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    circle
+}
+
+#[test]
+fn a_circle_of_which_little_is_said_has_its_things_under_the_data_directory() {
+    let place = Place::new();
+    let circles = place.parse(&json!([circle(json!({}))])).unwrap();
+    assert_eq!(
+        circles,
+        [CircleConfig { id: "a".into(), ..CircleConfig::plain(key(1), &place.path("data")) }]
+    );
+    let own = place.data(&key(1).to_string());
+    let paths = [&circles[0].db_path, &circles[0].rhai_path, &circles[0].files_path];
+    assert_eq!(paths, [&own.join("circle.db"), &own.join("scripts"), &own.join("files")]);
+    assert!(!place.path("data").exists(), "nothing is made but keys");
+}
+
+#[test]
+fn everything_that_is_said_holds() {
+    let place = Place::new();
+    let ana = place.key_file("ana.key", 2);
+    let circles = place.parse(&json!([
+        circle(json!({})),
+        {
+            "id": "ana_2", "key_file": "ana.key", "port": 0,
+            "db_path": "/srv/ana.db", "rhai_path": "lib/../scripts", "files_path": "files",
+            "access": { "play": [key(1).to_string()], "run": "*" },
+            "limits": { "operations": 5, "memory_bytes": 1 << 20 }, "secrets": { "STRIPE_SECRET_KEY": "KEY" }
+        }
+    ]));
+    let circle = circles.unwrap().pop().unwrap();
+    assert_eq!((circle.id.as_str(), circle.key, circle.port), ("ana_2", ana, Some(0)));
+    let paths = [circle.db_path, circle.rhai_path, circle.files_path];
+    assert_eq!(paths, [PathBuf::from("/srv/ana.db"), place.path("scripts"), place.path("files")]);
+    let play = Who::from_iter([key(1).circle_id()]);
+    assert_eq!(circle.access, Access { play, run: Who::Everyone });
+    assert_eq!(circle.limits, Limits { operations: 5, memory_bytes: 1 << 20, ..Limits::default() });
+    assert_eq!(circle.secrets.get("STRIPE_SECRET_KEY"), Some("s3cret"));
+    assert!(!format!("{:?}", circle.secrets).contains("s3cret"), "{:?}", circle.secrets);
+}
+
+#[test]
+fn the_example_of_the_design_is_fine_and_its_key_is_made_once_beside_its_database() {
+    let place = Place::new();
+    let example = json!([
+        { "id": "circle-1", "port": 9001, "db_path": "lib/circle-1.db", "rhai_path": "lib/scripts" },
+        { "id": "circle-2" }
+    ]);
+    let first = place.parse(&example).unwrap();
+    assert_eq!(place.parse(&example).unwrap(), first);
+    for (path, circle) in [("lib/circle-1.db.key", 0), ("data/keys/circle-2.key", 1)] {
+        assert_eq!(fs::metadata(place.path(path)).unwrap().permissions().mode() & 0o777, 0o600);
+        let kept = circles_key_file::read(&place.path(path)).unwrap();
+        assert_eq!(kept.public_key(), first[circle].key);
+    }
+    assert_eq!(first[1].db_path, place.data(&first[1].key.to_string()).join("circle.db"));
+}
+
+#[test]
+fn nothing_is_made_for_a_file_with_a_fault() {
+    let place = Place::new();
+    assert_eq!(place.faults(&json!([{ "id": "a" }, { "id": "b", "port": -1 }])).len(), 1);
+    assert_eq!(fs::read_dir(place.path("")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_is_read_and_one_that_is_not_there_is_said() {
+    let place = Place::new();
+    let (path, data) = (place.path("circles.json"), place.path("data"));
+    let around = Surroundings { data_dir: &data, env: &|_| None };
+    let error = read(&path, around).unwrap_err().to_string();
+    assert!(error.starts_with(path.to_str().unwrap()) && error.contains("No such file"), "{error}");
+    fs::write(&path, json!([circle(json!({}))]).to_string()).unwrap();
+    assert_eq!(read(&path, around).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_no_list_of_circles_is_said() {
+    for (text, expected) in [
+        ("", "EOF while parsing a value at line 1 column 0"),
+        ("[{\"id\": \"a\",\n}]", "trailing comma at line 2 column 1"),
+        ("[{\"id\": \"a\",\n\"id\": \"b\"}]", "id is there twice at line 2 column 10"),
+        ("[]", "expected a list of circles, at least one, found []"),
+        ("{\"id\": \"a\"}", "expected a list of circles, at least one, found {\"id\":\"a\"}"),
+    ] {
+        let faults = Place::new().parse_text(text).unwrap_err();
+        assert_eq!(faults.iter().map(|fault| fault.to_string()).collect::<Vec<_>>(), [expected], "{text}");
+    }
+}
+
+#[test]
+fn each_fault_names_its_place_and_what_is_expected() {
+    let name = "expected a name of 1 to 64 letters, digits, - and _";
+    let not_yet = "this version has no such setting";
+    for (fields, expected) in [
+        (json!({ "id": "" }), format!("/0/id: {name}, found \"\"")),
+        (json!({ "id": "../a" }), format!("/0/id: {name}, found \"../a\"")),
+        (json!({ "id": 7 }), format!("/0/id: {name}, found 7")),
+        (json!({ "id": "a".repeat(65) }), format!("/0/id: {name}, found \"{}…", "a".repeat(39))),
+        (json!({ "port": 65_536 }), "/0/port: expected a port from 0 to 65535, found 65536".into()),
+        (json!({ "port": -1 }), "/0/port: expected a port from 0 to 65535, found -1".into()),
+        (json!({ "port": "9001" }), "/0/port: expected a port from 0 to 65535, found \"9001\"".into()),
+        (json!({ "public_key": "02ab" }), "/0/public_key: expected a public key: 66 lower-case hex".into()),
+        (json!({ "key_file": "k" }), "/0/key_file: expected public_key or key_file, found both".into()),
+        (json!({ "db_path": "" }), "/0/db_path: expected the path of a file, found \"\"".into()),
+        (json!({ "db_path": "." }), "/0/db_path: expected a file, and $/. is a folder".into()),
+        (json!({ "rhai_path": "k" }), "/0/rhai_path: expected a folder, and $/k is a file".into()),
+        (json!({ "files_path": 1 }), "/0/files_path: expected the path of a folder, found 1".into()),
+        (json!({ "access": "*" }), "/0/access: expected an object with play and run, found \"*\"".into()),
+        (json!({ "access": { "plays": "*" } }), "/0/access/plays: no such field; there are play, run".into()),
+        (json!({ "access": { "play": "all" } }), "/0/access/play: expected \"*\" or a list of public".into()),
+        (json!({ "access": { "run": ["*"] } }), "/0/access/run/0: expected a public key: 66".into()),
+        (json!({ "limits": 5 }), "/0/limits: expected an object of limits by name, found 5".into()),
+        (json!({ "limits": { "a/b": 5 } }), "/0/limits/a~1b: no such field; there are call_depth, ".into()),
+        (json!({ "secrets": [] }), "/0/secrets: expected an object of names of environment".into()),
+        (
+            json!({ "secrets": { "a": 5 } }),
+            "/0/secrets/a: expected the name of an environment variable".into(),
+        ),
+        (json!({ "secrets": { "a": "NO" } }), "/0/secrets/a: the environment variable NO is not set".into()),
+        (
+            json!({ "secrets": { "a": "EMPTY" } }),
+            "/0/secrets/a: the environment variable EMPTY is empty".into(),
+        ),
+        (
+            json!({ "secrets": { "a": "BINARY" } }),
+            "/0/secrets/a: the environment variable BINARY is not UTF-8".into(),
+        ),
+        (json!({ "http": {} }), format!("/0/http: {not_yet}: scripts cannot reach out yet")),
+        (json!({ "webhooks": {} }), format!("/0/webhooks: {not_yet}: webhooks")),
+        (json!({ "pool": "a" }), format!("/0/pool: {not_yet}: workers")),
+        (json!({ "provenance": "all" }), format!("/0/provenance: {not_yet}: which plays")),
+        (json!({ "dbpath": "x" }), "/0/dbpath: no such field; there are id, port, public_key".into()),
+    ] {
+        let place = Place::new();
+        place.key_file("k", 1);
+        let faults = place.faults(&json!([circle(fields.clone())]));
+        assert_eq!(faults.len(), 1, "{fields}: {faults:?}");
+        assert!(faults[0].starts_with(&expected), "{fields}: {}", faults[0]);
+    }
+}
+
+#[test]
+fn limits_are_from_1_to_a_hundred_times_their_default_and_depths_at_most_their_default() {
+    let place = Place::new();
+    let defaults = serde_json::to_value(Limits::default()).unwrap();
+    for (name, default) in defaults.as_object().unwrap() {
+        let most = most(name, default.as_u64().unwrap());
+        for good in [1, most] {
+            place.parse(&json!([circle(json!({ "limits": { name: good } }))])).unwrap();
+        }
+        for bad in [json!(0), json!(most + 1), json!(-1), json!(1.5), json!("1"), json!(null)] {
+            let faults = place.faults(&json!([circle(json!({ "limits": { name: bad } }))]));
+            let expected = format!("/0/limits/{name}: expected a whole number from 1 to {most}, found {bad}");
+            assert_eq!(faults, [expected]);
+        }
+    }
+}
+
+#[test]
+fn a_key_file_that_cannot_be_used_is_a_fault() {
+    let place = Place::new();
+    let expected =
+        |file: &str| vec![format!("/0/key_file: $/{file}: No such file or directory (os error 2)")];
+    assert_eq!(place.faults(&json!([{ "id": "a", "key_file": "none.key" }])), expected("none.key"));
+    fs::write(place.path("bad.key"), "hello").unwrap();
+    fs::create_dir_all(place.data("keys")).unwrap();
+    fs::copy(place.path("bad.key"), place.data("keys/a.key")).unwrap();
+    for (config, field) in
+        [(json!([{ "id": "a", "key_file": "bad.key" }]), "/0/key_file: "), (json!([{ "id": "a" }]), "/0: ")]
+    {
+        let faults = place.faults(&config);
+        assert!(
+            faults.len() == 1 && faults[0].starts_with(field) && faults[0].contains("chmod 600"),
+            "{faults:?}"
+        );
+    }
+}
+
+#[test]
+fn no_two_circles_share_what_only_one_can_have() {
+    let place = Place::new();
+    place.key_file("k", 1);
+    let other = |fields: Value| {
+        let mut other = circle(fields);
+        other.as_object_mut().unwrap().entry("id").and_modify(|id| *id = json!("b"));
+        other
+    };
+    let own = json!({ "db_path": "x.db", "files_path": "f/files", "rhai_path": "lib" });
+    let faults = |mut second: Value| {
+        if second.get("key_file").is_some() {
+            second.as_object_mut().unwrap().remove("public_key");
+        }
+        place.faults(&json!([circle(own.clone()), second]))
+    };
+    let k2 = key(2).to_string();
+    assert_eq!(faults(json!({ "id": "a", "public_key": k2 })), ["/1/id: a is the id of /0 too"]);
+    let twice = format!("{} is the key of /0 too", key(1));
+    assert_eq!(faults(other(json!({}))), [format!("/1/public_key: {twice}")]);
+    assert_eq!(faults(other(json!({ "key_file": "k" }))), [format!("/1/key_file: {twice}")]);
+    for (fields, expected) in [
+        (json!({ "db_path": "./x.db" }), "/1/db_path: $/x.db is the database of /0 too"),
+        (json!({ "files_path": "f/../f/files" }), "/1/files_path: $/f/files is the files_path of /0"),
+        (json!({ "files_path": "f" }), "/1/files_path: $/f holds the files_path of /0"),
+        (json!({ "files_path": "f/files/b" }), "/1/files_path: $/f/files/b lies in the files_path of /0"),
+    ] {
+        let mut second = other(fields);
+        second["public_key"] = json!(k2);
+        assert_eq!(faults(second), [expected]);
+    }
+    // A library is only read, and may be shared.
+    let mut second = other(json!({ "rhai_path": "lib" }));
+    second["public_key"] = json!(k2);
+    place.parse(&json!([circle(own.clone()), second])).unwrap();
+}
+
+#[test]
+fn scripts_do_not_write_where_databases_libraries_keys_and_this_file_are() {
+    let place = Place::new();
+    place.key_file("keys/k", 1);
+    for (files, expected) in [
+        ("lib", "$/lib holds the rhai_path of /0; scripts could change it"),
+        ("lib/files", "$/lib/files lies in the rhai_path of /0; scripts could add to it"),
+        ("db", "$/db holds the db_path of /0; scripts could change it"),
+        ("keys", "$/keys holds the key file of /0; scripts could change it"),
+        ("data", "$/data holds the data directory; scripts could change it"),
+    ] {
+        let config = json!([{
+            "id": "a", "key_file": "keys/k", "db_path": "db/x.db", "rhai_path": "lib", "files_path": files
+        }]);
+        assert_eq!(place.faults(&config), [format!("/0/files_path: {expected}")], "{files}");
+    }
+    let faults = place.faults(&json!([circle(json!({ "files_path": "." }))])).join("\n");
+    for part in ["holds this file", "the data directory", "the db_path of /0", "the rhai_path of /0"] {
+        assert!(faults.contains(part), "{part}: {faults}");
+    }
+}
+
+#[test]
+fn a_link_does_not_hide_that_two_paths_are_one() {
+    let place = Place::new();
+    fs::create_dir(place.path("real")).unwrap();
+    std::os::unix::fs::symlink(place.path("real"), place.path("link")).unwrap();
+    let config = json!([
+        { "id": "a", "db_path": "real/x.db" },
+        { "id": "b", "db_path": "link/x.db" }
+    ]);
+    assert_eq!(place.faults(&config), ["/1/db_path: $/real/x.db is the database of /0 too"]);
+}
+
+#[test]
+fn all_faults_are_said_at_once() {
+    let place = Place::new();
+    let config = json!([
+        { "id": "a b", "port": 70_000, "public_key": key(1).to_string(), "colour": "red" },
+        "circle",
+        {
+            "public_key": key(1).to_string(), "limits": { "operations": 0, "memory": 1, "call_depth": 65 },
+            "access": { "play": ["ana", key(2).to_string(), 5], "run": "bob" },
+            "secrets": { "A": "NO", "B": "whsec_bm90aGluZw==", "C": "KEY" }, "http": { "allow": ["*"] }
+        }
+    ]);
+    let said = place.parse(&config).unwrap_err().to_string().replace(place.path("").to_str().unwrap(), "$/");
+    let known = serde_json::to_value(Limits::default()).unwrap();
+    let known: Vec<_> = known.as_object().unwrap().keys().cloned().collect();
+    let golden = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults.txt")).unwrap();
+    let golden = golden
+        .replace("{key}", &key(1).to_string())
+        .replace("{limits}", &known.join(", "))
+        .replace("{operations}", &most("operations", Limits::default().operations).to_string());
+    assert_eq!(format!("{said}\n"), golden, "\n{said}");
+}

@@ -1,0 +1,77 @@
+//! A play as it is seen by somebody who watches it.
+
+use std::{future::ready, time::SystemTime};
+
+use circles_api::{Error, Fault, types::PlayEvent};
+use circles_store::{Kind, Outcome, Source, Task, TaskView, WatchEvent};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+
+use super::{Asker, Dispatch, Wishes, answer, refused};
+
+/// What is watched.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A play that begins with it, and ends with it if it has not ended before.
+    Play(Source, Wishes),
+    /// A task under way, or one that is remembered.
+    Task(circles_store::TaskId),
+}
+
+/// What happens to a play, ending with its end.
+pub type PlayEvents = BoxStream<'static, Result<PlayEvent, Error>>;
+
+impl Dispatch {
+    /// Begins to watch. Dropping what this returns ends a play that began with it.
+    pub async fn watch(&self, asker: Asker, what: What) -> Result<PlayEvents, Error> {
+        let (id, events) = match what {
+            What::Task(id) => {
+                self.view(&asker, id).await?;
+                let watch = self.store.watch(&asker.circle, id).await.map_err(refused)?;
+                (id, watch.ok_or(Fault::TaskNotFound)?)
+            }
+            What::Play(source, wishes) => {
+                let task = self.task(asker, source, wishes, Kind::Play)?;
+                let ticket = self.store.submit(task.clone()).await.map_err(refused)?;
+                let id = ticket.task();
+                let events = match self.store.watch(&task.circle, id).await.map_err(refused)? {
+                    // The ticket lives as long as the stream: without it the play is cancelled.
+                    Some(watch) => watch.map(move |event| (event, &ticket).0).boxed(),
+                    // It is over already.
+                    None => stream::iter(past(&task, ticket.await)).boxed(),
+                };
+                (id, events)
+            }
+        };
+        let accepted = PlayEvent::Accepted { task_id: id.into() };
+        Ok(stream::once(ready(Ok(accepted))).chain(events.map(event)).boxed())
+    }
+}
+
+fn event(event: WatchEvent) -> Result<PlayEvent, Error> {
+    Ok(match event {
+        WatchEvent::Logged(line) => PlayEvent::Logged { line: answer::log_line(line) },
+        WatchEvent::Restarted => PlayEvent::Restarted,
+        WatchEvent::Ended(view) => PlayEvent::Ended { task: answer::task(*view)? },
+    })
+}
+
+/// What would have been seen of a play that ended before anybody could watch it.
+fn past(task: &Task, outcome: Outcome) -> Vec<WatchEvent> {
+    let logs = if let Outcome::Succeeded(success) = &outcome { success.logs.clone() } else { Vec::new() };
+    let view = TaskView {
+        id: task.id,
+        caller: task.caller.clone(),
+        script_name: task.script_name().map(Into::into),
+        state: outcome.state(),
+        accepted_at: task.accepted_at,
+        timeout: task.timeout,
+        started_at: Some(task.accepted_at),
+        ended_at: Some(SystemTime::now()),
+        outcome: Some(outcome),
+    };
+    let logs = logs.into_iter().map(WatchEvent::Logged);
+    logs.chain([WatchEvent::Ended(Box::new(view))]).collect()
+}

@@ -1,0 +1,163 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    Shared,
+    circle::View,
+    entry::{Entry, cancel, fault},
+    file::TaskChange,
+};
+use crate::{Claim, Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot};
+
+/// How often a play is run again whose reads were overtaken (SPEC §5).
+const RUNS_AGAIN: u32 = 5;
+
+/// Hands an entry that a worker has begun with to it.
+pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>) -> Claim {
+    let held = Held {
+        shared: shared.clone(),
+        entry: entry.clone(),
+        view: Mutex::new(None),
+        marked: Mutex::new(false),
+        overtaken: 0,
+        right_of_way: None,
+    };
+    Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().clone(), Box::new(held))
+}
+
+/// The embedded store's end of a claim.
+struct Held {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+    view: Mutex<Option<Arc<View>>>,
+    marked: Mutex<bool>,
+    overtaken: u32,
+    right_of_way: Option<OwnedMutexGuard<()>>,
+}
+
+#[async_trait::async_trait]
+impl Lease for Held {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = &*view {
+            return Ok(view.clone());
+        }
+        let circle = self.shared.files.circle(&self.entry.task().circle);
+        let fresh = Arc::new(self.shared.files.open(&circle)?.snapshot());
+        Ok(view.insert(fresh).clone())
+    }
+
+    fn mark(&self) -> Result<(), Error> {
+        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is not kept is not run again anyway.
+        if !*marked && self.entry.task().is_recorded() {
+            self.shared.mark(&self.entry)?;
+        }
+        *marked = true;
+        Ok(())
+    }
+
+    fn log(&self, line: &LogLine) {
+        self.entry.log(line);
+    }
+
+    async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
+        let view = self.view.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(view) = &view
+            && !settlement.writes.is_empty()
+        {
+            if self.right_of_way.is_none() {
+                view.open().give_way().await;
+            }
+            view.open().room().await;
+        }
+        let reached_outside = settlement.reached_outside;
+        let lost = matches!(settlement.outcome, Outcome::Failed(Failure::Conflict));
+        let hash = settlement.script_sha256;
+        if !lost && !self.shared.settle(&self.entry, view.as_deref(), settlement) {
+            return Ok(None);
+        }
+        // Overtaken.
+        let open = view.as_ref().map(|view| view.open().clone());
+        drop(view);
+        self.overtaken += 1;
+        if reached_outside || self.overtaken > RUNS_AGAIN {
+            let conflict = Settlement {
+                reached_outside,
+                script_sha256: hash,
+                ..Outcome::Failed(Failure::Conflict).into()
+            };
+            self.shared.settle(&self.entry, None, conflict);
+            return Ok(None);
+        }
+        self.entry.live().restart();
+        if self.right_of_way.is_none()
+            && let Some(open) = open
+        {
+            // Bounded by those who are before it: each has it for one run, and ends by its deadline.
+            let deadline = self.entry.deadline().into();
+            self.right_of_way = tokio::time::timeout_at(deadline, open.right_of_way()).await.ok();
+        }
+        Ok(Some(self))
+    }
+
+    fn give_back(self: Box<Self>) {
+        self.shared.give_back(self.entry);
+    }
+}
+
+impl Shared {
+    /// Makes sure that a task which is kept is not run again after a crash. Blocks.
+    fn mark(self: &Arc<Self>, entry: &Entry) -> Result<(), Error> {
+        let task = entry.task();
+        let (done, marked) = std::sync::mpsc::channel();
+        let change = if matches!(task.kind, crate::Kind::Submitted { .. }) {
+            TaskChange::Marked(task.id)
+        } else {
+            // A play with a key has no record until it ends, or gets this far.
+            TaskChange::MarkedPlay(task.clone())
+        };
+        let change = super::file::Change { task: Some(change), ..Default::default() };
+        self.store_change(&task.circle, change, Box::new(move |result| drop(done.send(result))));
+        marked.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Ends a task of which nothing else is known, if it has not ended; true if this call was the one.
+    pub(super) fn conclude(self: &Arc<Self>, entry: &Arc<Entry>, outcome: Outcome) -> bool {
+        let Some(was) = entry.decide() else { return false };
+        self.leave_queue(entry, was);
+        self.record(entry, None, outcome.into());
+        true
+    }
+
+    /// Ends a task as its worker says; true if it was overtaken and goes on.
+    fn settle(self: &Arc<Self>, entry: &Arc<Entry>, view: Option<&View>, settlement: Settlement) -> bool {
+        let Some(was) = entry.decide() else { return false };
+        self.leave_queue(entry, was);
+        let overtaken = self.record(entry, view, settlement);
+        if overtaken {
+            entry.goes_on();
+        }
+        overtaken
+    }
+
+    fn give_back(self: &Arc<Self>, entry: Arc<Entry>) {
+        if self.is_closed() || entry.is_unwanted() {
+            self.conclude(&entry, Outcome::Cancelled);
+        } else if entry.requeue() {
+            entry.live().restart();
+            self.lock().queue.push_front(entry.clone());
+            self.work.notify_one();
+            // It may have been closed, or cancelled, between the question and the queue.
+            if self.is_closed() || entry.is_unwanted() {
+                cancel(self, &entry);
+            }
+        }
+    }
+}
+
+/// What a caller is told whose circle's file failed.
+pub(super) fn failed(error: Error) -> Outcome {
+    Outcome::Failed(fault(error))
+}

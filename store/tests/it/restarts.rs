@@ -1,0 +1,267 @@
+//! What the embedded store's files keep when the process ends, and what they refuse.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use circles_api::provenance::{Head, Verifier};
+use circles_store::{
+    EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, Transaction,
+};
+
+use crate::{
+    conformance::{circle, keyed, settle, soon, success, task},
+    tasks::submitted,
+    transactions::settlement,
+};
+
+fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
+    let directory = directory.to_owned();
+    EmbeddedStore::new(config, move |circle| directory.join(circle.to_string()).join("circle.db")).unwrap()
+}
+
+/// The store after a restart, with the tasks taken up that it found.
+async fn again(directory: &Path) -> (Arc<dyn Store>, usize) {
+    let store = open(directory, EmbeddedConfig::default());
+    let found = store.recover([circle(1), circle(2)]).await.unwrap();
+    (Arc::new(store), found)
+}
+
+async fn write(store: &dyn Store, key: &str, value: &str) {
+    let (claim, ticket) = store.begin(task("write")).unwrap();
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    transaction.put(key, Some(value.into()));
+    assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(ticket).await, success(""));
+}
+
+fn read(store: &dyn Store, key: &str) -> Option<String> {
+    let (claim, _ticket) = store.begin(task("read")).unwrap();
+    claim.snapshot().unwrap().get(key).unwrap().map(|value| value.to_string())
+}
+
+#[tokio::test]
+async fn documents_outcomes_keys_and_records_are_there_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    write(&store, "plot/7", "{\"width\":12}").await;
+    let ended = store.submit(submitted("a")).await.unwrap();
+    let id = ended.task();
+    settle(soon(store.claim()).await.unwrap(), success("done")).await;
+    assert_eq!(soon(ended).await, success("done"));
+    let once = store.submit(keyed("b", "k")).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("once")).await;
+    assert_eq!(soon(once).await, success("once"));
+    let before = store.provenance(&circle(1), 0, 10).await.unwrap();
+    store.shut().await;
+    drop(store);
+
+    let (store, found) = again(directory.path()).await;
+    assert_eq!(found, 0);
+    assert_eq!(read(&*store, "plot/7").as_deref(), Some("{\"width\":12}"));
+    let task = store.task(&circle(1), id, Duration::ZERO).await.unwrap().unwrap();
+    assert_eq!(task.outcome, Some(success("done")));
+    assert_eq!(soon(store.submit(keyed("b", "k")).await.unwrap()).await, success("once"));
+    assert!(matches!(store.submit(keyed("c", "k")).await.err(), Some(Error::Conflict(_))));
+    assert_eq!(store.provenance(&circle(1), 0, 10).await.unwrap(), before);
+    // The chain goes on where it ended.
+    write(&*store, "plot/8", "1").await;
+    let after = store.provenance(&circle(1), 0, 10).await.unwrap();
+    let mut chain = Verifier::new(circle(1));
+    after.records.iter().for_each(|record| chain.push(record).unwrap());
+    assert_eq!(chain.head(), Head::from(&after.head));
+    assert_eq!(after.records.len(), before.records.len() + 1);
+}
+
+#[tokio::test]
+async fn a_submitted_task_is_run_by_the_next_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let queued = store.submit(submitted("queued")).await.unwrap().task();
+    let running = store.submit(submitted("running")).await.unwrap().task();
+    drop(soon(store.claim()).await.unwrap());
+    let left = soon(store.claim()).await.unwrap();
+    store.shut().await;
+    drop((left, store));
+
+    let (store, found) = again(directory.path()).await;
+    assert_eq!(found, 2);
+    for id in [queued, running] {
+        let claim = soon(store.claim()).await.unwrap();
+        assert_eq!(claim.task().id, id);
+        settle(claim, success("")).await;
+        let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+        assert_eq!(ended.state, State::Succeeded);
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_counts_also_while_there_is_no_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let late = Task { timeout: Duration::from_millis(1), ..submitted("a") };
+    let id = store.submit(late).await.unwrap().task();
+    store.shut().await;
+    drop(store);
+    let (store, _) = again(directory.path()).await;
+    let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+    assert_eq!(ended.state, State::TimedOut);
+}
+
+#[tokio::test]
+async fn a_task_that_reached_outside_is_lost_unless_it_may_be_retried() {
+    for (retries, last) in [(0, State::Lost), (1, State::Succeeded)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open(directory.path(), EmbeddedConfig::default());
+        let task = Task { kind: Kind::Submitted { retries }, ..submitted("a") };
+        let id = store.submit(task).await.unwrap().task();
+        // Each process gets as far as the outside effect; one more than there are retries ends it.
+        for crash in 0..=retries {
+            let claim = soon(store.claim()).await.unwrap();
+            let reaches = crash < retries || retries == 0;
+            if reaches {
+                claim.mark().unwrap();
+                store.shut().await;
+                drop((claim, store));
+                let next = open(directory.path(), EmbeddedConfig::default());
+                assert_eq!(next.recover([circle(1)]).await.unwrap(), 1);
+                store = next;
+            } else {
+                settle(claim, success("")).await;
+            }
+        }
+        let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+        assert_eq!(ended.state, last, "{retries} retries");
+    }
+}
+
+#[tokio::test]
+async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let ticket = store.submit(keyed("a", "k")).await.unwrap();
+    let claim = soon(store.claim()).await.unwrap();
+    claim.mark().unwrap();
+    store.shut().await;
+    drop((ticket, claim, store));
+    let (store, _) = again(directory.path()).await;
+    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
+}
+
+#[tokio::test]
+async fn a_play_that_touches_nothing_durable_never_touches_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let ticket = store.submit(task("40 + 2")).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("42")).await;
+    soon(ticket).await;
+    assert_eq!(store.tasks(&circle(1), filter()).await.unwrap().tasks, []);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+fn filter() -> circles_store::TaskFilter {
+    circles_store::TaskFilter { caller: None, state: None, before: None, limit: 10 }
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_that_the_file_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = open(directory.path(), EmbeddedConfig::default());
+    write(&first, "a", "1").await;
+    let second = open(directory.path(), EmbeddedConfig::default());
+    let refusal = second.recover([circle(1)]).await.unwrap_err().to_string();
+    assert!(refusal.contains("circle.db") && refusal.contains("another process"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_this_circles_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    write(&store, "a", "1").await;
+    store.shut().await;
+    drop(store);
+    let path = |number| directory.path().join(circle(number).to_string());
+    std::fs::create_dir(path(2)).unwrap();
+    std::fs::copy(path(1).join("circle.db"), path(2).join("circle.db")).unwrap();
+    std::fs::create_dir(path(3)).unwrap();
+    std::fs::write(path(3).join("circle.db"), "not a database, but some text").unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let refusal = store.recover([circle(2)]).await.unwrap_err().to_string();
+    assert!(refusal.contains(&circle(1).to_string()), "{refusal}");
+    assert!(store.recover([circle(3)]).await.is_err());
+    // Each circle has a file of its own: the others are served.
+    assert_eq!(read(&store, "a").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn few_files_are_open_however_many_circles_there_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig { open_files: 4, ..EmbeddedConfig::default() });
+    for round in 0..3 {
+        for number in 1..40_u8 {
+            let (claim, ticket) = store.begin(Task { circle: circle(number), ..task("a") }).unwrap();
+            let mut transaction = Transaction::new(claim.snapshot().unwrap());
+            let count = transaction.get("n").unwrap().map_or(0, |n| n.parse::<u32>().unwrap());
+            assert_eq!(count, round);
+            transaction.put("n", Some((count + 1).to_string().into()));
+            assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+            soon(ticket).await;
+        }
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let links =
+            std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|link| link.ok()?.path().read_link().ok());
+        let open = links.filter(|path| path.starts_with(directory.path())).count();
+        // Closing follows opening, so some more may be open for a moment.
+        assert!(open <= 12, "{open} files are open");
+    }
+}
+
+#[tokio::test]
+async fn what_ended_long_ago_is_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig { remember_tasks: 3, ..EmbeddedConfig::default() };
+    let store = open(directory.path(), config);
+    for number in 0..10 {
+        let ticket = store.submit(keyed("a", &number.to_string())).await.unwrap();
+        settle(soon(store.claim()).await.unwrap(), success("")).await;
+        soon(ticket).await;
+    }
+    assert_eq!(store.tasks(&circle(1), filter()).await.unwrap().tasks.len(), 3);
+    // The key of one that is forgotten is free again.
+    let _again = store.submit(keyed("another call", "0")).await.unwrap();
+
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig { remember_for: Duration::ZERO, ..EmbeddedConfig::default() };
+    let store = open(directory.path(), config);
+    let ticket = store.submit(keyed("a", "k")).await.unwrap();
+    let id = ticket.task();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    soon(ticket).await;
+    assert_eq!(store.task(&circle(1), id, Duration::ZERO).await, Ok(None));
+    let _again = store.submit(keyed("another call", "k")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_full_takes_deletions_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig { file_bytes: 4 << 20, ..EmbeddedConfig::default() });
+    let mut written = 0;
+    let refused = loop {
+        let (claim, ticket) = store.begin(task("fill")).unwrap();
+        let mut transaction = Transaction::new(claim.snapshot().unwrap());
+        transaction.put(&written.to_string(), Some(format!("\"{}\"", "x".repeat(200_000)).into()));
+        assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+        match soon(ticket).await {
+            Outcome::Succeeded(_) => written += 1,
+            other => break other,
+        }
+        assert!(written < 1_000, "nothing stops it");
+    };
+    let limit = Outcome::Failed(circles_store::Failure::Limit { limit: "database_bytes".into() });
+    assert_eq!(refused, limit);
+    let (claim, ticket) = store.begin(task("delete")).unwrap();
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    transaction.put("0", None);
+    assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(ticket).await, success(""));
+}

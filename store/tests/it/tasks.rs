@@ -1,0 +1,236 @@
+//! What is kept of tasks, shown and told, on every store (SPEC §3, §5).
+
+use std::{sync::Arc, time::Duration};
+
+use circles_api::provenance::{Head, Verifier};
+use circles_store::{
+    Caller, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, Source, State, Store, Task, TaskFilter,
+    TaskId, Transaction, WatchEvent,
+};
+use futures_util::StreamExt as _;
+
+use crate::conformance::{circle, keyed, settle, soon, success, task};
+
+pub fn submitted(script: &str) -> Task {
+    Task { kind: Kind::Submitted { retries: 0 }, ..task(script) }
+}
+
+async fn state(store: &Arc<dyn Store>, id: TaskId) -> Option<State> {
+    store.task(&circle(1), id, Duration::ZERO).await.unwrap().map(|task| task.state)
+}
+
+fn filter(limit: usize) -> TaskFilter {
+    TaskFilter { caller: None, state: None, before: None, limit }
+}
+
+pub async fn a_submitted_task_runs_without_its_caller(store: Arc<dyn Store>) {
+    let ticket = store.submit(submitted("a")).await.unwrap();
+    let id = ticket.task();
+    drop(ticket);
+    assert_eq!(state(&store, id).await, Some(State::Queued));
+    let claim = soon(store.claim()).await.unwrap();
+    assert_eq!(state(&store, id).await, Some(State::Running));
+    settle(claim, success("done")).await;
+    let ended = store.task(&circle(1), id, Duration::from_secs(20)).await.unwrap().unwrap();
+    assert_eq!(ended.outcome, Some(success("done")));
+    assert!(ended.started_at >= Some(ended.accepted_at) && ended.ended_at >= ended.started_at);
+    assert_eq!(store.task(&circle(2), id, Duration::ZERO).await, Ok(None), "it is not another circle's");
+}
+
+pub async fn who_waits_for_a_task_is_told_when_it_ends(store: Arc<dyn Store>) {
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.task(&circle(1), id, Duration::from_secs(600)).await }
+    });
+    let claim = soon(store.claim()).await.unwrap();
+    settle(claim, success("done")).await;
+    let seen = soon(waiting).await.unwrap().unwrap().unwrap();
+    assert_eq!(seen.outcome, Some(success("done")));
+}
+
+pub async fn who_waits_too_short_is_told_how_far_it_is(store: Arc<dyn Store>) {
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    let seen = soon(store.task(&circle(1), id, Duration::from_millis(5))).await.unwrap().unwrap();
+    assert_eq!(seen.state, State::Queued);
+}
+
+pub async fn a_plain_play_is_known_while_it_is_under_way(store: Arc<dyn Store>) {
+    let ticket = store.submit(task("a")).await.unwrap();
+    let id = ticket.task();
+    assert_eq!(state(&store, id).await, Some(State::Queued));
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    assert_eq!(soon(ticket).await, success(""));
+    assert_eq!(state(&store, id).await, None);
+}
+
+pub async fn a_submitted_task_is_cancelled_and_says_so(store: Arc<dyn Store>) {
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    assert_eq!(store.cancel(&circle(1), id).await, Ok(true));
+    let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+    assert_eq!(ended.state, State::Cancelled);
+    assert_eq!(store.cancel(&circle(1), id).await, Ok(false));
+}
+
+pub async fn a_task_that_nobody_looks_at_times_out(store: Arc<dyn Store>) {
+    let late = Task { timeout: Duration::from_millis(1), ..submitted("a") };
+    let id = store.submit(late).await.unwrap().task();
+    let seen = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+    assert_eq!(seen.state, State::TimedOut);
+}
+
+pub async fn pages_show_each_task_once_and_only_those_asked_for(store: Arc<dyn Store>) {
+    let ana = Caller::Peer(circle(7));
+    let mut all = Vec::new();
+    for number in 0..7 {
+        let caller = if number % 2 == 0 { ana.clone() } else { Caller::Anonymous };
+        let task = Task { caller, ..submitted("a") };
+        all.push(store.submit(task).await.unwrap().task());
+    }
+    // Some have ended, one runs, the rest wait.
+    for _ in 0..3 {
+        settle(soon(store.claim()).await.unwrap(), success("")).await;
+    }
+    for id in &all[..3] {
+        soon(store.task(&circle(1), *id, Duration::from_secs(20))).await.unwrap();
+    }
+    let running = soon(store.claim()).await.unwrap();
+    all.reverse();
+
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.tasks(&circle(1), TaskFilter { before, ..filter(2) }).await.unwrap();
+        assert!(page.tasks.len() <= 2 && page.tasks.iter().all(|task| task.outcome.is_none()));
+        seen.extend(page.tasks.iter().map(|task| task.id));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, all);
+
+    let of = |caller, state| {
+        let store = store.clone();
+        async move {
+            let page = store.tasks(&circle(1), TaskFilter { caller, state, ..filter(100) }).await.unwrap();
+            page.tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(of(Some(ana), None).await, [all[0], all[2], all[4], all[6]]);
+    assert_eq!(of(None, Some(State::Succeeded)).await, all[4..]);
+    assert_eq!(of(None, Some(State::Running)).await, all[3..4]);
+    assert_eq!(of(None, Some(State::Queued)).await, all[..3]);
+    assert!(store.tasks(&circle(2), filter(100)).await.unwrap().tasks.is_empty());
+    drop(running);
+}
+
+pub async fn who_watches_sees_every_line_and_the_end(store: Arc<dyn Store>) {
+    let line = |text: &str| LogLine { level: LogLevel::Info, text: text.to_owned() };
+    let ticket = store.submit(task("a")).await.unwrap();
+    let claim = soon(store.claim()).await.unwrap();
+    claim.log(&line("before"));
+    let mut watch = store.watch(&circle(1), ticket.task()).await.unwrap().unwrap();
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("before"))));
+    claim.log(&line("after"));
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("after"))));
+    // Given back and claimed again, it begins anew.
+    drop(claim);
+    let claim = soon(store.claim()).await.unwrap();
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Restarted));
+    claim.log(&line("again"));
+    settle(claim, success("")).await;
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("again"))));
+    let Some(WatchEvent::Ended(view)) = soon(watch.next()).await else { panic!("no end") };
+    assert_eq!(view.outcome, Some(success("")));
+    assert_eq!(soon(watch.next()).await, None);
+    assert!(store.watch(&circle(1), ticket.task()).await.unwrap().is_none());
+}
+
+pub async fn a_task_that_ended_is_watched_as_its_end(store: Arc<dyn Store>) {
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap();
+    let mut watch = store.watch(&circle(1), id).await.unwrap().unwrap();
+    assert!(matches!(soon(watch.next()).await, Some(WatchEvent::Ended(_))));
+    assert_eq!(soon(watch.next()).await, None);
+}
+
+pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn Store>) {
+    // A play that wrote.
+    let (claim, ticket) = store.begin(task("wrote")).unwrap();
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    transaction.put("a", Some("1".into()));
+    let (reads, writes) = transaction.into_parts();
+    let script_sha256 = Some([7; 32]);
+    let wrote = Settlement { reads, writes, script_sha256, ..success("").into() };
+    assert!(matches!(claim.settle(wrote).await, Ok(Settled::Recorded)));
+    let mut expected = vec![ticket.task()];
+    soon(ticket).await;
+    // One that reached outside and failed.
+    let (claim, ticket) = store.begin(task("reached outside")).unwrap();
+    claim.mark().unwrap();
+    let reached = Settlement { reached_outside: true, ..Outcome::Cancelled.into() };
+    assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
+    expected.push(ticket.task());
+    soon(ticket).await;
+    // One that was submitted, and never ran.
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    store.cancel(&circle(1), id).await.unwrap();
+    soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap();
+    expected.push(id);
+    // And two that leave none.
+    let ticket = store.submit(keyed("a", "k")).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    soon(ticket).await;
+    let (claim, ticket) = store.begin(task("read")).unwrap();
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    transaction.get("a").unwrap();
+    let (reads, writes) = transaction.into_parts();
+    assert!(matches!(claim.settle(Settlement { reads, writes, ..success("").into() }).await, Ok(_)));
+    soon(ticket).await;
+
+    let page = store.provenance(&circle(1), 0, 100).await.unwrap();
+    let tasks: Vec<TaskId> = page.records.iter().map(|record| record.task_id.clone().into()).collect();
+    assert_eq!(tasks, expected);
+    let mut chain = Verifier::new(circle(1));
+    for record in &page.records {
+        chain.push(record).unwrap();
+    }
+    assert_eq!(chain.head(), Head::from(&page.head));
+    let rest = store.provenance(&circle(1), 1, 1).await.unwrap();
+    assert_eq!(rest.records, page.records[1..2]);
+    assert!(store.provenance(&circle(2), 0, 100).await.unwrap().records.is_empty());
+}
+
+pub async fn a_question_leaves_nothing(store: Arc<dyn Store>) {
+    let question = Task { kind: Kind::Question, source: Source::Library("x".into()), ..task("") };
+    let ticket = store.submit(question).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    soon(ticket).await;
+    assert!(store.provenance(&circle(1), 0, 100).await.unwrap().records.is_empty());
+    assert!(store.tasks(&circle(1), filter(100)).await.unwrap().tasks.is_empty());
+}
+
+/// Names every promise once; a store that is handed in keeps them all.
+macro_rules! tasks {
+    ($store:ident, $make:expr) => {
+        mod $store {
+            use super::*;
+            $crate::conformance::cases_in! { $crate::tasks; $make;
+                a_submitted_task_runs_without_its_caller: WIDE,
+                who_waits_for_a_task_is_told_when_it_ends: WIDE,
+                who_waits_too_short_is_told_how_far_it_is: WIDE,
+                a_plain_play_is_known_while_it_is_under_way: WIDE,
+                a_submitted_task_is_cancelled_and_says_so: WIDE,
+                a_task_that_nobody_looks_at_times_out: WIDE,
+                pages_show_each_task_once_and_only_those_asked_for: WIDE,
+                who_watches_sees_every_line_and_the_end: WIDE,
+                a_task_that_ended_is_watched_as_its_end: WIDE,
+                what_had_effects_or_was_submitted_leaves_one_record: WIDE,
+                a_question_leaves_nothing: WIDE,
+            }
+        }
+    };
+}
+pub(crate) use tasks;

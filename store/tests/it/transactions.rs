@@ -1,0 +1,393 @@
+//! A play is a transaction, on every store (SPEC §5).
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use circles_store::{
+    Caller, Claim, Failure, KeyRange, Outcome, Settled, Settlement, Source, Store, Task, Ticket, Transaction,
+};
+use proptest::prelude::*;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::conformance::{circle, soon, success};
+
+/// A play that a test does by hand.
+pub struct Play {
+    pub ticket: Ticket,
+    pub claim: Claim,
+    pub transaction: Transaction,
+}
+
+pub async fn play(store: &Arc<dyn Store>) -> Play {
+    let task = Task::new(
+        circle(1),
+        Caller::Anonymous,
+        Source::script("a play"),
+        json!(null),
+        Duration::from_secs(600),
+    );
+    let (claim, ticket) = store.begin(task).unwrap();
+    let transaction = Transaction::new(claim.snapshot().unwrap());
+    Play { ticket, claim, transaction }
+}
+
+/// What a play leaves that went well.
+pub fn settlement(transaction: Transaction) -> Settlement {
+    let (reads, writes) = transaction.into_parts();
+    Settlement { reads, writes, ..success("").into() }
+}
+
+impl Play {
+    fn get(&mut self, key: &str) -> Option<String> {
+        self.transaction.get(key).unwrap().map(|value| value.to_string())
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        self.transaction.put(key, Some(value.into()));
+    }
+
+    /// Whether it went in.
+    pub async fn settle(self) -> bool {
+        match self.claim.settle(settlement(self.transaction)).await.unwrap() {
+            Settled::Recorded => {
+                assert_eq!(soon(self.ticket).await, success(""));
+                true
+            }
+            Settled::Overtaken(claim) => {
+                drop(self.ticket);
+                drop(claim);
+                false
+            }
+        }
+    }
+}
+
+async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
+    play(store).await.get(key)
+}
+
+pub async fn what_a_play_wrote_is_there_once_it_succeeded(store: Arc<dyn Store>) {
+    let mut first = play(&store).await;
+    first.set("a", "1");
+    assert_eq!(first.get("a").as_deref(), Some("1"), "it sees its own");
+    assert_eq!(value(&store, "a").await, None, "nobody else does");
+    assert!(first.settle().await);
+    assert_eq!(value(&store, "a").await.as_deref(), Some("1"));
+    let mut second = play(&store).await;
+    second.transaction.put("a", None);
+    assert!(second.settle().await);
+    assert_eq!(value(&store, "a").await, None);
+}
+
+pub async fn a_play_that_failed_leaves_nothing(store: Arc<dyn Store>) {
+    let failures = [
+        Outcome::Cancelled,
+        Outcome::TimedOut,
+        Outcome::Failed(Failure::Limit { limit: "operations".into() }),
+    ];
+    for outcome in failures {
+        let mut failed = play(&store).await;
+        failed.set("a", "1");
+        let settlement = Settlement { outcome: outcome.clone(), ..settlement(failed.transaction) };
+        assert!(matches!(failed.claim.settle(settlement).await, Ok(Settled::Recorded)));
+        assert_eq!(soon(failed.ticket).await, outcome);
+        assert_eq!(value(&store, "a").await, None);
+    }
+}
+
+pub async fn a_play_sees_one_moment(store: Arc<dyn Store>) {
+    let mut reader = play(&store).await;
+    assert_eq!(reader.get("a"), None);
+    let mut writer = play(&store).await;
+    writer.set("a", "1");
+    writer.set("b", "1");
+    assert!(writer.settle().await);
+    assert_eq!(reader.get("a"), None);
+    assert_eq!(reader.get("b"), None);
+    let range = KeyRange::of_prefix("", None);
+    assert_eq!(reader.transaction.scan(&range, 10).unwrap(), []);
+    assert!(reader.settle().await, "a play that only reads is never overtaken");
+}
+
+pub async fn of_two_that_read_what_the_other_writes_one_is_run_again(store: Arc<dyn Store>) {
+    // Write skew: each alone is right, both together are what no order of the two would leave.
+    let (mut one, mut two) = (play(&store).await, play(&store).await);
+    for play in [&mut one, &mut two] {
+        play.get("on call/ana");
+        play.get("on call/bo");
+    }
+    one.set("on call/ana", "false");
+    two.set("on call/bo", "false");
+    assert!(one.settle().await);
+    assert!(!two.settle().await);
+    assert_eq!(value(&store, "on call/bo").await, None);
+}
+
+pub async fn a_document_that_appears_in_a_range_overtakes_who_looked_there(store: Arc<dyn Store>) {
+    let (mut one, mut two) = (play(&store).await, play(&store).await);
+    let range = KeyRange::of_prefix("seat/", None);
+    assert!(one.transaction.scan(&range, 10).unwrap().is_empty());
+    one.set("count", "0");
+    two.set("seat/7", "1");
+    assert!(two.settle().await);
+    assert!(!one.settle().await);
+}
+
+pub async fn what_was_not_looked_at_overtakes_nobody(store: Arc<dyn Store>) {
+    let mut first = play(&store).await;
+    for key in ["seat/1", "seat/2", "seat/3"] {
+        first.set(key, "0");
+    }
+    assert!(first.settle().await);
+    let (mut one, mut two) = (play(&store).await, play(&store).await);
+    let range = KeyRange::of_prefix("seat/", None);
+    assert_eq!(one.transaction.scan(&range, 2).unwrap().len(), 2);
+    one.set("count", "2");
+    two.set("seat/3", "1");
+    two.set("teas/1", "1");
+    assert!(two.settle().await);
+    assert!(one.settle().await);
+}
+
+pub async fn an_overtaken_play_gets_a_newer_snapshot(store: Arc<dyn Store>) {
+    let (mut one, mut two) = (play(&store).await, play(&store).await);
+    one.get("n");
+    one.set("n", "1");
+    two.set("n", "7");
+    assert!(two.settle().await);
+    let Ok(Settled::Overtaken(claim)) = one.claim.settle(settlement(one.transaction)).await else {
+        panic!("settled although it was overtaken");
+    };
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    assert_eq!(transaction.get("n").unwrap().as_deref(), Some("7"));
+    transaction.put("n", Some("8".into()));
+    assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(one.ticket).await, success(""));
+    assert_eq!(value(&store, "n").await.as_deref(), Some("8"));
+}
+
+pub async fn a_play_that_reached_outside_is_not_run_again(store: Arc<dyn Store>) {
+    let (mut one, mut two) = (play(&store).await, play(&store).await);
+    one.get("n");
+    one.set("n", "1");
+    two.set("n", "7");
+    assert!(two.settle().await);
+    one.claim.mark().unwrap();
+    let settlement = Settlement { reached_outside: true, ..settlement(one.transaction) };
+    assert!(matches!(one.claim.settle(settlement).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(one.ticket).await, Outcome::Failed(Failure::Conflict));
+    assert_eq!(value(&store, "n").await.as_deref(), Some("7"));
+}
+
+pub async fn a_play_that_is_overtaken_again_and_again_ends_as_a_conflict(store: Arc<dyn Store>) {
+    let one = play(&store).await;
+    let (mut claim, mut transaction) = (one.claim, one.transaction);
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        transaction.get("n").unwrap();
+        transaction.put("n", Some("0".into()));
+        let mut other = play(&store).await;
+        other.set("n", "1");
+        assert!(other.settle().await);
+        match claim.settle(settlement(transaction)).await.unwrap() {
+            Settled::Recorded => break,
+            Settled::Overtaken(again) => {
+                transaction = Transaction::new(again.snapshot().unwrap());
+                claim = again;
+            }
+        }
+    }
+    assert_eq!(runs, 6, "once, and five times again");
+    assert_eq!(soon(one.ticket).await, Outcome::Failed(Failure::Conflict));
+    assert_eq!(value(&store, "n").await.as_deref(), Some("1"));
+}
+
+pub async fn a_counter_that_many_raise_ends_exact(store: Arc<dyn Store>) {
+    let mut workers = JoinSet::new();
+    for _ in 0..8 {
+        let store = store.clone();
+        workers.spawn(async move {
+            for _ in 0..50 {
+                let one = play(&store).await;
+                let (mut claim, mut transaction) = (one.claim, one.transaction);
+                loop {
+                    let count = transaction.get("n").unwrap().map_or(0, |n| n.parse::<u32>().unwrap());
+                    tokio::task::yield_now().await;
+                    transaction.put("n", Some((count + 1).to_string().into()));
+                    match claim.settle(settlement(transaction)).await.unwrap() {
+                        Settled::Recorded => break,
+                        Settled::Overtaken(again) => {
+                            transaction = Transaction::new(again.snapshot().unwrap());
+                            claim = again;
+                        }
+                    }
+                }
+                assert_eq!(soon(one.ticket).await, success(""), "who is run again has the right of way");
+            }
+        });
+    }
+    while let Some(done) = workers.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(value(&store, "n").await.as_deref(), Some("400"));
+}
+
+/// One step of one of several plays that go on at the same time.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Get(usize, u8),
+    Put(usize, u8, Option<u8>),
+    Scan(usize, u8, u8, usize),
+    Settle(usize),
+}
+
+/// What a play saw.
+#[derive(Clone, Debug, PartialEq)]
+enum Saw {
+    One(Option<String>),
+    Many(Vec<(String, String)>),
+}
+
+const AT_ONCE: usize = 3;
+
+fn step() -> impl Strategy<Value = Step> {
+    let (play, key) = (0..AT_ONCE, 0..6_u8);
+    prop_oneof![
+        3 => (play.clone(), key.clone()).prop_map(|(play, key)| Step::Get(play, key)),
+        3 => (play.clone(), key.clone(), proptest::option::of(0..100_u8))
+            .prop_map(|(play, key, value)| Step::Put(play, key, value)),
+        2 => (play.clone(), key.clone(), key, 0..5_usize)
+            .prop_map(|(play, from, to, limit)| Step::Scan(play, from, to, limit)),
+        2 => play.prop_map(Step::Settle),
+    ]
+}
+
+fn key(number: u8) -> String {
+    format!("k{number}")
+}
+
+fn range(from: u8, to: u8) -> KeyRange {
+    KeyRange {
+        start: std::ops::Bound::Included(key(from).into()),
+        end: std::ops::Bound::Excluded(key(to).into()),
+    }
+}
+
+type Model = BTreeMap<String, String>;
+
+/// What a step of a play sees and does when nobody else is there.
+fn alone(model: &mut Model, step: &Step) -> Option<Saw> {
+    match step {
+        Step::Get(_, number) => Some(Saw::One(model.get(&key(*number)).cloned())),
+        Step::Scan(_, from, to, limit) => {
+            let found = model.iter().filter(|(name, _)| **name >= key(*from) && **name < key(*to));
+            Some(Saw::Many(found.take(*limit).map(|(key, value)| (key.clone(), value.clone())).collect()))
+        }
+        Step::Put(_, number, Some(value)) => {
+            model.insert(key(*number), value.to_string());
+            None
+        }
+        Step::Put(_, number, None) => {
+            model.remove(&key(*number));
+            None
+        }
+        Step::Settle(_) => None,
+    }
+}
+
+struct Running {
+    play: Play,
+    steps: Vec<(Step, Option<Saw>)>,
+    began: Model,
+    writes: bool,
+}
+
+/// Plays that go on side by side leave, and saw, what they would have one after the other.
+pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
+    let mut model = Model::new();
+    let mut running: Vec<Option<Running>> = (0..AT_ONCE).map(|_| None).collect();
+    let ends = (0..AT_ONCE).map(Step::Settle);
+    for step in steps.into_iter().chain(ends) {
+        let (Step::Get(which, _) | Step::Put(which, _, _) | Step::Scan(which, _, _, _) | Step::Settle(which)) =
+            step;
+        if running[which].is_none() {
+            let play = play(&store).await;
+            running[which] = Some(Running { play, steps: Vec::new(), began: model.clone(), writes: false });
+        }
+        let current = running[which].as_mut().unwrap();
+        let transaction = &mut current.play.transaction;
+        let saw = match &step {
+            Step::Get(_, number) => {
+                Some(Saw::One(transaction.get(&key(*number)).unwrap().map(|value| value.to_string())))
+            }
+            Step::Scan(_, from, to, limit) => {
+                let found = transaction.scan(&range(*from, *to), *limit).unwrap();
+                Some(Saw::Many(found.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()))
+            }
+            Step::Put(_, number, value) => {
+                transaction.put(&key(*number), value.map(|value| value.to_string().into()));
+                current.writes = true;
+                None
+            }
+            Step::Settle(_) => {
+                let ended = running[which].take().unwrap();
+                // One that only read stands where its snapshot was; one that wrote, where it went in.
+                let mut before = if ended.writes { model.clone() } else { ended.began };
+                let steps = ended.steps;
+                if ended.play.settle().await {
+                    for (step, saw) in &steps {
+                        assert_eq!(alone(&mut before, step), *saw, "{step:?} of {steps:?}");
+                    }
+                    if ended.writes {
+                        model = before;
+                    }
+                }
+                continue;
+            }
+        };
+        current.steps.push((step, saw));
+    }
+    let mut last = play(&store).await;
+    let all = last.transaction.scan(&KeyRange::of_prefix("", None), 1_000).unwrap();
+    let all: Model = all.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    assert_eq!(all, model);
+}
+
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(step(), 1..60)
+}
+
+/// Names every promise once; a store that is handed in keeps them all.
+macro_rules! transactions {
+    ($store:ident, $make:expr) => {
+        mod $store {
+            use super::*;
+            use $crate::conformance::WIDE;
+
+            $crate::conformance::cases_in! { $crate::transactions; $make;
+                what_a_play_wrote_is_there_once_it_succeeded: WIDE,
+                a_play_that_failed_leaves_nothing: WIDE,
+                a_play_sees_one_moment: WIDE,
+                of_two_that_read_what_the_other_writes_one_is_run_again: WIDE,
+                a_document_that_appears_in_a_range_overtakes_who_looked_there: WIDE,
+                what_was_not_looked_at_overtakes_nobody: WIDE,
+                an_overtaken_play_gets_a_newer_snapshot: WIDE,
+                a_play_that_reached_outside_is_not_run_again: WIDE,
+                a_play_that_is_overtaken_again_and_again_ends_as_a_conflict: WIDE,
+                a_counter_that_many_raise_ends_exact: WIDE,
+            }
+
+            proptest::proptest! {
+                #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, ..Default::default() })]
+
+                #[test]
+                fn plays_side_by_side_are_as_one_after_the_other(steps in $crate::transactions::steps()) {
+                    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+                    runtime.unwrap().block_on($crate::transactions::plays_side_by_side($make(WIDE), steps));
+                }
+            }
+        }
+    };
+}
+pub(crate) use transactions;

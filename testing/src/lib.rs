@@ -1,0 +1,36 @@
+//! What the tests of several crates share: a store that goes with its test, and one that tells what happens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+
+mod watched;
+
+use std::sync::Arc;
+
+use circles_store::{Claim, EmbeddedConfig, EmbeddedStore, Outcome, Settled, Settlement, Store, Task};
+
+pub use watched::Watched;
+
+/// A store on a directory of its own, which goes with it.
+pub fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path =
+        move |circle: &circles_api::CircleId| directory.path().join(circle.to_string()).join("circle.db");
+    EmbeddedStore::new(config, path).expect("threads")
+}
+
+/// Plays a task by hand, as often as it is overtaken, and returns what its caller is told. Blocks.
+pub fn played(
+    store: &Arc<dyn Store>,
+    task: Task,
+    mut play: impl FnMut(Claim) -> (Claim, Settlement),
+) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let (mut claim, ticket) = store.begin(task).expect("an open store");
+    loop {
+        let (played, settlement) = play(claim);
+        match runtime.block_on(played.settle(settlement)).expect("an open store") {
+            Settled::Recorded => return runtime.block_on(ticket),
+            Settled::Overtaken(again) => claim = again,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use circles_api::types::RecordPage;
+use circles_store::{
+    CircleId, Claim, Error, Lease, LogLine, Outcome, Settled, Settlement, Snapshot, Store, Task, TaskFilter,
+    TaskId, TaskPage, TaskView, Ticket, Watch,
+};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc},
+    time::timeout,
+};
+
+/// Nothing that a test waits for takes as long, unless it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A store that tells when a task begins and how it ends, so that no test has to guess.
+pub struct Watched<S> {
+    /// The store that is watched.
+    pub inner: S,
+    began: mpsc::UnboundedSender<Arc<Task>>,
+    ended: mpsc::UnboundedSender<(TaskId, Outcome)>,
+    events: Events,
+    panics: AtomicBool,
+}
+
+struct Events {
+    began: AsyncMutex<mpsc::UnboundedReceiver<Arc<Task>>>,
+    ended: AsyncMutex<mpsc::UnboundedReceiver<(TaskId, Outcome)>>,
+}
+
+impl<S: Store> Watched<S> {
+    /// Watches `inner`.
+    pub fn new(inner: S) -> Self {
+        let (began, began_events) = mpsc::unbounded_channel();
+        let (ended, ended_events) = mpsc::unbounded_channel();
+        let events = Events { began: AsyncMutex::new(began_events), ended: AsyncMutex::new(ended_events) };
+        Self { inner, began, ended, events, panics: AtomicBool::new(false) }
+    }
+
+    /// The next task that a worker took.
+    pub async fn began(&self) -> Arc<Task> {
+        let next = async { self.events.began.lock().await.recv().await };
+        timeout(PATIENCE, next).await.expect("a task that begins").expect("we hold a sender")
+    }
+
+    /// The next outcome that a worker settled.
+    pub async fn ended(&self) -> (TaskId, Outcome) {
+        let next = async { self.events.ended.lock().await.recv().await };
+        timeout(PATIENCE, next).await.expect("a task that ends").expect("we hold a sender")
+    }
+
+    /// Makes the settlement of the task that is claimed next panic.
+    pub fn panic_at_next(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait::async_trait]
+impl<S: Store> Store for Watched<S> {
+    async fn submit(&self, task: Task) -> Result<Ticket, Error> {
+        self.inner.submit(task).await
+    }
+
+    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+        self.inner.begin(task)
+    }
+
+    async fn claim(&self) -> Result<Claim, Error> {
+        let claim = self.inner.claim().await?;
+        let (task, deadline, interrupt) = (claim.task().clone(), claim.deadline(), claim.interrupt().clone());
+        // Nobody may be listening.
+        let _ = self.began.send(task.clone());
+        let panics = self.panics.swap(false, Ordering::SeqCst);
+        let held = Held { claim: Mutex::new(Some(claim)), ended: self.ended.clone(), panics };
+        Ok(Claim::new(task, deadline, interrupt, Box::new(held)))
+    }
+
+    async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error> {
+        self.inner.cancel(circle, task).await
+    }
+
+    async fn task(&self, circle: &CircleId, task: TaskId, wait: Duration) -> Result<Option<TaskView>, Error> {
+        self.inner.task(circle, task, wait).await
+    }
+
+    async fn tasks(&self, circle: &CircleId, filter: TaskFilter) -> Result<TaskPage, Error> {
+        self.inner.tasks(circle, filter).await
+    }
+
+    async fn watch(&self, circle: &CircleId, task: TaskId) -> Result<Option<Watch>, Error> {
+        self.inner.watch(circle, task).await
+    }
+
+    async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error> {
+        self.inner.provenance(circle, after, limit).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+struct Held {
+    /// In a lock only because a claim is not `Sync` and an end of one has to be.
+    claim: Mutex<Option<Claim>>,
+    ended: mpsc::UnboundedSender<(TaskId, Outcome)>,
+    panics: bool,
+}
+
+impl Held {
+    fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> T {
+        body(self.claim.lock().expect("nothing panics under it").as_ref().expect("it is not settled yet"))
+    }
+}
+
+#[async_trait::async_trait]
+impl Lease for Held {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
+        self.claim(Claim::snapshot)
+    }
+
+    fn mark(&self) -> Result<(), Error> {
+        self.claim(Claim::mark)
+    }
+
+    fn log(&self, line: &LogLine) {
+        self.claim(|claim| claim.log(line));
+    }
+
+    async fn settle(self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
+        assert!(!self.panics, "as a test wishes");
+        let claim = self.claim.lock().expect("nothing panics under it").take();
+        let Some(claim) = claim else { return Ok(None) };
+        let (id, outcome) = (claim.task().id, settlement.outcome.clone());
+        match claim.settle(settlement).await? {
+            Settled::Recorded => {
+                let _ = self.ended.send((id, outcome));
+                Ok(None)
+            }
+            Settled::Overtaken(claim) => {
+                *self.claim.lock().expect("nothing panics under it") = Some(claim);
+                Ok(Some(self))
+            }
+        }
+    }
+
+    fn give_back(self: Box<Self>) {
+        drop(self.claim.lock().expect("nothing panics under it").take());
+    }
+}

@@ -1,0 +1,219 @@
+//! Several circles on one server: what `circles.json` says of each, who may play there, and where it listens.
+
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use circles_api::codes::FORBIDDEN;
+use circles_store::{Access, Who};
+use circles_tests::{Program, Raw, World, address_of_its_own, run, secret_key};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::programs::server_at;
+
+fn key(name: &str) -> String {
+    secret_key(name).public_key().to_string()
+}
+
+/// Somebody, logged in, or nobody.
+async fn somebody(url: &str, name: Option<&str>) -> Raw {
+    let mut raw = Raw::connect(url).await;
+    if let Some(name) = name {
+        raw.log_in(&secret_key(name)).await;
+    }
+    raw
+}
+
+/// Whether somebody, or nobody, may play there; whoever may not is told so.
+async fn may_play(url: &str, name: Option<&str>) -> bool {
+    match somebody(url, name).await.play("40 + 2").await {
+        Ok(value) => value == 42,
+        Err(error) => {
+            assert_eq!((&error["code"], &error["data"]), (&json!(FORBIDDEN), &Value::Null), "{error}");
+            false
+        }
+    }
+}
+
+/// A server with a config.
+fn configured(directory: &Path, port: u16, config: &Value) -> Command {
+    let path = directory.join("circles.json");
+    fs::write(&path, config.to_string()).unwrap();
+    let mut command = server_at(directory, port);
+    command.arg("--config").arg(path);
+    command
+}
+
+/// Starts a server and returns it with the URLs of so many circles, by key.
+async fn started(command: &mut Command, circles: usize) -> (Program, BTreeMap<String, String>) {
+    let mut server = Program::start(command);
+    let mut urls = BTreeMap::new();
+    for _ in 0..circles {
+        let Some(line) = server.line().await else {
+            panic!("the server did not start: {}", server.ended().await.1);
+        };
+        let words: Vec<_> = line.split(' ').collect();
+        assert_eq!((words.len(), words[0]), (3, "circle"), "{line}");
+        urls.insert(words[1].to_owned(), words[2].to_owned());
+    }
+    (server, urls)
+}
+
+/// What a server says that does not start.
+async fn refused(command: &mut Command) -> String {
+    let (code, stdout, stderr) = run(command).await;
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+#[tokio::test]
+async fn a_list_lets_in_those_on_it_and_the_owner_and_nobody_else() {
+    let bob = Who::from_iter([secret_key("bob").public_key().circle_id()]);
+    let world = World::builder()
+        .circles(&["alice", "carol", "dave"])
+        .access(0, Access { play: bob, run: Who::nobody() })
+        .access(1, Access { play: Who::nobody(), run: Who::Everyone })
+        .access(2, Access { play: Who::Everyone, run: Who::nobody() })
+        .start()
+        .await;
+    for (circle, expected) in [
+        (0, [("bob", true), ("alice", true), ("carol", false), ("", false)]),
+        // To run scripts of the library is another thing.
+        (1, [("bob", false), ("alice", false), ("carol", true), ("", false)]),
+        (2, [("bob", true), ("alice", true), ("carol", true), ("", true)]),
+    ] {
+        for (name, may) in expected {
+            let name = Some(name).filter(|name| !name.is_empty());
+            assert_eq!(may_play(&world.circle_url(circle), name).await, may, "{name:?} in {circle}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_not_play_may_still_ask_who_they_are_and_nothing_of_theirs_runs() {
+    let world = World::builder().access(0, Access::closed()).start().await;
+    let mut raw = somebody(&world.circle_url(0), Some("bob")).await;
+    assert_eq!(raw.code("play", json!({ "script": "1", "idempotency_key": "k" })).await, FORBIDDEN);
+    assert_eq!(raw.call("whoami", json!([])).await.unwrap()["caller"], key("bob"));
+    let batch = [raw.request("play", json!(["1"])), raw.request("play", json!(["2"]))];
+    let answers = raw.ask(format!("[{}]", batch.join(","))).await;
+    for answer in answers.as_array().unwrap() {
+        assert_eq!(answer["error"]["code"], FORBIDDEN, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_circle_with_a_port_of_its_own_is_there_and_nowhere_else() {
+    let world = World::builder().circles(&["alice", "bob", "carol"]).own_port(1).start().await;
+    let own = world.circle_url(1);
+    let base = own.trim_end_matches(&key("bob")).trim_end_matches('/');
+    assert!(!own.contains(&world.address.to_string()), "{own}");
+    for url in [own.clone(), format!("{base}/"), format!("{base}/ws/")] {
+        let mut raw = somebody(&url, Some("ana")).await;
+        assert_eq!(raw.play("CIRCLE").await, Ok(json!(key("bob"))), "{url}");
+    }
+    for path in ["/", "/ws/"] {
+        assert_eq!(Raw::connect(&world.url(path)).await.play("CIRCLE").await, Ok(json!(key("alice"))));
+    }
+    for elsewhere in [format!("{base}/{}", key("alice")), world.url(&format!("/{}", key("bob")))] {
+        let refused = Raw::connect_with(&elsewhere, &[]).await.err().map(|status| status.as_u16());
+        assert_eq!(refused, Some(404), "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_serves_the_circles_of_its_config_as_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = json!([
+        { "id": "alice", "public_key": key("alice"), "access": { "play": [key("bob")] } },
+        { "id": "carol", "public_key": key("carol"), "port": 0, "access": { "play": "*" } },
+        { "id": "new", "rhai_path": "library" }
+    ]);
+    let (server, urls) =
+        started(configured(directory.path(), 0, &config).args(["-k", &key("dave")]), 4).await;
+    let alice = &urls[&key("alice")];
+    assert!(may_play(alice, Some("bob")).await && may_play(alice, Some("alice")).await);
+    assert!(!may_play(alice, Some("carol")).await && !may_play(alice, None).await);
+    let carol = &urls[&key("carol")];
+    assert!(may_play(carol, None).await && may_play(carol, Some("bob")).await);
+    assert!(may_play(&urls[&key("dave")], None).await);
+    let host = |url: &str| url.split('/').nth(2).unwrap().to_owned();
+    assert_ne!(host(carol), host(alice));
+    assert_eq!(host(&urls[&key("dave")]), host(alice));
+
+    let kept = directory.path().join("data/keys/new.key");
+    assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
+    for folder in
+        [&format!("data/{}/files", key("dave")), &format!("data/{}/scripts", key("carol")), "library"]
+    {
+        assert!(directory.path().join(folder).is_dir(), "{folder}");
+    }
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_shared_port_that_nobody_wants_is_not_taken_and_circles_may_share_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = address_of_its_own(8).ip().to_string();
+    let taken = tokio::net::TcpListener::bind((host.as_str(), 0)).await.unwrap();
+    let shared = taken.local_addr().unwrap().port();
+    // Nobody else takes a port at this address.
+    let config = json!([
+        { "id": "alice", "public_key": key("alice"), "port": 9101 },
+        { "id": "bob", "public_key": key("bob"), "port": 9101 },
+        { "id": "carol", "public_key": key("carol"), "port": 9102 }
+    ]);
+    let (_server, urls) =
+        started(configured(directory.path(), shared, &config).args(["--host", &host]), 3).await;
+    for (name, port) in [("alice", 9101), ("bob", 9101), ("carol", 9102)] {
+        let url = &urls[&key(name)];
+        assert_eq!(*url, format!("ws://{host}:{port}/{}", key(name)));
+        assert_eq!(Raw::connect(url).await.play("CIRCLE").await, Ok(json!(key(name))));
+    }
+    // One that names the shared port shares it, which is taken here.
+    let config = json!([{ "id": "alice", "public_key": key("alice"), "port": shared }]);
+    let stderr = refused(configured(directory.path(), shared, &config).args(["--host", &host])).await;
+    assert!(stderr.contains(&format!("--port {shared}: Address already in use")), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_port_of_a_circle_that_is_taken_is_named_with_the_circle() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = listener.local_addr().unwrap();
+    let config = json!([{ "id": "a", "public_key": key("alice"), "port": taken.port() }]);
+    let stderr = refused(&mut configured(directory.path(), 0, &config)).await;
+    for part in ["--config", &key("alice"), &taken.to_string()] {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn all_faults_of_a_config_are_said_and_nothing_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = json!([
+        { "id": "a", "limits": { "operations": 0 }, "access": { "play": ["bob"] } },
+        { "id": "a", "port": 70_000, "http": {}, "secrets": { "S": "CIRCLES_TEST_IS_NOT_SET" } }
+    ]);
+    let stderr = refused(&mut configured(directory.path(), 0, &config)).await;
+    for part in [
+        "error: --config ",
+        "circles.json has 6 faults:\n",
+        "\n  /0/limits/operations: ",
+        "\n  /0/access/play/0: ",
+        "\n  /1/port: ",
+        "\n  /1/http: ",
+        "\n  /1/secrets/S: the environment variable CIRCLES_TEST_IS_NOT_SET is not set",
+        "\n  /1/id: a is the id of /0 too",
+    ] {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+    assert!(!directory.path().join("data").exists());
+
+    let config = json!([{ "id": "a", "public_key": key("alice") }]);
+    let stderr = refused(configured(directory.path(), 0, &config).args(["-k", &key("alice")])).await;
+    assert!(stderr.contains(&format!("--circle {}: named twice", key("alice"))), "{stderr}");
+    let stderr = refused(server_at(directory.path(), 0).args(["-c", "nowhere.json"])).await;
+    assert!(stderr.contains("--config nowhere.json") && stderr.contains("No such file"), "{stderr}");
+}
