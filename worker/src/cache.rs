@@ -140,9 +140,9 @@ pub fn is_closure(function: &str) -> bool {
     function.starts_with(CLOSURE)
 }
 
-/// Refuses imports that are called like a namespace of natives, and functions like a native that speaks for the
-/// circle. Rhai looks for both first in the scripts, also in the one that called a module: what `fs::read` and
-/// `secret` are, no script decides, neither for itself nor for the modules that it calls.
+/// Refuses imports that are called like a namespace of natives, and functions like a native that speaks for
+/// the circle. Rhai looks for both first in the scripts, also in the one that called a module: what
+/// `fs::read` and `secret` are, no script decides, neither for itself nor for the modules that it calls.
 fn refuse_natives_of_its_own(ast: &AST) -> Result<(), ParseError> {
     let refused = |name: &str, at| Err(ParseError(Box::new(ParseErrorType::Reserved(name.to_owned())), at));
     let mut import = None;

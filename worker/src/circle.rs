@@ -1,8 +1,9 @@
 //! The circle that a play runs in, as scripts see it: a library, files, secrets, limits.
 //!
-//! **Invariants.** A script reaches a circle through the play on its thread and can name no other. Whatever path
-//! it names is resolved below the circle's own directories, by the operating system where it can, so that no
-//! `..`, no link and no rename in between leads out. Nothing on disk is looked at before a script asks for it.
+//! **Invariants.** A script reaches a circle through the play on its thread and can name no other. Whatever
+//! path it names is resolved below the circle's own directories, by the operating system where it can, so
+//! that no `..`, no link and no rename in between leads out. Nothing on disk is looked at before a script asks
+//! for it.
 
 mod files;
 mod library;

@@ -413,9 +413,10 @@ fn contained(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let id = Uuid::now_v7();
         /// Of what a panic says, as much as a log should hold.
-        const PANIC_BYTES: usize = 4 << 10;
+        const MOST: usize = 4 << 10;
         // A panic over a text quotes it.
-        tracing::error!(%id, cause = circle.without_secrets(message(&*panic), PANIC_BYTES), "a play panicked");
+        let cause = circle.without_secrets(message(&*panic), MOST);
+        tracing::error!(%id, cause, "a play panicked");
         Outcome::Failed(Failure::Internal(id))
     })
 }

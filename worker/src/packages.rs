@@ -1,8 +1,8 @@
 //! What scripts can do beyond Rhai: each package is a namespace of natives, `fs::read("notes.txt")`.
 //!
-//! Packages are made once and shared by all engines, so nothing in them belongs to a circle or a play: a native
-//! asks [`Play::current`] whose it is. A script's own functions have no namespace and so never stand in front of
-//! one of these.
+//! Packages are made once and shared by all engines, so nothing in them belongs to a circle or a play: a
+//! native asks [`Play::current`] whose it is. A script's own functions have no namespace and so never stand
+//! in front of one of these.
 
 mod circle;
 mod crypto;
@@ -42,7 +42,7 @@ pub fn is_namespace(name: &str) -> bool {
 }
 
 /// Natives without a namespace that speak for the circle. No function of a script may be called so.
-const RESERVED: [&str; 1] = ["secret"];
+const RESERVED: [&str; 2] = ["circle", "secret"];
 
 /// Whether no function of a script may be called so.
 pub fn is_reserved(function: &str) -> bool {

@@ -154,8 +154,9 @@ fn what_touches_the_circle_is_never_tried() {
 fn a_library_is_listed_with_what_its_authors_say() {
     let circles = Circles::new(&Case::new(""));
     let library = circles.path("circle/library");
-    let plot = "//! Plots of land.\n//!\n//! In metres.\n\n/// The area of a plot.\n/// Square metres.\nfn area(width, \
-                length) { width * length }\nprivate fn hidden() { }\nfn bare() { let f = |x| x; f.call(1) }\n";
+    let plot = "//! Plots of land.\n//!\n//! In metres.\n\n/// The area of a plot.\n/// Square metres.\n\
+                fn area(width, length) { width * length }\nprivate fn hidden() { }\n\
+                fn bare() { let f = |x| x; f.call(1) }\n";
     put(&library.join("geo/plot.rhai"), plot);
     put(&library.join("broken.rhai"), "let = 1;");
     put(&library.join("large.rhai"), &"/".repeat(300 << 10));

@@ -1,7 +1,7 @@
-//! The examples of `docs/scripting.md`: each is played as it stands, and its last line says what becomes of it.
+//! The examples of `docs/scripting.md`: each is played as it stands, and its last line says what comes of it.
 //!
-//! `// => JSON` is a value, `// fails: MESSAGE` an error. A block that begins with the name of a file is put into
-//! the library instead.
+//! `// => JSON` is a value, `// fails: MESSAGE` an error. A block that begins with the name of a file is put
+//! into the library instead.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 

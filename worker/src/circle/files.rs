@@ -1,8 +1,8 @@
 //! The files of a circle: everything below one directory, and nothing else.
 //!
 //! Paths are resolved by cap-std below a handle on that directory, on Linux by the kernel in one step
-//! (`openat2`, `RESOLVE_BENEATH`), so what is checked is what is opened. A file is written under a name of its
-//! own and then renamed, so readers see all of it or nothing, and nothing is ever written through a link.
+//! (`openat2`, `RESOLVE_BENEATH`), so what is checked is what is opened. A file is written under a name of
+//! its own and then renamed, so readers see all of it or nothing, and nothing is ever written through a link.
 
 use std::{
     io::{self, Write as _},
@@ -22,7 +22,8 @@ use uuid::Uuid;
 const PATH_BYTES: usize = 1_024;
 /// How files are called that are being written. Scripts see none, and make none.
 const UNFINISHED: &str = ".circles-";
-/// Bytes that a file or directory takes beside its content; file systems commonly give out blocks of this size.
+/// Bytes that a file or directory takes beside its content; file systems commonly give out blocks of this
+/// size.
 const BLOCK: u64 = 4 << 10;
 
 /// The files below one directory, which is opened for each operation: it may appear, and circles that nobody
@@ -95,8 +96,8 @@ impl Files {
         Self { root, used: AtomicU64::new(u64::MAX) }
     }
 
-    /// Makes sure that so many files and bytes more fit into `most` bytes; false if they do not. To count takes
-    /// long where there is much, so `look` is called meanwhile.
+    /// Makes sure that so many files and bytes more fit into `most` bytes; false if they do not. To count
+    /// takes long where there is much, so `look` is called meanwhile.
     pub fn reserve<E: From<FileFault>>(
         &self,
         files: u64,
@@ -176,7 +177,8 @@ impl Files {
         Ok(written?)
     }
 
-    /// Adds to the end of a file, which is made if there is none. `may_grow_to` says whether a length will do.
+    /// Adds to the end of a file, which is made if there is none. `may_grow_to` says whether a length will
+    /// do.
     pub fn append(&self, path: &str, content: &[u8], may_grow_to: impl FnOnce(u64) -> bool) -> Done<bool> {
         let path = checked(path)?;
         let mut options = OpenOptions::new();
@@ -294,7 +296,8 @@ fn regular(metadata: &Metadata) -> Done<()> {
     }
 }
 
-/// A hard link may be the second name of a file outside. Scripts cannot make any, so whoever did can do without.
+/// A hard link may be the second name of a file outside. Scripts cannot make any, so whoever did can do
+/// without.
 fn alone(metadata: &Metadata) -> Done<()> {
     if metadata.nlink() > 1 { Err(FileFault::Linked) } else { Ok(()) }
 }

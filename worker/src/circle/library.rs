@@ -62,8 +62,8 @@ struct Loaded {
     bytes: u64,
 }
 
-/// What changes when a file is replaced or written to. The inode's own time of change is among it, which nobody
-/// can set back; the content decides where the times are too young to tell.
+/// What changes when a file is replaced or written to. The inode's own time of change is among it, which
+/// nobody can set back; the content decides where the times are too young to tell.
 #[derive(PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64),

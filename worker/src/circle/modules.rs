@@ -16,8 +16,8 @@ const DEPTH: usize = 16;
 
 /// Resolves imports in the library of the circle whose play is on this thread.
 ///
-/// What is compiled is shared by all plays; evaluated is a module by each play anew, within its own limits, so
-/// that nothing a module holds is seen by another.
+/// What is compiled is shared by all plays; evaluated is a module by each play anew, within its own limits,
+/// so that nothing a module holds is seen by another.
 pub struct Resolver;
 
 impl ModuleResolver for Resolver {

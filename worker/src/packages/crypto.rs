@@ -98,8 +98,9 @@ fn from_hex(text: &str) -> Option<Blob> {
     pairs.collect()
 }
 
-/// Whether the holder of a key signed a message: ECDSA over secp256k1 of its SHA-256, as peers sign challenges.
-/// A signature of another form is none; a high S is refused, so that nobody makes a second one from a first.
+/// Whether the holder of a key signed a message: ECDSA over secp256k1 of its SHA-256, as peers sign
+/// challenges. A signature of another form is none; a high S is refused, so that nobody makes a second one
+/// from a first.
 fn verify(key: &str, message: Dynamic, signature: &str) -> Checked<bool> {
     let id: Option<CircleId> = key.parse().ok();
     let key = id.and_then(|id| secp256k1::PublicKey::from_slice(id.as_bytes()).ok());

@@ -1,9 +1,9 @@
 //! Scripts as tests: a file of plays, the circle that they are played in, and what becomes of each.
 //!
-//! A file may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. Two circles
-//! stand ready, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and
-//! `// module: NAME = CODE` put something into the first, with `\n` for a new line. A line `// ---` begins another
-//! play of the same circle, `// --- other` of the other one.
+//! A file may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. Two
+//! circles stand ready, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and
+//! `// module: NAME = CODE` put something into the first, with `\n` for a new line. A line `// ---` begins
+//! another play of the same circle, `// --- other` of the other one.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
 
@@ -18,7 +18,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Access, Caller, EmbeddedConfig, Failure, Outcome, Source, Store, Task};
+use circles_store::{Access, Caller, EmbeddedConfig, Failure, LogLine, Outcome, Source, Store, Task};
 use circles_testing::{embedded, played};
 use circles_worker::{CircleSettings, Host, Limits};
 use serde_json::{Value, json};
@@ -29,8 +29,9 @@ pub const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac
 pub const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
 /// What stands in files outside of the circle's own directory.
 pub const MARKER: &str = "what lies outside";
-/// The secret `key` of [`CIRCLE`], and the one of [`OTHER`].
+/// The secret `key` of [`CIRCLE`], how it begins and ends, and the one of [`OTHER`].
 pub const SECRET: &str = "hush \"7\"\nhush";
+pub const SECRET_BEGINS: &str = "hush";
 pub const OTHERS_SECRET: &str = "not yours";
 
 /// A file of plays.
@@ -221,13 +222,17 @@ pub fn lasting_all(outcomes: &[Outcome]) -> String {
     outcomes.iter().map(lasting).collect()
 }
 
+fn told(line: &LogLine) -> String {
+    format!("{:?}: {}", line.level, line.text)
+}
+
 /// What is the same at every run.
 pub fn lasting(outcome: &Outcome) -> String {
     let outcome = match outcome {
         Outcome::Succeeded(success) => json!({
             "output": success.output,
             "value": success.value,
-            "logs": success.logs.iter().map(|line| format!("{:?}: {}", line.level, line.text)).collect::<Vec<_>>(),
+            "logs": success.logs.iter().map(told).collect::<Vec<_>>(),
         }),
         Outcome::Failed(Failure::Script { kind, message, line, column, thrown }) => json!({
             "failed": format!("{kind:?}"), "message": message, "at": [line, column], "thrown": thrown,
