@@ -63,7 +63,9 @@ pub enum Command {
     /// List tasks, the newest first: yours, or everybody's if the circle is your own.
     Tasks(Tasks),
     /// End a task that has not ended yet. Nothing that it wrote stays.
-    Cancel(Cancel),
+    Cancel(ById),
+    /// Look on while a task runs: its log lines as they come, then what it left.
+    Watch(ById),
     /// List the scripts of the circle's library.
     Scripts(Form),
     /// Read and write the circle's documents, each command by plays of a small script.
@@ -200,7 +202,7 @@ pub struct Tasks {
 const STATES: [&str; 7] = ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"];
 
 #[derive(Debug, clap::Args)]
-pub struct Cancel {
+pub struct ById {
     /// The task's id.
     pub id: TaskId,
 

@@ -14,6 +14,7 @@ mod repl;
 mod show;
 mod task;
 mod trouble;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
         Command::Task(command) => task::show(&args, command).await,
         Command::Tasks(command) => task::list(&args, command).await,
         Command::Cancel(command) => task::cancel(&args, command).await,
+        Command::Watch(command) => watch::watch(&args, command).await,
         Command::Scripts(form) => {
             let library = connect(&args).await?.scripts().await.map_err(Trouble::of_call)?;
             match (form.json, library.scripts.is_empty()) {

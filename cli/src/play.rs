@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use circles_client::{Call, CallError, Client, Error, Order, Played, types::TaskId};
+use circles_client::{Call, CallError, Client, Error, Keyed, Played, types::TaskId};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     progress::{interruptible, waiting},
     show,
     trouble::Trouble,
+    watch,
 };
 
 /// Bytes of the longest script that a server could take: 65,536 characters of up to four bytes.
@@ -64,6 +65,25 @@ async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(),
     // What can be wrong here is said before anybody is dialled.
     let values = values(options)?;
     let client = connect(args).await?;
+    // Lines are shown as they come, but where the answer is for programs, or may come from an earlier call.
+    if !options.form.json && options.idempotency_key.is_none() {
+        let mut call = match script {
+            Script::Text(text) => client.watch(text.as_str()),
+            Script::Name(name) => client.watch_library(*name),
+        };
+        if let Some(values) = &values {
+            call = call.args(values);
+        }
+        let call = call.timeout(options.timeout.unwrap_or(AS_THE_CIRCLE_ALLOWS));
+        let played = match interruptible(waiting("playing", call)).await? {
+            Ok(events) => watch::played(events, "playing").await?,
+            Err(error) => Err(error),
+        };
+        return match played {
+            Ok(played) => show::value(&played),
+            Err(error) => Err(script.trouble(error)),
+        };
+    }
     let call = match script {
         Script::Text(text) => client.play(text.as_str()),
         Script::Name(name) => client.run(*name),
@@ -117,11 +137,7 @@ async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Tr
 }
 
 /// What the flags that all these commands share say of a call.
-fn as_asked<'a, P: AsMut<Order>>(
-    mut call: Call<'a, P>,
-    options: &Options,
-    values: Option<&Value>,
-) -> Call<'a, P> {
+fn as_asked<'a, P: Keyed>(mut call: Call<'a, P>, options: &Options, values: Option<&Value>) -> Call<'a, P> {
     if let Some(values) = values {
         call = call.args(values);
     }

@@ -15,13 +15,17 @@ const WHEEL: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧
 /// Awaits `work`. On a terminal, a line says what for and how long already; it goes when the work is done or
 /// dropped, and nothing of it gets into pipes and files.
 pub async fn waiting<W: IntoFuture>(what: &str, work: W) -> W::Output {
+    waiting_since(Instant::now(), what, work).await
+}
+
+/// As [`waiting`], where it goes on since a moment that has passed.
+pub async fn waiting_since<W: IntoFuture>(begun: Instant, what: &str, work: W) -> W::Output {
     let mut work = std::pin::pin!(work.into_future());
     let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
     if dumb || !stderr().is_terminal() {
         return work.await;
     }
-    let begun = Instant::now();
-    let mut ticks = tokio::time::interval_at((begun + FIRST).into(), STEP);
+    let mut ticks = tokio::time::interval_at((Instant::now() + FIRST).into(), STEP);
     let mut line = Line { shown: false };
     for wheel in WHEEL.iter().cycle() {
         tokio::select! {

@@ -5,7 +5,10 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write as _},
 };
 
-use circles_client::{CallError, Fault, types::PlayResult};
+use circles_client::{
+    CallError, Fault,
+    types::{LogLine, PlayResult},
+};
 use serde::Serialize;
 
 use crate::trouble::Trouble;
@@ -33,9 +36,17 @@ pub fn json_line(value: &impl Serialize) -> Result<(), Trouble> {
 
 /// What a play left: its log lines on standard error, its value on standard output, unless it is unit.
 pub fn played(played: &PlayResult) -> Result<(), Trouble> {
-    for entry in &played.logs {
-        note(&format!("{}: {}", entry.level, entry.text));
-    }
+    played.logs.iter().for_each(log_line);
+    value(played)
+}
+
+/// A line that a script logged, on standard error.
+pub fn log_line(line: &LogLine) {
+    note(&format!("{}: {}", line.level, line.text));
+}
+
+/// What a play left, unless it is unit, on standard output.
+pub fn value(played: &PlayResult) -> Result<(), Trouble> {
     if played.value.is_null() && played.output.is_empty() { Ok(()) } else { line(&played.output) }
 }
 

@@ -4,7 +4,7 @@ use circles_client::types::TaskPage;
 use serde_json::json;
 
 use crate::{
-    args::{Args, Cancel, Task, Tasks},
+    args::{Args, ById, Task, Tasks},
     connect,
     progress::{interruptible, waiting},
     render, show,
@@ -70,7 +70,7 @@ pub async fn list(args: &Args, command: &Tasks) -> Result<(), Trouble> {
 }
 
 /// `circles cancel`.
-pub async fn cancel(args: &Args, command: &Cancel) -> Result<(), Trouble> {
+pub async fn cancel(args: &Args, command: &ById) -> Result<(), Trouble> {
     let client = connect(args).await?;
     let cancelled = client.cancel(command.id.clone()).await.map_err(Trouble::of_call)?;
     match (command.form.json, cancelled) {

@@ -29,6 +29,6 @@ pub use circles_auth::{PublicKey, SecretKey};
 pub use call::Call;
 pub use client::{Builder, Client};
 pub use error::Error;
-pub use play::{Order, Play, Played, Submission};
+pub use play::{Keyed, Order, Play, Played, Submission};
 pub use task::{RecordList, TaskList, TaskLookup};
 pub use watch::{TaskWatch, Watch, Watched};
