@@ -20,7 +20,7 @@ const CLOCK_EVERY: u64 = 65_536;
 /// A trial has less time, and looks more often.
 const TRIAL_CLOCK_EVERY: u64 = 32;
 /// After this long, or when it waits, a script counts as slow and others may run beside it.
-const SLOW: Duration = Duration::from_millis(20);
+pub const SLOW: Duration = Duration::from_millis(20);
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Play>>> = const { RefCell::new(None) };
