@@ -108,3 +108,31 @@ async fn of_anothers_task_nobody_learns_that_it_is_there() {
     assert_eq!(owner.call("cancel", json!([running])).await, Ok(json!({ "cancelled": true })));
     assert_eq!(bob.call("task", json!([running, 20_000])).await.unwrap()["state"], "cancelled");
 }
+
+#[tokio::test]
+async fn what_is_remembered_of_a_task_is_what_was_answered_first() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw_of("bob", 0).await;
+    let args = json!([
+        122.416_294_033_786_585,
+        0.1 + 0.2,
+        5e-324,
+        f64::MAX,
+        -0.0,
+        1.0,
+        i64::MIN,
+        9_007_199_254_740_993_i64,
+        "\u{0}\u{1f600}\u{2028}",
+        { "": null, "a": [{}] },
+    ]);
+    let script = r#"print("a\n\x00"); debug(ARGS); db::set("args", ARGS); ARGS"#;
+    let call = json!({ "script": script, "args": args, "idempotency_key": "k" });
+    let first = raw.call("play", call.clone()).await.unwrap();
+    assert_eq!(first["value"], args);
+    assert_eq!(raw.call("play", call).await.unwrap(), first);
+    assert_eq!(raw.call("task", json!([first["task_id"]])).await.unwrap()["result"], first);
+    let id = raw.call("submit", json!({ "script": "ARGS", "args": args })).await.unwrap()["task_id"].clone();
+    raw.call("task", json!([id, 30_000])).await.unwrap();
+    assert_eq!(raw.call("task", json!([id])).await.unwrap()["result"]["value"], args);
+    assert_eq!(raw.play(r#"db::get("args")"#).await, Ok(args));
+}
