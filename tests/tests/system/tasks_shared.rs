@@ -136,3 +136,26 @@ async fn what_is_remembered_of_a_task_is_what_was_answered_first() {
     assert_eq!(raw.call("task", json!([id])).await.unwrap()["result"]["value"], args);
     assert_eq!(raw.play(r#"db::get("args")"#).await, Ok(args));
 }
+
+#[tokio::test]
+async fn a_number_is_the_same_number_after_any_way() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    // All over the range, from a fixed beginning.
+    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+    let numbers: Vec<f64> = std::iter::repeat_with(|| {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from_bits(bits)
+    })
+    .filter(|number| number.is_finite())
+    .take(2_000)
+    .collect();
+    let script = r#"db::set("n", ARGS); json::stringify(db::get("n")) == json::stringify(ARGS)"#;
+    let answer = raw.call("play", json!([script, numbers])).await.unwrap();
+    assert_eq!(answer["value"], true);
+    let text = raw.call("play", json!(["json::stringify(ARGS)", numbers])).await.unwrap();
+    let text = text["value"].as_str().unwrap().trim_matches(['[', ']']);
+    let wrong: Vec<_> =
+        text.split(',').zip(&numbers).filter(|(text, number)| text.parse() != Ok(**number)).collect();
+    assert!(wrong.is_empty(), "{}: {:?}", wrong.len(), wrong.first());
+}
