@@ -42,7 +42,8 @@ async fn the_caller_is_the_calling_circle_and_never_who_called_it() {
     for call in ["play(`[CALLER, CIRCLE, ARGS]`, 7)", r#"run("who", 7)"#] {
         let script = format!("circle(ARGS).{call}");
         assert_eq!(played(&mut bob, &script, json!(carol)).await.as_ref(), Ok(&there), "{call}");
-        let id = bob.call("submit", json!({ "script": script, "args": carol })).await.unwrap()["task_id"].clone();
+        let id =
+            bob.call("submit", json!({ "script": script, "args": carol })).await.unwrap()["task_id"].clone();
         assert_eq!(bob.call("task", json!([id, 30_000])).await.unwrap()["result"]["value"], there, "{call}");
     }
     // A circle that calls itself is its own owner.
@@ -59,7 +60,8 @@ async fn four_circles_deep_is_deep_enough() {
     let mut raw = world.raw().await;
     let way = [&carol, &alice, &carol, &carol];
     assert_eq!(played(&mut raw, CHAIN, json!({ "way": way, "script": CHAIN })).await, Ok(json!(way)));
-    let caught = format!("try {{ return {{ {CHAIN} }}; }} catch (why) {{ return [why.error, why.message]; }}");
+    let caught =
+        format!("try {{ return {{ {CHAIN} }}; }} catch (why) {{ return [why.error, why.message]; }}");
     let way = [&carol, &alice, &carol, &carol, &alice];
     let found = played(&mut raw, CHAIN, json!({ "way": way, "script": caught })).await.unwrap();
     // The fourth ends with the limit, which it cannot catch; the third can catch that.
@@ -73,7 +75,11 @@ async fn the_deadline_of_a_play_holds_for_what_it_calls() {
     let mut raw = world.raw().await;
     for script in ["loop {}", "sleep(60)", "try { sleep(60) } catch {} loop {}"] {
         let began = Instant::now();
-        let call = json!([r#"let c = circle(ARGS[0]); try { c.play(ARGS[1]) } catch { loop {} }"#, [carol, script], 400]);
+        let call = json!([
+            r#"let c = circle(ARGS[0]); try { c.play(ARGS[1]) } catch { loop {} }"#,
+            [carol, script],
+            400
+        ]);
         let error = raw.call("play", call).await.unwrap_err();
         assert_eq!((&error["code"], &error["data"]["timeout_ms"]), (&json!(SCRIPT_TIMEOUT), &json!(400)));
         assert!(began.elapsed() < Duration::from_secs(2), "{script}: {:?}", began.elapsed());
@@ -116,7 +122,11 @@ async fn a_called_play_is_ended_by_its_circles_owner_and_its_caller_hears_of_it(
     .await;
     assert_eq!(owner.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));
     let answer = raw.receive().await.unwrap();
-    assert_eq!(answer["result"]["value"], json!({ "error": "CANCELLED", "message": "cancelled" }), "{answer}");
+    assert_eq!(
+        answer["result"]["value"],
+        json!({ "error": "CANCELLED", "message": "cancelled" }),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +160,8 @@ async fn what_was_called_stays_though_its_caller_fails() {
     assert_eq!(raw.play(r#"db::get("mine")"#).await, Ok(Value::Null));
     assert_eq!(there.play(r#"db::get("left")"#).await, Ok(json!(world.circles[0].to_string())));
     // And what fails there leaves nothing there.
-    let script = r#"try { circle(ARGS).play(`db::set("left", 2); throw 3`) } catch (why) { return why.thrown; }"#;
+    let script =
+        r#"try { circle(ARGS).play(`db::set("left", 2); throw 3`) } catch (why) { return why.thrown; }"#;
     assert_eq!(played(&mut raw, script, json!(carol)).await, Ok(json!(3)));
     assert_eq!(there.play(r#"db::get("left")"#).await, Ok(json!(world.circles[0].to_string())));
 }
@@ -191,7 +202,11 @@ async fn what_goes_wrong_there_can_be_caught_here() {
     let unknown = secret_key("nobody").public_key().to_string();
     let mut raw = world.raw_of("bob", 0).await;
     for (circle, call, expected) in [
-        (&carol, r#"play("throw #{ code: 7 }")"#, json!({ "error": "SCRIPT_ERROR", "thrown": { "code": 7 } })),
+        (
+            &carol,
+            r#"play("throw #{ code: 7 }")"#,
+            json!({ "error": "SCRIPT_ERROR", "thrown": { "code": 7 } }),
+        ),
         (&carol, r#"play("throw ()")"#, json!({ "error": "SCRIPT_ERROR", "thrown": () })),
         (&carol, r#"play("1 / 0")"#, json!({ "error": "SCRIPT_ERROR" })),
         (&carol, r#"play("let = 1;")"#, json!({ "error": "SCRIPT_ERROR" })),
@@ -233,7 +248,10 @@ async fn calls_are_counted_and_no_catch_sees_the_limit() {
         r#"loop { try { circle(ARGS).play(`db::incr("calls"); throw 1`) } catch {} }"#,
     ] {
         let error = played(&mut raw, script, json!(carol)).await.unwrap_err();
-        assert_eq!((&error["code"], &error["data"]["limit"]), (&json!(LIMIT_EXCEEDED), &json!("circle_calls")));
+        assert_eq!(
+            (&error["code"], &error["data"]["limit"]),
+            (&json!(LIMIT_EXCEEDED), &json!("circle_calls"))
+        );
     }
     let mut there = Raw::connect(&world.circle_url(1)).await;
     assert_eq!(there.play(r#"db::get("calls")"#).await, Ok(json!(7)));

@@ -82,7 +82,8 @@ async fn a_policy_is_told_who_asks_for_what() {
         let found: Vec<_> = doors(&world, "bob").await.into_iter().map(|(_, open)| open).collect();
         assert_eq!(found, open, "{condition}");
     }
-    let world = world("fn authorize(request) { request.args.code == 7 && request.args.list[1] == `x` }").await;
+    let world =
+        world("fn authorize(request) { request.args.code == 7 && request.args.list[1] == `x` }").await;
     let mut raw = world.raw_of("bob", 0).await;
     for (args, may) in [
         (json!({ "code": 7, "list": [1, "x"] }), true),
@@ -135,14 +136,19 @@ async fn a_policy_that_fails_in_any_way_lets_nobody_in_but_the_owner() {
         assert!(doors(&world, "bob").await.iter().all(|(_, open)| !open), "{shown}");
         assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await, "{shown}");
         let mut owner = world.raw_of("alice", 0).await;
-        assert_eq!(owner.play(r#"[db::keys("").len(), fs::list().len()]"#).await, Ok(json!([0, 0])), "{shown}");
+        assert_eq!(
+            owner.play(r#"[db::keys("").len(), fs::list().len()]"#).await,
+            Ok(json!([0, 0])),
+            "{shown}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_policy_that_never_ends_lets_nobody_in_and_is_ended() {
     for policy in ["fn authorize(request) { loop {} }", "fn authorize(request) { sleep(60); true }"] {
-        let world = World::builder().settings(|it| it.task_timeout = Duration::from_millis(300)).start().await;
+        let world =
+            World::builder().settings(|it| it.task_timeout = Duration::from_millis(300)).start().await;
         world.library_script(0, "answer", "42");
         world.library_script(0, "policy", policy);
         for (way, method, params) in ways_in() {
@@ -166,7 +172,9 @@ async fn a_policy_that_cannot_be_read_lets_nobody_in() {
     let outside = tempfile::tempdir().unwrap();
     let elsewhere = outside.path().join("policy.rhai");
     fs::write(&elsewhere, "fn authorize(request) { true }").unwrap();
-    for fault in ["a directory", "a link that leads out", "a link that leads nowhere", "no text", "a link to itself"] {
+    for fault in
+        ["a directory", "a link that leads out", "a link that leads nowhere", "no text", "a link to itself"]
+    {
         let world = world("fn authorize(request) { true }").await;
         let path = world.library(0).join("policy.rhai");
         assert!(doors(&world, "bob").await.iter().all(|(_, open)| *open), "{fault}");

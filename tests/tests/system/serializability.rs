@@ -99,10 +99,9 @@ async fn of_two_that_rest_on_what_the_other_writes_one_sees_the_other() {
     let leave = r#"let on = db::get("a") + db::get("b"); sleep(0.2); if on > 1 { db::set(ARGS, 0); } on"#;
     let book = "let booked = db::scan(`room/`, ``, 10).len(); sleep(0.2); \
                 if booked == 0 { db::set(`room/${ARGS}`, true); } booked";
-    for (script, expected, left) in [
-        (leave, [1, 2], r#"db::get("a") + db::get("b")"#),
-        (book, [0, 1], r#"db::keys("room/").len()"#),
-    ] {
+    for (script, expected, left) in
+        [(leave, [1, 2], r#"db::get("a") + db::get("b")"#), (book, [0, 1], r#"db::keys("room/").len()"#)]
+    {
         for round in 0..3 {
             raw.play(r#"db::set("a", 1); db::set("b", 1); db::delete("room/a"); db::delete("room/b"); 0"#)
                 .await
@@ -188,7 +187,8 @@ async fn a_play_that_waits_to_be_run_again_can_be_cancelled() {
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
     first.says("again").await;
 
-    let mut second = Watched::play(&world, r#"let n = db::get("n"); print("read"); sleep(0.3); db::set("n", 9)"#).await;
+    let mut second =
+        Watched::play(&world, r#"let n = db::get("n"); print("read"); sleep(0.3); db::set("n", 9)"#).await;
     second.says("read").await;
     raw.play(r#"db::set("n", 2)"#).await.unwrap();
     second.restarts().await;

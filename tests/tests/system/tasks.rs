@@ -36,7 +36,8 @@ fn ids(page: &Value) -> (Vec<String>, Value) {
 
 /// A world where every thread for scripts sleeps for a minute; the connection whose plays these are.
 async fn busy() -> (World, Raw) {
-    let world = World::builder().workers(1).settings(|it| it.task_timeout = Duration::from_secs(60)).start().await;
+    let world =
+        World::builder().workers(1).settings(|it| it.task_timeout = Duration::from_secs(60)).start().await;
     let mut raw = world.raw_of("sleeper", 0).await;
     for _ in 0..THREADS {
         let call = raw.request("play", json!(["sleep(60)"]));
@@ -133,7 +134,11 @@ async fn a_cancelled_play_ends_at_once_whatever_it_does() {
         assert_eq!(raw.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })), "{script}");
         let task = ended(&mut raw, &id).await;
         assert!(began.elapsed() < AT_ONCE, "{script}: {:?}", began.elapsed());
-        assert_eq!((&task["state"], &task["error"]["code"]), (&json!("cancelled"), &json!(CANCELLED)), "{task}");
+        assert_eq!(
+            (&task["state"], &task["error"]["code"]),
+            (&json!("cancelled"), &json!(CANCELLED)),
+            "{task}"
+        );
         assert_eq!(raw.call("cancel", json!([id])).await, Ok(json!({ "cancelled": false })), "{script}");
     }
 }
@@ -162,7 +167,10 @@ async fn a_deadline_counts_from_acceptance_also_where_no_worker_is_free() {
     let began = Instant::now();
     let error = raw.call("play", json!([r#"db::set("ran", true)"#, null, 300])).await.unwrap_err();
     assert_eq!((&error["code"], &error["data"]), (&json!(SCRIPT_TIMEOUT), &json!({ "timeout_ms": 300 })));
-    assert!(began.elapsed() >= Duration::from_millis(300) && began.elapsed() < Duration::from_millis(300) + AT_ONCE);
+    assert!(
+        began.elapsed() >= Duration::from_millis(300)
+            && began.elapsed() < Duration::from_millis(300) + AT_ONCE
+    );
     let mut owner = world.raw_of("alice", 0).await;
     let page = owner.call("tasks", json!({ "state": "running", "limit": 500 })).await.unwrap();
     for id in ids(&page).0 {
