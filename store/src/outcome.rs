@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -58,7 +58,8 @@ pub enum Failure {
         line: Option<u32>,
         /// Column in characters, counted from 1, where it is known.
         column: Option<u32>,
-        /// What the script threw, if it threw.
+        /// What the script threw, if it threw, be it null.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "there")]
         thrown: Option<Value>,
     },
     /// The script passed a limit.
@@ -74,6 +75,11 @@ pub enum Failure {
     Conflict,
     /// A fault of ours. The cause stands in the log under this id.
     Internal(Uuid),
+}
+
+/// Of what is there null is a value like others.
+fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
 }
 
 /// Whether a script failed before or while it ran.

@@ -1,4 +1,6 @@
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use circles_auth::{PublicKey, SecretKey};
 use circles_client::Client;
@@ -82,6 +84,13 @@ impl World {
         Raw::connect(&self.circle_url(0)).await
     }
 
+    /// A connection without manners to a circle, of somebody who logged in there.
+    pub async fn raw_of(&self, name: &str, circle: usize) -> Raw {
+        let mut raw = Raw::connect(&self.circle_url(circle)).await;
+        raw.log_in(&secret_key(name)).await;
+        raw
+    }
+
     /// A client of somebody, logged in to the first circle.
     pub async fn client(&self, name: &str) -> Client {
         let builder = Client::builder(self.circle_url(0)).key(secret_key(name));
@@ -90,10 +99,14 @@ impl World {
 
     /// Puts a script into a circle's library.
     pub fn library_script(&self, circle: usize, name: &str, source: &str) {
-        let path = self.directory.path().join(self.circles[circle].to_string()).join("scripts");
-        let path = path.join(format!("{name}.rhai"));
+        let path = self.library(circle).join(format!("{name}.rhai"));
         std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("a folder");
         std::fs::write(path, source).expect("a script");
+    }
+
+    /// The directory of a circle's library.
+    pub fn library(&self, circle: usize) -> PathBuf {
+        self.directory.path().join(self.circles[circle].to_string()).join("scripts")
     }
 
     /// Drains as the binary does, and waits for it.

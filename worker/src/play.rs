@@ -13,14 +13,14 @@ use circles_store::{
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Host, Limits, circle::Circle, clock, memory, natives::Checked};
+use crate::{Host, Limits, circle::Circle, clock, failure::MESSAGE_BYTES, memory, natives::Checked};
 
 /// Operations between looks at the clock where the coarse one stands still.
 const CLOCK_EVERY: u64 = 65_536;
 /// A trial has less time, and looks more often.
 const TRIAL_CLOCK_EVERY: u64 = 32;
 /// After this long, or when it waits, a script counts as slow and others may run beside it.
-const SLOW: Duration = Duration::from_millis(20);
+pub const SLOW: Duration = Duration::from_millis(20);
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Play>>> = const { RefCell::new(None) };
@@ -293,6 +293,7 @@ impl Play {
         self.deciding.set(true);
         let decided = body();
         self.deciding.set(false);
+        self.log_bytes.set(0);
         decided
     }
 
@@ -474,6 +475,9 @@ impl Play {
 
     /// Takes a line that the script logs; one too many ends the play at the next operation.
     pub fn log(&self, level: LogLevel, text: &str) {
+        if self.deciding.get() {
+            return self.log_for_the_operator(text);
+        }
         let mut logs = self.logs.borrow_mut();
         let bytes = self.log_bytes.get() + text.len();
         if logs.len() >= self.limits.log_lines {
@@ -487,6 +491,19 @@ impl Play {
                 self.keeping(|| link.claim(|claim| claim.log(&line)));
             }
             logs.push(line);
+        }
+    }
+
+    /// What a policy logs is not for those about whom it decides.
+    fn log_for_the_operator(&self, text: &str) {
+        /// What a line of the log takes beside its text.
+        const LINE: usize = 256;
+        self.log_bytes.set(self.log_bytes.get() + text.len() + LINE);
+        if self.log_bytes.get() > self.limits.log_bytes {
+            self.mark(Stop::Limit("log_bytes"));
+        } else {
+            let text = self.circle.without_secrets(text, MESSAGE_BYTES);
+            tracing::debug!(circle = %self.constants.circle, text, "the circle's policy logs");
         }
     }
 

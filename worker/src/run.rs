@@ -4,6 +4,7 @@ use std::{
     io,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     rc::Rc,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,7 +18,7 @@ use circles_store::{Claim, Settled, Store, TaskId};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::Host;
+use crate::{Host, play::SLOW};
 
 /// Scripts that run at a time, slow ones included, over all circles. Each may hold `memory_bytes`.
 const MAX_THREADS: usize = 64;
@@ -161,7 +162,16 @@ impl Pool {
         let mut claim = claim;
         let settled = loop {
             let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
-            match self.runtime.block_on(played.settle(settlement)) {
+            // It may have to wait for others of its circle: those of other circles go on.
+            let settled = self.runtime.block_on(async {
+                let mut settling = pin!(played.settle(settlement));
+                if let Ok(settled) = timeout(SLOW, &mut settling).await {
+                    return settled;
+                }
+                on_slow.clone()();
+                settling.await
+            });
+            match settled {
                 Ok(Settled::Recorded) => break Ok(()),
                 Ok(Settled::Overtaken(again)) => claim = again,
                 Err(error) => break Err(error),

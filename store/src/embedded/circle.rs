@@ -28,7 +28,7 @@ const WAITING_BYTES: usize = 32 << 20;
 /// Bytes of versions that are kept for the sake of old snapshots; beyond them those have been overtaken.
 const VERSION_BYTES: usize = 64 << 20;
 /// How long a play that is run again has the right of way over others of its circle that write.
-const RIGHT_OF_WAY: Duration = Duration::from_millis(20);
+pub const RIGHT_OF_WAY: Duration = Duration::from_millis(20);
 
 /// Told once a change is on the disk, or why it never will be.
 pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;

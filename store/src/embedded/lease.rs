@@ -1,10 +1,13 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Shared,
-    circle::View,
+    circle::{Open, RIGHT_OF_WAY, View},
     entry::{Entry, cancel, fault},
     file::TaskChange,
 };
@@ -95,15 +98,34 @@ impl Lease for Held {
         if self.right_of_way.is_none()
             && let Some(open) = open
         {
-            // Bounded by those who are before it: each has it for one run, and ends by its deadline.
-            let deadline = self.entry.deadline().into();
-            self.right_of_way = tokio::time::timeout_at(deadline, open.right_of_way()).await.ok();
+            self.right_of_way = self.right_of_way(&open).await;
+        }
+        if self.entry.is_unwanted() {
+            self.shared.settle(&self.entry, None, Outcome::Cancelled.into());
+            return Ok(None);
         }
         Ok(Some(self))
     }
 
     fn give_back(self: Box<Self>) {
         self.shared.give_back(self.entry);
+    }
+}
+
+impl Held {
+    /// The right of way of its circle, if it can be had before nobody wants the play any more.
+    async fn right_of_way(&self, open: &Open) -> Option<OwnedMutexGuard<()>> {
+        // Bounded by those who are before it: each has it for one run, and ends by its deadline. But whoever
+        // called this play may be one of them, and waits for it.
+        let mut until = self.entry.deadline();
+        if self.entry.task().depth > 0 {
+            until = until.min(Instant::now() + RIGHT_OF_WAY);
+        }
+        tokio::select! {
+            guard = open.right_of_way() => Some(guard),
+            () = self.entry.interrupt().cancelled() => None,
+            () = tokio::time::sleep_until(until.into()) => None,
+        }
     }
 }
 

@@ -2,17 +2,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
+mod access;
+mod calls;
 mod circles;
 mod cli;
 mod cli_tasks;
 mod client;
 mod frames;
+mod hostility;
 mod http;
 mod peers;
 mod plays;
+mod policy;
 mod programs;
+mod serializability;
 mod sessions;
 mod subscriptions;
+mod tasks;
+mod tasks_shared;
 
 /// As in the server: what the memory limit of scripts rests on.
 #[global_allocator]

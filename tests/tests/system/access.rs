@@ -1,0 +1,134 @@
+//! Who may do what in a circle by its list, by every way in, and by other circles.
+
+use circles_api::codes::FORBIDDEN;
+use circles_store::{Access, Who};
+use circles_tests::{Raw, World, secret_key};
+use serde_json::{Value, json};
+
+fn only(names: &[&str]) -> Who {
+    names.iter().map(|name| secret_key(name).public_key().circle_id()).collect()
+}
+
+/// Each way into a circle, and the call that takes it.
+pub fn ways_in() -> [(&'static str, &'static str, Value); 7] {
+    [
+        ("play", "play", json!({ "script": "42" })),
+        ("run", "run", json!({ "name": "answer" })),
+        ("submit a script", "submit", json!({ "script": "42" })),
+        ("submit by name", "submit", json!({ "name": "answer" })),
+        ("scripts", "scripts", json!({})),
+        ("watch a script", "watch_play", json!({ "script": "42" })),
+        ("watch by name", "watch_play", json!({ "name": "answer" })),
+    ]
+}
+
+/// Whether somebody gets in by a way; whoever does not is told so, and no more.
+pub async fn gets_in(raw: &mut Raw, method: &str, params: &Value) -> bool {
+    let mut answer = raw.call(method, params.clone()).await;
+    if method == "watch_play" && answer.is_ok() {
+        answer = loop {
+            let mut event = raw.receive().await.unwrap()["params"]["result"].take();
+            if event["event"] == "ended" {
+                let task = event["task"].take();
+                break if task["state"] == "succeeded" { Ok(task) } else { Err(task["error"].clone()) };
+            }
+        };
+    }
+    match answer {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error, json!({ "code": FORBIDDEN, "message": "forbidden" }), "{method}");
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_holds_for_every_way_in() {
+    let world = World::builder()
+        .circles(&["alice", "dave", "erin", "frank"])
+        .access(0, Access { play: only(&["bob"]), run: only(&["carol"]) })
+        .access(1, Access::closed())
+        .access(2, Access { play: Who::Everyone, run: Who::nobody() })
+        .access(3, Access { play: Who::nobody(), run: Who::Everyone })
+        .start()
+        .await;
+    for (circle, owner, [bob, carol, nobody]) in [
+        (0, "alice", [(true, false), (false, true), (false, false)]),
+        (1, "dave", [(false, false); 3]),
+        (2, "erin", [(true, false); 3]),
+        (3, "frank", [(false, true); 3]),
+    ] {
+        world.library_script(circle, "answer", "42");
+        for (name, (may_play, may_run)) in
+            [("bob", bob), ("carol", carol), ("", nobody), ("zoe", nobody), (owner, (true, true))]
+        {
+            let mut raw = match name {
+                "" => Raw::connect(&world.circle_url(circle)).await,
+                name => world.raw_of(name, circle).await,
+            };
+            for (way, method, params) in ways_in() {
+                let may = match way {
+                    "scripts" => may_play || may_run,
+                    _ if params.get("name").is_some() => may_run,
+                    _ => may_play,
+                };
+                assert_eq!(gets_in(&mut raw, method, &params).await, may, "{name:?} in {circle}: {way}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_run_scripts_does_not_learn_which_there_are() {
+    let world = World::builder().access(0, Access { play: only(&["bob"]), run: Who::nobody() }).start().await;
+    world.library_script(0, "answer", "42");
+    world.library_script(0, "broken", "let = 1;");
+    let mut raw = world.raw_of("bob", 0).await;
+    for method in ["run", "submit", "watch_play"] {
+        for name in ["answer", "broken", "none", "policy"] {
+            assert_eq!(raw.code(method, json!({ "name": name })).await, FORBIDDEN, "{method} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_circle_gets_in_with_its_own_key_and_not_with_its_callers() {
+    let world = World::builder()
+        .circles(&["alice", "dave", "erin"])
+        .access(0, Access { play: only(&["bob", "dave"]), run: only(&["bob", "dave"]) })
+        .start()
+        .await;
+    world.library_script(0, "answer", "42");
+    let alice = world.circles[0].to_string();
+    // Bob may by himself, but not by way of Erin's circle; a stranger may by way of Dave's.
+    assert_eq!(world.raw_of("bob", 0).await.play("42").await, Ok(json!(42)));
+    for call in [r#"play("42")"#, r#"run("answer")"#] {
+        let script = format!("try {{ return circle(ARGS).{call}; }} catch (why) {{ return why; }}");
+        for (circle, name, expected) in [
+            (1, "zoe", json!(42)),
+            (1, "bob", json!(42)),
+            (2, "bob", json!({ "error": "FORBIDDEN", "message": "forbidden" })),
+            (2, "dave", json!({ "error": "FORBIDDEN", "message": "forbidden" })),
+            // Not even the owner of the circle that is called.
+            (2, "alice", json!({ "error": "FORBIDDEN", "message": "forbidden" })),
+            (0, "bob", json!(42)),
+        ] {
+            let mut raw = world.raw_of(name, circle).await;
+            let mut answer = raw.call("play", json!([script, alice])).await.unwrap();
+            assert_eq!(answer["value"].take(), expected, "{name} from {circle}: {call}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_holds_for_whoever_asks_again() {
+    let world = World::builder().access(0, Access { play: only(&["bob"]), run: Who::nobody() }).start().await;
+    let (mut bob, mut carol) = (world.raw_of("bob", 0).await, world.raw_of("carol", 0).await);
+    let call = json!({ "script": "42", "idempotency_key": "k" });
+    let first = bob.call("play", call.clone()).await.unwrap();
+    for method in ["play", "submit"] {
+        assert_eq!(carol.code(method, call.clone()).await, FORBIDDEN, "{method}");
+    }
+    assert_eq!(bob.call("play", call).await, Ok(first));
+}

@@ -1,0 +1,258 @@
+//! Circles that call circles: who the caller is, what ends with what, and what is left when something fails.
+
+use std::time::{Duration, Instant};
+
+use circles_api::codes::{CANCELLED, CONFLICT, LIMIT_EXCEEDED, SCRIPT_ERROR, SCRIPT_TIMEOUT};
+use circles_store::{Access, Who};
+use circles_tests::{Raw, World, secret_key, soon};
+use serde_json::{Value, json};
+
+/// Calls `ARGS.way`, one circle after another, with itself; what comes of it is the way that was gone.
+const CHAIN: &str = r#"
+    let way = ARGS.way;
+    if way.len() == 0 { return []; }
+    let next = way.remove(0);
+    [next] + circle(next).play(ARGS.script, #{ way: way, script: ARGS.script })
+"#;
+
+async fn world() -> (World, String, String) {
+    let world = World::builder().circles(&["alice", "carol"]).start().await;
+    let [alice, carol] = [0, 1].map(|circle| world.circles[circle].to_string());
+    (world, alice, carol)
+}
+
+/// Plays a script with arguments and returns its value.
+async fn played(raw: &mut Raw, script: &str, args: Value) -> Result<Value, Value> {
+    Ok(raw.call("play", json!([script, args])).await?["value"].take())
+}
+
+/// How many tasks are under way in a circle, as its owner sees it.
+async fn under_way(world: &World, owner: &str, circle: usize) -> usize {
+    let mut raw = world.raw_of(owner, circle).await;
+    let page = raw.call("tasks", json!({ "state": "running" })).await.unwrap();
+    page["tasks"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn the_caller_is_the_calling_circle_and_never_who_called_it() {
+    let (world, alice, carol) = world().await;
+    world.library_script(1, "who", "[CALLER, CIRCLE, ARGS]");
+    let mut bob = world.raw_of("bob", 0).await;
+    let there = json!([alice, carol, 7]);
+    for call in ["play(`[CALLER, CIRCLE, ARGS]`, 7)", r#"run("who", 7)"#] {
+        let script = format!("circle(ARGS).{call}");
+        assert_eq!(played(&mut bob, &script, json!(carol)).await.as_ref(), Ok(&there), "{call}");
+        let id =
+            bob.call("submit", json!({ "script": script, "args": carol })).await.unwrap()["task_id"].clone();
+        assert_eq!(bob.call("task", json!([id, 30_000])).await.unwrap()["result"]["value"], there, "{call}");
+    }
+    // A circle that calls itself is its own owner.
+    assert_eq!(played(&mut bob, "circle(CIRCLE).play(`CALLER`)", Value::Null).await, Ok(json!(alice)));
+    let back = "circle(ARGS).play(`circle(CALLER).play(\"CALLER\")`)";
+    assert_eq!(played(&mut bob, back, json!(carol)).await, Ok(json!(carol)));
+    let forged = r#"let CALLER = ARGS; circle(ARGS).play("CALLER")"#;
+    assert_eq!(played(&mut bob, forged, json!(carol)).await.unwrap_err()["code"], SCRIPT_ERROR);
+}
+
+#[tokio::test]
+async fn four_circles_deep_is_deep_enough() {
+    let (world, alice, carol) = world().await;
+    let mut raw = world.raw().await;
+    let way = [&carol, &alice, &carol, &carol];
+    assert_eq!(played(&mut raw, CHAIN, json!({ "way": way, "script": CHAIN })).await, Ok(json!(way)));
+    let caught =
+        format!("try {{ return {{ {CHAIN} }}; }} catch (why) {{ return [why.error, why.message]; }}");
+    let way = [&carol, &alice, &carol, &carol, &alice];
+    let found = played(&mut raw, CHAIN, json!({ "way": way, "script": caught })).await.unwrap();
+    // The fourth ends with the limit, which it cannot catch; the third can catch that.
+    let limit = json!(["LIMIT_EXCEEDED", "the script passed the limit circle_depth"]);
+    assert_eq!(found, json!([carol, alice, carol, limit[0], limit[1]]));
+}
+
+#[tokio::test]
+async fn the_deadline_of_a_play_holds_for_what_it_calls() {
+    let (world, _, carol) = world().await;
+    let mut raw = world.raw().await;
+    for script in ["loop {}", "sleep(60)", "try { sleep(60) } catch {} loop {}"] {
+        let began = Instant::now();
+        let call = json!([
+            r#"let c = circle(ARGS[0]); try { c.play(ARGS[1]) } catch { loop {} }"#,
+            [carol, script],
+            400
+        ]);
+        let error = raw.call("play", call).await.unwrap_err();
+        assert_eq!((&error["code"], &error["data"]["timeout_ms"]), (&json!(SCRIPT_TIMEOUT), &json!(400)));
+        assert!(began.elapsed() < Duration::from_secs(2), "{script}: {:?}", began.elapsed());
+        assert_eq!(under_way(&world, "carol", 1).await, 0, "{script}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_a_play_ends_what_it_calls() {
+    let (world, alice, carol) = world().await;
+    let mut raw = world.raw().await;
+    let inner = format!(r#"circle("{alice}").play("sleep(60)")"#);
+    let call = raw.request("play", json!(["circle(ARGS[0]).play(ARGS[1])", [carol, inner]]));
+    raw.send(call).await;
+    let task = world.store.began().await;
+    soon(async { while under_way(&world, "alice", 0).await < 2 {} }).await;
+    // The innermost is the circle's own to end, and what called it hears of it.
+    let mut owner = world.raw_of("alice", 0).await;
+    assert_eq!(owner.call("cancel", json!([task.id])).await, Ok(json!({ "cancelled": true })));
+    assert_eq!(raw.receive().await.unwrap()["error"]["code"], CANCELLED);
+    assert_eq!((under_way(&world, "alice", 0).await, under_way(&world, "carol", 1).await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_called_play_is_ended_by_its_circles_owner_and_its_caller_hears_of_it() {
+    let (world, _, carol) = world().await;
+    let mut raw = world.raw().await;
+    let script = "try { circle(ARGS).play(\"sleep(60)\") } catch (why) { return why; }";
+    let call = raw.request("play", json!([script, carol]));
+    raw.send(call).await;
+    let mut owner = world.raw_of("carol", 1).await;
+    let id = soon(async {
+        loop {
+            let page = owner.call("tasks", json!({ "state": "running" })).await.unwrap();
+            if let Some(task) = page["tasks"].get(0) {
+                break task["task_id"].clone();
+            }
+        }
+    })
+    .await;
+    assert_eq!(owner.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));
+    let answer = raw.receive().await.unwrap();
+    assert_eq!(
+        answer["result"]["value"],
+        json!({ "error": "CANCELLED", "message": "cancelled" }),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn wide_and_deep_calls_all_end_on_one_worker() {
+    let world = World::builder().circles(&["alice", "carol"]).workers(1).start().await;
+    let [alice, carol] = [0, 1].map(|circle| world.circles[circle].to_string());
+    let mut raw = world.raw().await;
+    let ways = [[&carol, &alice, &carol], [&alice, &alice, &alice], [&carol, &carol, &alice]];
+    for number in 0..200 {
+        let params = json!([CHAIN, { "way": ways[number % 3], "script": CHAIN }]);
+        let call = raw.request("play", params);
+        raw.send(call).await;
+    }
+    let mut ended = 0;
+    for _ in 0..200 {
+        let answer = raw.receive().await.unwrap();
+        assert_eq!(answer["result"]["value"].as_array().map(Vec::len), Some(3), "{answer}");
+        ended += 1;
+    }
+    assert_eq!(ended, 200);
+    assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
+}
+
+#[tokio::test]
+async fn what_was_called_stays_though_its_caller_fails() {
+    let (world, _, carol) = world().await;
+    let (mut raw, mut there) = (world.raw().await, Raw::connect(&world.circle_url(1)).await);
+    let script = r#"db::set("mine", 1); circle(ARGS).play(`db::set("left", CALLER)`); throw 1"#;
+    let error = played(&mut raw, script, json!(carol)).await.unwrap_err();
+    assert_eq!(error["data"]["thrown"], 1, "{error}");
+    assert_eq!(raw.play(r#"db::get("mine")"#).await, Ok(Value::Null));
+    assert_eq!(there.play(r#"db::get("left")"#).await, Ok(json!(world.circles[0].to_string())));
+    // And what fails there leaves nothing there.
+    let script =
+        r#"try { circle(ARGS).play(`db::set("left", 2); throw 3`) } catch (why) { return why.thrown; }"#;
+    assert_eq!(played(&mut raw, script, json!(carol)).await, Ok(json!(3)));
+    assert_eq!(there.play(r#"db::get("left")"#).await, Ok(json!(world.circles[0].to_string())));
+}
+
+#[tokio::test]
+async fn a_play_that_called_and_was_overtaken_is_not_run_again() {
+    let (world, _, carol) = world().await;
+    let (mut raw, mut there) = (world.raw().await, Raw::connect(&world.circle_url(1)).await);
+    let script = r#"
+        let seen = db::get("n");
+        circle(ARGS).play(`db::incr("calls")`);
+        circle(CIRCLE).play(`db::set("n", 5)`);
+        db::set("m", seen);
+    "#;
+    for calls in 1..=3 {
+        let error = played(&mut raw, script, json!(carol)).await.unwrap_err();
+        assert_eq!(error["code"], CONFLICT, "{error}");
+        assert!(error["data"]["task_id"].is_string(), "{error}");
+        assert_eq!(there.play(r#"db::get("calls")"#).await, Ok(json!(calls)));
+        assert_eq!(raw.play(r#"[db::get("n"), db::has("m")]"#).await, Ok(json!([5, false])));
+    }
+    // What was not read before, the own circle may change.
+    let script = r#"circle(CIRCLE).play(`db::incr("k")`); db::incr("k")"#;
+    assert_eq!(raw.play(script).await, Ok(json!(2)));
+}
+
+#[tokio::test]
+async fn what_goes_wrong_there_can_be_caught_here() {
+    let bob = Who::from_iter([secret_key("bob").public_key().circle_id()]);
+    let world = World::builder()
+        .circles(&["alice", "carol", "dave"])
+        .access(2, Access { play: bob, run: Who::Everyone })
+        .start()
+        .await;
+    world.library_script(1, "broken", "let = 1;");
+    world.library_script(2, "open", "42");
+    let [carol, dave] = [1, 2].map(|circle| world.circles[circle].to_string());
+    let unknown = secret_key("nobody").public_key().to_string();
+    let mut raw = world.raw_of("bob", 0).await;
+    for (circle, call, expected) in [
+        (
+            &carol,
+            r#"play("throw #{ code: 7 }")"#,
+            json!({ "error": "SCRIPT_ERROR", "thrown": { "code": 7 } }),
+        ),
+        (&carol, r#"play("throw ()")"#, json!({ "error": "SCRIPT_ERROR", "thrown": () })),
+        (&carol, r#"play("1 / 0")"#, json!({ "error": "SCRIPT_ERROR" })),
+        (&carol, r#"play("let = 1;")"#, json!({ "error": "SCRIPT_ERROR" })),
+        (&carol, r#"play("|x| x")"#, json!({ "error": "SCRIPT_ERROR" })),
+        (&carol, r#"play("fn f(n) { f(n) } f(0)")"#, json!({ "error": "LIMIT_EXCEEDED" })),
+        (&carol, r#"run("none")"#, json!({ "error": "SCRIPT_NOT_FOUND" })),
+        (&carol, r#"run("../none")"#, json!({ "error": "SCRIPT_NOT_FOUND" })),
+        (&carol, r#"run("broken")"#, json!({ "error": "SCRIPT_ERROR" })),
+        (&dave, r#"play("1")"#, json!({ "error": "FORBIDDEN" })),
+        (&unknown, r#"play("1")"#, json!({ "error": "UNKNOWN_CIRCLE" })),
+        (&unknown, r#"run("open")"#, json!({ "error": "UNKNOWN_CIRCLE" })),
+    ] {
+        let script = format!("try {{ circle(ARGS).{call} }} catch (why) {{ return why; }}");
+        let mut found = played(&mut raw, &script, json!(circle)).await.unwrap();
+        let message = found.as_object_mut().unwrap().remove("message").unwrap();
+        assert!(message.as_str().is_some_and(|message| !message.is_empty()), "{call}: {message}");
+        assert_eq!(found, expected, "{call}");
+        // Uncaught it is what the script threw.
+        let error = played(&mut raw, &format!("circle(ARGS).{call}"), json!(circle)).await.unwrap_err();
+        assert_eq!(error["code"], SCRIPT_ERROR, "{call}: {error}");
+        assert_eq!(error["data"]["thrown"]["error"], expected["error"], "{call}: {error}");
+    }
+    assert_eq!(played(&mut raw, r#"circle(ARGS).run("open")"#, json!(dave)).await, Ok(json!(42)));
+    for script in [r#"circle("02")"#, r#"circle(CALLER.to_upper())"#, r#"circle("")"#] {
+        let error = raw.play(script).await.unwrap_err();
+        assert_eq!(error["code"], SCRIPT_ERROR, "{script}: {error}");
+    }
+    let error = raw.play("circle(CIRCLE).play(`1`, |x| x)").await.unwrap_err();
+    assert!(error["message"].as_str().unwrap().contains("no JSON form"), "{error}");
+}
+
+#[tokio::test]
+async fn calls_are_counted_and_no_catch_sees_the_limit() {
+    let world = World::builder().circles(&["alice", "carol"]).limits(|it| it.circle_calls = 7).start().await;
+    let carol = world.circles[1].to_string();
+    let mut raw = world.raw().await;
+    for script in [
+        r#"loop { circle(ARGS).play(`db::incr("calls")`); }"#,
+        r#"loop { try { circle(ARGS).play(`db::incr("calls"); throw 1`) } catch {} }"#,
+    ] {
+        let error = played(&mut raw, script, json!(carol)).await.unwrap_err();
+        assert_eq!(
+            (&error["code"], &error["data"]["limit"]),
+            (&json!(LIMIT_EXCEEDED), &json!("circle_calls"))
+        );
+    }
+    let mut there = Raw::connect(&world.circle_url(1)).await;
+    assert_eq!(there.play(r#"db::get("calls")"#).await, Ok(json!(7)));
+}

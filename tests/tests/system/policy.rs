@@ -1,0 +1,293 @@
+//! `policy.rhai`: a script of the library that decides who may do what, and denies wherever it cannot.
+
+use std::{fs, os::unix::fs::symlink, time::Duration};
+
+use circles_api::codes::FORBIDDEN;
+use circles_tests::{Raw, World, secret_key, soon};
+use serde_json::{Value, json};
+
+use crate::access::{gets_in, ways_in};
+
+fn key(name: &str) -> String {
+    secret_key(name).public_key().to_string()
+}
+
+/// A world with a policy, and a script of its library.
+async fn world(policy: &str) -> World {
+    let world = World::builder().circles(&["alice", "dave"]).trial().start().await;
+    world.library_script(0, "answer", "42");
+    world.library_script(0, "policy", policy);
+    world
+}
+
+/// Whether somebody gets in, by each way; a call of another circle included.
+async fn doors(world: &World, name: &str) -> Vec<(&'static str, bool)> {
+    let mut doors = Vec::new();
+    for (way, method, params) in ways_in() {
+        let mut raw = world.raw_of(name, 0).await;
+        doors.push((way, gets_in(&mut raw, method, &params).await));
+    }
+    doors
+}
+
+/// Whether a play in Dave's circle, whoever asked for it, gets in.
+async fn circle_gets_in(world: &World, name: &str, call: &str) -> bool {
+    let script = format!("try {{ return circle(ARGS).{call}; }} catch (why) {{ return why; }}");
+    let mut raw = world.raw_of(name, 1).await;
+    let answer = raw.call("play", json!([script, world.circles[0].to_string()])).await.unwrap();
+    match &answer["value"] {
+        Value::Number(_) => true,
+        refused => {
+            assert_eq!(*refused, json!({ "error": "FORBIDDEN", "message": "forbidden" }), "{call}");
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_decides_for_every_way_in_but_the_owners() {
+    for may in [true, false] {
+        let world = world(&format!("fn authorize(request) {{ {may} }}")).await;
+        for _ in 0..2 {
+            assert!(doors(&world, "bob").await.iter().all(|(_, open)| *open == may), "{may}");
+            assert!(doors(&world, "alice").await.iter().all(|(_, open)| *open), "the owner");
+            for call in [r#"play("42")"#, r#"run("answer")"#] {
+                assert_eq!(circle_gets_in(&world, "bob", call).await, may, "{call}");
+                assert_eq!(circle_gets_in(&world, "alice", call).await, may, "{call}");
+            }
+        }
+        assert_eq!(world.raw().await.play("42").await.is_ok(), may, "nobody in particular");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_told_who_asks_for_what() {
+    // SHA-256 of `42`.
+    let hash = "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049";
+    for (condition, open) in [
+        (format!("request.caller == {:?}", key("bob")), [true; 7]),
+        (format!("request.caller == {:?}", key("dave")), [false; 7]),
+        (r#"request.method == "play""#.to_owned(), [true, false, false, false, false, true, false]),
+        (r#"request.method == "run""#.to_owned(), [false, true, false, false, false, false, true]),
+        (r#"request.method == "submit""#.to_owned(), [false, false, true, true, false, false, false]),
+        (r#"request.method == "scripts""#.to_owned(), [false, false, false, false, true, false, false]),
+        (r#"request.script == "answer""#.to_owned(), [false, true, false, true, false, false, true]),
+        // Of the source that runs, wherever it lies; a listing runs none.
+        (format!("request.hash == {hash:?}"), [true, true, true, true, false, true, true]),
+        ("request.args == ()".to_owned(), [true; 7]),
+        ("request.args == 7".to_owned(), [false; 7]),
+        ("request.keys().len() == 5 && CALLER == request.caller".to_owned(), [true; 7]),
+    ] {
+        let world = world(&format!("fn authorize(request) {{ {condition} }}")).await;
+        let found: Vec<_> = doors(&world, "bob").await.into_iter().map(|(_, open)| open).collect();
+        assert_eq!(found, open, "{condition}");
+    }
+    let world =
+        world("fn authorize(request) { request.args.code == 7 && request.args.list[1] == `x` }").await;
+    let mut raw = world.raw_of("bob", 0).await;
+    for (args, may) in [
+        (json!({ "code": 7, "list": [1, "x"] }), true),
+        (json!({ "code": 8, "list": [1, "x"] }), false),
+        (json!({ "code": 7, "list": [] }), false),
+        (json!(null), false),
+    ] {
+        for method in ["play", "submit"] {
+            let params = json!({ "script": "ARGS.code", "args": args });
+            assert_eq!(gets_in(&mut raw, method, &params).await, may, "{method} {args}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_in_any_way_lets_nobody_in_but_the_owner() {
+    let long = "/".repeat(300 << 10);
+    for policy in [
+        "fn authorize(request) { throw 1 }",
+        "fn authorize(request) { 1 / 0 }",
+        "fn authorize(request) { request.nothing.at.all }",
+        "fn authorize(request) { 1 }",
+        r#"fn authorize(request) { "true" }"#,
+        "fn authorize(request) { }",
+        "fn authorize(request) { || true }",
+        "fn authorize() { true }",
+        "fn authorize(request, more) { true }",
+        "private fn authorise(request) { true }",
+        "true",
+        "",
+        "fn authorize(request) { true",
+        "let = 1; fn authorize(request) { true }",
+        "fn authorize(request) { authorize(request) }",
+        "fn authorize(request) { let s = `xx`; loop { s += s; } }",
+        "fn authorize(request) { loop { print(`line`) } }",
+        r#"fn authorize(request) { import "none" as none; true }"#,
+        r#"fn authorize(request) { secret("none"); true }"#,
+        r#"fn authorize(request) { db::set("a", 1); true }"#,
+        r#"fn authorize(request) { db::incr("a"); true }"#,
+        r#"fn authorize(request) { db::set("a", 1); db::delete("a"); true }"#,
+        r#"fn authorize(request) { fs::write("a", "x"); true }"#,
+        r#"fn authorize(request) { fs::append("a", "x"); true }"#,
+        r#"fn authorize(request) { fs::make_dir("a"); true }"#,
+        r#"fn authorize(request) { circle(CIRCLE).play("1"); true }"#,
+        r#"fn authorize(request) { circle(CIRCLE).run("answer"); true }"#,
+        &format!("//{long}\nfn authorize(request) {{ true }}"),
+    ] {
+        let shown = &policy[..policy.len().min(80)];
+        let world = world(policy).await;
+        assert!(doors(&world, "bob").await.iter().all(|(_, open)| !open), "{shown}");
+        assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await, "{shown}");
+        let mut owner = world.raw_of("alice", 0).await;
+        assert_eq!(
+            owner.play(r#"[db::keys("").len(), fs::list().len()]"#).await,
+            Ok(json!([0, 0])),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_never_ends_lets_nobody_in_and_is_ended() {
+    for policy in ["fn authorize(request) { loop {} }", "fn authorize(request) { sleep(60); true }"] {
+        let world =
+            World::builder().settings(|it| it.task_timeout = Duration::from_millis(300)).start().await;
+        world.library_script(0, "answer", "42");
+        world.library_script(0, "policy", policy);
+        for (way, method, params) in ways_in() {
+            let mut raw = world.raw_of("bob", 0).await;
+            let refused = match method {
+                "watch_play" => {
+                    raw.call(method, params).await.unwrap();
+                    raw.receive().await.unwrap();
+                    raw.receive().await.unwrap()["params"]["result"]["task"]["error"].take()
+                }
+                _ => raw.call(method, params).await.unwrap_err(),
+            };
+            assert_eq!(refused["code"], circles_api::codes::SCRIPT_TIMEOUT, "{way}: {refused}");
+        }
+        assert_eq!(world.raw_of("alice", 0).await.play("42").await, Ok(json!(42)));
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_lets_nobody_in() {
+    let outside = tempfile::tempdir().unwrap();
+    let elsewhere = outside.path().join("policy.rhai");
+    fs::write(&elsewhere, "fn authorize(request) { true }").unwrap();
+    for fault in
+        ["a directory", "a link that leads out", "a link that leads nowhere", "no text", "a link to itself"]
+    {
+        let world = world("fn authorize(request) { true }").await;
+        let path = world.library(0).join("policy.rhai");
+        assert!(doors(&world, "bob").await.iter().all(|(_, open)| *open), "{fault}");
+        fs::remove_file(&path).unwrap();
+        match fault {
+            "a directory" => fs::create_dir(&path).unwrap(),
+            "a link that leads out" => symlink(&elsewhere, &path).unwrap(),
+            "a link that leads nowhere" => symlink("nowhere", &path).unwrap(),
+            "a link to itself" => symlink("policy.rhai", &path).unwrap(),
+            _ => fs::write(&path, [b'f', b'n', 0xff, 0xfe]).unwrap(),
+        }
+        assert!(doors(&world, "bob").await.iter().all(|(_, open)| !open), "{fault}");
+        assert!(doors(&world, "alice").await.iter().all(|(_, open)| *open), "{fault}: the owner");
+        assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await, "{fault}");
+    }
+}
+
+/// Plays until it is decided otherwise; how it is decided then must come within two seconds.
+async fn until(raw: &mut Raw, script: &str, may: bool) {
+    let changed = async { while raw.play(script).await.is_ok() != may {} };
+    tokio::time::timeout(Duration::from_secs(4), changed).await.expect("it is not noticed");
+}
+
+#[tokio::test]
+async fn a_policy_that_is_put_in_place_is_heard_of_also_by_scripts_that_are_tried() {
+    let world = World::builder().trial().start().await;
+    let mut raw = world.raw_of("bob", 0).await;
+    for _ in 0..200 {
+        assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
+    }
+    let policy = |body: &str| {
+        // Put there as a whole.
+        world.library_script(0, "next", &format!("fn authorize(request) {{ {body} }}"));
+        fs::rename(world.library(0).join("next.rhai"), world.library(0).join("policy.rhai")).unwrap();
+    };
+    policy("false");
+    let began = std::time::Instant::now();
+    until(&mut raw, "40 + 2", false).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    for _ in 0..50 {
+        assert_eq!(raw.code("play", json!(["40 + 2"])).await, FORBIDDEN);
+    }
+    // From here on each play asks it, so that what changes holds at once.
+    policy("request.args == 7");
+    assert_eq!(raw.call("play", json!(["40 + 2", 7])).await.unwrap()["value"], 42);
+    assert_eq!(raw.code("play", json!(["40 + 2"])).await, FORBIDDEN);
+    fs::remove_file(world.library(0).join("policy.rhai")).unwrap();
+    soon(until(&mut raw, "40 + 2", true)).await;
+}
+
+#[tokio::test]
+async fn a_policy_can_rest_on_documents_and_those_on_plays() {
+    let policy = r#"
+        /// What a caller may do is in their role.
+        fn authorize(request) {
+            let role = db::get(`role/${request.caller}`);
+            role == "writer" || role == "reader" && request.method == "run" && request.script == "answer"
+        }
+    "#;
+    let world = world(policy).await;
+    let (mut owner, mut bob) = (world.raw_of("alice", 0).await, world.raw_of("bob", 0).await);
+    for (role, plays, runs) in [("none", false, false), ("reader", false, true), ("writer", true, true)] {
+        let set = json!(["db::set(`role/${ARGS[0]}`, ARGS[1])", [key("bob"), role]]);
+        owner.call("play", set).await.unwrap();
+        assert_eq!(bob.play("40 + 2").await.is_ok(), plays, "{role}");
+        assert_eq!(gets_in(&mut bob, "run", &json!({ "name": "answer" })).await, runs, "{role}");
+    }
+    // Who takes the own role away loses it with the end of that play.
+    let leave = "db::delete(`role/${CALLER}`); db::keys(`role/`).len()";
+    assert_eq!(bob.play(leave).await, Ok(json!(0)));
+    assert_eq!(bob.code("play", json!([leave])).await, FORBIDDEN);
+    // A role belongs to the circle that calls, not to who called it.
+    let set = json!(["db::set(`role/${ARGS}`, `writer`)", key("bob")]);
+    owner.call("play", set).await.unwrap();
+    assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await);
+    owner.call("play", json!(["db::set(`role/${ARGS}`, `reader`)", key("dave")])).await.unwrap();
+    assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await);
+    assert!(circle_gets_in(&world, "zoe", r#"run("answer")"#).await);
+}
+
+#[tokio::test]
+async fn a_play_whose_permission_is_taken_while_it_runs_is_decided_again() {
+    let world = world(r#"fn authorize(request) { db::get("open") == true }"#).await;
+    let (mut owner, mut bob) = (world.raw_of("alice", 0).await, world.raw_of("bob", 0).await);
+    owner.play(r#"db::set("open", true)"#).await.unwrap();
+    bob.call("watch_play", json!({ "script": r#"print("in"); sleep(0.3); db::set("a", 1)"# })).await.unwrap();
+    while bob.receive().await.unwrap()["params"]["result"]["event"] != "logged" {}
+    owner.play(r#"db::set("open", false)"#).await.unwrap();
+    let end = soon(async {
+        loop {
+            let event = bob.receive().await.unwrap()["params"]["result"].take();
+            if event["event"] == "ended" {
+                break event;
+            }
+        }
+    })
+    .await;
+    assert_eq!(end["task"]["error"]["code"], FORBIDDEN, "{end}");
+    assert_eq!(owner.play(r#"db::has("a")"#).await, Ok(json!(false)));
+}
+
+#[tokio::test]
+async fn what_a_policy_logs_is_not_for_its_callers() {
+    let world = world(r#"fn authorize(request) { print(secret("key")); request.args == () }"#).await;
+    let mut bob = world.raw_of("bob", 0).await;
+    let answer = bob.call("play", json!([r#"print("mine"); 42"#])).await.unwrap();
+    assert_eq!(answer["logs"], json!([{ "level": "info", "text": "mine" }]));
+    bob.call("watch_play", json!({ "script": "42", "args": 1 })).await.unwrap();
+    loop {
+        let event = bob.receive().await.unwrap()["params"]["result"].take();
+        assert!(!event.to_string().contains("hush"), "{event}");
+        if event["event"] == "ended" {
+            break;
+        }
+    }
+}
