@@ -1,5 +1,8 @@
 //! The play that runs on this thread: what natives and the engine's callbacks may know and must obey.
 
+mod documents;
+mod link;
+
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -7,13 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{
-    Caller, CircleId, Claim, Json, Key, KeyRange, LogLevel, LogLine, Settlement, Store, TaskId, Transaction,
-};
+use circles_store::{Caller, CircleId, Claim, LogLevel, LogLine, TaskId, Transaction};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Host, Limits, circle::Circle, clock, failure::MESSAGE_BYTES, memory, natives::Checked};
+pub use self::link::{Link, Terms};
+use crate::{Limits, circle::Circle, clock, failure::MESSAGE_BYTES, memory, natives::Checked};
 
 /// Operations between looks at the clock where the coarse one stands still.
 const CLOCK_EVERY: u64 = 65_536;
@@ -41,30 +43,6 @@ pub enum Stop {
     Overtaken,
     /// Something of ours failed; [`Play::take_fault`] tells what.
     Fault,
-}
-
-/// What ties a play to the store that its task came from.
-pub struct Link {
-    pub host: Arc<Host>,
-    pub store: Arc<dyn Store>,
-    pub depth: u8,
-    /// Handed back when the play is over.
-    claim: RefCell<Option<Claim>>,
-}
-
-impl Link {
-    pub fn new(host: Arc<Host>, store: Arc<dyn Store>, claim: Claim) -> Self {
-        Self { host, store, depth: claim.task().depth, claim: RefCell::new(Some(claim)) }
-    }
-
-    /// The claim, for whoever settles it.
-    pub fn take(&self) -> Option<Claim> {
-        self.claim.take()
-    }
-
-    fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> Option<T> {
-        self.claim.borrow().as_ref().map(body)
-    }
 }
 
 /// One play under way.
@@ -108,23 +86,6 @@ pub struct Play {
     /// How often it changed a file, and the bytes that it wrote.
     pub file_writes: Cell<usize>,
     pub written_bytes: Cell<u64>,
-}
-
-/// When a play ends, who may end it, and what it is tied to.
-pub struct Terms {
-    pub began: Instant,
-    pub deadline: Instant,
-    pub interrupt: Option<CancellationToken>,
-    pub link: Option<Link>,
-    /// Called once, at most, when the play has turned out slow.
-    pub on_slow: Option<Box<dyn FnOnce()>>,
-}
-
-impl Terms {
-    /// Those of a trial.
-    pub fn of_trial(began: Instant, time: Duration) -> Self {
-        Self { began, deadline: began + time, interrupt: None, link: None, on_slow: None }
-    }
 }
 
 /// What a script is told, and cannot change. Most scripts ask for little of it, so texts are made when asked for.
@@ -297,88 +258,6 @@ impl Play {
         decided
     }
 
-    /// A document of the circle, as it was when this play first looked. May block on a disk.
-    pub fn document(&self, key: &str) -> Checked<Option<Json>> {
-        let found = self.documents(|documents| documents.get(key))?;
-        // Given to the script's side, it is freed there.
-        self.hand_out(found.as_ref().map_or(0, text_bytes));
-        Ok(found)
-    }
-
-    /// Some documents of the circle, in order.
-    pub fn scan(&self, range: &KeyRange, limit: usize) -> Checked<Vec<(Key, Json)>> {
-        let found = self.documents(|documents| documents.scan(range, limit))?;
-        let texts: usize = found.iter().map(|(key, value)| text_bytes(key) + text_bytes(value)).sum();
-        self.hand_out(texts + found.capacity() * size_of::<(Key, Json)>());
-        Ok(found)
-    }
-
-    /// Writes a document, or deletes it; returns how many were written and deleted so far.
-    pub fn write(&self, key: &str, value: Option<String>) -> Checked<usize> {
-        self.may_write()?;
-        self.documents(|documents| {
-            documents.put(key, value.map(Into::into));
-            Ok(documents.written())
-        })
-    }
-
-    fn documents<T>(
-        &self,
-        body: impl FnOnce(&mut Transaction) -> Result<T, circles_store::Error>,
-    ) -> Checked<T> {
-        self.touches()?;
-        self.keeping(|| {
-            let mut documents = self.documents.borrow_mut();
-            let transaction = match &mut *documents {
-                Some(transaction) => transaction,
-                None => {
-                    let snapshot = self.link.as_ref().and_then(|link| link.claim(Claim::snapshot));
-                    let snapshot = snapshot.unwrap_or(Err(circles_store::Error::Closed));
-                    let snapshot = snapshot.map_err(|error| self.fault(error))?;
-                    documents.insert(Transaction::new(snapshot))
-                }
-            };
-            body(transaction).map_err(|error| self.fault(error))
-        })
-    }
-
-    fn hand_out(&self, bytes: usize) {
-        self.kept.set(self.kept.get().wrapping_sub_unsigned(bytes));
-    }
-
-    /// Runs what leaves something behind on purpose, so that it does not count as lost.
-    pub fn keeping<T>(&self, body: impl FnOnce() -> T) -> T {
-        let before = memory::balance();
-        let result = body();
-        self.kept.set(self.kept.get().wrapping_add(memory::balance().wrapping_sub(before)));
-        result
-    }
-
-    /// Bytes that outlive it on purpose.
-    pub const fn kept(&self) -> isize {
-        self.kept.get()
-    }
-
-    /// Stops the play for a fault that is not the script's.
-    pub fn fault(&self, error: circles_store::Error) -> Box<EvalAltResult> {
-        if error == circles_store::Error::Overtaken {
-            return self.stop(Stop::Overtaken);
-        }
-        self.fault.borrow_mut().get_or_insert_with(|| error.to_string());
-        self.stop(Stop::Fault)
-    }
-
-    /// What failed, for the log.
-    pub fn take_fault(&self) -> String {
-        self.fault.take().unwrap_or_default()
-    }
-
-    /// What is to be settled, with an outcome.
-    pub fn settlement(&self, outcome: circles_store::Outcome, script_sha256: Option<[u8; 32]>) -> Settlement {
-        let (reads, writes) = self.documents.take().map(Transaction::into_parts).unwrap_or_default();
-        Settlement { outcome, reads, writes, reached_outside: self.reached_outside.get(), script_sha256 }
-    }
-
     /// Whether closures are refused, since too much was lost to them already.
     pub const fn refuses_closures(&self) -> bool {
         self.refuses_closures
@@ -515,9 +394,4 @@ impl Play {
     fn held(&self) -> usize {
         usize::try_from(memory::balance().wrapping_sub(self.balance)).unwrap_or(0)
     }
-}
-
-/// What a shared text takes: its bytes behind two counters, in whole words.
-fn text_bytes(text: &Arc<str>) -> usize {
-    (text.len() + 2 * size_of::<usize>()).next_multiple_of(size_of::<usize>())
 }

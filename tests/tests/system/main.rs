@@ -9,6 +9,7 @@ mod cli;
 mod cli_tasks;
 mod client;
 mod frames;
+mod guarantees;
 mod hostility;
 mod http;
 mod peers;

@@ -1,0 +1,84 @@
+//! The circle's own say in who may do what (SPEC §4).
+
+use std::rc::Rc;
+
+use circles_store::{Caller, Kind, Source, Task};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
+
+use super::{Host, empty};
+use crate::{
+    cache::Script,
+    circle::Circle,
+    failure,
+    play::{Play, Stop},
+};
+
+impl Host {
+    /// Whether the circle's policy lets this be done. No policy lets everybody; one that cannot be asked, nobody
+    /// but the owner, who is not asked for.
+    pub(super) fn is_let(
+        &self,
+        circle: &Circle,
+        task: &Task,
+        play: &Rc<Play>,
+        hash: Option<[u8; 32]>,
+    ) -> Result<bool, Stop> {
+        let policy = match circle.policy() {
+            Ok(None) => return Ok(true),
+            _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
+            Ok(Some(policy)) => policy,
+            Err(fault) => {
+                tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be used: nobody is let in");
+                return Ok(false);
+            }
+        };
+        let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
+        match (play.stopped(), answer) {
+            (Some(Stop::Limit(limit)), _) => {
+                tracing::warn!(circle = %task.circle, limit, "the circle's policy passed a limit: the caller is not let in");
+                Ok(false)
+            }
+            (Some(stop), _) => Err(stop),
+            (None, Ok(answer)) => Ok(answer.as_bool() == Ok(true)),
+            (None, Err(error)) => {
+                let error = circle.without_secrets(&error.to_string(), failure::MESSAGE_BYTES);
+                tracing::warn!(circle = %task.circle, error, "the circle's policy failed: the caller is not let in");
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Asks a policy's `authorize`.
+fn ask(
+    engine: &Engine,
+    policy: &Script,
+    play: &Rc<Play>,
+    request: Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    play.enter(|| {
+        let mut scope = Scope::new();
+        let answer = engine.call_fn::<Dynamic>(&mut scope, &policy.ast, "authorize", (request,));
+        empty(&scope);
+        answer
+    })
+}
+
+/// What a policy is told (SPEC §4).
+fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
+    let method = match (&task.source, task.kind) {
+        (Source::Listing, _) => "scripts",
+        (_, Kind::Submitted { .. } | Kind::Question) => "submit",
+        (Source::Script(_), Kind::Play) => "play",
+        (Source::Library(_), Kind::Play) => "run",
+    };
+    let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let request = Map::from([
+        ("caller".into(), task.caller.to_string().into()),
+        ("method".into(), method.into()),
+        ("script".into(), task.script_name().unwrap_or_default().into()),
+        ("hash".into(), hash.unwrap_or_default().into()),
+        ("args".into(), play.constants.args.clone()),
+    ]);
+    request.into()
+}

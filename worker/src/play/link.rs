@@ -1,0 +1,51 @@
+use std::{
+    cell::RefCell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use circles_store::{Claim, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::Host;
+
+/// What ties a play to the store that its task came from.
+pub struct Link {
+    pub host: Arc<Host>,
+    pub store: Arc<dyn Store>,
+    pub depth: u8,
+    /// Handed back when the play is over.
+    claim: RefCell<Option<Claim>>,
+}
+
+impl Link {
+    pub fn new(host: Arc<Host>, store: Arc<dyn Store>, claim: Claim) -> Self {
+        Self { host, store, depth: claim.task().depth, claim: RefCell::new(Some(claim)) }
+    }
+
+    /// The claim, for whoever settles it.
+    pub fn take(&self) -> Option<Claim> {
+        self.claim.take()
+    }
+
+    pub(super) fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> Option<T> {
+        self.claim.borrow().as_ref().map(body)
+    }
+}
+
+/// When a play ends, who may end it, and what it is tied to.
+pub struct Terms {
+    pub began: Instant,
+    pub deadline: Instant,
+    pub interrupt: Option<CancellationToken>,
+    pub link: Option<Link>,
+    /// Called once, at most, when the play has turned out slow.
+    pub on_slow: Option<Box<dyn FnOnce()>>,
+}
+
+impl Terms {
+    /// Those of a trial.
+    pub fn of_trial(began: Instant, time: Duration) -> Self {
+        Self { began, deadline: began + time, interrupt: None, link: None, on_slow: None }
+    }
+}
