@@ -6,6 +6,7 @@ mod circles;
 mod cli;
 mod cli_tasks;
 mod client;
+mod crashes;
 mod frames;
 mod http;
 mod peers;
