@@ -52,7 +52,7 @@ async fn what_clients_were_told_outlives_every_crash() {
     let books = ledger.books();
     let plays: usize = books.plays.values().map(Vec::len).sum();
     say(format_args!(
-        "{kills} kills in {:.0} s: {} answers to {plays} plays, {} tasks and {} looks; {findings:?}",
+        "{kills} kills in {:.0} s: {} answers to {plays} plays, {} tasks and {} looks; {findings}",
         begun.elapsed().as_secs_f64(),
         ledger.answers(),
         books.tasks.len(),
