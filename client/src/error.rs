@@ -82,7 +82,9 @@ impl Error {
             client::Error::RestartNeeded(_)
             | client::Error::Transport(_)
             | client::Error::ServiceDisconnect
-            | client::Error::RequestTimeout => Self::ConnectionLost,
+            | client::Error::RequestTimeout
+            // What a call is told that finds the connection gone before the reason has been noted.
+            | client::Error::Custom(_) => Self::ConnectionLost,
             // Of our own calls' making, in subscriptions and batches only.
             other => Self::Protocol(other.to_string()),
         }
@@ -94,5 +96,16 @@ impl Error {
             Self::Call(error) | Self::Refused(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_gone_for_no_known_reason_is_lost_too() {
+        let error = client::Error::Custom("Error reason could not be found.".to_owned());
+        assert!(matches!(Error::of_call(error), Error::ConnectionLost));
     }
 }

@@ -164,7 +164,8 @@ impl EmbeddedStore {
                 let entry = Arc::new(Entry::new(row.task(circle, body)));
                 self.shared.introduce(&entry);
                 if marked && retries == 0 {
-                    self.shared.conclude(&entry, Outcome::Lost);
+                    let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
+                    self.shared.settle(&entry, None, lost);
                 } else if marked {
                     let change = TaskChange::Retried(entry.task().id);
                     self.shared.enqueue_after(change, entry);

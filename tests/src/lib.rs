@@ -27,7 +27,7 @@ pub const fn address_of_its_own(number: u8) -> SocketAddr {
 }
 
 /// Awaits what must come.
-pub async fn soon<F: Future>(what: F) -> F::Output {
+pub async fn soon<F: IntoFuture>(what: F) -> F::Output {
     match tokio::time::timeout(NEVER, what).await {
         Ok(output) => output,
         Err(_) => panic!("waited {NEVER:?} for something that did not come"),

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{os::unix::process::ExitStatusExt as _, path::PathBuf, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
@@ -79,6 +79,23 @@ impl Program {
     pub async fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().await;
         assert!(status.expect("kill starts").success());
+    }
+
+    /// Ends it without warning, with SIGKILL; returns what it wrote to standard error.
+    pub async fn kill(mut self) -> String {
+        self.killed().await
+    }
+
+    /// As [`kill`](Self::kill), for who starts another in its place.
+    pub async fn killed(&mut self) -> String {
+        self.child.start_kill().expect("it has not been waited for");
+        let status = soon(self.child.wait()).await.expect("it can be waited for");
+        assert_eq!(status.signal(), Some(9), "it ended by itself: {status}");
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            soon(stderr.read_to_string(&mut log)).await.expect("it logs UTF-8");
+        }
+        log
     }
 
     /// Waits until it ends by itself; returns its exit code and what it wrote to standard error.

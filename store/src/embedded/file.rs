@@ -1,6 +1,7 @@
 //! The file of one circle: a redb database with everything of the circle that outlives the process.
 
 use std::{
+    fs,
     ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
@@ -106,19 +107,44 @@ impl Change {
 impl File {
     /// Opens or makes the file of a circle and returns where its chain of records ends. Blocks.
     pub fn open(path: &Path, circle: &CircleId, retention: Retention) -> Result<(Self, Chain), Error> {
-        let broken =
-            |cause: &dyn std::fmt::Display| Error::File(format!("{}: {cause}", path.display()).into());
+        let broken = |cause: &std::io::Error| Error::File(format!("{}: {cause}", path.display()).into());
         if let Some(folder) = path.parent() {
             make_private_folder(folder).map_err(|error| broken(&error))?;
         }
-        let opened = Database::builder().set_cache_size(CACHE).create(path);
-        let database = opened.map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => broken(&"another process has this database open"),
-            other => broken(&other),
-        })?;
-        let file = Self { path: path.to_owned(), database, retention };
+        if !Self::exists(path) {
+            Self::make(path, circle, retention)?;
+        }
+        let file = Self { path: path.to_owned(), database: database(path)?, retention };
         let chain = file.begin(circle)?;
         Ok((file, chain))
+    }
+
+    /// Makes the file under another name first: a process may be killed at any time, and a database that was
+    /// begun and not finished is none.
+    fn make(path: &Path, circle: &CircleId, retention: Retention) -> Result<(), Error> {
+        let broken = |cause: std::io::Error| Error::File(format!("{}: {cause}", path.display()).into());
+        if path.file_name().is_none() {
+            // A circle that is not served has no place for a file, and nothing is made elsewhere.
+            return Err(broken(std::io::ErrorKind::NotFound.into()));
+        }
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::File::open(folder.unwrap_or(Path::new("."))).map_err(broken)?;
+        // Two processes that start at once take turns, where the file system can tell them apart.
+        let _ = folder.lock();
+        if Self::exists(path) {
+            return Ok(());
+        }
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(error)),
+            _ => {}
+        }
+        let file = Self { path: new.clone(), database: database(&new)?, retention };
+        file.begin(circle)?;
+        drop(file);
+        fs::rename(&new, path).and_then(|()| folder.sync_all()).map_err(broken)
     }
 
     /// Whether there is a file at all: what never wrote has none.
@@ -210,7 +236,7 @@ impl File {
 
     /// How many bytes the file takes.
     pub fn len(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+        fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
     /// A task that is remembered, and what it left.
@@ -319,6 +345,18 @@ impl File {
     fn fault(&self, cause: impl std::fmt::Display) -> Error {
         Error::File(format!("{}: {cause}", self.path.display()).into())
     }
+}
+
+/// Opens a database, or makes an empty one, which is not safe from crashes until it is made.
+fn database(path: &Path) -> Result<Database, Error> {
+    let opened = Database::builder().set_cache_size(CACHE).create(path);
+    opened.map_err(|error| {
+        let cause = match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => "another process has this database open".to_owned(),
+            other => other.to_string(),
+        };
+        Error::File(format!("{}: {cause}", path.display()).into())
+    })
 }
 
 /// The documents of a file as they were when this was made.
@@ -453,7 +491,7 @@ pub fn millis(time: SystemTime) -> u64 {
 
 /// A folder that nobody but its owner may look into; one that is there stays as it is.
 fn make_private_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
+    let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

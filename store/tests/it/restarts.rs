@@ -138,12 +138,48 @@ async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
+    let id = ticket.task();
     let claim = soon(store.claim()).await.unwrap();
     claim.mark().unwrap();
     store.shut().await;
     drop((ticket, claim, store));
     let (store, _) = again(directory.path()).await;
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
+    // It reached outside, so it leaves a record.
+    let records = store.provenance(&circle(1), 0, 10).await.unwrap().records;
+    let told: Vec<_> = records.iter().map(|record| (record.task_id.0, record.outcome)).collect();
+    assert_eq!(told, [(id.as_uuid(), State::Lost.into())]);
+}
+
+#[tokio::test]
+async fn a_file_that_a_killed_process_left_half_made_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join(circle(1).to_string());
+    std::fs::create_dir(&folder).unwrap();
+    // As redb leaves it that is killed before it writes the first header: a length, and nothing in it.
+    std::fs::write(folder.join("circle.db.new"), vec![0; 4_096]).unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    assert_eq!(store.recover([circle(1)]).await, Ok(0));
+    write(&store, "a", "1").await;
+    assert_eq!(read(&store, "a").as_deref(), Some("1"));
+    let names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["circle.db"]);
+}
+
+#[tokio::test]
+async fn stores_that_make_a_file_at_the_same_time_do_not_harm_each_other() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let stores = [(); 2].map(|()| open(directory.path(), EmbeddedConfig::default()));
+        let tickets = futures_util::future::join_all(stores.iter().map(|store| store.submit(submitted("a"))));
+        let accepted = soon(tickets).await.iter().filter(|ticket| ticket.is_ok()).count();
+        // Whoever comes second is refused, and the first one's task is kept.
+        assert_eq!(accepted, 1);
+        let [one, two] = stores;
+        soon(async { tokio::join!(one.shut(), two.shut()) }).await;
+        drop((one, two));
+        assert_eq!(again(directory.path()).await.1, 1);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod circles;
 mod cli;
 mod cli_tasks;
 mod client;
+mod crashes;
 mod frames;
 mod guarantees;
 mod hostility;
