@@ -13,7 +13,7 @@ use std::{
 };
 
 use circles_api::codes::{CONFLICT, LIMIT_EXCEEDED, SCRIPT_ERROR, SCRIPT_TIMEOUT};
-use circles_tests::{Program, Raw, secret_key, soon};
+use circles_tests::{Program, Raw, World, secret_key, soon};
 use circles_worker::Limits;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -262,4 +262,25 @@ async fn nothing_hostile_harms_the_server_or_a_neighbour() {
     let slow = |line: &&str| cfg!(debug_assertions) && line.contains("kept a play past its deadline");
     let faults: Vec<_> = log.lines().filter(|line| line.contains("ERROR") && !slow(line)).collect();
     assert!(faults.is_empty() && !log.contains("panicked"), "{log}");
+}
+
+#[tokio::test]
+async fn a_circle_full_of_sleepers_leaves_room_for_others() {
+    let world = World::builder().circles(&["alice", "bob", "carol"]).start().await;
+    let mut sleepers = world.raw().await;
+    for _ in 0..100 {
+        let call = sleepers.request("play", json!(["sleep(60)", null, 30_000]));
+        sleepers.send(call).await;
+    }
+    let call = sleepers.request("whoami", json!([]));
+    sleepers.ask(call).await;
+    for circle in [1, 2] {
+        let mut neighbour = Raw::connect(&world.circle_url(circle)).await;
+        for _ in 0..20 {
+            let began = Instant::now();
+            let play = json!([r#"db::incr("n"); sleep(0.03); 42"#]);
+            assert_eq!(neighbour.call("play", play).await.unwrap()["value"], 42);
+            assert!(began.elapsed() < Duration::from_secs(5), "waited {:?} for sleepers", began.elapsed());
+        }
+    }
 }

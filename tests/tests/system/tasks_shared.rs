@@ -114,7 +114,7 @@ async fn what_is_remembered_of_a_task_is_what_was_answered_first() {
     let world = World::builder().start().await;
     let mut raw = world.raw_of("bob", 0).await;
     let args = json!([
-        122.416_294_033_786_585,
+        122.416_294_033_786_59,
         0.1 + 0.2,
         5e-324,
         f64::MAX,
