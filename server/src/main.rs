@@ -3,8 +3,8 @@
 mod config;
 
 use std::{
-    collections::HashMap, io::Write as _, net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc,
-    thread::available_parallelism, time::Duration,
+    collections::HashMap, io::Write as _, net::SocketAddr, num::NonZeroUsize, path::PathBuf,
+    process::ExitCode, sync::Arc, thread::available_parallelism, time::Duration,
 };
 
 use circles_config::CircleConfig;

@@ -13,7 +13,8 @@ pub use watched::Watched;
 /// A store on a directory of its own, which goes with it.
 pub fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = move |circle: &circles_api::CircleId| directory.path().join(circle.to_string()).join("circle.db");
+    let path =
+        move |circle: &circles_api::CircleId| directory.path().join(circle.to_string()).join("circle.db");
     EmbeddedStore::new(config, path).expect("threads")
 }
 

@@ -7,9 +7,9 @@ mod program;
 mod raw;
 mod world;
 
+pub use circles_testing::Watched;
 pub use program::{Program, binary, peer_node_modules, peer_python, run};
 pub use raw::Raw;
-pub use circles_testing::Watched;
 pub use world::{Builder, World, secret_key};
 
 use std::{

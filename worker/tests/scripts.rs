@@ -118,7 +118,13 @@ fn a_trial_is_given_up_for_what_is_not_short() {
         let host = Stage::new(Host::new(small()));
         let source = "let n = 0; for i in 0..ARGS { n += 1; } n";
         let task = |args| {
-            Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, Source::script(source), args, Duration::from_secs(20))
+            Task::new(
+                CIRCLE.parse().unwrap(),
+                Caller::Anonymous,
+                Source::script(source),
+                args,
+                Duration::from_secs(20),
+            )
         };
         assert_eq!(host.attempt(&task(json!(3))), None, "an unknown script is not tried");
         // Debug builds are slow: what counts is that some play of it was short.
@@ -152,7 +158,13 @@ fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
     let host = Stage::new(Host::new(Limits::default()));
     for source in sources {
         let task = move |args| {
-            Task::new(CIRCLE.parse().unwrap(), Caller::Anonymous, Source::script(&*source), args, Duration::from_secs(20))
+            Task::new(
+                CIRCLE.parse().unwrap(),
+                Caller::Anonymous,
+                Source::script(&*source),
+                args,
+                Duration::from_secs(20),
+            )
         };
         let (shared, short) = (host.clone(), task.clone());
         let tried = on_script_thread(move || {

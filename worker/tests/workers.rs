@@ -2,16 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
-use std::{
-    alloc::System,
-    num::NonZeroUsize,
-    sync::Arc,
-    time::Duration,
-};
+use std::{alloc::System, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use circles_store::{
-    Caller, EmbeddedConfig, EmbeddedStore, Outcome, Source, Store as _, Task, Ticket,
-};
+use circles_store::{Caller, EmbeddedConfig, EmbeddedStore, Outcome, Source, Store as _, Task, Ticket};
 use circles_testing::{Watched, embedded};
 use circles_worker::{CountingAllocator, Host, Limits, Workers};
 use serde_json::{Value, json};

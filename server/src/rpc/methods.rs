@@ -9,7 +9,10 @@ use circles_api::{
     },
 };
 use circles_store::Source;
-use jsonrpsee::{Extensions, PendingSubscriptionSink, core::{SubscriptionResult, async_trait}};
+use jsonrpsee::{
+    Extensions, PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
+};
 use serde_json::Value;
 
 use crate::{

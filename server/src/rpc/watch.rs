@@ -50,9 +50,9 @@ fn what(params: WatchPlayParams) -> Result<What, Error> {
     match (script, name, task_id) {
         (Some(script), None, None) => Ok(What::Play(Source::script(String::from(script)), wishes)),
         (None, Some(name), None) => Ok(What::Play(Source::Library(String::from(name).into()), wishes)),
-        (None, None, Some(_)) if begins => Err(Error::invalid_params(
-            "args and timeout_ms belong to a play that begins, not to a task_id",
-        )),
+        (None, None, Some(_)) if begins => {
+            Err(Error::invalid_params("args and timeout_ms belong to a play that begins, not to a task_id"))
+        }
         (None, None, Some(task)) => Ok(What::Task(task.into())),
         _ => Err(Error::invalid_params("exactly one of script, name and task_id is expected")),
     }
