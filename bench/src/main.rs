@@ -5,12 +5,17 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench speaks to the person who runs it")]
 
+mod circle;
+mod disk;
+mod growth;
 mod load;
 mod plain;
 mod play;
 mod process;
 mod sample;
+mod script;
 mod socket;
+mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -29,6 +34,9 @@ struct Args {
     /// The `circles-server` to measure, built for release.
     #[arg(long, value_name = "PATH", default_value = "circles-server")]
     server: PathBuf,
+    /// Where the programs lie that time scripts in the engine alone and in the host.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    examples: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,7 +44,13 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// A play of `40 + 2` beside a bare method of the same server and of a plain jsonrpsee server.
-    Play(play::Args),
+    Play(table::Rounds),
+    /// What a circle does beside that: reads, durable writes, one hot key, submitted tasks; and the disk by itself.
+    Circle(circle::Args),
+    /// Scripts under all limits beside the bare engine with the syntax tree in hand.
+    Script(table::Rounds),
+    /// A server with few circles and with many: start-up, memory, latency, open files.
+    Growth(growth::Args),
     /// Serve the bare method with jsonrpsee alone, until standard input ends.
     #[command(hide = true)]
     PlainServer,
@@ -45,7 +59,10 @@ enum Command {
 fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
-        Command::Play(play) => play::play(&args.server, &play),
+        Command::Play(rounds) => play::play(&args.server, rounds),
+        Command::Circle(circle) => circle::circle(&args.server, &circle),
+        Command::Script(rounds) => script::script(&args.examples, rounds),
+        Command::Growth(growth) => growth::growth(&args.server, &growth),
         Command::PlainServer => plain::serve(),
     };
     match outcome {
@@ -70,5 +87,7 @@ mod tests {
         assert!(parses("bench --server s play --seconds 0.5 --rounds 3") && parses("bench plain-server"));
         assert!(!parses("bench play --seconds 0") && !parses("bench play --seconds NaN"));
         assert!(!parses("bench play --rounds 0"));
+        assert!(parses("bench circle --rounds 2 --disk d") && parses("bench script --rounds 2"));
+        assert!(parses("bench growth --circles 1,10") && !parses("bench growth --circles 0"));
     }
 }

@@ -12,25 +12,33 @@ use crate::Result;
 /// A server in a process of its own, ended with its handle.
 pub struct Process {
     child: Child,
-    address: SocketAddr,
-    path: String,
+    place: Place,
     /// Its end ends a plain server, should we be killed.
     _stdin: Option<ChildStdin>,
     _data: Option<TempDir>,
 }
 
+/// Where a circle, or a plain server, is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The path of its URL.
+    pub path: String,
+}
+
 impl Process {
-    /// Starts a `circles-server` with a circle of its own that anybody may play in.
-    pub fn circles(server: &Path) -> Result<Self> {
-        let data = TempDir::new().map_err(|error| format!("a temporary directory: {error}"))?;
-        let mut command = Command::new(server);
-        command.args(["--port", "0", "--data-dir"]).arg(data.path()).env("RUST_LOG", "warn");
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CIRCLES_"))
-        {
-            command.env_remove(name);
-        }
-        Self::start(&mut command, Some(data))
+    /// Starts a `circles-server` with a circle of its own that anybody may play in. What it keeps lies in a
+    /// temporary directory, below `directory` if one is given.
+    pub fn circles(server: &Path, directory: Option<&Path>) -> Result<Self> {
+        let data = temporary(directory)?;
+        Self::start(server_command(server).arg("--data-dir").arg(data.path()), Some(data))
+    }
+
+    /// Starts a `circles-server` with the circles of a config; it is reached in the first of them.
+    pub fn configured(server: &Path, config: &Path, data_dir: &Path) -> Result<Self> {
+        let mut command = server_command(server);
+        Self::start(command.arg("--config").arg(config).arg("--data-dir").arg(data_dir), None)
     }
 
     /// Starts this program again as a plain jsonrpsee server.
@@ -39,14 +47,14 @@ impl Process {
         Self::start(Command::new(own).arg("plain-server"), None)
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it is reached.
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
-    /// The path of its URL.
-    pub fn path(&self) -> &str {
-        &self.path
+    /// Where it lies in `/proc`.
+    pub fn proc(&self) -> String {
+        format!("/proc/{}", self.child.id())
     }
 
     fn start(command: &mut Command, data: Option<TempDir>) -> Result<Self> {
@@ -59,16 +67,9 @@ impl Process {
         }
         let stdin = child.stdin.take();
         // Owned from here on, so that a line we cannot read ends the process too.
-        let mut process = Self {
-            child,
-            address: ([127, 0, 0, 1], 0).into(),
-            path: String::new(),
-            _stdin: stdin,
-            _data: data,
-        };
-        let (address, path) =
-            place(&line).ok_or_else(|| format!("{name} said {line:?}, not where it listens"))?;
-        (process.address, process.path) = (address, path);
+        let nowhere = Place { address: ([127, 0, 0, 1], 0).into(), path: String::new() };
+        let mut process = Self { child, place: nowhere, _stdin: stdin, _data: data };
+        process.place = place(&line).ok_or_else(|| format!("{name} said {line:?}, not where it listens"))?;
         Ok(process)
     }
 }
@@ -80,11 +81,28 @@ impl Drop for Process {
     }
 }
 
+/// A directory that goes with its handle, in one that is given or where the system keeps such.
+pub fn temporary(directory: Option<&Path>) -> Result<TempDir> {
+    let made = directory.map_or_else(TempDir::new, TempDir::new_in);
+    made.map_err(|error| format!("a temporary directory: {error}"))
+}
+
+/// A server that nothing of this environment sets up.
+fn server_command(server: &Path) -> Command {
+    let mut command = Command::new(server);
+    command.args(["--port", "0"]).env("RUST_LOG", "warn");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CIRCLES_"))
+    {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Reads `circle <public key> ws://<address>/<path>`.
-fn place(line: &str) -> Option<(SocketAddr, String)> {
+fn place(line: &str) -> Option<Place> {
     let url = line.split_whitespace().nth(2)?.strip_prefix("ws://")?;
     let (address, path) = url.split_once('/').unwrap_or((url, ""));
-    Some((address.parse().ok()?, format!("/{path}")))
+    Some(Place { address: address.parse().ok()?, path: format!("/{path}") })
 }
 
 #[cfg(test)]
@@ -93,9 +111,9 @@ mod tests {
 
     #[test]
     fn the_line_that_a_server_prints_says_where_it_is() {
-        let address = ([127, 0, 0, 1], 9001).into();
-        assert_eq!(place("circle 02ab ws://127.0.0.1:9001/02ab\n"), Some((address, "/02ab".to_owned())));
-        assert_eq!(place("plain - ws://127.0.0.1:9001"), Some((address, "/".to_owned())));
+        let at = |path: &str| Some(Place { address: ([127, 0, 0, 1], 9001).into(), path: path.to_owned() });
+        assert_eq!(place("circle 02ab ws://127.0.0.1:9001/02ab\n"), at("/02ab"));
+        assert_eq!(place("plain - ws://127.0.0.1:9001"), at("/"));
         for line in ["", "error: no\n", "circle 02ab http://127.0.0.1:9001/", "circle 02ab ws://nowhere/"] {
             assert_eq!(place(line), None, "{line}");
         }

@@ -9,26 +9,34 @@ pub struct Sample {
     pub p50: f64,
     /// 99 of 100 came within this, in µs.
     pub p99: f64,
+    /// How many right answers came.
+    pub right: u64,
+    /// How many calls were refused, which count for nothing else.
+    pub refused: u64,
 }
 
 impl Sample {
-    /// Sums up a round of `length` by the time that each of its answers took.
-    pub fn new(mut latencies: Vec<Duration>, length: Duration) -> Self {
+    /// Sums up a round of `length` by the time that each of its right answers took.
+    pub fn new(mut latencies: Vec<Duration>, refused: u64, length: Duration) -> Self {
         latencies.sort_unstable();
         let at = |share: f64| {
             let index = (latencies.len() as f64 * share) as usize;
             latencies.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
         };
-        Self { throughput: latencies.len() as f64 / length.as_secs_f64(), p50: at(0.5), p99: at(0.99) }
+        let right = latencies.len() as u64;
+        let throughput = right as f64 / length.as_secs_f64();
+        Self { throughput, p50: at(0.5), p99: at(0.99), right, refused }
     }
 
-    /// Each figure's median over rounds.
+    /// Each figure's median over rounds, and the sum of what was counted.
     pub fn medians(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure));
         Self {
             throughput: of(|round| round.throughput),
             p50: of(|round| round.p50),
             p99: of(|round| round.p99),
+            right: rounds.iter().map(|round| round.right).sum(),
+            refused: rounds.iter().map(|round| round.refused).sum(),
         }
     }
 }
@@ -52,7 +60,8 @@ mod tests {
     #[test]
     fn a_sample_counts_and_ranks() {
         let latencies = (1..=100).rev().map(Duration::from_micros).collect();
-        let sample = Sample::new(latencies, Duration::from_millis(500));
+        let sample = Sample::new(latencies, 7, Duration::from_millis(500));
+        assert_eq!((sample.right, sample.refused), (100, 7));
         assert_eq!((sample.throughput, sample.p50.round(), sample.p99.round()), (200.0, 51.0, 100.0));
     }
 

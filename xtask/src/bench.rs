@@ -3,7 +3,7 @@ use crate::run::{Result, cargo, run, target};
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to measure, and its flags: `play`, or `--help` for the list.
+    /// What to measure, and its flags: `play`, `circle`, `script`, `growth`, or `--help` for the list.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     args: Vec<String>,
 }
@@ -11,7 +11,14 @@ pub struct Args {
 /// Builds for release, then measures. The bench is a crate of its own, so that other chores do not wait for it.
 pub fn bench(args: &Args) -> Result {
     run(&mut cargo("build --release --package circles-server --package circles-bench"))?;
+    if args.args.first().is_some_and(|what| what == "script") {
+        // Only the worker knows the engine.
+        run(&mut cargo(
+            "build --release --package circles-worker --example scripts_bare --example scripts_host",
+        ))?;
+    }
     let programs = target().join("release");
     let mut bench = std::process::Command::new(programs.join("circles-bench"));
-    run(bench.arg("--server").arg(programs.join("circles-server")).args(&args.args))
+    bench.arg("--server").arg(programs.join("circles-server"));
+    run(bench.arg("--examples").arg(programs.join("examples")).args(&args.args))
 }
