@@ -148,7 +148,7 @@ async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
     // It reached outside, so it leaves a record.
     let records = store.provenance(&circle(1), 0, 10).await.unwrap().records;
     let told: Vec<_> = records.iter().map(|record| (record.task_id.0, record.outcome)).collect();
-    assert_eq!(told, [(id.as_uuid(), State::Lost.into())]);
+    assert_eq!(told, [(id, State::Lost.into())]);
 }
 
 #[tokio::test]
