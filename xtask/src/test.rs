@@ -17,7 +17,8 @@ pub fn test(args: &Args) -> Result {
     let peers = peers::prepare()?;
     // With the tests' own set of features, so that nothing is built twice.
     run(&mut cargo("build --workspace --all-targets"))?;
-    let mut tests = cargo("test");
+    // One failure hides no other.
+    let mut tests = cargo("test --no-fail-fast");
     if !names_a_package(&args.args) {
         tests.arg("--workspace");
     }
