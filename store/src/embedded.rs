@@ -30,6 +30,7 @@ use self::{
     entry::{Entry, Was},
     file::{Change, Retention, TaskChange},
     files::Files,
+    lease::Share,
     queue::Queue,
 };
 use crate::{
@@ -44,6 +45,9 @@ pub struct Config {
     pub queue_limit: usize,
     /// How many of them one circle may have, so that it cannot shut out the others.
     pub circle_queue_limit: usize,
+    /// How many tasks may be claimed and not settled. One circle has at most half of them, two have a third each,
+    /// so that there is room for another whatever those do.
+    pub running_limit: usize,
     /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
     pub remember_for: Duration,
     /// How many of them each circle remembers, those that ended first forgotten first.
@@ -61,6 +65,7 @@ impl Default for Config {
         Self {
             queue_limit: 10_000,
             circle_queue_limit: 2_500,
+            running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
             remember_tasks: 100_000,
@@ -122,7 +127,8 @@ impl EmbeddedStore {
         config: Config,
         path: impl Fn(&CircleId) -> PathBuf + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let state = State { live: HashMap::new(), keyed: HashMap::new(), queue: Queue::default() };
+        let state =
+            State { live: HashMap::new(), keyed: HashMap::new(), queue: Queue::new(config.running_limit) };
         let retention = Retention {
             time: config.remember_for,
             tasks: config.remember_tasks,
@@ -437,20 +443,21 @@ impl Store for EmbeddedStore {
         self.shared.lock().live.insert(entry.task().id, entry.clone());
         entry.start();
         let ticket = entry::ticket(&self.shared, entry.clone());
-        Ok((lease::claim(&self.shared, entry), ticket))
+        Ok((lease::claim(&self.shared, entry, None), ticket))
     }
 
     async fn claim(&self) -> Result<Claim, Error> {
         loop {
             let work = self.shared.work.notified();
             loop {
-                let (entry, more) = {
+                let (entry, share, more) = {
                     let mut state = self.shared.lock();
                     if self.shared.is_closed() {
                         return Err(Error::Closed);
                     }
                     let Some(entry) = state.queue.pop() else { break };
-                    (entry, !state.queue.is_empty())
+                    let share = Share::new(&self.shared, entry.task().circle);
+                    (entry, share, !state.queue.is_empty())
                 };
                 // One whose deadline went by while nobody awaited it is passed over.
                 if entry.is_late(Instant::now()) {
@@ -460,7 +467,7 @@ impl Store for EmbeddedStore {
                     if more {
                         self.shared.work.notify_one();
                     }
-                    return Ok(lease::claim(&self.shared, entry));
+                    return Ok(lease::claim(&self.shared, entry, Some(share)));
                 }
             }
             work.await;

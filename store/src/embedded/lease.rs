@@ -3,6 +3,7 @@ use std::{
     time::Instant,
 };
 
+use circles_api::CircleId;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{Claim, Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot
 const RUNS_AGAIN: u32 = 5;
 
 /// Hands an entry that a worker has begun with to it.
-pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>) -> Claim {
+pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>, share: Option<Share>) -> Claim {
     let held = Held {
         shared: shared.clone(),
         entry: entry.clone(),
@@ -25,6 +26,7 @@ pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>) -> Claim {
         marked: Mutex::new(false),
         overtaken: 0,
         right_of_way: None,
+        _share: share,
     };
     Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().clone(), Box::new(held))
 }
@@ -37,6 +39,34 @@ struct Held {
     marked: Mutex<bool>,
     overtaken: u32,
     right_of_way: Option<OwnedMutexGuard<()>>,
+    /// Not there for what goes beside the queue.
+    _share: Option<Share>,
+}
+
+/// A circle's share of what may be under way, for as long as a claim from the queue is held.
+pub(super) struct Share {
+    shared: Arc<Shared>,
+    circle: CircleId,
+}
+
+impl Share {
+    pub(super) fn new(shared: &Arc<Shared>, circle: CircleId) -> Self {
+        Self { shared: shared.clone(), circle }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let waits = {
+            let mut state = self.shared.lock();
+            state.queue.release(&self.circle);
+            !state.queue.is_empty()
+        };
+        // What waits may have waited for this.
+        if waits {
+            self.shared.work.notify_one();
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -154,7 +184,12 @@ impl Shared {
     }
 
     /// Ends a task as its worker says; true if it was overtaken and goes on.
-    pub(super) fn settle(self: &Arc<Self>, entry: &Arc<Entry>, view: Option<&View>, settlement: Settlement) -> bool {
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        view: Option<&View>,
+        settlement: Settlement,
+    ) -> bool {
         let Some(was) = entry.decide() else { return false };
         self.leave_queue(entry, was);
         let overtaken = self.record(entry, view, settlement);
