@@ -154,7 +154,12 @@ impl Shared {
     }
 
     /// Ends a task as its worker says; true if it was overtaken and goes on.
-    pub(super) fn settle(self: &Arc<Self>, entry: &Arc<Entry>, view: Option<&View>, settlement: Settlement) -> bool {
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        view: Option<&View>,
+        settlement: Settlement,
+    ) -> bool {
         let Some(was) = entry.decide() else { return false };
         self.leave_queue(entry, was);
         let overtaken = self.record(entry, view, settlement);
