@@ -117,6 +117,12 @@ struct State {
 /// Who called what, where: the same key of another caller, or in another circle, is another key.
 type CallKey = (CircleId, crate::Caller, Box<str>);
 
+/// The task of a call that was made before.
+enum Known {
+    UnderWay(Arc<Entry>),
+    Ended(Ticket),
+}
+
 fn key_of(task: &Task) -> Option<CallKey> {
     task.idempotency_key.clone().map(|key| (task.circle, task.caller.clone(), key))
 }
@@ -230,12 +236,9 @@ impl Shared {
     }
 
     /// Lets workers have a task once a change is on the disk.
-    fn enqueue_after(
-        self: &Arc<Self>,
-        change: TaskChange,
-        entry: Arc<Entry>,
-    ) -> oneshot::Receiver<Result<(), Error>> {
+    fn enqueue_after(self: &Arc<Self>, change: TaskChange, entry: Arc<Entry>) {
         let (done, stored) = oneshot::channel();
+        entry.is_kept_once(stored);
         let shared = self.clone();
         let circle = entry.task().circle;
         let then: Done = Box::new(move |result| {
@@ -250,7 +253,6 @@ impl Shared {
             let _ = done.send(result);
         });
         self.store_change(&circle, Change { task: Some(change), ..Change::default() }, then);
-        stored
     }
 
     fn leave_queue(&self, entry: &Entry, was: Was) {
@@ -364,48 +366,63 @@ impl Shared {
         self.lock().live.get(&task).filter(|entry| entry.task().circle == *circle).cloned()
     }
 
-    /// A call with a key that may have been made before: its ticket, if it was.
-    async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Ticket>, Error> {
+    /// A call with a key that may have been made before.
+    async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Known>, Error> {
         let same = |same: bool, id| if same { Ok(()) } else { Err(Error::Conflict(id)) };
         let under_way = self.lock().keyed.get(key).cloned();
         if let Some(entry) = under_way {
             same(entry.task().is_same_call(task), entry.task().id)?;
-            return Ok(Some(entry::ticket(self, entry)));
+            return Ok(Some(Known::UnderWay(entry)));
         }
         let (caller, name) = (task.caller.to_string(), key.2.clone());
         let found = self.files.ask(&task.circle, move |open| open.file().task_of_key(&caller, &name)).await?;
         let Some((row, Some(outcome))) = found.flatten() else { return Ok(None) };
         same(row.call == row::call(task), row.id)?;
-        Ok(Some(Ticket::ready(row.id, outcome)))
+        Ok(Some(Known::Ended(Ticket::ready(row.id, outcome))))
     }
 
     /// Accepts a task of which something is kept.
     async fn submit_recorded(self: &Arc<Self>, task: Task) -> Result<Ticket, Error> {
         let circle = self.files.circle(&task.circle);
-        let stored;
-        let entry;
-        {
+        let outlives = matches!(task.kind, Kind::Submitted { .. });
+        let entry = {
             // One call at a time finds out whether its key is known, so that two of the same are one.
             let _turn = match &task.idempotency_key {
                 Some(_) => Some(circle.keyed.lock().await),
                 None => None,
             };
-            if let Some(key) = key_of(&task)
-                && let Some(ticket) = self.known(&task, &key).await?
-            {
-                return Ok(ticket);
+            let known = match key_of(&task) {
+                Some(key) => self.known(&task, &key).await?,
+                None => None,
+            };
+            match known {
+                Some(Known::Ended(ticket)) => return Ok(ticket),
+                Some(Known::UnderWay(entry)) => entry,
+                None => self.accept(task)?,
             }
-            self.admit(&self.lock(), &task)?;
-            entry = Arc::new(Entry::new(task));
-            self.introduce(&entry);
-            if !matches!(entry.task().kind, Kind::Submitted { .. }) {
-                self.enqueue(entry.clone());
-                return Ok(entry::ticket(self, entry));
-            }
-            stored = self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
+        };
+        // Who repeats a call relies on its answer no less than who made it first.
+        entry.is_kept().await?;
+        let ticket = entry::ticket(self, entry.clone());
+        if outlives && !matches!(entry.task().kind, Kind::Submitted { .. }) {
+            // Of a play there is nothing on the disk until it ends.
+            return Ok(Ticket::ready(ticket.task(), ticket.await));
         }
-        stored.await.unwrap_or(Err(Error::Closed))?;
-        Ok(entry::ticket(self, entry))
+        Ok(ticket)
+    }
+
+    /// Makes a new task of which something is kept known, and queues it, if it is to outlive the process once
+    /// that is certain.
+    fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
+        self.admit(&self.lock(), &task)?;
+        let entry = Arc::new(Entry::new(task));
+        self.introduce(&entry);
+        if matches!(entry.task().kind, Kind::Submitted { .. }) {
+            self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
+        } else {
+            self.enqueue(entry.clone());
+        }
+        Ok(entry)
     }
 }
 

@@ -15,8 +15,7 @@ pub struct Args {
 /// Builds the binaries that system tests start, then runs the tests.
 pub fn test(args: &Args) -> Result {
     let peers = peers::prepare()?;
-    // With the tests' own set of features, so that nothing is built twice.
-    run(&mut cargo("build --workspace --all-targets"))?;
+    build()?;
     // One failure hides no other.
     let mut tests = cargo("test --no-fail-fast");
     if !names_a_package(&args.args) {
@@ -24,6 +23,11 @@ pub fn test(args: &Args) -> Result {
     }
     tests.args(&args.args);
     run(tests.env("CIRCLES_TEST_PYTHON", peers.python).env("CIRCLES_TEST_NODE_MODULES", peers.node_modules))
+}
+
+/// Builds with the tests' own set of features, so that nothing is built twice.
+pub fn build() -> Result {
+    run(&mut cargo("build --workspace --all-targets"))
 }
 
 /// Whether cargo is told which packages to test.

@@ -12,7 +12,7 @@ use super::{
     entry::{Entry, cancel, fault},
     file::TaskChange,
 };
-use crate::{Claim, Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot};
+use crate::{Claim, Error, Failure, Kind, Lease, LogLine, Outcome, Settlement, Snapshot};
 
 /// How often a play is run again whose reads were overtaken (SPEC §5).
 const RUNS_AGAIN: u32 = 5;
@@ -138,7 +138,13 @@ impl Lease for Held {
     }
 
     fn give_back(self: Box<Self>) {
-        self.shared.give_back(self.entry);
+        let marked = *self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        if marked && !matches!(self.entry.task().kind, Kind::Submitted { retries: 1.. }) {
+            let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
+            self.shared.settle(&self.entry, None, lost);
+        } else {
+            self.shared.give_back(self.entry);
+        }
     }
 }
 
@@ -164,7 +170,7 @@ impl Shared {
     fn mark(self: &Arc<Self>, entry: &Entry) -> Result<(), Error> {
         let task = entry.task();
         let (done, marked) = std::sync::mpsc::channel();
-        let change = if matches!(task.kind, crate::Kind::Submitted { .. }) {
+        let change = if matches!(task.kind, Kind::Submitted { .. }) {
             TaskChange::Marked(task.id)
         } else {
             // A play with a key has no record until it ends, or gets this far.

@@ -124,6 +124,17 @@ pub async fn a_claim_that_is_dropped_gives_its_task_back_first_in_line(store: Ar
     assert_eq!(soon(first).await, success("x"));
 }
 
+pub async fn a_claim_that_reached_outside_and_is_dropped_is_lost(store: Arc<dyn Store>) {
+    for task in [task("a"), keyed("a", "k")] {
+        let ticket = store.submit(task).await.unwrap();
+        let claim = soon(store.claim()).await.unwrap();
+        claim.mark().unwrap();
+        drop(claim);
+        assert_eq!(soon(ticket).await, Outcome::Lost);
+        assert!(store.claim().now_or_never().is_none());
+    }
+}
+
 pub async fn a_waiting_claim_that_is_dropped_passes_its_wake_up_on(store: Arc<dyn Store>) {
     let mut impatient = Box::pin(store.claim());
     assert!(impatient.as_mut().now_or_never().is_none());
@@ -337,6 +348,7 @@ macro_rules! suite {
                 a_waiting_worker_is_woken_by_a_task: WIDE,
                 many_tasks_and_workers_lose_and_double_nothing: WIDE,
                 a_claim_that_is_dropped_gives_its_task_back_first_in_line: WIDE,
+                a_claim_that_reached_outside_and_is_dropped_is_lost: WIDE,
                 a_waiting_claim_that_is_dropped_passes_its_wake_up_on: WIDE,
                 circles_take_turns: WIDE,
                 a_circle_that_keeps_what_it_was_given_leaves_room_for_another: WIDE,
