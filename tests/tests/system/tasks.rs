@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::programs::{server, started};
 
 const INVALID_PARAMS: i32 = -32602;
-/// Scripts that run at a time, slow ones included: as many as `circles_worker` has threads for.
-const THREADS: usize = 64;
+/// Scripts of one circle that run at a time, slow ones included: half of what there are threads for.
+const THREADS: usize = 32;
 /// Promised within 100 ms; the rest is for a loaded machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
