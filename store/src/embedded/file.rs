@@ -1,5 +1,8 @@
 //! The file of one circle: a redb database with everything of the circle that outlives the process.
 
+#[cfg(test)]
+mod power;
+
 use std::{
     fs,
     ops::Bound,
