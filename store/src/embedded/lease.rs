@@ -28,7 +28,8 @@ pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>, share: Option<Share
         right_of_way: None,
         _share: share,
     };
-    Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().clone(), Box::new(held))
+    // A worker that stops interrupts the play, and does not say that nobody wants it.
+    Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().child_token(), Box::new(held))
 }
 
 /// The embedded store's end of a claim.
@@ -206,14 +207,15 @@ impl Shared {
     }
 
     fn give_back(self: &Arc<Self>, entry: Arc<Entry>) {
-        if self.is_closed() || entry.is_unwanted() {
+        let waits_for_the_next_process = matches!(entry.task().kind, Kind::Submitted { .. });
+        if entry.is_unwanted() || self.is_closed() && !waits_for_the_next_process {
             self.conclude(&entry, Outcome::Cancelled);
-        } else if entry.requeue() {
+        } else if entry.requeue() && !self.is_closed() {
             entry.live().restart();
             self.lock().queue.push_front(entry.clone());
             self.work.notify_one();
             // It may have been closed, or cancelled, between the question and the queue.
-            if self.is_closed() || entry.is_unwanted() {
+            if entry.is_unwanted() || self.is_closed() && !waits_for_the_next_process {
                 cancel(self, &entry);
             }
         }
