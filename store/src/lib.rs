@@ -13,6 +13,7 @@ mod claim;
 mod documents;
 mod embedded;
 mod outcome;
+mod redis;
 mod task;
 mod ticket;
 
@@ -27,6 +28,7 @@ pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore, Trial};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
+pub use redis::{Config as RedisConfig, RedisStore};
 pub use task::{Caller, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView};
 pub use ticket::Ticket;
 
@@ -46,6 +48,9 @@ pub enum Error {
     /// A circle's file cannot be used. The path stands in the text, which is for the log.
     #[error("{0}")]
     File(Arc<str>),
+    /// Redis cannot be reached, or refuses. The cause is for the log.
+    #[error("Redis is not available: {0}")]
+    Unavailable(Arc<str>),
     /// A snapshot is so old that what it shows is gone: the play has to be run again.
     #[error("the snapshot was overtaken")]
     Overtaken,

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
+mod redis;
 mod watched;
 
 use std::sync::Arc;
 
 use circles_store::{Claim, EmbeddedConfig, EmbeddedStore, Outcome, Settled, Settlement, Store, Task};
 
+pub use redis::{Redis, redis_of_this_test};
 pub use watched::Watched;
 
 /// A store on a directory of its own, which goes with it.

@@ -9,7 +9,8 @@ mod transactions;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store, Task, Trial};
+use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial};
+use tokio::runtime::Handle;
 
 /// A store on a directory of its own, which goes with it.
 fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
@@ -25,6 +26,24 @@ fn within(bounds: conformance::Bounds) -> Arc<dyn Store> {
         ..EmbeddedConfig::default()
     }))
 }
+
+/// A store on a Redis database of its own.
+fn on_redis(bounds: conformance::Bounds) -> Arc<dyn Store> {
+    let url = circles_testing::redis_of_this_test().url();
+    let config = RedisConfig {
+        queue_limit: bounds.queue,
+        circle_queue_limit: bounds.circle_queue,
+        // Limits of the queue are a shard's.
+        shards: if bounds.queue < conformance::WIDE.queue { 1 } else { 16 },
+        ..RedisConfig::default()
+    };
+    let store = tokio::task::block_in_place(|| Handle::current().block_on(RedisStore::connect(&url, config)));
+    Arc::new(store.unwrap())
+}
+
+conformance::suite!(redis_tasks, on_redis);
+tasks::tasks!(redis_records, on_redis);
+transactions::transactions!(redis_transactions, on_redis);
 
 conformance::suite!(embedded_tasks, within);
 tasks::tasks!(embedded_records, within);

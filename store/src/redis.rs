@@ -1,0 +1,430 @@
+//! The store that joins machines: tasks, documents and records in Redis (6.2 or later) or Valkey.
+//!
+//! A circle belongs to one of a fixed number of shards. All of a shard has the same hash tag, so that each step is
+//! one script on one slot, done whole or not at all; `redis/lua/shared.lua` says what lies where.
+//!
+//! A task is accepted by `submit`, handed to a worker by `claim`, for an epoch, and ended by `settle`, which refuses
+//! an epoch that is not the task's any more. A worker holds what it claimed as long as it renews its lease; `reap`
+//! gives what it held to another. Who waits is told through a channel of its server. What is told is kept until the
+//! server acknowledges it, so that a message lost costs a second and no outcome.
+
+mod batch;
+mod claims;
+mod known;
+mod lease;
+mod link;
+mod scripts;
+mod settle;
+mod snapshot;
+mod tickets;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use circles_api::{
+    CircleId,
+    provenance::Head,
+    types::{Caller as ApiCaller, Record, RecordPage, Sha256},
+};
+use fred::types::{FromValue, Value};
+use futures_util::{StreamExt as _, stream};
+use serde::Deserialize;
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, oneshot},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use self::{
+    batch::Batcher,
+    claims::Holding,
+    known::{Told, garbled, state, state_name, view},
+    lease::Place,
+    link::Link,
+    scripts::{LIST, MARK, SEAL, SETTLE, Script},
+    settle::{Settle, Settled},
+    tickets::{Reply, Submission, Waiting},
+};
+use crate::{
+    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
+    Ticket, Watch, WatchEvent,
+};
+
+/// Bounds of a [`RedisStore`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How many shards there are, if nobody has said so in this Redis before.
+    pub shards: u16,
+    /// The workers that this one's tasks are for, and whose tasks it takes.
+    pub pool: String,
+    /// How many tasks may wait in a shard. One more is [`Error::Full`].
+    pub queue_limit: usize,
+    /// How many of them one circle may have.
+    pub circle_queue_limit: usize,
+    /// How many tasks this process may have claimed; one circle has at most half of them, two a third each.
+    pub running_limit: usize,
+    /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
+    pub remember_for: Duration,
+    /// How long after a worker's last word its tasks are given to others.
+    pub lease: Duration,
+    /// How many bytes a circle's documents and their keys may take.
+    pub circle_bytes: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            shards: 64,
+            pool: String::new(),
+            queue_limit: 10_000,
+            circle_queue_limit: 2_500,
+            running_limit: 64,
+            // SPEC §5: the same idempotency key within 24 h.
+            remember_for: Duration::from_secs(24 * 60 * 60),
+            lease: Duration::from_secs(10),
+            circle_bytes: 1 << 30,
+        }
+    }
+}
+
+/// The store of processes that share a Redis.
+pub struct RedisStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    link: Link,
+    runtime: Handle,
+    /// This process, as server and as worker.
+    me: String,
+    shards: u16,
+    submits: Batcher<Submission, Reply>,
+    settles: Batcher<Settle, Settled>,
+    state: Mutex<Local>,
+    /// One permit for each that waits for a task.
+    wanted: Notify,
+    closing: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// What this process knows of its own.
+#[derive(Default)]
+struct Local {
+    /// Tasks whose end somebody here waits for.
+    waiting: HashMap<TaskId, Waiting>,
+    /// Answers that Redis may forget, by shard.
+    acknowledged: HashMap<u16, Vec<String>>,
+    /// Tasks that this process runs.
+    holding: HashMap<TaskId, Holding>,
+    /// Who waits for a task to run.
+    claimers: VecDeque<oneshot::Sender<Claim>>,
+    /// Plays of a circle that were overtaken go one after another.
+    lanes: HashMap<CircleId, Weak<AsyncMutex<()>>>,
+}
+
+impl RedisStore {
+    /// Connects to the Redis of this URL, in a tokio runtime with timers, and begins to look after its shards.
+    pub async fn connect(url: &str, config: Config) -> Result<Self, Error> {
+        let link = Link::open(url).await?;
+        let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
+        let shards = agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
+        let me = Uuid::now_v7().to_string();
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
+            let (submitting, settling) = (shared.clone(), shared.clone());
+            Shared {
+                link,
+                runtime: Handle::current(),
+                shards,
+                submits: Batcher::new(shards, move |shard, batch| {
+                    let shared = submitting.upgrade();
+                    async move { shared.ok_or(Error::Closed)?.submit_all(shard, batch).await }
+                }),
+                settles: Batcher::new(shards, move |shard, batch| {
+                    let shared = settling.upgrade();
+                    async move { shared.ok_or(Error::Closed)?.settle_all(shard, batch).await }
+                }),
+                me,
+                config,
+                state: Mutex::default(),
+                wanted: Notify::new(),
+                closing: CancellationToken::new(),
+                tracker: TaskTracker::new(),
+            }
+        });
+        shared.begin().await?;
+        Ok(Self { shared })
+    }
+
+    /// Lets go of Redis. To be called last, when no claim is left.
+    pub async fn shut(&self) {
+        self.close().await;
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+        self.shared.link.close().await;
+    }
+}
+
+impl Shared {
+    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
+    fn lock(&self) -> MutexGuard<'_, Local> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits on a thread of scripts, or on one of the runtime, which then has another take its place.
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        tokio::task::block_in_place(|| self.runtime.block_on(future))
+    }
+
+    /// Public keys are as good as random.
+    fn shard_of(&self, circle: &CircleId) -> u16 {
+        let mut number = 0;
+        for byte in circle.as_bytes().iter().rev().take(2) {
+            number = number << 8 | u16::from(*byte);
+        }
+        number % self.shards
+    }
+
+    fn shard_key(shard: u16) -> String {
+        format!("circles:{{{shard}}}")
+    }
+
+    fn wake_key(&self) -> String {
+        format!("circles:wake:{}", self.config.pool)
+    }
+
+    fn run<R: FromValue>(
+        &self,
+        script: &'static Script,
+        shard: u16,
+        args: Vec<Value>,
+    ) -> impl Future<Output = Result<R, Error>> + use<'_, R> {
+        let key = Self::shard_key(shard);
+        async move { self.link.run(script, &key, args).await }
+    }
+
+    async fn settle_all(&self, shard: u16, batch: Vec<Settle>) -> Result<Vec<Settled>, Error> {
+        let mut args = vec![Value::from(self.me.clone())];
+        args.extend(batch.iter().flat_map(Settle::args));
+        let replies: Vec<String> = self.run(&SETTLE, shard, args).await?;
+        replies.iter().map(|reply| Settled::read(reply)).collect()
+    }
+
+    async fn mark(&self, task: &Task, epoch: &str) -> Result<(), Error> {
+        let args = vec![task.id.to_string().into(), self.me.clone().into(), epoch.into()];
+        match self.run::<i64>(&MARK, self.shard_of(&task.circle), args).await? {
+            1 => Ok(()),
+            // Another worker has it now.
+            _ => Err(Error::Closed),
+        }
+    }
+
+    /// Shows a line to those who watch.
+    fn logged(&self, task: &Task, line: &LogLine) {
+        if let Some(holding) = self.lock().holding.get_mut(&task.id) {
+            holding.log(line);
+        }
+    }
+
+    fn restarted(&self, task: &Task) {
+        if let Some(holding) = self.lock().holding.get_mut(&task.id) {
+            holding.restart();
+        }
+    }
+
+    /// A task that this process ran has ended, or is another's.
+    fn let_go(self: &Arc<Self>, task: &Task, left_record: bool) {
+        let held = self.lock().holding.remove(&task.id).is_some();
+        if held {
+            self.wanted.notify_one();
+        }
+        if left_record {
+            let (shared, circle) = (self.clone(), task.circle);
+            self.tracker.spawn(async move {
+                if let Err(error) = shared.seal(&circle).await {
+                    tracing::debug!(%error, "records wait for their seals");
+                }
+            });
+        }
+    }
+
+    fn lane(&self, circle: &CircleId) -> Arc<AsyncMutex<()>> {
+        let mut state = self.lock();
+        if let Some(lane) = state.lanes.get(circle).and_then(Weak::upgrade) {
+            return lane;
+        }
+        state.lanes.retain(|_, lane| lane.strong_count() > 0);
+        let lane = Arc::default();
+        state.lanes.insert(*circle, Arc::downgrade(&lane));
+        lane
+    }
+
+    async fn right_of_way(&self, circle: &CircleId) -> OwnedMutexGuard<()> {
+        self.lane(circle).lock_owned().await
+    }
+
+    /// Lets plays of the circle go first that were overtaken.
+    async fn give_way(&self, circle: &CircleId) {
+        let lane = self.lock().lanes.get(circle).and_then(Weak::upgrade);
+        if let Some(lane) = lane {
+            // Whoever has it ends by its deadline; a moment is enough to be polite.
+            let _ = tokio::time::timeout(Duration::from_millis(50), lane.lock()).await;
+        }
+    }
+
+    /// Seals a circle's records, as far as there are any.
+    async fn seal(&self, circle: &CircleId) -> Result<(), Error> {
+        let shard = self.shard_of(circle);
+        let mut args = vec![Value::from(circle.to_string()), 0.into()];
+        loop {
+            let (sealed, last, records): (u64, String, Vec<String>) = self.run(&SEAL, shard, args).await?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            let mut head = Head::START;
+            if sealed > 0 {
+                head = serde_json::from_str::<Record>(&last).map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
+            }
+            args = vec![Value::from(circle.to_string()), sealed.to_string().into()];
+            for record in records {
+                let ended: Ended = serde_json::from_str(&record).map_err(|_| garbled("a record"))?;
+                let record = head.seal(circle, ended.record()?);
+                head = Head::of(&record);
+                args.push(serde_json::to_string(&record).map_err(|_| garbled("JSON"))?.into());
+            }
+        }
+    }
+}
+
+/// What a script writes down of a play that ended.
+#[derive(Deserialize)]
+struct Ended {
+    task: Uuid,
+    caller: String,
+    #[serde(default)]
+    sha256: Option<String>,
+    accepted: u64,
+    ended: u64,
+    state: String,
+}
+
+impl Ended {
+    fn record(self) -> Result<Record, Error> {
+        let wrong = || garbled("a record");
+        let hash = Sha256::from([0; 32]);
+        Ok(Record {
+            task_id: self.task.into(),
+            caller: ApiCaller::try_from(self.caller).map_err(|_| wrong())?,
+            script_sha256: self.sha256.map(Sha256::try_from).transpose().map_err(|_| wrong())?,
+            accepted_at: self.accepted.try_into().map_err(|_| wrong())?,
+            ended_at: self.ended.try_into().map_err(|_| wrong())?,
+            outcome: state(&self.state)?.into(),
+            // These three are the seal's.
+            number: Head::START.number,
+            previous: hash.clone(),
+            hash,
+        })
+    }
+}
+
+/// A range as ZRANGEBYLEX takes it.
+fn borders(range: &KeyRange) -> (String, String) {
+    let border = |bound: &Bound<crate::Key>, none: &str| match bound {
+        Bound::Included(key) => format!("[{key}"),
+        Bound::Excluded(key) => format!("({key}"),
+        Bound::Unbounded => none.to_owned(),
+    };
+    (border(&range.start, "-"), border(&range.end, "+"))
+}
+
+#[async_trait::async_trait]
+impl Store for RedisStore {
+    async fn submit(&self, task: Task) -> Result<Ticket, Error> {
+        self.shared.submit(task).await
+    }
+
+    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+        if self.shared.closing.is_cancelled() {
+            return Err(Error::Closed);
+        }
+        let (done, outcome) = oneshot::channel();
+        let id = task.id;
+        let deadline = Instant::now() + task.timeout;
+        let ticket = Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
+        let interrupt = CancellationToken::new();
+        Ok((self.shared.claimed(task, deadline, interrupt, Place::Play(Some(done))), ticket))
+    }
+
+    async fn claim(&self) -> Result<Claim, Error> {
+        self.shared.next().await
+    }
+
+    async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error> {
+        Ok(matches!(&*self.shared.cancel(circle, task, &Outcome::Cancelled).await?, "ended" | "told"))
+    }
+
+    async fn task(&self, circle: &CircleId, task: TaskId, wait: Duration) -> Result<Option<TaskView>, Error> {
+        self.shared.task(circle, task, wait).await
+    }
+
+    async fn tasks(&self, circle: &CircleId, filter: TaskFilter) -> Result<TaskPage, Error> {
+        // One more tells whether there is a next page.
+        let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX - 1) + 1;
+        let args = vec![
+            circle.to_string().into(),
+            filter.before.map(|before| before.to_string()).unwrap_or_default().into(),
+            limit.into(),
+            filter.caller.map_or_else(|| "*".to_owned(), |caller| caller.to_string()).into(),
+            filter.state.map_or_else(|| "*".to_owned(), state_name).into(),
+        ];
+        type Row = (String, String, String, String, String);
+        let rows: Vec<Row> = self.shared.run(&LIST, self.shared.shard_of(circle), args).await?;
+        let mut tasks = Vec::new();
+        for (id, known, state, started, ended) in rows {
+            let id = id.parse().map_err(|_| garbled("a task's name"))?;
+            tasks.push(view(id, &known, &Told { state, started, ended, outcome: String::new() })?);
+        }
+        let more = tasks.len() > filter.limit;
+        tasks.truncate(filter.limit);
+        Ok(TaskPage { next: tasks.last().filter(|_| more).map(|last| last.id), tasks })
+    }
+
+    async fn watch(&self, circle: &CircleId, task: TaskId) -> Result<Option<Watch>, Error> {
+        let lines = self.shared.lock().holding.get(&task).map(Holding::watch);
+        let Some(view) = self.task(circle, task, Duration::ZERO).await? else { return Ok(None) };
+        let lines = lines.map_or_else(|| stream::empty().boxed(), |lines| lines);
+        let (shared, circle) = (self.shared.clone(), *circle);
+        let end = stream::once(async move { shared.end_of(&circle, view).await });
+        Ok(Some(lines.chain(end.filter_map(|end| async move { end }).map(|end| WatchEvent::Ended(Box::new(end)))).boxed()))
+    }
+
+    async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error> {
+        self.shared.seal(circle).await?;
+        let seals = format!("{}:seals:{circle}", Shared::shard_key(self.shared.shard_of(circle)));
+        let read = |texts: Vec<String>| {
+            let records = texts.iter().map(|text| serde_json::from_str::<Record>(text));
+            records.collect::<Result<Vec<_>, _>>().map_err(|_| garbled("a record"))
+        };
+        let last = read(self.shared.link.range(&seals, -1, -1).await?)?;
+        let head = last.first().map_or(Head::START, Head::of);
+        let from = i64::try_from(after).unwrap_or(i64::MAX);
+        let to = from.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX)).saturating_sub(1);
+        let records = if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
+        Ok(RecordPage { records, head: head.into() })
+    }
+
+    async fn close(&self) {
+        self.shared.closing.cancel();
+        let (claimers, waiting) = {
+            let mut state = self.shared.lock();
+            (std::mem::take(&mut state.claimers), state.waiting.keys().copied().collect::<Vec<_>>())
+        };
+        drop(claimers);
+        self.shared.end_queued(waiting).await;
+    }
+}

@@ -1,0 +1,67 @@
+//! Sends together what is to be sent to a shard while something is under way to it.
+
+use std::{future::Future, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Error;
+
+/// How many items go in one script, so that none holds Redis up for long.
+const TOGETHER: usize = 64;
+/// How many may wait for each shard.
+const WAITING: usize = 10_000;
+
+type Sent<I, R> = (I, oneshot::Sender<Result<R, Error>>);
+
+/// Items on their way to the shards. While one batch of a shard is under way the next one gathers: alone, an item
+/// waits for nothing, and under load many share the cost of one script.
+pub struct Batcher<I, R> {
+    shards: Box<[mpsc::Sender<Sent<I, R>>]>,
+}
+
+impl<I: Send + 'static, R: Send + 'static> Batcher<I, R> {
+    /// `send` takes a batch to a shard and returns the reply to each item of it, in order.
+    pub fn new<F, S>(shards: u16, send: S) -> Self
+    where
+        S: Fn(u16, Vec<I>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
+    {
+        let send = Arc::new(send);
+        let shards = (0..shards).map(|shard| {
+            let (sender, receiver) = mpsc::channel(WAITING);
+            let send = send.clone();
+            tokio::spawn(carry(receiver, move |batch| send(shard, batch)));
+            sender
+        });
+        Self { shards: shards.collect() }
+    }
+
+    /// Sends an item and waits for the reply.
+    pub async fn send(&self, shard: u16, item: I) -> Result<R, Error> {
+        let (sender, reply) = oneshot::channel();
+        let lane = self.shards.get(usize::from(shard)).ok_or(Error::Closed)?;
+        // What does not fit has waited for a Redis that does not keep up.
+        lane.try_send((item, sender)).map_err(|_| Error::Full)?;
+        reply.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+/// Carries what comes until nothing can come any more.
+async fn carry<I, R, F, S>(mut receiver: mpsc::Receiver<Sent<I, R>>, send: S)
+where
+    S: Fn(Vec<I>) -> F,
+    F: Future<Output = Result<Vec<R>, Error>>,
+{
+    let mut gathered = Vec::new();
+    while receiver.recv_many(&mut gathered, TOGETHER).await > 0 {
+        let (items, senders): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
+        let replies: Vec<_> = match send(items).await {
+            Ok(replies) => replies.into_iter().map(Ok).collect(),
+            Err(error) => senders.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for (sender, reply) in senders.into_iter().zip(replies) {
+            // Who asked may have gone.
+            let _ = sender.send(reply);
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! The tasks that this process runs: taken, kept by renewing their lease, and given back.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use circles_api::CircleId;
+use fred::types::{Message, Value};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use tokio::sync::{Notify, broadcast, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    known::{garbled, whole_millis},
+    lease::{Held, Place},
+    scripts::{CLAIM, REAP, RENEW, SEAL},
+    tickets::MISSED,
+};
+use crate::{Claim, Error, LogLine, Task, TaskId, WatchEvent};
+
+/// How long to wait for a hint before looking round without one.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between attempts while Redis is away.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Hints that are kept: more than there are shards would say nothing new.
+const HINTS: i64 = 1_024;
+
+/// A task that this process runs.
+pub struct Holding {
+    shard: u16,
+    epoch: String,
+    circle: CircleId,
+    interrupt: CancellationToken,
+    lines: Arc<Lines>,
+}
+
+/// What a play logs, for those who watch.
+#[derive(Default)]
+struct Lines {
+    state: Mutex<(u32, Vec<LogLine>, bool)>,
+    news: Notify,
+}
+
+impl Lines {
+    fn change(&self, change: impl FnOnce(&mut (u32, Vec<LogLine>, bool))) {
+        change(&mut self.lock());
+        self.news.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u32, Vec<LogLine>, bool)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What comes behind a place, if it is there; `Err` at the end.
+    fn step(&self, run: &mut u32, line: &mut usize) -> Result<Option<WatchEvent>, ()> {
+        let state = self.lock();
+        if state.0 != *run {
+            (*run, *line) = (state.0, 0);
+            return Ok(Some(WatchEvent::Restarted));
+        }
+        if let Some(next) = state.1.get(*line) {
+            *line += 1;
+            return Ok(Some(WatchEvent::Logged(next.clone())));
+        }
+        if state.2 { Err(()) } else { Ok(None) }
+    }
+}
+
+impl Holding {
+    pub fn log(&self, line: &LogLine) {
+        self.lines.change(|(_, lines, _)| lines.push(line.clone()));
+    }
+
+    pub fn restart(&self) {
+        self.lines.change(|(run, lines, _)| {
+            *run += 1;
+            lines.clear();
+        });
+    }
+
+    /// All lines from the first to the last.
+    pub fn watch(&self) -> BoxStream<'static, WatchEvent> {
+        let place = (self.lines.clone(), 0, 0);
+        let events = stream::unfold(place, |(lines, mut run, mut line)| async move {
+            loop {
+                let event = {
+                    let mut news = std::pin::pin!(lines.news.notified());
+                    news.as_mut().enable();
+                    match lines.step(&mut run, &mut line) {
+                        Ok(Some(event)) => event,
+                        Ok(None) => {
+                            news.await;
+                            continue;
+                        }
+                        Err(()) => return None,
+                    }
+                };
+                return Some((event, (lines, run, line)));
+            }
+        });
+        events.boxed()
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.lines.change(|(_, _, over)| *over = true);
+    }
+}
+
+/// Shards in the order in which they are asked for tasks, each once.
+#[derive(Default)]
+struct Turns(VecDeque<u16>);
+
+impl Turns {
+    fn extend(&mut self, shards: impl IntoIterator<Item = u16>) {
+        for shard in shards {
+            if !self.0.contains(&shard) {
+                self.0.push_back(shard);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<u16> {
+        self.0.pop_front()
+    }
+}
+
+impl Shared {
+    /// Begins what goes on as long as the process does.
+    pub(super) async fn begin(self: &Arc<Self>) -> Result<(), Error> {
+        let channels = vec![format!("circles:server:{}", self.me), format!("circles:worker:{}", self.me)];
+        let messages = self.link.subscribe(channels).await?;
+        self.tracker.spawn(self.clone().hear(messages));
+        self.tracker.spawn(self.clone().take());
+        self.tracker.spawn(self.clone().every(MISSED, |shared| async move { shared.catch_up(MISSED).await }));
+        self.tracker.spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
+        self.tracker.spawn(self.clone().every(self.config.lease / 2, |shared| async move { shared.reap().await }));
+        Ok(())
+    }
+
+    async fn every<F: Future<Output = ()>>(self: Arc<Self>, period: Duration, act: impl Fn(Arc<Self>) -> F) {
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if self.is_done() {
+                return;
+            }
+            act(self.clone()).await;
+        }
+    }
+
+    /// Whether nothing is taken, run or awaited any more.
+    fn is_done(&self) -> bool {
+        let state = self.lock();
+        self.closing.is_cancelled() && state.holding.is_empty() && state.waiting.is_empty()
+    }
+
+    /// Heeds what is published to this process.
+    async fn hear(self: Arc<Self>, mut messages: broadcast::Receiver<Message>) {
+        let server = format!("circles:server:{}", self.me);
+        loop {
+            let message = match tokio::time::timeout(PATIENCE, messages.recv()).await {
+                Ok(Ok(message)) => message,
+                Ok(Err(broadcast::error::RecvError::Lagged(_))) => {
+                    self.catch_up(Duration::ZERO).await;
+                    continue;
+                }
+                Ok(Err(broadcast::error::RecvError::Closed)) => return,
+                Err(_) if self.is_done() => return,
+                Err(_) => continue,
+            };
+            if message.channel == server {
+                self.hear_answers(&message.value);
+            } else if let Some(id) = message.value.as_str()
+                && let Ok(id) = id.parse::<TaskId>()
+                && let Some(holding) = self.lock().holding.get(&id)
+            {
+                holding.interrupt.cancel();
+            }
+        }
+    }
+
+    fn hear_answers(&self, message: &Value) {
+        let bytes = message.as_bytes().unwrap_or_default();
+        let Ok((shard, told)) = rmp_serde::from_slice::<(String, Vec<String>)>(bytes) else {
+            tracing::error!("a message in Redis is not one of ours");
+            return;
+        };
+        let Some(shard) = self.shard_named(&shard) else { return };
+        for pair in told.chunks_exact(2) {
+            if let [id, outcome] = pair {
+                self.told(shard, id, outcome);
+            }
+        }
+    }
+
+    fn shard_named(&self, key: &str) -> Option<u16> {
+        let number = key.strip_prefix("circles:{")?.strip_suffix('}')?;
+        number.parse().ok().filter(|shard| *shard < self.shards)
+    }
+
+    /// Says to one who waits that there may be tasks in a shard.
+    pub(super) async fn hint(&self, shard: u16) -> Result<(), Error> {
+        self.link.hint(&self.wake_key(), &shard.to_string(), HINTS).await
+    }
+
+    /// Waits for a task to run.
+    pub(super) async fn next(&self) -> Result<Claim, Error> {
+        let receiver = {
+            let mut state = self.lock();
+            if self.closing.is_cancelled() {
+                return Err(Error::Closed);
+            }
+            let (sender, receiver) = oneshot::channel();
+            state.claimers.push_back(sender);
+            receiver
+        };
+        self.wanted.notify_one();
+        receiver.await.map_err(|_| Error::Closed)
+    }
+
+    /// How many wait for a task.
+    fn claimers(&self) -> usize {
+        let mut state = self.lock();
+        state.claimers.retain(|claimer| !claimer.is_closed());
+        state.claimers.len()
+    }
+
+    /// Takes tasks for those who wait, never more than there are.
+    async fn take(self: Arc<Self>) {
+        // Shards that are known to have tasks, in turn; those whose tasks are not for us now.
+        let (mut ready, mut passed_over) = (Turns::default(), BTreeSet::new());
+        let mut number = 0_u64;
+        let wake = self.wake_key();
+        while !self.closing.is_cancelled() {
+            if self.claimers() == 0 {
+                tokio::select! {
+                    () = self.wanted.notified() => ready.extend(std::mem::take(&mut passed_over)),
+                    () = self.closing.cancelled() => return,
+                }
+                continue;
+            }
+            let Some(shard) = ready.next() else {
+                tokio::select! {
+                    hint = self.link.await_hint(&wake, PATIENCE) => match hint {
+                        Ok(Some(hint)) => ready.extend(self.shard_hinted(&hint)),
+                        // A hint that was lost costs this while.
+                        Ok(None) => ready.extend(0..self.shards),
+                        Err(_) => tokio::time::sleep(AGAIN).await,
+                    },
+                    // Somebody let go of a task: others of its circle may be taken.
+                    () = self.wanted.notified(), if !passed_over.is_empty() => {
+                        ready.extend(std::mem::take(&mut passed_over));
+                    }
+                    () = self.closing.cancelled() => return,
+                }
+                continue;
+            };
+            let most = self.claimers();
+            if most == 0 {
+                // Others may be free.
+                for shard in std::iter::once(shard).chain(std::mem::take(&mut ready).0) {
+                    self.hint(shard).await.ok();
+                }
+                continue;
+            }
+            number += 1;
+            let (claimed, hints) =
+                tokio::join!(self.claim_of(shard, number, most), self.link.take_hints(&wake));
+            ready.extend(hints.unwrap_or_default().iter().filter_map(|hint| self.shard_hinted(hint)));
+            match claimed {
+                Ok((left, 0)) if left > 0 => {
+                    passed_over.insert(shard);
+                }
+                Ok((left, _)) if left > 0 => ready.extend([shard]),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "no tasks can be taken");
+                    ready.extend([shard]);
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    fn shard_hinted(&self, hint: &str) -> Option<u16> {
+        hint.parse().ok().filter(|shard| *shard < self.shards)
+    }
+
+    /// Takes tasks of a shard; how many are left there, and how many were taken.
+    async fn claim_of(self: &Arc<Self>, shard: u16, number: u64, most: usize) -> Result<(i64, usize), Error> {
+        let passed = self.greedy_circles();
+        let mut args = vec![
+            Value::from(self.me.clone()),
+            number.to_string().into(),
+            i64::try_from(most).unwrap_or(i64::MAX).into(),
+            i64::try_from(whole_millis(self.config.lease)).unwrap_or(i64::MAX).into(),
+            self.config.pool.clone().into(),
+            i64::try_from(passed.len()).unwrap_or(i64::MAX).into(),
+        ];
+        args.extend(passed.iter().map(|circle| Value::from(circle.to_string())));
+        let answer: Vec<Value> = match self.run(&CLAIM, shard, args.clone()).await {
+            // Claimed or not, the same claim brings the same tasks.
+            Err(Error::Unavailable(_)) => self.run(&CLAIM, shard, args).await?,
+            other => other?,
+        };
+        let mut answer = answer.into_iter();
+        let left = answer.next().and_then(|left| left.as_i64()).ok_or_else(|| garbled("a claim"))?;
+        let mut taken = 0;
+        for task in answer {
+            let (_, epoch, left, _, body): (String, String, u64, u64, String) =
+                task.convert().map_err(|_| garbled("a claim"))?;
+            let task: Task = serde_json::from_str(&body).map_err(|_| garbled("a task"))?;
+            taken += 1;
+            let deadline = Instant::now() + Duration::from_millis(left);
+            let interrupt = CancellationToken::new();
+            let lines = Arc::default();
+            let holding = Holding { shard, epoch: epoch.clone(), circle: task.circle, interrupt: interrupt.clone(), lines };
+            let claim = {
+                let id = task.id;
+                self.lock().holding.insert(id, holding);
+                self.claimed(task, deadline, interrupt, Place::Queue(epoch))
+            };
+            self.hand_over(claim);
+        }
+        Ok((left, taken))
+    }
+
+    /// Gives a claim to one who waits; if all have gone, dropping it gives the task back.
+    fn hand_over(&self, mut claim: Claim) {
+        loop {
+            let next = self.lock().claimers.pop_front();
+            let Some(claimer) = next else { return };
+            match claimer.send(claim) {
+                Ok(()) => return,
+                Err(again) => claim = again,
+            }
+        }
+    }
+
+    pub(super) fn claimed(
+        self: &Arc<Self>,
+        task: Task,
+        deadline: Instant,
+        interrupt: CancellationToken,
+        place: Place,
+    ) -> Claim {
+        let task = Arc::new(task);
+        let held = Held {
+            shared: self.clone(),
+            task: task.clone(),
+            deadline,
+            place,
+            view: Mutex::new(None),
+            marked: Mutex::new(false),
+            overtaken: 0,
+            right_of_way: None,
+        };
+        Claim::new(task, deadline, interrupt, Box::new(held))
+    }
+
+    /// Circles that have as many tasks under way here as there is room left for: the dynamic threshold of the
+    /// embedded store's queue.
+    fn greedy_circles(&self) -> Vec<CircleId> {
+        let state = self.lock();
+        let mut counts: HashMap<CircleId, usize> = HashMap::new();
+        for holding in state.holding.values() {
+            *counts.entry(holding.circle).or_default() += 1;
+        }
+        let room = self.config.running_limit.saturating_sub(state.holding.len());
+        counts.into_iter().filter(|(_, count)| *count >= room).map(|(circle, _)| circle).collect()
+    }
+
+    /// Gives a task back that was not settled.
+    pub(super) fn give_back(self: &Arc<Self>, task: &Arc<Task>, epoch: String) {
+        let (shared, task) = (self.clone(), task.clone());
+        // Held until Redis knows, so that the process waits for it when it ends.
+        self.tracker.spawn_on(
+            async move {
+                let shard = shared.shard_of(&task.circle);
+                let until = Instant::now() + shared.config.lease;
+                let pair = [task.id.to_string(), epoch];
+                while let Err(error) = shared.renew_shard(shard, &pair).await {
+                    if Instant::now() > until {
+                        tracing::warn!(%error, task = %task.id, "a task waits for its lease to end");
+                        break;
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                }
+                shared.let_go(&task, false);
+                shared.hint(shard).await.ok();
+            },
+            &self.runtime,
+        );
+    }
+
+    /// Renews the leases of all that this process holds.
+    async fn renew(self: Arc<Self>) {
+        let shards: HashSet<u16> = self.lock().holding.values().map(|holding| holding.shard).collect();
+        for shard in shards {
+            if let Err(error) = self.renew_shard(shard, &[]).await {
+                tracing::debug!(%error, "a lease cannot be renewed");
+            }
+        }
+    }
+
+    /// Renews the lease of a shard, and interrupts what is not ours any more or not wanted.
+    async fn renew_shard(&self, shard: u16, give_back: &[String]) -> Result<(), Error> {
+        let before: Vec<(TaskId, String)> = {
+            let state = self.lock();
+            let held = state.holding.iter().filter(|(_, holding)| holding.shard == shard);
+            held.map(|(id, holding)| (*id, holding.epoch.clone())).collect()
+        };
+        let lease = i64::try_from(whole_millis(self.config.lease)).unwrap_or(i64::MAX);
+        let mut args = vec![Value::from(self.me.clone()), lease.into()];
+        args.extend(give_back.iter().map(|text| Value::from(text.as_str())));
+        let holds: Vec<(String, String, i64)> = self.run(&RENEW, shard, args).await?;
+        let holds: HashMap<(String, String), i64> =
+            holds.into_iter().map(|(id, epoch, cancelled)| ((id, epoch), cancelled)).collect();
+        for (id, epoch) in before {
+            let still = holds.get(&(id.to_string(), epoch.clone()));
+            if still != Some(&0)
+                && let Some(holding) = self.lock().holding.get(&id)
+                && holding.epoch == epoch
+            {
+                holding.interrupt.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes tasks from workers that have gone, and seals what they left unsealed. One process does it at a time.
+    async fn reap(self: Arc<Self>) {
+        let turn = self.link.reserve("circles:reaper", &self.me, self.config.lease / 2).await;
+        if !matches!(turn, Ok(true)) {
+            return;
+        }
+        for shard in 0..self.shards {
+            if let Err(error) = self.look_after(shard).await {
+                tracing::debug!(%error, "a shard cannot be looked after");
+                return;
+            }
+        }
+    }
+
+    async fn look_after(&self, shard: u16) -> Result<(), Error> {
+        let (back, lost): (i64, i64) = self.run(&REAP, shard, Vec::new()).await?;
+        if back + lost > 0 {
+            tracing::warn!(back, lost, "took tasks from a worker that has gone");
+            self.hint(shard).await?;
+        }
+        let unsealed: Vec<String> = self.run(&SEAL, shard, Vec::new()).await?;
+        for circle in unsealed {
+            self.seal(&circle.parse().map_err(|_| garbled("a circle"))?).await?;
+        }
+        Ok(())
+    }
+}

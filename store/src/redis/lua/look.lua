@@ -1,0 +1,35 @@
+-- Tells what is known of a task, and has a server told of its end.
+--
+-- ARGV: the task; the circle; the server, or '' if nobody waits.
+-- Returns nothing for a task that is not known; else what the scripts knew of it (JSON), its state, when it began
+-- and when it ended, in milliseconds or '', its outcome or '', and how many milliseconds it has left. One whose
+-- deadline has passed in the queue ends now.
+
+local id, circle, server = unpack(ARGV)
+local text = redis.call('HGET', shard .. ':live', id)
+if text then
+  local meta = cjson.decode(text)
+  if meta.circle ~= circle then
+    return {}
+  end
+  local claim, time = held(id), now()
+  if not claim and meta.deadline <= time then
+    if redis.call('LREM', key('queue', circle), 1, id) > 0 then
+      dequeued(circle)
+    end
+    local answers = {}
+    finish(id, meta, 'TimedOut', '"TimedOut"', meta.submitted, nil, time, answers)
+    tell(answers)
+    return { text, 'TimedOut', '', tostring(time), '"TimedOut"', '0' }
+  end
+  if server ~= '' then
+    await(id, meta, server)
+  end
+  local left = tostring(math.max(meta.deadline - time, 0))
+  return { text, claim and 'Running' or 'Queued', claim and tostring(claim.began) or '', '', '', left }
+end
+local known = redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended', 'outcome')
+if not known[1] or cjson.decode(known[1]).circle ~= circle then
+  return {}
+end
+return { known[1], known[2], known[3] or '', known[4] or '', known[5] or '', '0' }

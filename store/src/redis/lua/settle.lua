@@ -1,0 +1,127 @@
+-- Ends a play as its worker says, and makes what it wrote stay, in one step.
+--
+-- ARGV: the worker; then, for each play, five: its name; the epoch of its claim, or '' for a play that the worker
+-- took upon itself and that was never queued; what is known of such a play (JSON), else ''; the outcome; and how it
+-- was come to, packed as MessagePack: { state, leaves a record, SHA-256 in hexadecimal or false, version read or
+-- false, keys read, ranges read, writes, most bytes of the circle }. A range is { first, past, last, past }, where
+-- each `past` says whether the key before it is past the border, and '' as last is no border. Writes are keys and
+-- documents in turn, where false deletes.
+-- Returns for each: 'recorded'; 'gone' if the claim is no longer the worker's; 'overtaken' if what it read was
+-- changed; 'full' if the circle has no room for what it wrote. All but the first change nothing.
+
+local worker = ARGV[1]
+local time = now()
+local replies, answers = {}, {}
+
+local function within(name, range)
+  local first, after_first, last, before_last = unpack(range)
+  if name < first or (after_first and name == first) then
+    return false
+  end
+  return last == '' or name < last or (not before_last and name == last)
+end
+
+-- Whether anything that was read has changed since.
+local function overtaken(circle, read, keys, ranges)
+  local state = redis.call('HMGET', key('circle', circle), 'version', 'floor')
+  local version, floor = tonumber(state[1] or 0), tonumber(state[2] or 0)
+  if version == read then
+    return false
+  end
+  if read < floor then
+    return true
+  end
+  local wanted = {}
+  for _, name in ipairs(keys) do
+    wanted[name] = true
+  end
+  local changed = redis.call('ZRANGEBYSCORE', key('changes', circle), '(' .. read, '+inf')
+  for _, name in ipairs(changed) do
+    if wanted[name] then
+      return true
+    end
+    for _, range in ipairs(ranges) do
+      if within(name, range) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- By how many bytes the documents of a circle grow.
+local function growth(circle, writes)
+  local documents = key('documents', circle)
+  local grows = 0
+  for index = 1, #writes, 2 do
+    local name, value = writes[index], writes[index + 1]
+    local before = redis.call('HSTRLEN', documents, name)
+    if before > 0 then
+      grows = grows - before - #name
+    end
+    if value then
+      grows = grows + #value + #name
+    end
+  end
+  return grows
+end
+
+local CHANGES = 1000
+
+local function apply(circle, writes, grows)
+  local state = key('circle', circle)
+  local documents, keys, changes = key('documents', circle), key('keys', circle), key('changes', circle)
+  local version = redis.call('HINCRBY', state, 'version', 1)
+  redis.call('HINCRBY', state, 'bytes', grows)
+  for index = 1, #writes, 2 do
+    local name, value = writes[index], writes[index + 1]
+    if value then
+      redis.call('HSET', documents, name, value)
+      redis.call('ZADD', keys, 0, name)
+    else
+      redis.call('HDEL', documents, name)
+      redis.call('ZREM', keys, name)
+    end
+    redis.call('ZADD', changes, version, name)
+  end
+  -- Old changes are forgotten, whole versions at a time; who read before the floor counts as overtaken.
+  local too_many = redis.call('ZCARD', changes) - CHANGES
+  if too_many > 0 then
+    local last = redis.call('ZRANGE', changes, too_many - 1, too_many - 1, 'WITHSCORES')
+    redis.call('ZREMRANGEBYSCORE', changes, '-inf', last[2])
+    redis.call('HSET', state, 'floor', last[2])
+  end
+end
+
+local function settle(id, epoch, told, outcome, how)
+  local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
+  local meta
+  if epoch == '' then
+    meta = cjson.decode(told)
+  else
+    local claim = held(id)
+    if not claim or claim.worker ~= worker or tostring(claim.epoch) ~= epoch then
+      return 'gone'
+    end
+    meta = cjson.decode(redis.call('HGET', shard .. ':live', id))
+  end
+  if read and overtaken(meta.circle, read, keys, ranges) then
+    return 'overtaken'
+  end
+  if #writes > 0 then
+    local grows = growth(meta.circle, writes)
+    local bytes = tonumber(redis.call('HGET', key('circle', meta.circle), 'bytes') or 0)
+    if grows > 0 and bytes + grows > most then
+      return 'full'
+    end
+    apply(meta.circle, writes, grows)
+  end
+  finish(id, meta, state, outcome, leaves, sha256 or nil, time, answers)
+  return 'recorded'
+end
+
+for at = 2, #ARGV, 5 do
+  replies[#replies + 1] = settle(unpack(ARGV, at, at + 4))
+end
+tell(answers)
+return replies

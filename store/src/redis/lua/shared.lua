@@ -1,0 +1,150 @@
+-- What the scripts of a shard have in common; it stands before each of them.
+--
+-- KEYS[1] is the shard: `circles:{NN}`, whose braces put all of it into one slot (Redis Cluster specification,
+-- "Hash tags"). Every key below begins with it, so that it names them all:
+--
+--   :live              hash    task → what the scripts have to know of it, as JSON; from acceptance to its end
+--   :body              hash    task → the task itself, which no script reads
+--   :held              hash    task → worker, epoch, when it began, whether it is marked, how often it was retried
+--   :epoch             string  the last epoch handed out
+--   :workers           hash    worker → its last claim, to answer it again
+--   :leases            zset    worker → when its lease ends, in milliseconds of this Redis
+--   :count             hash    circle → how many of its tasks wait, and `*` → how many of all
+--   :turns:POOL        list    circles of which tasks wait, each once
+--   :queue:CIRCLE      list    tasks that wait
+--   :answers:SERVER    hash    task → outcome, until the server that asked has it
+--   :key:CIRCLE:…      hash    idempotency key → task, and the call that it stands for
+--   :task:TASK         hash    a task that is remembered: its view, and the outcome
+--   :tasks:CIRCLE      zset    tasks that are remembered, all of score 0, so in the order of their names
+--   :documents:CIRCLE  hash    key → document
+--   :keys:CIRCLE       zset    the keys, all of score 0, so in the order of their bytes
+--   :changes:CIRCLE    zset    key → the version that changed it last, for the latest versions
+--   :circle:CIRCLE     hash    version, floor (of what :changes knows), bytes
+--   :records:CIRCLE    list    what the provenance records tell
+--   :seals:CIRCLE      list    their seals, as far as they are sealed
+--   :unsealed          set     circles of which some are not
+--
+-- Scripts look at everything before they change anything: an error leaves all as it was. Each may be sent twice
+-- and does its work once.
+
+local shard = KEYS[1]
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function key(name, of)
+  return shard .. ':' .. name .. ':' .. of
+end
+
+-- Lets workers have a task, at the end of its circle's queue or in front.
+local function enqueue(id, meta, in_front)
+  local queue = key('queue', meta.circle)
+  if redis.call('EXISTS', queue) == 0 then
+    redis.call('RPUSH', key('turns', meta.pool), meta.circle)
+  end
+  redis.call(in_front and 'LPUSH' or 'RPUSH', queue, id)
+  redis.call('HINCRBY', shard .. ':count', '*', 1)
+  redis.call('HINCRBY', shard .. ':count', meta.circle, 1)
+end
+
+-- Takes note that a task of a circle no longer waits.
+local function dequeued(circle)
+  redis.call('HINCRBY', shard .. ':count', '*', -1)
+  if redis.call('HINCRBY', shard .. ':count', circle, -1) <= 0 then
+    redis.call('HDEL', shard .. ':count', circle)
+  end
+end
+
+-- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked.
+-- `answers` collects, by server, what is published when the script ends.
+local function finish(id, meta, state, outcome, leaves, sha256, time, answers)
+  redis.call('HDEL', shard .. ':live', id)
+  redis.call('HDEL', shard .. ':body', id)
+  redis.call('HDEL', shard .. ':held', id)
+  if leaves then
+    local record = {
+      task = id, caller = meta.caller, sha256 = sha256, accepted = meta.accepted, ended = time, state = state,
+    }
+    redis.call('RPUSH', key('records', meta.circle), cjson.encode(record))
+    redis.call('SADD', shard .. ':unsealed', meta.circle)
+  end
+  if meta.kept then
+    local task = key('task', id)
+    redis.call('HSET', task, 'state', state, 'outcome', outcome, 'ended', time)
+    redis.call('PEXPIRE', task, meta.remember)
+    if meta.key then
+      redis.call('PEXPIRE', meta.key, meta.remember)
+    end
+  end
+  for _, server in ipairs(meta.servers) do
+    local kept = key('answers', server)
+    redis.call('HSET', kept, id, outcome)
+    redis.call('PEXPIRE', kept, 3600000)
+    local told = answers[server]
+    if not told then
+      told = {}
+      answers[server] = told
+    end
+    told[#told + 1] = id
+    told[#told + 1] = outcome
+  end
+end
+
+-- Tells servers what they wait for: the shard, then tasks and outcomes in turn.
+local function tell(answers)
+  for server, told in pairs(answers) do
+    redis.call('PUBLISH', 'circles:server:' .. server, cmsgpack.pack({ shard, told }))
+  end
+end
+
+-- What a claim is known by: worker, epoch, when it began, whether it is marked, how often it was retried.
+local function held(id)
+  local found = redis.call('HGET', shard .. ':held', id)
+  if not found then
+    return nil
+  end
+  return cjson.decode(found)
+end
+
+-- Has a server told of the end of a task, too.
+local function await(id, meta, server)
+  for _, known in ipairs(meta.servers) do
+    if known == server then
+      return
+    end
+  end
+  meta.servers[#meta.servers + 1] = server
+  redis.call('HSET', shard .. ':live', id, cjson.encode(meta))
+end
+
+local function hold(id, claim)
+  redis.call('HSET', shard .. ':held', id, cjson.encode(claim))
+end
+
+-- Takes a claim back: its task waits again, before others of its circle, or ends if it must not be run again.
+-- Returns whether it waits.
+local function give_back(id, claim)
+  local meta = cjson.decode(redis.call('HGET', shard .. ':live', id))
+  local answers = {}
+  local waits = false
+  if claim.cancelled then
+    finish(id, meta, 'Cancelled', '"Cancelled"', meta.submitted or claim.marked, nil, now(), answers)
+  elseif claim.marked and claim.retried >= (meta.retries or 0) then
+    finish(id, meta, 'Lost', '"Lost"', true, nil, now(), answers)
+  else
+    if claim.marked then
+      meta.retried = claim.retried + 1
+      redis.call('HSET', shard .. ':live', id, cjson.encode(meta))
+    end
+    redis.call('HDEL', shard .. ':held', id)
+    if meta.kept then
+      redis.call('HSET', key('task', id), 'state', 'Queued')
+    end
+    enqueue(id, meta, true)
+    waits = true
+  end
+  tell(answers)
+  return waits
+end
