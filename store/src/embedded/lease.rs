@@ -8,6 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Shared,
     circle::{Open, RIGHT_OF_WAY, View},
+    done::Done,
     entry::{Entry, cancel, fault},
     file::TaskChange,
 };
@@ -107,8 +108,18 @@ impl Lease for Held {
         Ok(Some(self))
     }
 
-    fn give_back(self: Box<Self>) {
-        self.shared.give_back(self.entry);
+    /// As whenever it is dropped.
+    fn give_back(self: Box<Self>) {}
+}
+
+/// Whoever let go of it before the task's end was decided, a worker that unwinds or one whose settling was
+/// dropped half way, gives the task back.
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.entry.is_running() {
+            let marked = *self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
+            self.shared.give_back(&self.entry, marked);
+        }
     }
 }
 
@@ -141,8 +152,9 @@ impl Shared {
             TaskChange::MarkedPlay(task.clone())
         };
         let change = super::file::Change { task: Some(change), ..Default::default() };
-        self.store_change(&task.circle, change, Box::new(move |result| drop(done.send(result))));
-        marked.recv().unwrap_or(Err(Error::Closed))
+        self.store_change(&task.circle, change, Done::new(move |result| drop(done.send(result))));
+        let left = entry.deadline().saturating_duration_since(Instant::now());
+        marked.recv_timeout(left).unwrap_or_else(|_| Err(Error::File("the disk took too long".into())))
     }
 
     /// Ends a task of which nothing else is known, if it has not ended; true if this call was the one.
@@ -154,7 +166,12 @@ impl Shared {
     }
 
     /// Ends a task as its worker says; true if it was overtaken and goes on.
-    pub(super) fn settle(self: &Arc<Self>, entry: &Arc<Entry>, view: Option<&View>, settlement: Settlement) -> bool {
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        view: Option<&View>,
+        settlement: Settlement,
+    ) -> bool {
         let Some(was) = entry.decide() else { return false };
         self.leave_queue(entry, was);
         let overtaken = self.record(entry, view, settlement);
@@ -164,17 +181,40 @@ impl Shared {
         overtaken
     }
 
-    fn give_back(self: &Arc<Self>, entry: Arc<Entry>) {
-        if self.is_closed() || entry.is_unwanted() {
-            self.conclude(&entry, Outcome::Cancelled);
+    fn give_back(self: &Arc<Self>, entry: &Arc<Entry>, marked: bool) {
+        let kept = matches!(entry.task().kind, crate::Kind::Submitted { .. });
+        if entry.is_unwanted() || self.is_closed() && !kept {
+            let cancelled = Settlement { reached_outside: marked, ..Outcome::Cancelled.into() };
+            self.settle(entry, None, cancelled);
+        } else if marked && !self.is_closed() {
+            if entry.requeue() {
+                entry.live().restart();
+                self.retry_or_lose(entry.clone());
+            }
         } else if entry.requeue() {
+            // What is kept is taken up by the next process, once this one closes.
+            if self.is_closed() {
+                return;
+            }
             entry.live().restart();
             self.lock().queue.push_front(entry.clone());
             self.work.notify_one();
             // It may have been closed, or cancelled, between the question and the queue.
-            if self.is_closed() || entry.is_unwanted() {
-                cancel(self, &entry);
+            if self.is_closed() && !kept || entry.is_unwanted() {
+                cancel(self, entry);
             }
+        }
+    }
+
+    /// Has a task run again that may have had outside effects, if it may be.
+    pub(super) fn retry_or_lose(self: &Arc<Self>, entry: Arc<Entry>) {
+        if entry.take_retry() {
+            let change = TaskChange::Retried(entry.task().id);
+            // Whoever asks for the task hears of it.
+            drop(self.enqueue_after(change, entry));
+        } else {
+            let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
+            self.settle(&entry, None, lost);
         }
     }
 }
