@@ -13,7 +13,7 @@ use crate::{
     transactions::settlement,
 };
 
-fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
+pub fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
     let directory = directory.to_owned();
     EmbeddedStore::new(config, move |circle| directory.join(circle.to_string()).join("circle.db")).unwrap()
 }
