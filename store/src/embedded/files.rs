@@ -207,3 +207,39 @@ impl Files {
         self.circles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // What is missing in a test fails it.
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn id(number: u32) -> CircleId {
+        let mut bytes = [2; 33];
+        bytes[1..5].copy_from_slice(&number.to_be_bytes());
+        CircleId::from_bytes(bytes).unwrap()
+    }
+
+    #[test]
+    fn circles_that_nobody_uses_are_let_go_of() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().to_owned();
+        let keep = Retention { time: Duration::ZERO, tasks: 0, bytes: 0 };
+        let paths = Arc::new(move |circle: &CircleId| folder.join(circle.to_string()));
+        let files = Files::new(paths, keep, 8).unwrap();
+        let held = files.circle(&id(0));
+        let open = files.circle(&id(1));
+        drop(files.open(&open).unwrap());
+        drop(open);
+        for number in 2..100_000 {
+            files.circle(&id(number));
+        }
+        assert!(files.known().circles.len() <= KNOWN);
+        assert!(Arc::ptr_eq(&held, &files.circle(&id(0))));
+        assert!(files.circle(&id(1)).is_open());
+        assert_eq!(files.opened.load(Ordering::Relaxed), 1);
+        files.finish();
+        assert_eq!(files.opened.load(Ordering::Relaxed), 0);
+    }
+}

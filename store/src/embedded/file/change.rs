@@ -168,3 +168,51 @@ fn count(write: &WriteTransaction, change: impl FnOnce(u64) -> u64) -> Result<u6
     }
     Ok(after)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // What is missing in a test fails it.
+mod tests {
+    use std::time::Duration;
+
+    use circles_api::CircleId;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{Caller, Kind, Source, embedded::file::File};
+
+    fn of_task(task: TaskChange) -> Change {
+        Change { task: Some(task), ..Change::default() }
+    }
+
+    /// Jobs of one circle are done by several threads: a task that is cancelled while it is taken in may end first.
+    #[test]
+    fn the_end_of_a_task_stands_whatever_comes_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let circle = CircleId::from_bytes([2; 33]).unwrap();
+        let keep = Retention { time: Duration::from_secs(60), tasks: 10, bytes: 1 << 20 };
+        let (file, mut chain) = File::open(&directory.path().join("circle.db"), &circle, keep).unwrap();
+        let task =
+            Task::new(circle, Caller::Anonymous, Source::script("a"), Value::Null, Duration::from_secs(1));
+        let task = Arc::new(Task { kind: Kind::Submitted { retries: 1 }, ..task });
+        let ended = |outcome| TaskChange::Ended { task: task.clone(), started_at: None, outcome };
+        let after = [
+            TaskChange::Accepted(task.clone()),
+            TaskChange::MarkedPlay(task.clone()),
+            TaskChange::Marked(task.id),
+            TaskChange::Retried(task.id),
+            ended(Outcome::TimedOut),
+        ];
+        file.apply(&[of_task(ended(Outcome::Cancelled))], &mut chain).unwrap();
+        let before = file.task(task.id).unwrap().unwrap();
+        for change in after {
+            file.apply(&[of_task(change)], &mut chain).unwrap();
+            let (row, outcome) = file.task(task.id).unwrap().unwrap();
+            assert_eq!(outcome, Some(Outcome::Cancelled));
+            assert_eq!(
+                (row.state, row.marked, row.retries),
+                (before.0.state, before.0.marked, before.0.retries)
+            );
+            assert!(file.unfinished().unwrap().is_empty());
+        }
+    }
+}
