@@ -30,6 +30,7 @@ use self::{
     entry::{Entry, Was},
     file::{Change, Retention, TaskChange},
     files::Files,
+    lease::Share,
     queue::Queue,
 };
 use crate::{
@@ -44,6 +45,9 @@ pub struct Config {
     pub queue_limit: usize,
     /// How many of them one circle may have, so that it cannot shut out the others.
     pub circle_queue_limit: usize,
+    /// How many tasks may be claimed and not settled. One circle has at most half of them, two have a third each,
+    /// so that there is room for another whatever those do.
+    pub running_limit: usize,
     /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
     pub remember_for: Duration,
     /// How many of them each circle remembers, those that ended first forgotten first.
@@ -61,6 +65,7 @@ impl Default for Config {
         Self {
             queue_limit: 10_000,
             circle_queue_limit: 2_500,
+            running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
             remember_tasks: 100_000,
@@ -112,6 +117,12 @@ struct State {
 /// Who called what, where: the same key of another caller, or in another circle, is another key.
 type CallKey = (CircleId, crate::Caller, Box<str>);
 
+/// The task of a call that was made before.
+enum Known {
+    UnderWay(Arc<Entry>),
+    Ended(Ticket),
+}
+
 fn key_of(task: &Task) -> Option<CallKey> {
     task.idempotency_key.clone().map(|key| (task.circle, task.caller.clone(), key))
 }
@@ -122,7 +133,8 @@ impl EmbeddedStore {
         config: Config,
         path: impl Fn(&CircleId) -> PathBuf + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let state = State { live: HashMap::new(), keyed: HashMap::new(), queue: Queue::default() };
+        let state =
+            State { live: HashMap::new(), keyed: HashMap::new(), queue: Queue::new(config.running_limit) };
         let retention = Retention {
             time: config.remember_for,
             tasks: config.remember_tasks,
@@ -224,12 +236,9 @@ impl Shared {
     }
 
     /// Lets workers have a task once a change is on the disk.
-    fn enqueue_after(
-        self: &Arc<Self>,
-        change: TaskChange,
-        entry: Arc<Entry>,
-    ) -> oneshot::Receiver<Result<(), Error>> {
+    fn enqueue_after(self: &Arc<Self>, change: TaskChange, entry: Arc<Entry>) {
         let (done, stored) = oneshot::channel();
+        entry.is_kept_once(stored);
         let shared = self.clone();
         let circle = entry.task().circle;
         let then: Done = Box::new(move |result| {
@@ -244,7 +253,6 @@ impl Shared {
             let _ = done.send(result);
         });
         self.store_change(&circle, Change { task: Some(change), ..Change::default() }, then);
-        stored
     }
 
     fn leave_queue(&self, entry: &Entry, was: Was) {
@@ -358,48 +366,63 @@ impl Shared {
         self.lock().live.get(&task).filter(|entry| entry.task().circle == *circle).cloned()
     }
 
-    /// A call with a key that may have been made before: its ticket, if it was.
-    async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Ticket>, Error> {
+    /// A call with a key that may have been made before.
+    async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Known>, Error> {
         let same = |same: bool, id| if same { Ok(()) } else { Err(Error::Conflict(id)) };
         let under_way = self.lock().keyed.get(key).cloned();
         if let Some(entry) = under_way {
             same(entry.task().is_same_call(task), entry.task().id)?;
-            return Ok(Some(entry::ticket(self, entry)));
+            return Ok(Some(Known::UnderWay(entry)));
         }
         let (caller, name) = (task.caller.to_string(), key.2.clone());
         let found = self.files.ask(&task.circle, move |open| open.file().task_of_key(&caller, &name)).await?;
         let Some((row, Some(outcome))) = found.flatten() else { return Ok(None) };
         same(row.call == row::call(task), row.id)?;
-        Ok(Some(Ticket::ready(row.id, outcome)))
+        Ok(Some(Known::Ended(Ticket::ready(row.id, outcome))))
     }
 
     /// Accepts a task of which something is kept.
     async fn submit_recorded(self: &Arc<Self>, task: Task) -> Result<Ticket, Error> {
         let circle = self.files.circle(&task.circle);
-        let stored;
-        let entry;
-        {
+        let outlives = matches!(task.kind, Kind::Submitted { .. });
+        let entry = {
             // One call at a time finds out whether its key is known, so that two of the same are one.
             let _turn = match &task.idempotency_key {
                 Some(_) => Some(circle.keyed.lock().await),
                 None => None,
             };
-            if let Some(key) = key_of(&task)
-                && let Some(ticket) = self.known(&task, &key).await?
-            {
-                return Ok(ticket);
+            let known = match key_of(&task) {
+                Some(key) => self.known(&task, &key).await?,
+                None => None,
+            };
+            match known {
+                Some(Known::Ended(ticket)) => return Ok(ticket),
+                Some(Known::UnderWay(entry)) => entry,
+                None => self.accept(task)?,
             }
-            self.admit(&self.lock(), &task)?;
-            entry = Arc::new(Entry::new(task));
-            self.introduce(&entry);
-            if !matches!(entry.task().kind, Kind::Submitted { .. }) {
-                self.enqueue(entry.clone());
-                return Ok(entry::ticket(self, entry));
-            }
-            stored = self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
+        };
+        // Who repeats a call relies on its answer no less than who made it first.
+        entry.is_kept().await?;
+        let ticket = entry::ticket(self, entry.clone());
+        if outlives && !matches!(entry.task().kind, Kind::Submitted { .. }) {
+            // Of a play there is nothing on the disk until it ends.
+            return Ok(Ticket::ready(ticket.task(), ticket.await));
         }
-        stored.await.unwrap_or(Err(Error::Closed))?;
-        Ok(entry::ticket(self, entry))
+        Ok(ticket)
+    }
+
+    /// Makes a new task of which something is kept known, and queues it, if it is to outlive the process once
+    /// that is certain.
+    fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
+        self.admit(&self.lock(), &task)?;
+        let entry = Arc::new(Entry::new(task));
+        self.introduce(&entry);
+        if matches!(entry.task().kind, Kind::Submitted { .. }) {
+            self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
+        } else {
+            self.enqueue(entry.clone());
+        }
+        Ok(entry)
     }
 }
 
@@ -437,20 +460,21 @@ impl Store for EmbeddedStore {
         self.shared.lock().live.insert(entry.task().id, entry.clone());
         entry.start();
         let ticket = entry::ticket(&self.shared, entry.clone());
-        Ok((lease::claim(&self.shared, entry), ticket))
+        Ok((lease::claim(&self.shared, entry, None), ticket))
     }
 
     async fn claim(&self) -> Result<Claim, Error> {
         loop {
             let work = self.shared.work.notified();
             loop {
-                let (entry, more) = {
+                let (entry, share, more) = {
                     let mut state = self.shared.lock();
                     if self.shared.is_closed() {
                         return Err(Error::Closed);
                     }
                     let Some(entry) = state.queue.pop() else { break };
-                    (entry, !state.queue.is_empty())
+                    let share = Share::new(&self.shared, entry.task().circle);
+                    (entry, share, !state.queue.is_empty())
                 };
                 // One whose deadline went by while nobody awaited it is passed over.
                 if entry.is_late(Instant::now()) {
@@ -460,7 +484,7 @@ impl Store for EmbeddedStore {
                     if more {
                         self.shared.work.notify_one();
                     }
-                    return Ok(lease::claim(&self.shared, entry));
+                    return Ok(lease::claim(&self.shared, entry, Some(share)));
                 }
             }
             work.await;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Claim, Settled, Store, TaskId};
+use circles_store::{Claim, Kind, Outcome, Settled, Store, Task, TaskId};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -76,7 +76,7 @@ impl Workers {
     }
 
     /// Takes no more tasks, lets running ones end within `grace`, interrupts the rest, and waits for them, at
-    /// most a second.
+    /// most a second. Those that were submitted go back to the store, unless they had effects outside.
     pub async fn shutdown(self, grace: Duration) {
         self.pool.closing.cancel();
         self.pool.threads.close();
@@ -162,6 +162,10 @@ impl Pool {
         let mut claim = claim;
         let settled = loop {
             let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
+            if settlement.outcome == Outcome::Cancelled && self.goes_on_elsewhere(&task) {
+                drop(played);
+                break Ok(());
+            }
             // It may have to wait for others of its circle: those of other circles go on.
             let settled = self.runtime.block_on(async {
                 let mut settling = pin!(played.settle(settlement));
@@ -206,6 +210,11 @@ impl Pool {
         if late {
             interrupt.cancel();
         }
+    }
+
+    /// Whether a task that ended because of us is to be run again by those who come after us.
+    fn goes_on_elsewhere(&self, task: &Task) -> bool {
+        matches!(task.kind, Kind::Submitted { .. }) && self.state().interrupted
     }
 
     fn interrupt_all(&self) {

@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod crashes;
 mod debian;
 mod peers;
 mod run;
@@ -30,6 +31,8 @@ enum Command {
     Codegen(codegen::Args),
     /// Set up what the tests need, build, and run them all.
     Test(test::Args),
+    /// Kill servers while clients work, again and again, and audit what is left.
+    Crashes(crashes::Args),
     /// What CI runs before the tests.
     Ci,
     /// The rules of the house: arrows between crates, words, links, lengths.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Codegen(args) => codegen::codegen(&args),
         Command::Test(args) => test::test(&args),
+        Command::Crashes(args) => crashes::crashes(&args),
         Command::Ci => ci::ci(),
         Command::Tidy => tidy::tidy(),
         Command::Bench(args) => bench::bench(&args),
@@ -67,13 +71,19 @@ mod tests {
     #[test]
     fn flags_of_what_a_chore_starts_reach_it() {
         Args::command().debug_assert();
-        for line in
-            ["bench play --seconds 2 --rounds 3", "test -- -p circles-store -- --nocapture", "test", "ci"]
-        {
+        for line in [
+            "bench play --seconds 2 --rounds 3",
+            "test -- -p circles-store -- --nocapture",
+            "crashes --kills 200 --seed 7",
+            "crashes",
+            "test",
+            "ci",
+        ] {
             let parsed = Args::try_parse_from(["xtask"].into_iter().chain(line.split(' ')));
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
         assert!(Args::try_parse_from(["xtask", "bench"]).is_err());
         assert!(Args::try_parse_from(["xtask", "test", "a_name"]).is_err());
+        assert!(Args::try_parse_from(["xtask", "crashes", "--kills", "0"]).is_err());
     }
 }

@@ -15,14 +15,19 @@ pub struct Args {
 /// Builds the binaries that system tests start, then runs the tests.
 pub fn test(args: &Args) -> Result {
     let peers = peers::prepare()?;
-    // With the tests' own set of features, so that nothing is built twice.
-    run(&mut cargo("build --workspace --all-targets"))?;
-    let mut tests = cargo("test");
+    build()?;
+    // One failure hides no other.
+    let mut tests = cargo("test --no-fail-fast");
     if !names_a_package(&args.args) {
         tests.arg("--workspace");
     }
     tests.args(&args.args);
     run(tests.env("CIRCLES_TEST_PYTHON", peers.python).env("CIRCLES_TEST_NODE_MODULES", peers.node_modules))
+}
+
+/// Builds with the tests' own set of features, so that nothing is built twice.
+pub fn build() -> Result {
+    run(&mut cargo("build --workspace --all-targets"))
 }
 
 /// Whether cargo is told which packages to test.

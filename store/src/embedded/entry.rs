@@ -1,16 +1,17 @@
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
+use futures_util::{FutureExt as _, future::Shared as Repeated};
 use tokio::{sync::oneshot, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, live::Live};
-use crate::{Failure, LogLine, Outcome, State, Task, TaskView, Ticket};
+use crate::{Error, Failure, LogLine, Outcome, State, Task, TaskView, Ticket};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
 /// Workers keep deadlines themselves, within 100 ms; this only catches one that does not.
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     phase: Mutex<Phase>,
     /// Its place in the queue of its circle; only used under the lock of the queue.
     place: AtomicI64,
+    /// Brings whether it could be kept; there only if it has to be before anybody is told of it.
+    kept: OnceLock<Repeated<oneshot::Receiver<Result<(), Error>>>>,
     live: Live,
 }
 
@@ -63,6 +66,7 @@ impl Entry {
             interrupt: CancellationToken::new(),
             phase: Mutex::new(phase),
             place: AtomicI64::new(0),
+            kept: OnceLock::new(),
             live: Live::default(),
         }
     }
@@ -89,6 +93,20 @@ impl Entry {
 
     pub(super) fn set_place(&self, place: i64) {
         self.place.store(place, Ordering::Relaxed);
+    }
+
+    /// Nobody is to be told of it before this comes.
+    pub(super) fn is_kept_once(&self, stored: oneshot::Receiver<Result<(), Error>>) {
+        // One process writes a task down once: when it accepts it, or when it takes it up again.
+        let _ = self.kept.set(stored.shared());
+    }
+
+    /// Returns once it is on the disk, if it has to be.
+    pub(super) async fn is_kept(&self) -> Result<(), Error> {
+        match self.kept.get().cloned() {
+            Some(kept) => kept.await.unwrap_or(Err(Error::Closed)),
+            None => Ok(()),
+        }
     }
 
     /// Moves from the queue to a worker; false if it has ended.

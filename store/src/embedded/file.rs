@@ -1,5 +1,8 @@
 //! The file of one circle: a redb database with everything of the circle that outlives the process.
 
+#[cfg(test)]
+mod power;
+
 use std::{
     fs,
     ops::Bound,
@@ -82,6 +85,15 @@ pub struct File {
     path: PathBuf,
     database: Database,
     retention: Retention,
+}
+
+impl TaskChange {
+    fn task(&self) -> TaskId {
+        match self {
+            Self::Accepted(task) | Self::MarkedPlay(task) | Self::Ended { task, .. } => task.id,
+            Self::Marked(id) | Self::Retried(id) => *id,
+        }
+    }
 }
 
 impl Change {
@@ -391,6 +403,10 @@ fn row(tasks: &impl ReadableTable<u128, &'static [u8]>, id: TaskId) -> Result<Op
 
 fn apply_task(write: &WriteTransaction, change: &TaskChange) -> Result<(), redb::Error> {
     let mut tasks = write.open_table(TASKS)?;
+    // What threads ask for at the same time comes in any order, and what has ended stays ended.
+    if row(&tasks, change.task())?.is_some_and(|row| row.ended_ms.is_some()) {
+        return Ok(());
+    }
     match change {
         TaskChange::Accepted(task) => {
             let id = task.id.as_u128();

@@ -3,6 +3,7 @@ use std::{
     time::Instant,
 };
 
+use circles_api::CircleId;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -11,13 +12,13 @@ use super::{
     entry::{Entry, cancel, fault},
     file::TaskChange,
 };
-use crate::{Claim, Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot};
+use crate::{Claim, Error, Failure, Kind, Lease, LogLine, Outcome, Settlement, Snapshot};
 
 /// How often a play is run again whose reads were overtaken (SPEC §5).
 const RUNS_AGAIN: u32 = 5;
 
 /// Hands an entry that a worker has begun with to it.
-pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>) -> Claim {
+pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>, share: Option<Share>) -> Claim {
     let held = Held {
         shared: shared.clone(),
         entry: entry.clone(),
@@ -25,8 +26,10 @@ pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>) -> Claim {
         marked: Mutex::new(false),
         overtaken: 0,
         right_of_way: None,
+        _share: share,
     };
-    Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().clone(), Box::new(held))
+    // A worker that stops interrupts the play, and does not say that nobody wants it.
+    Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().child_token(), Box::new(held))
 }
 
 /// The embedded store's end of a claim.
@@ -37,6 +40,34 @@ struct Held {
     marked: Mutex<bool>,
     overtaken: u32,
     right_of_way: Option<OwnedMutexGuard<()>>,
+    /// Not there for what goes beside the queue.
+    _share: Option<Share>,
+}
+
+/// A circle's share of what may be under way, for as long as a claim from the queue is held.
+pub(super) struct Share {
+    shared: Arc<Shared>,
+    circle: CircleId,
+}
+
+impl Share {
+    pub(super) fn new(shared: &Arc<Shared>, circle: CircleId) -> Self {
+        Self { shared: shared.clone(), circle }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let waits = {
+            let mut state = self.shared.lock();
+            state.queue.release(&self.circle);
+            !state.queue.is_empty()
+        };
+        // What waits may have waited for this.
+        if waits {
+            self.shared.work.notify_one();
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -108,7 +139,13 @@ impl Lease for Held {
     }
 
     fn give_back(self: Box<Self>) {
-        self.shared.give_back(self.entry);
+        let marked = *self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        if marked && !matches!(self.entry.task().kind, Kind::Submitted { retries: 1.. }) {
+            let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
+            self.shared.settle(&self.entry, None, lost);
+        } else {
+            self.shared.give_back(self.entry);
+        }
     }
 }
 
@@ -134,7 +171,7 @@ impl Shared {
     fn mark(self: &Arc<Self>, entry: &Entry) -> Result<(), Error> {
         let task = entry.task();
         let (done, marked) = std::sync::mpsc::channel();
-        let change = if matches!(task.kind, crate::Kind::Submitted { .. }) {
+        let change = if matches!(task.kind, Kind::Submitted { .. }) {
             TaskChange::Marked(task.id)
         } else {
             // A play with a key has no record until it ends, or gets this far.
@@ -154,7 +191,12 @@ impl Shared {
     }
 
     /// Ends a task as its worker says; true if it was overtaken and goes on.
-    pub(super) fn settle(self: &Arc<Self>, entry: &Arc<Entry>, view: Option<&View>, settlement: Settlement) -> bool {
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        view: Option<&View>,
+        settlement: Settlement,
+    ) -> bool {
         let Some(was) = entry.decide() else { return false };
         self.leave_queue(entry, was);
         let overtaken = self.record(entry, view, settlement);
@@ -165,14 +207,15 @@ impl Shared {
     }
 
     fn give_back(self: &Arc<Self>, entry: Arc<Entry>) {
-        if self.is_closed() || entry.is_unwanted() {
+        let waits_for_the_next_process = matches!(entry.task().kind, Kind::Submitted { .. });
+        if entry.is_unwanted() || self.is_closed() && !waits_for_the_next_process {
             self.conclude(&entry, Outcome::Cancelled);
-        } else if entry.requeue() {
+        } else if entry.requeue() && !self.is_closed() {
             entry.live().restart();
             self.lock().queue.push_front(entry.clone());
             self.work.notify_one();
             // It may have been closed, or cancelled, between the question and the queue.
-            if self.is_closed() || entry.is_unwanted() {
+            if entry.is_unwanted() || self.is_closed() && !waits_for_the_next_process {
                 cancel(self, &entry);
             }
         }

@@ -8,8 +8,16 @@ use circles_api::CircleId;
 use super::entry::Entry;
 
 /// Tasks that wait: first come, first served within a circle, circles in turn.
-#[derive(Default)]
+///
+/// A circle that has as many tasks under way as there is room left for waits until one ends: one circle gets
+/// half of the room, two a third each, and there is always some for one that comes later (the dynamic
+/// threshold of Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998, with α = 1).
 pub(super) struct Queue {
+    /// How many tasks may be under way.
+    room: usize,
+    /// How many are, by circle.
+    claimed: HashMap<CircleId, usize>,
+    claimed_of_all: usize,
     circles: HashMap<CircleId, BTreeMap<i64, Arc<Entry>>>,
     /// Each circle that has a task waiting, once.
     turns: VecDeque<CircleId>,
@@ -18,6 +26,18 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    pub(super) fn new(room: usize) -> Self {
+        Self {
+            room,
+            claimed: HashMap::new(),
+            claimed_of_all: 0,
+            circles: HashMap::new(),
+            turns: VecDeque::new(),
+            len: 0,
+            next: 0,
+        }
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.len
     }
@@ -41,10 +61,14 @@ impl Queue {
         self.insert(-self.next, entry);
     }
 
+    /// Takes the task whose turn it is, and counts it as under way until [`Queue::release`].
     pub(super) fn pop(&mut self) -> Option<Arc<Entry>> {
-        while let Some(circle) = self.turns.pop_front() {
+        for _ in 0..self.turns.len() {
+            let circle = self.turns.pop_front()?;
             let Some(waiting) = self.circles.get_mut(&circle) else { continue };
-            let first = waiting.pop_first();
+            let claimed = self.claimed.get(&circle).copied().unwrap_or_default();
+            let may = claimed < self.room.saturating_sub(self.claimed_of_all);
+            let first = if may { waiting.pop_first() } else { None };
             if waiting.is_empty() {
                 self.circles.remove(&circle);
             } else {
@@ -52,10 +76,23 @@ impl Queue {
             }
             if let Some((_, entry)) = first {
                 self.len -= 1;
+                *self.claimed.entry(circle).or_default() += 1;
+                self.claimed_of_all += 1;
                 return Some(entry);
             }
         }
         None
+    }
+
+    /// A task that was taken is no longer under way.
+    pub(super) fn release(&mut self, circle: &CircleId) {
+        if let Some(claimed) = self.claimed.get_mut(circle) {
+            *claimed -= 1;
+            self.claimed_of_all -= 1;
+            if *claimed == 0 {
+                self.claimed.remove(circle);
+            }
+        }
     }
 
     /// Takes out a task that ended while it waited.

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_api::CircleId;
-use circles_store::{Caller, Claim, Error, Outcome, Settled, Source, Stats, Store, Success, Task, Ticket};
+use circles_store::{
+    Caller, Claim, EmbeddedConfig, Error, Outcome, Settled, Source, Stats, Store, Success, Task, Ticket,
+};
 use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
@@ -122,6 +124,17 @@ pub async fn a_claim_that_is_dropped_gives_its_task_back_first_in_line(store: Ar
     assert_eq!(soon(first).await, success("x"));
 }
 
+pub async fn a_claim_that_reached_outside_and_is_dropped_is_lost(store: Arc<dyn Store>) {
+    for task in [task("a"), keyed("a", "k")] {
+        let ticket = store.submit(task).await.unwrap();
+        let claim = soon(store.claim()).await.unwrap();
+        claim.mark().unwrap();
+        drop(claim);
+        assert_eq!(soon(ticket).await, Outcome::Lost);
+        assert!(store.claim().now_or_never().is_none());
+    }
+}
+
 pub async fn a_waiting_claim_that_is_dropped_passes_its_wake_up_on(store: Arc<dyn Store>) {
     let mut impatient = Box::pin(store.claim());
     assert!(impatient.as_mut().now_or_never().is_none());
@@ -149,6 +162,30 @@ pub async fn circles_take_turns(store: Arc<dyn Store>) {
         before += 1;
     }
     assert!(before <= 1, "{before} tasks of one circle went before the only one of another");
+}
+
+pub async fn a_circle_that_keeps_what_it_was_given_leaves_room_for_another(store: Arc<dyn Store>) {
+    let (greedy, modest) = (circle(1), circle(2));
+    let mut tickets: Vec<Ticket> = Vec::new();
+    for _ in 0..100 {
+        tickets.push(store.submit(task_in(greedy, "greedy")).await.unwrap());
+    }
+    let mut held = Vec::new();
+    // Half of the room, and the next one only when one of these ends.
+    for _ in 0..EmbeddedConfig::default().running_limit / 2 {
+        held.push(soon(store.claim()).await.unwrap());
+    }
+    assert!(store.claim().now_or_never().is_none());
+    let (waiting, ()) = tokio::join!(soon(store.claim()), async {
+        tickets.push(store.submit(task_in(modest, "modest")).await.unwrap());
+    });
+    let modest_claim = waiting.unwrap();
+    assert_eq!(modest_claim.task().circle, modest);
+    settle(modest_claim, success("")).await;
+    let (next, ()) = tokio::join!(soon(store.claim()), async {
+        settle(held.pop().unwrap(), success("")).await;
+    });
+    assert_eq!(next.unwrap().task().circle, greedy);
 }
 
 pub async fn a_full_queue_refuses_at_once_and_opens_again(store: Arc<dyn Store>) {
@@ -311,8 +348,10 @@ macro_rules! suite {
                 a_waiting_worker_is_woken_by_a_task: WIDE,
                 many_tasks_and_workers_lose_and_double_nothing: WIDE,
                 a_claim_that_is_dropped_gives_its_task_back_first_in_line: WIDE,
+                a_claim_that_reached_outside_and_is_dropped_is_lost: WIDE,
                 a_waiting_claim_that_is_dropped_passes_its_wake_up_on: WIDE,
                 circles_take_turns: WIDE,
+                a_circle_that_keeps_what_it_was_given_leaves_room_for_another: WIDE,
                 a_full_queue_refuses_at_once_and_opens_again: FOUR,
                 a_circle_cannot_fill_the_queue: TWO_A_CIRCLE,
                 a_caller_that_goes_away_makes_room: FOUR,

@@ -152,6 +152,22 @@ async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
 }
 
 #[tokio::test]
+async fn what_ended_is_not_taken_up_again_though_its_worker_reached_outside_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let late = Task { timeout: Duration::from_millis(100), ..keyed("a", "k") };
+    let ticket = store.submit(late).await.unwrap();
+    let claim = soon(store.claim()).await.unwrap();
+    assert_eq!(soon(ticket).await, Outcome::TimedOut);
+    let _ = claim.mark();
+    store.shut().await;
+    drop((claim, store));
+    let (store, found) = again(directory.path()).await;
+    assert_eq!(found, 0);
+    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::TimedOut);
+}
+
+#[tokio::test]
 async fn a_file_that_a_killed_process_left_half_made_is_made_again() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join(circle(1).to_string());

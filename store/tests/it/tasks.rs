@@ -7,7 +7,7 @@ use circles_store::{
     Caller, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, Source, State, Store, Task, TaskFilter,
     TaskId, Transaction, WatchEvent,
 };
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, future::select};
 
 use crate::conformance::{circle, keyed, settle, soon, success, task};
 
@@ -35,6 +35,27 @@ pub async fn a_submitted_task_runs_without_its_caller(store: Arc<dyn Store>) {
     assert_eq!(ended.outcome, Some(success("done")));
     assert!(ended.started_at >= Some(ended.accepted_at) && ended.ended_at >= ended.started_at);
     assert_eq!(store.task(&circle(2), id, Duration::ZERO).await, Ok(None), "it is not another circle's");
+}
+
+pub async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(store: Arc<dyn Store>) {
+    let call = || Task { idempotency_key: Some("k".into()), ..submitted("a") };
+    let (told, other) = soon(select(store.submit(call()), store.submit(call()))).await.factor_first();
+    // Both rest on the same write.
+    let other = other.now_or_never().expect("it was kept before anybody was told");
+    assert_eq!(told.unwrap().task(), other.unwrap().task());
+}
+
+pub async fn a_submission_that_was_a_play_before_is_told_of_once_the_play_is_kept(store: Arc<dyn Store>) {
+    let play = store.submit(keyed("a", "k")).await.unwrap();
+    let call = Task { idempotency_key: Some("k".into()), ..submitted("a") };
+    let mut submission = Box::pin(store.submit(call));
+    let claim = soon(store.claim()).await.unwrap();
+    assert!(submission.as_mut().now_or_never().is_none());
+    settle(claim, success("done")).await;
+    let id = play.task();
+    assert_eq!(soon(play).await, success("done"));
+    let ticket = soon(submission).await.unwrap();
+    assert_eq!((ticket.task(), soon(ticket).await), (id, success("done")));
 }
 
 pub async fn who_waits_for_a_task_is_told_when_it_ends(store: Arc<dyn Store>) {
@@ -219,6 +240,8 @@ macro_rules! tasks {
             use super::*;
             $crate::conformance::cases_in! { $crate::tasks; $make;
                 a_submitted_task_runs_without_its_caller: WIDE,
+                who_repeats_a_submission_is_told_no_sooner_than_it_is_kept: WIDE,
+                a_submission_that_was_a_play_before_is_told_of_once_the_play_is_kept: WIDE,
                 who_waits_for_a_task_is_told_when_it_ends: WIDE,
                 who_waits_too_short_is_told_how_far_it_is: WIDE,
                 a_plain_play_is_known_while_it_is_under_way: WIDE,

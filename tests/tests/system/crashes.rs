@@ -1,7 +1,8 @@
 //! A server that is killed, again and again, while clients work: what they were told stays true.
 //!
 //! `cargo xtask crashes --kills 200` runs the long version. SIGKILL ends a process, not the machine: what the
-//! system has accepted stays. So this proves the order of the steps, not that the disk was waited for.
+//! system has accepted stays. So this proves the order of the steps, not that the disk was waited for: that is for
+//! `what_was_acknowledged_outlives_a_power_failure` in the store.
 
 mod audit;
 mod dice;

@@ -175,7 +175,8 @@ async fn transfers_keep_the_sum_that_readers_see() {
 
 /// Reads `n`; the first time it waits to be overtaken, the second it keeps whoever else was overtaken waiting.
 const HOLDS: &str = r#"
-    if db::get("n") == () { print("read"); sleep(0.3); db::set("m", 1); } else { print("again"); sleep(20); db::set("m", 2); }
+    if db::get("n") == () { print("read"); sleep(0.3); db::set("m", 1); }
+    else { print("again"); sleep(20); db::set("m", 2); }
 "#;
 
 #[tokio::test]

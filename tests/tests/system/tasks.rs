@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::programs::{server, started};
 
 const INVALID_PARAMS: i32 = -32602;
-/// Scripts that run at a time, slow ones included: as many as `circles_worker` has threads for.
-const THREADS: usize = 64;
+/// Scripts of one circle that run at a time, slow ones included: half of what there are threads for.
+const THREADS: usize = 32;
 /// Promised within 100 ms; the rest is for a loaded machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -62,13 +62,15 @@ async fn a_submitted_script_runs_though_its_caller_has_gone() {
     assert_eq!(again.play(r#"db::get("left")"#).await.unwrap(), task["caller"]);
 }
 
-#[tokio::test]
-async fn a_submitted_script_runs_though_the_server_was_killed() {
+/// Ends a server with a signal while it runs a script that was submitted; the next one runs it from the beginning.
+async fn outlives(signal: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let (mut first, url) = started(&mut server(directory.path())).await;
+    let (mut first, url) = started(server(directory.path()).args(["--grace", "10ms"])).await;
     let mut raw = Raw::connect(&url).await;
-    let id = submitted(&mut raw, r#"let n = db::incr("runs"); sleep(1); n"#).await;
-    first.signal("KILL").await;
+    let id = submitted(&mut raw, r#"let n = db::incr("runs"); sleep(1.5); n"#).await;
+    let task = raw.call("task", json!([id, 200])).await.unwrap();
+    assert_eq!(task["state"], "running", "{task}");
+    first.signal(signal).await;
     assert!(first.ends_within(Duration::from_secs(30)).await);
     let (_second, url) = started(&mut server(directory.path())).await;
     let mut raw = Raw::connect(&url).await;
@@ -76,6 +78,16 @@ async fn a_submitted_script_runs_though_the_server_was_killed() {
     // The first run left nothing.
     assert_eq!((&task["state"], &task["result"]["value"]), (&json!("succeeded"), &json!(1)), "{task}");
     assert_eq!(raw.play(r#"db::get("runs")"#).await, Ok(json!(1)));
+}
+
+#[tokio::test]
+async fn a_submitted_script_runs_though_the_server_was_killed() {
+    outlives("KILL").await;
+}
+
+#[tokio::test]
+async fn a_submitted_script_that_outlasts_the_grace_is_run_by_the_next_server() {
+    outlives("TERM").await;
 }
 
 #[tokio::test]

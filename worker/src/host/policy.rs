@@ -35,7 +35,7 @@ impl Host {
         let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
         match (play.stopped(), answer) {
             (Some(Stop::Limit(limit)), _) => {
-                tracing::warn!(circle = %task.circle, limit, "the circle's policy passed a limit: the caller is not let in");
+                tracing::warn!(circle = %task.circle, limit, "a policy passed a limit: the caller is not let in");
                 Ok(false)
             }
             (Some(stop), _) => Err(stop),

@@ -116,11 +116,13 @@ impl Audit {
 
     /// What must hold at the end, when all clients have gone.
     pub async fn at_the_end(mut self) -> Findings {
-        let look = look(&self.owner, &self.ledger).await.expect("a server that runs");
         let all = 0..=self.ledger.epoch();
         self.repeat(all.clone(), usize::MAX).await;
         self.await_tasks().await;
         self.recheck_tasks().await;
+        self.await_the_rest().await;
+        // Nobody writes any more.
+        let look = look(&self.owner, &self.ledger).await.expect("a server that runs");
         let marks = self.check_marks(&all).await;
         assert_eq!(i64::try_from(marks.len()).ok(), Some(look.count), "marks, and the count of all");
         self.check_files(&all);
@@ -169,14 +171,43 @@ impl Audit {
     async fn await_tasks(&self) {
         let open = self.ledger.books().open.clone();
         for id in &open {
-            let task = self.owner.task(TaskId(*id)).wait(Duration::from_secs(30));
-            let task = soon(task).await.expect("an accepted task is known");
-            let end = end_of(&task);
+            let end = self.end_of(TaskId(*id)).await;
             let mut books = self.ledger.books();
             books.tasks.get_mut(id).expect("it was accepted").end = Some(end);
         }
         let open: HashSet<_> = open.into_iter().collect();
         self.ledger.books().open.retain(|task| !open.contains(task));
+    }
+
+    async fn end_of(&self, id: TaskId) -> End {
+        let task = self.owner.task(id).wait(Duration::from_secs(30));
+        end_of(&soon(task).await.expect("an accepted task is known"))
+    }
+
+    /// The list shows every accepted task, and each once. Those whose acceptance nobody heard of end as well.
+    async fn await_the_rest(&self) {
+        let mut listed = HashSet::new();
+        let mut cursor = None;
+        loop {
+            let mut list = self.owner.tasks().limit(PAGE);
+            if let Some(cursor) = cursor.take() {
+                list = list.cursor(cursor);
+            }
+            let page = soon(list).await.expect("a page");
+            for task in page.tasks {
+                assert!(listed.insert(task.task_id.0), "listed twice: {task:?}");
+                if task.ended_at.is_none() {
+                    self.end_of(task.task_id).await;
+                }
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let books = self.ledger.books();
+        let missing = books.tasks.iter().find(|(id, _)| !listed.contains(*id));
+        assert!(missing.is_none(), "not listed: {missing:?}");
     }
 
     /// A final state is final.
