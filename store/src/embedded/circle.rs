@@ -105,6 +105,11 @@ impl Circle {
         File::exists(&self.path)
     }
 
+    /// Whether tasks may wait in its file to be taken up; it is not open yet. Blocks.
+    pub fn may_have_unfinished(&self) -> Result<bool, Error> {
+        File::is_settled(&self.path, &self.id).map(|settled| !settled)
+    }
+
     /// The circle with its file open, opened now if it was not. Blocks.
     pub fn open(&self, now: u64, retention: Retention) -> Result<Arc<Open>, Error> {
         self.last_use.store(now, Ordering::Relaxed);

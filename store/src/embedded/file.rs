@@ -4,6 +4,7 @@
 mod power;
 
 use std::{
+    fmt::Display,
     fs,
     ops::Bound,
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use std::{
 
 use circles_api::{CircleId, types::Record};
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable,
+    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable,
     ReadableTableMetadata as _, TableDefinition, TableError, WriteTransaction,
 };
 
@@ -164,6 +165,26 @@ impl File {
         path.exists()
     }
 
+    /// Whether it is certain that no task of the circle waits to be taken up, by a look that leaves the file as it
+    /// is: to open and close it waits for the disk five times. What a crash left to be repaired is not certain.
+    /// Blocks.
+    pub fn is_settled(path: &Path, circle: &CircleId) -> Result<bool, Error> {
+        let database = match Database::builder().set_cache_size(CACHE).open_read_only(path) {
+            Ok(database) => database,
+            Err(DatabaseError::RepairAborted) => return Ok(false),
+            Err(error) => return Err(not_opened(path, error)),
+        };
+        let fault = |error: redb::Error| fault(path, error);
+        let read = database.begin_read().map_err(|error| fault(error.into()))?;
+        let meta = match read.open_table(META) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(false),
+            opened => opened.map_err(|error| fault(error.into()))?,
+        };
+        check(&meta, circle).map_err(|cause| self::fault(path, cause))?;
+        let unfinished = read.open_table(UNFINISHED).map_err(|error| fault(error.into()))?;
+        unfinished.is_empty().map_err(|error| fault(error.into()))
+    }
+
     fn begin(&self, circle: &CircleId) -> Result<Chain, Error> {
         let read = self.database.begin_read().map_err(|error| self.fault(error))?;
         match read.open_table(META) {
@@ -188,17 +209,7 @@ impl File {
             }
             Err(error) => Err(self.fault(error)),
             Ok(meta) => {
-                let get = |name| meta.get(name).map(|value| value.map(|value| value.value().to_vec()));
-                let format = number(get("format").map_err(|error| self.fault(error))?);
-                if format != FORMAT {
-                    let sentence = format!("has format {format}; this version reads format {FORMAT}");
-                    return Err(self.fault(sentence));
-                }
-                let owner = get("circle").map_err(|error| self.fault(error))?.unwrap_or_default();
-                if owner != circle.to_string().as_bytes() {
-                    let owner = String::from_utf8_lossy(&owner).into_owned();
-                    return Err(self.fault(format!("is the database of circle {owner}, not of {circle}")));
-                }
+                check(&meta, circle).map_err(|cause| self.fault(cause))?;
                 let records = read.open_table(RECORDS).map_err(|error| self.fault(error))?;
                 let last = records.last().map_err(|error| self.fault(error))?;
                 let last = last.map(|(_, record)| decode::<Record>(record.value())).transpose();
@@ -354,21 +365,43 @@ impl File {
         write.commit().map_err(|error| self.fault(error))
     }
 
-    fn fault(&self, cause: impl std::fmt::Display) -> Error {
-        Error::File(format!("{}: {cause}", self.path.display()).into())
+    fn fault(&self, cause: impl Display) -> Error {
+        fault(&self.path, cause)
     }
+}
+
+fn fault(path: &Path, cause: impl Display) -> Error {
+    Error::File(format!("{}: {cause}", path.display()).into())
+}
+
+/// Whether this version reads a file, and it is this circle's; an error is what is said of it.
+fn check(meta: &ReadOnlyTable<&'static str, &'static [u8]>, circle: &CircleId) -> Result<(), String> {
+    let get = |name| match meta.get(name) {
+        Ok(value) => Ok(value.map(|value| value.value().to_vec())),
+        Err(error) => Err(error.to_string()),
+    };
+    let format = number(get("format")?);
+    if format != FORMAT {
+        return Err(format!("has format {format}; this version reads format {FORMAT}"));
+    }
+    let owner = get("circle")?.unwrap_or_default();
+    if owner != circle.to_string().as_bytes() {
+        let owner = String::from_utf8_lossy(&owner);
+        return Err(format!("is the database of circle {owner}, not of {circle}"));
+    }
+    Ok(())
 }
 
 /// Opens a database, or makes an empty one, which is not safe from crashes until it is made.
 fn database(path: &Path) -> Result<Database, Error> {
-    let opened = Database::builder().set_cache_size(CACHE).create(path);
-    opened.map_err(|error| {
-        let cause = match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => "another process has this database open".to_owned(),
-            other => other.to_string(),
-        };
-        Error::File(format!("{}: {cause}", path.display()).into())
-    })
+    Database::builder().set_cache_size(CACHE).create(path).map_err(|error| not_opened(path, error))
+}
+
+fn not_opened(path: &Path, error: DatabaseError) -> Error {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => fault(path, "another process has this database open"),
+        other => fault(path, other),
+    }
 }
 
 /// The documents of a file as they were when this was made.
@@ -391,8 +424,8 @@ impl Documents {
         }))
     }
 
-    fn fault(&self, cause: &dyn std::fmt::Display) -> Error {
-        Error::File(format!("{}: {cause}", self.path.display()).into())
+    fn fault(&self, cause: &dyn Display) -> Error {
+        fault(&self.path, cause)
     }
 }
 

@@ -124,13 +124,25 @@ impl Files {
         id: &CircleId,
         question: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
     ) -> Result<Option<T>, Error> {
+        self.ask_if(id, |_| Ok(true), question).await
+    }
+
+    /// Asks a circle's file unless a first look at it says no; `None` then, or if it has none.
+    pub(super) async fn ask_if<T: Send + 'static>(
+        self: &Arc<Self>,
+        id: &CircleId,
+        look: impl FnOnce(&Circle) -> Result<bool, Error> + Send + 'static,
+        question: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
         let circle = self.circle(id);
         let (answer, answered) = oneshot::channel();
         let files = self.clone();
         self.run(move || {
-            let found = circle.is_open() || circle.has_file();
-            let result = found.then(|| files.open(&circle).and_then(|open| question(&open)));
-            let _ = answer.send(result.transpose());
+            let result = (|| match circle.is_open() || circle.has_file() && look(&circle)? {
+                true => question(&*files.open(&circle)?).map(Some),
+                false => Ok(None),
+            })();
+            let _ = answer.send(result);
         });
         answered.await.unwrap_or(Err(Error::Closed))
     }
