@@ -27,7 +27,7 @@ use std::{
 use circles_api::{CircleId, provenance::Head, types::RecordPage};
 use tokio::{sync::Notify, time::timeout};
 
-use self::{entry::Entry, file::Retention, files::Files, lease::Share, queue::Queue};
+use self::{circle::Circle, entry::Entry, file::Retention, files::Files, lease::Share, queue::Queue};
 use crate::{
     Claim, Error, Kind, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Watch,
     WatchEvent,
@@ -155,10 +155,15 @@ impl EmbeddedStore {
     /// Takes up what these circles had accepted before the process ended. A task that may have had outside
     /// effects ends as lost, unless it may be retried. Returns how many tasks were found; fails if a circle's
     /// file cannot be used, which is also how one learns that another process has it.
+    ///
+    /// As many files as may be open at a time are opened and stay so, which keeps other processes from them. Of
+    /// the rest, those are that hold anything to take up.
     pub async fn recover(&self, circles: impl IntoIterator<Item = CircleId>) -> Result<usize, Error> {
         let mut count = 0;
-        for circle in circles {
-            let unfinished = self.shared.files.ask(&circle, |open| open.file().unfinished()).await?;
+        for (number, circle) in circles.into_iter().enumerate() {
+            let stays_open = number < self.shared.config.open_files;
+            let look = move |circle: &Circle| stays_open || circle.may_have_unfinished();
+            let unfinished = self.shared.files.ask_if(&circle, look, |open| open.file().unfinished()).await?;
             for (row, body) in unfinished.into_iter().flatten() {
                 let (marked, retries) = (row.marked, row.retries);
                 let entry = Arc::new(Entry::new(row.task(circle, body)).with_retries(retries));

@@ -72,6 +72,11 @@ impl Circle {
         Ok(there)
     }
 
+    /// Whether tasks may wait in its file to be taken up; it is not open yet. Blocks.
+    pub fn may_have_unfinished(&self) -> bool {
+        !File::is_settled(&self.path, &self.id)
+    }
+
     /// The circle with its file open, opened now if it was not. Blocks.
     pub fn open(&self, now: u64, retention: Retention) -> Result<Arc<Open>, Error> {
         self.last_use.store(now, Ordering::Relaxed);

@@ -20,8 +20,8 @@ use std::{
 
 use circles_api::{CircleId, types::Record};
 use redb::{
-    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError,
-    WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, TableError, WriteTransaction,
 };
 
 use super::{
@@ -127,6 +127,26 @@ impl File {
     /// Whether there is a file at all: what never wrote has none. Blocks.
     pub fn exists(path: &Path) -> Result<bool, Error> {
         path.try_exists().map_err(|error| Error::File(format!("{}: {error}", path.display()).into()))
+    }
+
+    /// Whether it is certain that no task of the circle waits in the file to be taken up, by a look that leaves it
+    /// as it is: to open and close it waits for the disk five times. Blocks.
+    pub fn is_settled(path: &Path, circle: &CircleId) -> bool {
+        let looked = sound(path, || {
+            let look = || -> Result<bool, redb::Error> {
+                let read = Database::builder().set_cache_size(CACHE).open_read_only(path)?.begin_read()?;
+                let meta = read.open_table(META)?;
+                let is = |name, value: &[u8]| {
+                    meta.get(name).map(|found| found.is_some_and(|found| found.value() == value))
+                };
+                let ours =
+                    is("format", &FORMAT.to_le_bytes())? && is("circle", circle.to_string().as_bytes())?;
+                Ok(ours && read.open_table(UNFINISHED)?.is_empty()?)
+            };
+            // Whatever is wrong with it is said when it is opened.
+            Ok(look().unwrap_or(false))
+        });
+        looked.unwrap_or(false)
     }
 
     pub fn path(&self) -> &Path {

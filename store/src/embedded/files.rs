@@ -170,15 +170,27 @@ impl Files {
         id: &CircleId,
         question: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
     ) -> Result<Option<T>, Error> {
+        self.ask_if(id, |_| true, question).await
+    }
+
+    /// Asks a circle's file unless a first look at it says no; `None` then, or if it has none.
+    pub(super) async fn ask_if<T: Send + 'static>(
+        self: &Arc<Self>,
+        id: &CircleId,
+        look: impl FnOnce(&Circle) -> bool + Send + 'static,
+        question: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Option<T>, Error> {
         let circle = self.circle(id);
         let (answer, answered) = oneshot::channel();
         let files = self.clone();
         let asked = self.run(move || {
-            let result = match if circle.is_open() { Ok(true) } else { circle.has_file() } {
-                Ok(true) => files.open(&circle).and_then(|open| question(&open)).map(Some),
-                Ok(false) => Ok(None),
-                Err(error) => Err(error),
-            };
+            let result = (|| {
+                if circle.is_open() || circle.has_file()? && look(&circle) {
+                    question(&*files.open(&circle)?).map(Some)
+                } else {
+                    Ok(None)
+                }
+            })();
             // Who asked may have gone.
             let _ = answer.send(result);
         });
