@@ -6,6 +6,7 @@ use circles_api::provenance::{Head, Verifier};
 use circles_store::{
     EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, Transaction,
 };
+use futures_util::FutureExt as _;
 
 use crate::{
     conformance::{circle, keyed, settle, soon, success, task},
@@ -154,6 +155,38 @@ async fn a_task_that_reached_outside_is_lost_unless_it_may_be_retried() {
         }
         let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
         assert_eq!(ended.state, last, "{retries} retries");
+    }
+}
+
+#[tokio::test]
+async fn what_reached_outside_and_is_given_back_as_the_process_ends_is_lost_unless_it_may_be_retried() {
+    let once = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("a") };
+    for (task, goes_on) in [(keyed("a", "k"), false), (submitted("a"), false), (once, true)] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), EmbeddedConfig::default());
+        let ticket = store.submit(task).await.unwrap();
+        let id = ticket.task();
+        let claim = soon(store.claim()).await.unwrap();
+        claim.mark().unwrap();
+        store.close().await;
+        drop(claim);
+        if goes_on {
+            assert_eq!(ticket.now_or_never(), None, "the next process says how it ended");
+        } else {
+            assert_eq!(soon(ticket).await, Outcome::Lost);
+        }
+        store.shut().await;
+        drop(store);
+        let (store, found) = again(directory.path()).await;
+        assert_eq!(found, usize::from(goes_on));
+        if goes_on {
+            // That was its only retry.
+            let claim = soon(store.claim()).await.unwrap();
+            claim.mark().unwrap();
+            drop(claim);
+        }
+        let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+        assert_eq!(ended.state, State::Lost);
     }
 }
 
