@@ -63,6 +63,8 @@ pub fn circle(server: &Path, args: &Args) -> Result {
     for process in [Some(&on_disk), in_memory.as_ref()].into_iter().flatten() {
         runtime.block_on(once(process.place(), PUT))?;
     }
+    // A disk that is shared is not the same from minute to minute: it is asked before and after.
+    print_disk("on the disk, before", args.disk.as_deref(), args.rounds)?;
     print_head(args.rounds);
     for shape in SHAPES {
         let samples = runtime.block_on(measure(&subjects, shape, args.rounds))?;
@@ -74,13 +76,12 @@ pub fn circle(server: &Path, args: &Args) -> Result {
             }
         }
     }
-    for process in [Some(&on_disk), in_memory.as_ref()].into_iter().flatten() {
-        runtime.block_on(count(process.place(), args))?;
+    runtime.block_on(count("on the disk", on_disk.place(), args.rounds))?;
+    if let Some(process) = &in_memory {
+        runtime.block_on(count("in memory", process.place(), args.rounds))?;
+        print_disk("in memory", Some(&args.memory), args.rounds)?;
     }
-    print_disk("disk", args.disk.as_deref(), args)?;
-    if in_memory.is_some() {
-        print_disk("memory", Some(&args.memory), args)?;
-    }
+    print_disk("on the disk, after", args.disk.as_deref(), args.rounds)?;
     println!(
         "\"in memory\" is the same store on {}: what it would do if it did not wait for a disk,\n\
          which it always does before it answers.",
@@ -105,12 +106,12 @@ fn subjects<'a>(disk: &'a Place, memory: Option<&'a Place>) -> Vec<Subject<'a>> 
 }
 
 /// Has many callers count on one key, and fails unless the sum is right.
-async fn count(place: &Place, args: &Args) -> Result {
-    let mut rounds = Vec::new();
-    for _ in 0..args.rounds.count() {
-        rounds.push(load(place, INCR, CALLERS, args.rounds.length()).await?);
+async fn count(name: &str, place: &Place, rounds: Rounds) -> Result {
+    let mut samples = Vec::new();
+    for _ in 0..rounds.count() {
+        samples.push(load(place, INCR, CALLERS, rounds.length()).await?);
     }
-    let Sample { throughput, p50, p99, right, refused } = Sample::medians(&rounds);
+    let Sample { throughput, p50, p99, right, refused } = Sample::medians(&samples);
     let kept = Call::new(
         "\"method\":\"play\",\"params\":{\"script\":\"db::get(\\\"hot\\\") == ARGS\",\"args\":",
         "\"output\":\"true\"",
@@ -120,7 +121,7 @@ async fn count(place: &Place, args: &Args) -> Result {
     let kept = Call { rest: text.leak(), ..kept };
     once(place, kept).await.map_err(|error| format!("the counter is not {right}: {error}"))?;
     println!(
-        "db::incr on one key, {} callers: {throughput:.0} calls/s, p50 {p50:.0} µs, p99 {p99:.0} µs; \
+        "db::incr on one key {name}, {} callers: {throughput:.0} calls/s, p50 {p50:.0} µs, p99 {p99:.0} µs; \
          {right} succeeded, {refused} ended in CONFLICT, and the counter is {right}",
         CALLERS.connections
     );
@@ -128,12 +129,12 @@ async fn count(place: &Place, args: &Args) -> Result {
 }
 
 /// What the medium does by itself.
-fn print_disk(name: &str, directory: Option<&Path>, args: &Args) -> Result {
-    let mut rounds = Vec::new();
-    for _ in 0..args.rounds.count() {
-        rounds.push(disk::fdatasync(directory, args.rounds.length())?);
+fn print_disk(name: &str, directory: Option<&Path>, rounds: Rounds) -> Result {
+    let mut samples = Vec::new();
+    for _ in 0..rounds.count() {
+        samples.push(disk::fdatasync(directory, rounds.length())?);
     }
-    let Sample { throughput, p50, p99, .. } = Sample::medians(&rounds);
-    println!("{name}, one page and fdatasync: {throughput:.0} a second, p50 {p50:.0} µs, p99 {p99:.0} µs");
+    let Sample { throughput, p50, p99, .. } = Sample::medians(&samples);
+    println!("one page and fdatasync {name}: {throughput:.0} a second, p50 {p50:.0} µs, p99 {p99:.0} µs");
     Ok(())
 }

@@ -34,7 +34,7 @@ struct Args {
     /// The `circles-server` to measure, built for release.
     #[arg(long, value_name = "PATH", default_value = "circles-server")]
     server: PathBuf,
-    /// Where the programs lie that time scripts in the engine alone and in the host.
+    /// Where the program lies that times scripts in the engine alone and in a circle.
     #[arg(long, value_name = "DIR", default_value = ".")]
     examples: PathBuf,
     #[command(subcommand)]

@@ -6,43 +6,39 @@ use crate::{
     table::{Rounds, print_end, print_machine},
 };
 
-/// What a program measured: the name of a script and nanoseconds.
-type Figures = Vec<(String, f64)>;
+/// Nanoseconds of a script in the engine alone and in a circle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pair {
+    bare: f64,
+    circle: f64,
+}
 
-/// Has both programs time the same scripts by turns, and prints one table. Only `circles-worker` knows the engine,
-/// so they are its examples; they are two so that the bare engine pays for no counting of memory.
+/// What a round measured, by the names of scripts.
+type Figures = Vec<(String, Pair)>;
+
+/// Has a program time scripts, and prints one table. Only `circles-worker` knows the engine, so it is its example.
 pub fn script(examples: &Path, rounds: Rounds) -> Result {
     print_machine();
-    let (mut bare, mut host) = (Vec::new(), Vec::new());
-    for _ in 0..rounds.count() {
-        bare.push(figures(&examples.join("scripts_bare"), rounds)?);
-        host.push(figures(&examples.join("scripts_host"), rounds)?);
-    }
+    let program = examples.join("scripts");
+    let measured = (0..rounds.count()).map(|_| figures(&program, rounds)).collect::<Result<Vec<_>>>()?;
     println!(
-        "medians of {} rounds by turns of {} s over all scripts; ratios round by round\n",
+        "medians of {} rounds of {} s over all scripts; ratios round by round\n",
         rounds.count(),
         rounds.length().as_secs_f64()
     );
-    println!("{:<34} {:>14} {:>14} {:>8}", "script", "bare engine µs", "in a circle µs", "÷");
-    for (name, _) in host.first().into_iter().flatten() {
-        // A script is named `<text>`, or `<text>, <way>`.
-        let text = name.split_once(", ").map_or(&**name, |(text, _)| text);
-        let pairs =
-            || bare.iter().zip(&host).filter_map(|(bare, host)| Some((of(bare, text)?, of(host, name)?)));
+    println!("{:<40} {:>14} {:>14} {:>8}", "script", "bare engine µs", "in a circle µs", "÷");
+    for (row, (name, _)) in measured.first().into_iter().flatten().enumerate() {
+        let pairs = || measured.iter().filter_map(|figures| figures.get(row)).map(|(_, pair)| *pair);
         println!(
-            "{name:<34} {:>14.3} {:>14.3} {:>8.2}",
-            median(pairs().map(|(bare, _)| bare)) / 1e3,
-            median(pairs().map(|(_, host)| host)) / 1e3,
-            median(pairs().map(|(bare, host)| host / bare)),
+            "{name:<40} {:>14.3} {:>14.3} {:>8.2}",
+            median(pairs().map(|pair| pair.bare)) / 1e3,
+            median(pairs().map(|pair| pair.circle)) / 1e3,
+            median(pairs().map(|pair| pair.circle / pair.bare)),
         );
     }
     println!();
     print_end();
     Ok(())
-}
-
-fn of(figures: &Figures, name: &str) -> Option<f64> {
-    figures.iter().find(|(known, _)| known == name).map(|(_, figure)| *figure)
 }
 
 fn figures(program: &Path, rounds: Rounds) -> Result<Figures> {
@@ -53,14 +49,15 @@ fn figures(program: &Path, rounds: Rounds) -> Result<Figures> {
         return Err(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    parse(&text).ok_or_else(|| format!("{name} said {text:?}, not names and nanoseconds"))
+    parse(&text).ok_or_else(|| format!("{name} said {text:?}, not nanoseconds and names"))
 }
 
-/// Reads lines of nanoseconds and a name.
+/// Reads lines of two times and a name.
 fn parse(text: &str) -> Option<Figures> {
     let line = |line: &str| {
-        let (figure, name) = line.split_once(' ')?;
-        Some((name.to_owned(), figure.parse().ok()?))
+        let mut words = line.splitn(3, ' ');
+        let (bare, circle) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some((words.next()?.to_owned(), Pair { bare, circle }))
     };
     text.lines().map(line).collect()
 }
@@ -70,10 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_program_prints_is_read() {
-        let figures = parse("12.5 push 10,000\n3 40 + 2, tried\n").unwrap();
-        assert_eq!(of(&figures, "push 10,000"), Some(12.5));
-        assert_eq!(of(&figures, "40 + 2, tried"), Some(3.0));
-        assert_eq!((of(&figures, "40 + 2"), parse("no figure\n")), (None, None));
+    fn what_the_program_prints_is_read() {
+        let figures = parse("12.5 13 push 10,000\n3 4 40 + 2, tried\n").unwrap();
+        let pair = |bare, circle| Pair { bare, circle };
+        assert_eq!(
+            figures,
+            [("push 10,000".to_owned(), pair(12.5, 13.0)), ("40 + 2, tried".to_owned(), pair(3.0, 4.0))]
+        );
+        assert_eq!((parse("no figure\n"), parse("1 2\n")), (None, None));
     }
 }

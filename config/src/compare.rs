@@ -1,6 +1,12 @@
 //! What is wrong with circles only beside each other.
 
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    path::Path,
+};
+
+use circles_auth::PublicKey;
 
 use crate::{
     entry::Entry,
@@ -9,16 +15,65 @@ use crate::{
 
 /// Compares each circle with those before it, and what its scripts can write with what they must not.
 pub fn compare(entries: &[Entry], file: &Path, data_dir: &Path) -> Vec<Fault> {
+    let index = Index::new(entries);
     let mut faults = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        for earlier in entries.iter().take(index) {
+    for (number, entry) in entries.iter().enumerate() {
+        let beside = index.beside(entry);
+        for (_, earlier) in beside.range(..number) {
             faults.extend(twice(entry, earlier, data_dir));
         }
         if let Some(files) = &entry.files_path {
-            faults.extend(exposed(files, &entry.at, entries, file, data_dir));
+            faults.extend(exposed(files, &entry.at, beside.into_values(), file, data_dir));
         }
     }
     faults
+}
+
+/// Circles with their number in the file.
+type Numbered<'a> = Vec<(usize, &'a Entry)>;
+
+/// The circles by what two of them may have in common. With ten thousand, to compare each with each takes minutes.
+#[derive(Default)]
+struct Index<'a> {
+    ids: HashMap<&'a str, Numbered<'a>>,
+    keys: HashMap<PublicKey, Numbered<'a>>,
+    /// By the path of anything that is theirs. What lies in a folder stands right behind it.
+    paths: BTreeMap<&'a Path, Numbered<'a>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(entries: &'a [Entry]) -> Self {
+        let mut index = Self::default();
+        for numbered in entries.iter().enumerate() {
+            let (_, entry) = numbered;
+            if let Some(id) = &entry.id {
+                index.ids.entry(id).or_default().push(numbered);
+            }
+            if let Some(key) = entry.key.public {
+                index.keys.entry(key).or_default().push(numbered);
+            }
+            let paths = [&entry.db_path, &entry.rhai_path, &entry.files_path, &entry.key.path];
+            for path in paths.into_iter().flatten() {
+                index.paths.entry(path).or_default().push(numbered);
+            }
+        }
+        index
+    }
+
+    /// Those that may have something in common with this one, itself among them, by their number.
+    fn beside(&self, entry: &Entry) -> BTreeMap<usize, &'a Entry> {
+        let id = entry.id.as_deref().and_then(|id| self.ids.get(id));
+        let key = entry.key.public.and_then(|key| self.keys.get(&key));
+        let database = entry.db_path.as_deref().and_then(|path| self.paths.get(path));
+        let files = entry.files_path.as_deref();
+        let around = files.into_iter().flat_map(Path::ancestors).filter_map(|path| self.paths.get(path));
+        let within = files.into_iter().flat_map(|files| {
+            let behind = self.paths.range::<Path, _>((Bound::Included(files), Bound::Unbounded));
+            behind.take_while(move |(path, _)| path.starts_with(files)).map(|(_, entries)| entries)
+        });
+        let alike = [id, key, database].into_iter().flatten();
+        alike.chain(around).chain(within).flatten().copied().collect()
+    }
 }
 
 /// What only one circle can have.
@@ -61,7 +116,13 @@ fn twice(entry: &Entry, earlier: &Entry, data_dir: &Path) -> Vec<Fault> {
 }
 
 /// What scripts could read or change that is not theirs, with this folder as their files.
-fn exposed(files: &Path, at: &Place, entries: &[Entry], file: &Path, data_dir: &Path) -> Vec<Fault> {
+fn exposed<'a>(
+    files: &Path,
+    at: &Place,
+    entries: impl Iterator<Item = &'a Entry>,
+    file: &Path,
+    data_dir: &Path,
+) -> Vec<Fault> {
     let at = at.child("files_path");
     let within =
         |what: String| at.fault(format!("{} holds {what}; scripts could change it", files.display()));

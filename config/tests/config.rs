@@ -279,6 +279,19 @@ fn no_two_circles_share_what_only_one_can_have() {
         second["public_key"] = json!(k2);
         assert_eq!(faults(second), [expected]);
     }
+    // Names that only begin alike are not within each other, wherever they come when sorted.
+    for files in ["f/files-2", "f/files2", "f/file", "f/files.d/b"] {
+        let mut second = other(json!({ "files_path": files }));
+        second["public_key"] = json!(k2);
+        place.parse(&json!([circle(own.clone()), second])).unwrap();
+    }
+    let third = json!({ "id": "c", "public_key": key(3).to_string(), "files_path": "f/files-2" });
+    let mut second = other(json!({ "files_path": "f/files/b" }));
+    second["public_key"] = json!(k2);
+    assert_eq!(
+        place.faults(&json!([second, third, circle(own.clone())])),
+        ["/2/files_path: $/f/files holds the files_path of /0"]
+    );
     // A library is only read, and may be shared.
     let mut second = other(json!({ "rhai_path": "lib" }));
     second["public_key"] = json!(k2);

@@ -1,13 +1,16 @@
 //! The store that lives in this process: tasks under way in memory, what outlives them in a file a circle.
 
+mod accept;
 mod chain;
 mod circle;
+mod done;
 mod entry;
 mod file;
 mod files;
 mod lease;
 mod live;
 mod queue;
+mod record;
 mod row;
 mod versions;
 
@@ -22,20 +25,12 @@ use std::{
 };
 
 use circles_api::{CircleId, provenance::Head, types::RecordPage};
-use tokio::{sync::Notify, sync::oneshot, time::timeout};
+use tokio::{sync::Notify, time::timeout};
 
-use self::{
-    chain::Ended,
-    circle::{Done, Taken, View},
-    entry::{Entry, Was},
-    file::{Change, Retention, TaskChange},
-    files::Files,
-    lease::Share,
-    queue::Queue,
-};
+use self::{circle::Circle, entry::Entry, file::Retention, files::Files, lease::Share, queue::Queue};
 use crate::{
-    Claim, Error, Failure, Kind, Outcome, Settlement, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Watch, WatchEvent,
+    Claim, Error, Kind, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Watch,
+    WatchEvent,
 };
 
 /// Bounds of an [`EmbeddedStore`].
@@ -117,12 +112,6 @@ struct State {
 /// Who called what, where: the same key of another caller, or in another circle, is another key.
 type CallKey = (CircleId, crate::Caller, Box<str>);
 
-/// The task of a call that was made before.
-enum Known {
-    UnderWay(Arc<Entry>),
-    Ended(Ticket),
-}
-
 fn key_of(task: &Task) -> Option<CallKey> {
     task.idempotency_key.clone().map(|key| (task.circle, task.caller.clone(), key))
 }
@@ -166,21 +155,25 @@ impl EmbeddedStore {
     /// Takes up what these circles had accepted before the process ended. A task that may have had outside
     /// effects ends as lost, unless it may be retried. Returns how many tasks were found; fails if a circle's
     /// file cannot be used, which is also how one learns that another process has it.
+    ///
+    /// As many files as may be open at a time are opened and stay so, which keeps other processes from them. Of
+    /// the rest, those are that hold anything to take up.
     pub async fn recover(&self, circles: impl IntoIterator<Item = CircleId>) -> Result<usize, Error> {
         let mut count = 0;
-        for circle in circles {
-            let unfinished = self.shared.files.ask(&circle, |open| open.file().unfinished()).await?;
+        for (number, circle) in circles.into_iter().enumerate() {
+            let stays_open = number < self.shared.config.open_files;
+            let look = move |circle: &Circle| stays_open || circle.may_have_unfinished();
+            let unfinished = self.shared.files.ask_if(&circle, look, |open| open.file().unfinished()).await?;
             for (row, body) in unfinished.into_iter().flatten() {
-                count += 1;
                 let (marked, retries) = (row.marked, row.retries);
-                let entry = Arc::new(Entry::new(row.task(circle, body)));
-                self.shared.introduce(&entry);
-                if marked && retries == 0 {
-                    let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
-                    self.shared.settle(&entry, None, lost);
-                } else if marked {
-                    let change = TaskChange::Retried(entry.task().id);
-                    self.shared.enqueue_after(change, entry);
+                let entry = Arc::new(Entry::new(row.task(circle, body)).with_retries(retries));
+                if !self.shared.introduce(&entry) {
+                    // Accepted by this process.
+                    continue;
+                }
+                count += 1;
+                if marked {
+                    self.shared.retry_or_lose(entry);
                 } else {
                     self.shared.enqueue(entry);
                 }
@@ -208,221 +201,8 @@ impl Shared {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Makes a task known that has not ended.
-    fn introduce(&self, entry: &Arc<Entry>) {
-        let mut state = self.lock();
-        state.live.insert(entry.task().id, entry.clone());
-        if let Some(key) = key_of(entry.task()) {
-            state.keyed.insert(key, entry.clone());
-        }
-    }
-
-    /// Lets workers have a task.
-    fn enqueue(self: &Arc<Self>, entry: Arc<Entry>) {
-        let mut state = self.lock();
-        if self.is_closed() {
-            // A task that is kept is taken up by the next process.
-            drop(state);
-            if !matches!(entry.task().kind, Kind::Submitted { .. }) {
-                self.conclude(&entry, Outcome::Cancelled);
-            }
-            return;
-        }
-        if entry.is_queued() {
-            state.queue.push_back(entry);
-        }
-        drop(state);
-        self.work.notify_one();
-    }
-
-    /// Lets workers have a task once a change is on the disk.
-    fn enqueue_after(self: &Arc<Self>, change: TaskChange, entry: Arc<Entry>) {
-        let (done, stored) = oneshot::channel();
-        entry.is_kept_once(stored);
-        let shared = self.clone();
-        let circle = entry.task().circle;
-        let then: Done = Box::new(move |result| {
-            match &result {
-                Ok(()) => shared.enqueue(entry),
-                Err(_) if entry.decide().is_some() => {
-                    shared.finish(&entry, Outcome::Failed(entry::fault("a task could not be kept")));
-                }
-                Err(_) => {}
-            }
-            // Who asked may have gone; the task goes on.
-            let _ = done.send(result);
-        });
-        self.store_change(&circle, Change { task: Some(change), ..Change::default() }, then);
-    }
-
-    fn leave_queue(&self, entry: &Entry, was: Was) {
-        if was == Was::Queued {
-            self.lock().queue.remove(entry);
-        }
-    }
-
-    /// Takes how a task ended, as its worker or the store itself says, to the disk if anything of it is to be
-    /// kept, and then to those who wait. True if the play was overtaken: then nothing has happened.
-    fn record(self: &Arc<Self>, entry: &Arc<Entry>, view: Option<&View>, settlement: Settlement) -> bool {
-        let Settlement { outcome, reads, mut writes, reached_outside, script_sha256 } = settlement;
-        let task = entry.task();
-        if !matches!(outcome, Outcome::Succeeded(_)) {
-            writes.clear();
-        }
-        let submitted = matches!(task.kind, Kind::Submitted { .. });
-        let leaves_record = !writes.is_empty() || reached_outside || submitted;
-        let record = leaves_record.then(|| Ended {
-            task: task.clone(),
-            script_sha256,
-            ended_at: SystemTime::now(),
-            state: outcome.state(),
-        });
-        let kept = task.is_recorded().then(|| TaskChange::Ended {
-            task: task.clone(),
-            started_at: entry.started_at(),
-            outcome: outcome.clone(),
-        });
-        let change = Change { documents: Vec::new(), task: kept, record };
-        if view.is_none() && change.is_empty() {
-            self.finish(entry, outcome);
-            return false;
-        }
-        let then = self.then_finish(entry.clone(), outcome);
-        let Some(view) = view else {
-            self.store_change(&task.circle, change, then);
-            return false;
-        };
-        match view.open().settle(&reads, Some(view), writes, change, self.config.file_bytes, then) {
-            Taken::Yes(false) => false,
-            Taken::Yes(true) => {
-                let open = view.open().clone();
-                self.files.run(move || open.write());
-                false
-            }
-            Taken::Overtaken => true,
-            Taken::Full => {
-                let limit = Outcome::Failed(Failure::Limit { limit: "database_bytes".to_owned() });
-                self.record(entry, None, Settlement { reached_outside, script_sha256, ..limit.into() });
-                false
-            }
-        }
-    }
-
-    fn then_finish(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome) -> Done {
-        let shared = self.clone();
-        Box::new(move |result| {
-            let outcome = match result {
-                Ok(()) => outcome,
-                Err(error) => lease::failed(error),
-            };
-            shared.finish(&entry, outcome);
-        })
-    }
-
-    /// Brings a change that rests on nothing read to the disk.
-    fn store_change(self: &Arc<Self>, circle: &CircleId, change: Change, then: Done) {
-        let (shared, circle) = (self.clone(), self.files.circle(circle));
-        self.files.run(move || {
-            let open = match shared.files.open(&circle) {
-                Ok(open) => open,
-                Err(error) => return then(Err(error)),
-            };
-            let none = crate::Writes::new();
-            if let Taken::Yes(true) =
-                open.settle(&crate::Reads::default(), None, none, change, u64::MAX, then)
-            {
-                open.write();
-            }
-        });
-    }
-
-    /// Ends a task whose end is decided, and on the disk if it had to go there.
-    fn finish(&self, entry: &Arc<Entry>, outcome: Outcome) {
-        // Those who wait are told after the call can be made again with its key.
-        {
-            let mut state = self.lock();
-            state.live.remove(&entry.task().id);
-            if let Some(key) = key_of(entry.task())
-                && state.keyed.get(&key).is_some_and(|known| Arc::ptr_eq(known, entry))
-            {
-                state.keyed.remove(&key);
-            }
-        }
-        entry.end(outcome);
-    }
-
-    /// Refuses what the queue has no room for.
-    fn admit(&self, state: &State, task: &Task) -> Result<(), Error> {
-        if self.is_closed() {
-            return Err(Error::Closed);
-        }
-        let config = &self.config;
-        let full = state.queue.len() >= config.queue_limit
-            || state.queue.len_of(&task.circle) >= config.circle_queue_limit;
-        if full { Err(Error::Full) } else { Ok(()) }
-    }
-
     fn live(&self, circle: &CircleId, task: TaskId) -> Option<Arc<Entry>> {
         self.lock().live.get(&task).filter(|entry| entry.task().circle == *circle).cloned()
-    }
-
-    /// A call with a key that may have been made before.
-    async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Known>, Error> {
-        let same = |same: bool, id| if same { Ok(()) } else { Err(Error::Conflict(id)) };
-        let under_way = self.lock().keyed.get(key).cloned();
-        if let Some(entry) = under_way {
-            same(entry.task().is_same_call(task), entry.task().id)?;
-            return Ok(Some(Known::UnderWay(entry)));
-        }
-        let (caller, name) = (task.caller.to_string(), key.2.clone());
-        let found = self.files.ask(&task.circle, move |open| open.file().task_of_key(&caller, &name)).await?;
-        let Some((row, Some(outcome))) = found.flatten() else { return Ok(None) };
-        same(row.call == row::call(task), row.id)?;
-        Ok(Some(Known::Ended(Ticket::ready(row.id, outcome))))
-    }
-
-    /// Accepts a task of which something is kept.
-    async fn submit_recorded(self: &Arc<Self>, task: Task) -> Result<Ticket, Error> {
-        let circle = self.files.circle(&task.circle);
-        let outlives = matches!(task.kind, Kind::Submitted { .. });
-        let entry = {
-            // One call at a time finds out whether its key is known, so that two of the same are one.
-            let _turn = match &task.idempotency_key {
-                Some(_) => Some(circle.keyed.lock().await),
-                None => None,
-            };
-            let known = match key_of(&task) {
-                Some(key) => self.known(&task, &key).await?,
-                None => None,
-            };
-            match known {
-                Some(Known::Ended(ticket)) => return Ok(ticket),
-                Some(Known::UnderWay(entry)) => entry,
-                None => self.accept(task)?,
-            }
-        };
-        // Who repeats a call relies on its answer no less than who made it first.
-        entry.is_kept().await?;
-        let ticket = entry::ticket(self, entry.clone());
-        if outlives && !matches!(entry.task().kind, Kind::Submitted { .. }) {
-            // Of a play there is nothing on the disk until it ends.
-            return Ok(Ticket::ready(ticket.task(), ticket.await));
-        }
-        Ok(ticket)
-    }
-
-    /// Makes a new task of which something is kept known, and queues it, if it is to outlive the process once
-    /// that is certain.
-    fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
-        self.admit(&self.lock(), &task)?;
-        let entry = Arc::new(Entry::new(task));
-        self.introduce(&entry);
-        if matches!(entry.task().kind, Kind::Submitted { .. }) {
-            self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
-        } else {
-            self.enqueue(entry.clone());
-        }
-        Ok(entry)
     }
 }
 

@@ -47,7 +47,13 @@ impl Future for Ticket {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
         match &mut self.outcome {
             State::Ready(outcome) => outcome.take().map_or(Poll::Pending, |outcome| Poll::Ready(*outcome)),
-            State::Waiting(outcome) => outcome.as_mut().poll(context),
+            State::Waiting(waiting) => {
+                let polled = waiting.as_mut().poll(context);
+                if polled.is_ready() {
+                    self.outcome = State::Ready(None);
+                }
+                polled
+            }
         }
     }
 }

@@ -75,8 +75,15 @@ fn placed(native: RhaiFunc) -> RhaiFunc {
     }
 }
 
+/// The types that scripts mostly call methods of, as Rhai names them anyway. At each such call it asks every module
+/// for another name, until one has it: unless the first one answers, that takes as long as a push.
+const TYPES: [&str; 4] = ["array", "blob", "map", "string"];
+
 /// Puts these before Rhai's own of the same names.
 pub fn register(module: &mut Module) {
+    for name in TYPES {
+        module.set_custom_type_raw(name, name);
+    }
     module.native("sleep", |seconds: i64| wait(seconds as f64));
     module.native("sleep", wait);
     texts::register(module);

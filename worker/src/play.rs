@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::link::{Link, Terms};
 use crate::{Limits, circle::Circle, clock, failure::MESSAGE_BYTES, memory, natives::Checked};
 
-/// Operations between looks at the clock where the coarse one stands still.
+/// Operations between looks at the clock where the coarse one stands still; a power of two.
 const CLOCK_EVERY: u64 = 65_536;
-/// A trial has less time, and looks more often.
+/// A trial has less time, and looks more often; a power of two.
 const TRIAL_CLOCK_EVERY: u64 = 32;
 /// After this long, or when it waits, a script counts as slow and others may run beside it.
 pub const SLOW: Duration = Duration::from_millis(20);
@@ -69,7 +69,11 @@ pub struct Play {
     /// When its script began, behind whatever decided that it may.
     script_began: Cell<Instant>,
     balance: isize,
+    /// The thread's balance above which it holds more than it may.
+    ceiling: isize,
     operations: Cell<u64>,
+    /// An operation that has none of these bits is looked at closely; none of them is left once it is to stop.
+    unwatched: Cell<u64>,
     /// The tick of the coarse clock at which the real one was read last.
     tick: Cell<u64>,
     stop: Cell<Option<Stop>>,
@@ -115,6 +119,8 @@ impl Constants {
 impl Play {
     pub fn new(constants: Constants, circle: Arc<Circle>, limits: Limits, terms: Terms) -> Self {
         let Terms { began, deadline, interrupt, link, on_slow } = terms;
+        let balance = memory::balance();
+        let every = if interrupt.is_none() { TRIAL_CLOCK_EVERY } else { CLOCK_EVERY };
         Self {
             link,
             documents: RefCell::default(),
@@ -130,8 +136,10 @@ impl Play {
             interrupt,
             began,
             script_began: Cell::new(began),
-            balance: memory::balance(),
+            balance,
+            ceiling: balance.saturating_add_unsigned(limits.memory_bytes),
             operations: Cell::new(0),
+            unwatched: Cell::new(every - 1),
             tick: Cell::new(clock::tick()),
             stop: Cell::new(None),
             logs: RefCell::default(),
@@ -286,31 +294,37 @@ impl Play {
     fn mark(&self, why: Stop) {
         if self.stop.get().is_none() {
             self.stop.set(Some(why));
+            self.unwatched.set(0);
         }
     }
 
-    /// Called by the engine at every operation; true while the play may go on.
+    /// Called by the engine at every operation; true while the play may go on. Mostly three comparisons say so.
+    #[inline]
     pub fn may_go_on(&self, operations: u64) -> bool {
         self.operations.set(operations);
+        let goes_on = operations & self.unwatched.get() != 0
+            && memory::balance() <= self.ceiling
+            && clock::tick() == self.tick.get();
+        goes_on || self.may_go_on_after_all()
+    }
+
+    #[cold]
+    fn may_go_on_after_all(&self) -> bool {
         if self.stop.get().is_some() {
             return false;
         }
         // What was charged before an operation is freed again by whoever stops here.
-        if self.held() > self.limits.memory_bytes {
+        if memory::balance() > self.ceiling {
             self.mark(Stop::Limit("memory_bytes"));
             return false;
         }
-        if self.is_trial() {
-            if operations.is_multiple_of(TRIAL_CLOCK_EVERY) && Instant::now() >= self.deadline {
-                self.mark(Stop::NotShort);
-                return false;
-            }
-        } else {
-            let tick = clock::tick();
-            if tick != self.tick.get() || operations.is_multiple_of(CLOCK_EVERY) {
-                self.tick.set(tick);
-                return self.look().is_ok();
-            }
+        self.tick.set(clock::tick());
+        if !self.is_trial() {
+            return self.look().is_ok();
+        }
+        if Instant::now() >= self.deadline {
+            self.mark(Stop::NotShort);
+            return false;
         }
         true
     }

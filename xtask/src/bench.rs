@@ -13,9 +13,7 @@ pub fn bench(args: &Args) -> Result {
     run(&mut cargo("build --release --package circles-server --package circles-bench"))?;
     if args.args.first().is_some_and(|what| what == "script") {
         // Only the worker knows the engine.
-        run(&mut cargo(
-            "build --release --package circles-worker --example scripts_bare --example scripts_host",
-        ))?;
+        run(&mut cargo("build --release --package circles-worker --example scripts"))?;
     }
     let programs = target().join("release");
     let mut bench = std::process::Command::new(programs.join("circles-bench"));

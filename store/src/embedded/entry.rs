@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU8, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, live::Live};
-use crate::{Error, Failure, LogLine, Outcome, State, Task, TaskView, Ticket};
+use crate::{Error, Failure, Kind, LogLine, Outcome, State, Task, TaskView, Ticket};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
 /// Workers keep deadlines themselves, within 100 ms; this only catches one that does not.
@@ -31,6 +31,8 @@ pub(super) struct Entry {
     /// Brings whether it could be kept; there only if it has to be before anybody is told of it.
     kept: OnceLock<Repeated<oneshot::Receiver<Result<(), Error>>>>,
     live: Live,
+    /// How often it may still be run again although it may have had outside effects.
+    retries: AtomicU8,
 }
 
 struct Phase {
@@ -61,7 +63,8 @@ impl Entry {
         let age = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
         let phase = Phase { stage: Stage::Queued, started_at: None, ended_at: None, waiters: Vec::new() };
         Self {
-            deadline: Instant::now() + task.timeout.saturating_sub(age),
+            deadline: later(Instant::now(), task.timeout.saturating_sub(age)),
+            retries: AtomicU8::new(if let Kind::Submitted { retries } = task.kind { retries } else { 0 }),
             task: Arc::new(task),
             interrupt: CancellationToken::new(),
             phase: Mutex::new(phase),
@@ -69,6 +72,22 @@ impl Entry {
             kept: OnceLock::new(),
             live: Live::default(),
         }
+    }
+
+    /// One of which it is known how often it may still be run again.
+    pub(super) fn with_retries(self, retries: u8) -> Self {
+        Self { retries: AtomicU8::new(retries), ..self }
+    }
+
+    /// Whether it may be run again although it may have had outside effects.
+    pub(super) fn may_retry(&self) -> bool {
+        self.retries.load(Ordering::Relaxed) > 0
+    }
+
+    /// Takes one of the times that it may be run again; false if there is none.
+    pub(super) fn take_retry(&self) -> bool {
+        let less = |retries: u8| retries.checked_sub(1);
+        self.retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     pub(super) const fn task(&self) -> &Arc<Task> {
@@ -97,7 +116,7 @@ impl Entry {
 
     /// Nobody is to be told of it before this comes.
     pub(super) fn is_kept_once(&self, stored: oneshot::Receiver<Result<(), Error>>) {
-        // One process writes a task down once: when it accepts it, or when it takes it up again.
+        // The first time counts: what is written down later is of one that was kept before.
         let _ = self.kept.set(stored.shared());
     }
 
@@ -178,6 +197,15 @@ impl Entry {
 
     fn is_open(&self) -> bool {
         matches!(self.phase().stage, Stage::Queued | Stage::Running)
+    }
+
+    /// Whether a worker has it, as far as is known.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.phase().stage, Stage::Running)
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.phase().stage, Stage::Done(_))
     }
 
     pub(super) fn started_at(&self) -> Option<SystemTime> {
@@ -279,10 +307,17 @@ pub(super) async fn outcome(
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if !self.entry.task.is_recorded() && self.entry.is_open() {
+        // Also while it settles: overtaken, it would be run again for nobody.
+        if !self.entry.task.is_recorded() && !self.entry.is_done() {
             cancel(&self.shared, &self.entry);
         }
     }
+}
+
+/// Durations come from outside; the clock ends somewhere, and this far nobody waits.
+fn later(now: Instant, by: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now + by.min(FAR)
 }
 
 /// Logs a fault of ours under a fresh id, which is all that a caller sees of it.

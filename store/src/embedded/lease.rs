@@ -9,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Shared,
     circle::{Open, RIGHT_OF_WAY, View},
+    done::Done,
     entry::{Entry, cancel, fault},
     file::TaskChange,
 };
@@ -138,13 +139,17 @@ impl Lease for Held {
         Ok(Some(self))
     }
 
-    fn give_back(self: Box<Self>) {
-        let marked = *self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        if marked && !matches!(self.entry.task().kind, Kind::Submitted { retries: 1.. }) {
-            let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
-            self.shared.settle(&self.entry, None, lost);
-        } else {
-            self.shared.give_back(self.entry);
+    /// As whenever it is dropped.
+    fn give_back(self: Box<Self>) {}
+}
+
+/// Whoever let go of it before the task's end was decided, a worker that unwinds or one whose settling was
+/// dropped half way, gives the task back.
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.entry.is_running() {
+            let marked = *self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
+            self.shared.give_back(&self.entry, marked);
         }
     }
 }
@@ -178,8 +183,9 @@ impl Shared {
             TaskChange::MarkedPlay(task.clone())
         };
         let change = super::file::Change { task: Some(change), ..Default::default() };
-        self.store_change(&task.circle, change, Box::new(move |result| drop(done.send(result))));
-        marked.recv().unwrap_or(Err(Error::Closed))
+        self.store_change(&task.circle, change, Done::new(move |result| drop(done.send(result))));
+        let left = entry.deadline().saturating_duration_since(Instant::now());
+        marked.recv_timeout(left).unwrap_or_else(|_| Err(Error::File("the disk took too long".into())))
     }
 
     /// Ends a task of which nothing else is known, if it has not ended; true if this call was the one.
@@ -206,19 +212,41 @@ impl Shared {
         overtaken
     }
 
-    fn give_back(self: &Arc<Self>, entry: Arc<Entry>) {
-        let waits_for_the_next_process = matches!(entry.task().kind, Kind::Submitted { .. });
-        if entry.is_unwanted() || self.is_closed() && !waits_for_the_next_process {
-            self.conclude(&entry, Outcome::Cancelled);
+    /// Takes back a task that its worker let go of. Once this process closes, what is kept is left to the next.
+    fn give_back(self: &Arc<Self>, entry: &Arc<Entry>, marked: bool) {
+        let kept = matches!(entry.task().kind, Kind::Submitted { .. });
+        if entry.is_unwanted() || self.is_closed() && !kept && !marked {
+            let cancelled = Settlement { reached_outside: marked, ..Outcome::Cancelled.into() };
+            self.settle(entry, None, cancelled);
+        } else if marked && !entry.may_retry() {
+            self.lose(entry);
         } else if entry.requeue() && !self.is_closed() {
             entry.live().restart();
+            if marked {
+                self.retry_or_lose(entry.clone());
+                return;
+            }
             self.lock().queue.push_front(entry.clone());
             self.work.notify_one();
             // It may have been closed, or cancelled, between the question and the queue.
-            if entry.is_unwanted() || self.is_closed() && !waits_for_the_next_process {
-                cancel(self, &entry);
+            if entry.is_unwanted() || self.is_closed() && !kept {
+                cancel(self, entry);
             }
         }
+    }
+
+    /// Has a task run again that may have had outside effects, if it may be.
+    pub(super) fn retry_or_lose(self: &Arc<Self>, entry: Arc<Entry>) {
+        if entry.take_retry() {
+            self.enqueue_after(TaskChange::Retried(entry.task().id), entry);
+        } else {
+            self.lose(&entry);
+        }
+    }
+
+    fn lose(self: &Arc<Self>, entry: &Arc<Entry>) {
+        let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
+        self.settle(entry, None, lost);
     }
 }
 

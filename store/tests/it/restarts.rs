@@ -6,6 +6,7 @@ use circles_api::provenance::{Head, Verifier};
 use circles_store::{
     EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, Transaction,
 };
+use futures_util::FutureExt as _;
 
 use crate::{
     conformance::{circle, keyed, settle, soon, success, task},
@@ -13,9 +14,14 @@ use crate::{
     transactions::settlement,
 };
 
-fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
+pub fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
     let directory = directory.to_owned();
     EmbeddedStore::new(config, move |circle| directory.join(circle.to_string()).join("circle.db")).unwrap()
+}
+
+/// Fewer files than circles: those beyond are only looked at when the store starts.
+fn few_files() -> EmbeddedConfig {
+    EmbeddedConfig { open_files: 1, ..EmbeddedConfig::default() }
 }
 
 /// The store after a restart, with the tasks taken up that it found.
@@ -94,6 +100,25 @@ async fn a_submitted_task_is_run_by_the_next_process() {
 }
 
 #[tokio::test]
+async fn what_waits_is_taken_up_however_many_circles_there_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let submitted_in = |number| Task { circle: circle(number), ..submitted("a") };
+    let store = open(directory.path(), EmbeddedConfig::default());
+    for number in 1..=3 {
+        let ended = store.submit(submitted_in(number)).await.unwrap();
+        settle(soon(store.claim()).await.unwrap(), success("")).await;
+        assert_eq!(soon(ended).await, success(""));
+    }
+    let waits = store.submit(submitted_in(3)).await.unwrap().task();
+    store.shut().await;
+    drop(store);
+
+    let store = open(directory.path(), few_files());
+    assert_eq!(store.recover((1..=4).map(circle)).await.unwrap(), 1);
+    assert_eq!(soon(store.claim()).await.unwrap().task().id, waits);
+}
+
+#[tokio::test]
 async fn a_deadline_counts_also_while_there_is_no_process() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
@@ -130,6 +155,38 @@ async fn a_task_that_reached_outside_is_lost_unless_it_may_be_retried() {
         }
         let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
         assert_eq!(ended.state, last, "{retries} retries");
+    }
+}
+
+#[tokio::test]
+async fn what_reached_outside_and_is_given_back_as_the_process_ends_is_lost_unless_it_may_be_retried() {
+    let once = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("a") };
+    for (task, goes_on) in [(keyed("a", "k"), false), (submitted("a"), false), (once, true)] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), EmbeddedConfig::default());
+        let ticket = store.submit(task).await.unwrap();
+        let id = ticket.task();
+        let claim = soon(store.claim()).await.unwrap();
+        claim.mark().unwrap();
+        store.close().await;
+        drop(claim);
+        if goes_on {
+            assert_eq!(ticket.now_or_never(), None, "the next process says how it ended");
+        } else {
+            assert_eq!(soon(ticket).await, Outcome::Lost);
+        }
+        store.shut().await;
+        drop(store);
+        let (store, found) = again(directory.path()).await;
+        assert_eq!(found, usize::from(goes_on));
+        if goes_on {
+            // That was its only retry.
+            let claim = soon(store.claim()).await.unwrap();
+            claim.mark().unwrap();
+            drop(claim);
+        }
+        let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+        assert_eq!(ended.state, State::Lost);
     }
 }
 
@@ -218,9 +275,11 @@ async fn a_second_process_is_told_that_the_file_is_in_use() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path(), EmbeddedConfig::default());
     write(&first, "a", "1").await;
-    let second = open(directory.path(), EmbeddedConfig::default());
-    let refusal = second.recover([circle(1)]).await.unwrap_err().to_string();
-    assert!(refusal.contains("circle.db") && refusal.contains("another process"), "{refusal}");
+    for circles in [vec![circle(1)], vec![circle(2), circle(1)]] {
+        let second = open(directory.path(), few_files());
+        let refusal = second.recover(circles).await.unwrap_err().to_string();
+        assert!(refusal.contains("circle.db") && refusal.contains("another process"), "{refusal}");
+    }
 }
 
 #[tokio::test]
@@ -235,10 +294,13 @@ async fn a_file_that_is_not_this_circles_is_refused() {
     std::fs::copy(path(1).join("circle.db"), path(2).join("circle.db")).unwrap();
     std::fs::create_dir(path(3)).unwrap();
     std::fs::write(path(3).join("circle.db"), "not a database, but some text").unwrap();
-    let store = open(directory.path(), EmbeddedConfig::default());
-    let refusal = store.recover([circle(2)]).await.unwrap_err().to_string();
-    assert!(refusal.contains(&circle(1).to_string()), "{refusal}");
+    let store = open(directory.path(), few_files());
+    for circles in [vec![circle(2)], vec![circle(4), circle(2)]] {
+        let refusal = store.recover(circles).await.unwrap_err().to_string();
+        assert!(refusal.contains(&circle(1).to_string()), "{refusal}");
+    }
     assert!(store.recover([circle(3)]).await.is_err());
+    assert!(store.recover([circle(4), circle(3)]).await.is_err());
     // Each circle has a file of its own: the others are served.
     assert_eq!(read(&store, "a").as_deref(), Some("1"));
 }

@@ -11,8 +11,8 @@ use std::{
 use circles_api::provenance::Verifier;
 use redb::StorageBackend;
 
-use super::*;
-use crate::{Caller, State};
+use super::{super::chain::Ended, *};
+use crate::{Caller, Outcome, State, Task};
 
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
@@ -160,12 +160,10 @@ fn circle() -> CircleId {
     CircleId::from_bytes(bytes).unwrap()
 }
 
-fn opened(disk: &Disk) -> (File, Chain) {
+fn on(disk: &Disk) -> File {
     let retention = Retention { time: Duration::from_secs(3_600), tasks: 1_000, bytes: 1 << 20 };
     let database = Database::builder().set_cache_size(CACHE).create_with_backend(disk.clone()).unwrap();
-    let file = File { path: "a disk".into(), database, retention };
-    let chain = file.begin(&circle()).unwrap();
-    (file, chain)
+    File { path: "a disk".into(), database, retention, broken: Arc::default(), identity: Default::default() }
 }
 
 /// Step `number`: a task that writes both halves of a pair and counts itself, and its record.
@@ -214,7 +212,9 @@ fn what_was_acknowledged_outlives_a_power_failure() {
     let mut cuts = 0;
     for seed in 0..2 {
         let disk = Disk::new(Vec::new(), seed);
-        let (file, mut chain) = opened(&disk);
+        let file = on(&disk);
+        file.begin(&circle()).unwrap();
+        let mut chain = file.check(&circle()).unwrap();
         // What is cut while it is made is made again, under another name: `File::make`.
         disk.platters().cuts.clear();
         for number in 1..=STEPS {
@@ -223,7 +223,8 @@ fn what_was_acknowledged_outlives_a_power_failure() {
         }
         for (left, told) in std::mem::take(&mut disk.platters().cuts) {
             let after = Disk::new(left, seed);
-            let (file, mut chain) = opened(&after);
+            let file = on(&after);
+            let mut chain = file.check(&circle()).unwrap();
             let found = audited(&file);
             assert!((told..=told + 1).contains(&found), "{told} steps were told, {found} are there");
             file.apply(&[step(found + 1)], &mut chain).unwrap();

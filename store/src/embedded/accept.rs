@@ -1,0 +1,146 @@
+//! How a task gets in: whether there is room, whether its call is known, and to the disk first if it is kept.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{
+    CallKey, Shared, State,
+    done::Done,
+    entry::{self, Entry},
+    file::{Change, TaskChange},
+    key_of, row,
+};
+use crate::{Error, Kind, Outcome, Task, Ticket};
+
+/// The task of a call that was made before.
+enum Known {
+    UnderWay(Arc<Entry>),
+    Ended(Ticket),
+}
+
+impl Shared {
+    /// Makes a task known that has not ended; false if it is.
+    pub(super) fn introduce(&self, entry: &Arc<Entry>) -> bool {
+        let mut state = self.lock();
+        if state.live.contains_key(&entry.task().id) {
+            return false;
+        }
+        state.live.insert(entry.task().id, entry.clone());
+        if let Some(key) = key_of(entry.task()) {
+            state.keyed.insert(key, entry.clone());
+        }
+        true
+    }
+
+    /// Lets workers have a task.
+    pub(super) fn enqueue(self: &Arc<Self>, entry: Arc<Entry>) {
+        let mut state = self.lock();
+        if self.is_closed() {
+            // A task that is kept is taken up by the next process.
+            drop(state);
+            if !matches!(entry.task().kind, Kind::Submitted { .. }) {
+                self.conclude(&entry, Outcome::Cancelled);
+            }
+            return;
+        }
+        if entry.is_queued() {
+            state.queue.push_back(entry);
+        }
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Lets workers have a task once a change is on the disk.
+    pub(super) fn enqueue_after(self: &Arc<Self>, change: TaskChange, entry: Arc<Entry>) {
+        let (done, stored) = oneshot::channel();
+        entry.is_kept_once(stored);
+        let shared = self.clone();
+        let circle = entry.task().circle;
+        let then = Done::new(move |result| {
+            match &result {
+                Ok(()) => shared.enqueue(entry),
+                Err(_) if entry.decide().is_some() => {
+                    shared.finish(&entry, Outcome::Failed(entry::fault("a task could not be kept")));
+                }
+                Err(_) => {}
+            }
+            // Who asked may have gone; the task goes on.
+            let _ = done.send(result);
+        });
+        self.store_change(&circle, Change { task: Some(change), ..Change::default() }, then);
+    }
+
+    /// Refuses what the queue has no room for.
+    pub(super) fn admit(&self, state: &State, task: &Task) -> Result<(), Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        let config = &self.config;
+        let full = state.queue.len() >= config.queue_limit
+            || state.queue.len_of(&task.circle) >= config.circle_queue_limit;
+        if full { Err(Error::Full) } else { Ok(()) }
+    }
+
+    /// A call with a key that may have been made before.
+    async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Known>, Error> {
+        let same = |same: bool, id| if same { Ok(()) } else { Err(Error::Conflict(id)) };
+        let under_way = self.lock().keyed.get(key).cloned();
+        if let Some(entry) = under_way {
+            same(entry.task().is_same_call(task), entry.task().id)?;
+            return Ok(Some(Known::UnderWay(entry)));
+        }
+        let (caller, name) = (task.caller.to_string(), key.2.clone());
+        let found = self.files.ask(&task.circle, move |open| open.file().task_of_key(&caller, &name)).await?;
+        let Some((row, outcome)) = found.flatten() else { return Ok(None) };
+        // One that may have reached outside and never came to its end is not run again, nor known to have ended
+        // otherwise; one that did neither is.
+        let Some(outcome) = outcome.or(row.marked.then_some(Outcome::Lost)) else { return Ok(None) };
+        same(row.call == row::call(task), row.id)?;
+        Ok(Some(Known::Ended(Ticket::ready(row.id, outcome))))
+    }
+
+    /// Accepts a task of which something is kept.
+    pub(super) async fn submit_recorded(self: &Arc<Self>, task: Task) -> Result<Ticket, Error> {
+        let circle = self.files.circle(&task.circle);
+        let outlives = matches!(task.kind, Kind::Submitted { .. });
+        let entry = {
+            // One call at a time finds out whether its key is known, so that two of the same are one.
+            let _turn = match &task.idempotency_key {
+                Some(_) => Some(circle.keyed.lock().await),
+                None => None,
+            };
+            let known = match key_of(&task) {
+                Some(key) => self.known(&task, &key).await?,
+                None => None,
+            };
+            match known {
+                Some(Known::Ended(ticket)) => return Ok(ticket),
+                Some(Known::UnderWay(entry)) => entry,
+                None => self.accept(task)?,
+            }
+        };
+        // Who repeats a call relies on its answer no less than who made it first.
+        entry.is_kept().await?;
+        let ticket = entry::ticket(self, entry.clone());
+        if outlives && !matches!(entry.task().kind, Kind::Submitted { .. }) {
+            // Of a play there is nothing on the disk until it ends.
+            return Ok(Ticket::ready(ticket.task(), ticket.await));
+        }
+        Ok(ticket)
+    }
+
+    /// Makes a new task of which something is kept known, and queues it, if it is to outlive the process once
+    /// that is certain.
+    fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
+        self.admit(&self.lock(), &task)?;
+        let entry = Arc::new(Entry::new(task));
+        self.introduce(&entry);
+        if matches!(entry.task().kind, Kind::Submitted { .. }) {
+            self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
+        } else {
+            self.enqueue(entry.clone());
+        }
+        Ok(entry)
+    }
+}

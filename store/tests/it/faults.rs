@@ -1,0 +1,383 @@
+//! What the embedded store does when the disk, the file or the process fails.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use circles_api::CircleId;
+use circles_store::{
+    EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, TaskFilter, Ticket,
+    Transaction,
+};
+use futures_util::FutureExt as _;
+use tokio::task::JoinSet;
+
+use crate::{
+    conformance::{circle, keyed, settle, soon, success, task},
+    restarts::open,
+    tasks::submitted,
+    transactions::settlement,
+};
+
+fn few(open_files: usize) -> EmbeddedConfig {
+    EmbeddedConfig { open_files, ..EmbeddedConfig::default() }
+}
+
+fn folder(directory: &Path, circle: CircleId) -> PathBuf {
+    directory.join(circle.to_string())
+}
+
+/// A play that writes one document, as far as it comes.
+async fn write(store: &dyn Store, circle: CircleId, key: &str) -> Result<Outcome, Error> {
+    let (claim, ticket) = store.begin(Task { circle, ..task("write") })?;
+    let mut transaction = Transaction::new(claim.snapshot()?);
+    transaction.get("other")?;
+    transaction.put(key, Some("1".into()));
+    assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+    Ok(soon(ticket).await)
+}
+
+fn read(store: &dyn Store, circle: CircleId, key: &str) -> Result<bool, Error> {
+    let (claim, _ticket) = store.begin(Task { circle, ..task("read") })?;
+    Ok(claim.snapshot()?.get(key)?.is_some())
+}
+
+fn all() -> TaskFilter {
+    TaskFilter { caller: None, state: None, before: None, limit: 100 }
+}
+
+#[tokio::test]
+async fn what_is_settled_after_the_end_is_answered_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let (claim, ticket) = store.begin(task("late")).unwrap();
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    transaction.put("a", Some("1".into()));
+    let kept = store.submit(submitted("late")).await.unwrap();
+    let kept_claim = soon(store.claim()).await.unwrap();
+    store.shut().await;
+    assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+    settle(kept_claim, success("late")).await;
+    for ticket in [ticket, kept] {
+        assert!(matches!(soon(ticket).await, Outcome::Failed(_)), "it is not on the disk");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_circle_gets_to_the_disk_however_busy_others_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(directory.path(), EmbeddedConfig::default()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut busy = JoinSet::new();
+    let (in_swing, mut swinging) = tokio::sync::mpsc::channel(8);
+    for number in 0..8 {
+        let (store, stop, in_swing) = (store.clone(), stop.clone(), in_swing.clone());
+        busy.spawn(async move {
+            // While some of its plays are written others follow, so that there is always something to write.
+            let mut under_way = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let (claim, ticket) = store.begin(Task { circle: circle(number), ..task("busy") }).unwrap();
+                let mut transaction = Transaction::new(claim.snapshot().unwrap());
+                transaction.put("n", Some("1".into()));
+                assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+                under_way.push(ticket);
+                if under_way.len() == 128 {
+                    in_swing.send(()).await.unwrap();
+                }
+                // Ahead of the disk, by less than it can catch up with.
+                if under_way.len().is_multiple_of(64) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for _ in 0..8 {
+        soon(swinging.recv()).await.unwrap();
+    }
+    for round in 0..3 {
+        assert_eq!(write(&*store, circle(100), &round.to_string()).await, Ok(success("")));
+    }
+    stop.store(true, Ordering::Relaxed);
+    while let Some(done) = soon(busy.join_next()).await {
+        done.unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_are_opened_side_by_side_stay_few() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(directory.path(), few(8)));
+    let mut callers = JoinSet::new();
+    for number in 0..240_u8 {
+        let store = store.clone();
+        callers.spawn(async move {
+            store.submit(Task { circle: circle(number), ..submitted("a") }).await.map(drop)
+        });
+    }
+    let mut most = 0;
+    while let Some(done) = soon(callers.join_next()).await {
+        done.unwrap().unwrap();
+        let links =
+            fs::read_dir("/proc/self/fd").unwrap().filter_map(|link| link.ok()?.path().read_link().ok());
+        let open = links.filter(|path| path.starts_with(directory.path()) && path.is_file()).count();
+        most = most.max(open);
+    }
+    // The limit, and one for each thread that opens one at the moment.
+    assert!(most <= 8 + 4 + 1, "{most} files were open");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_takes_long_to_open_holds_up_nobody_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let slow = folder(directory.path(), circle(1));
+    fs::create_dir(&slow).unwrap();
+    let held = fs::File::open(&slow).unwrap();
+    held.lock().unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(directory.path(), few(1)));
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.submit(submitted("slow")).await.map(drop) }
+    });
+    for number in 2..12 {
+        let asked = tokio::spawn({
+            let store = store.clone();
+            async move { store.submit(Task { circle: circle(number), ..submitted("a") }).await.map(drop) }
+        });
+        assert_eq!(soon(asked).await.unwrap(), Ok(()));
+    }
+    assert!(!waiting.is_finished());
+    held.unlock().unwrap();
+    assert_eq!(soon(waiting).await.unwrap(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_file_that_was_emptied_is_refused_and_not_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    assert_eq!(write(&store, circle(1), "a").await, Ok(success("")));
+    store.shut().await;
+    drop(store);
+    let file = folder(directory.path(), circle(1)).join("circle.db");
+    for length in [0, 4_096] {
+        fs::write(&file, vec![0; length]).unwrap();
+        let store = open(directory.path(), EmbeddedConfig::default());
+        let refusal = store.recover([circle(1)]).await.unwrap_err().to_string();
+        assert!(refusal.contains("circle.db"), "{refusal}");
+        assert!(read(&store, circle(1), "a").is_err());
+        assert!(store.submit(submitted("a")).await.is_err());
+        assert_eq!(fs::metadata(&file).unwrap().len(), length as u64, "it stays as it was found");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_goes_away_in_use_fails_all_who_wait_and_goes_on_when_it_is_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    assert_eq!(write(&store, circle(1), "before").await, Ok(success("")));
+    assert_eq!(write(&store, circle(2), "before").await, Ok(success("")));
+    let (there, away) = (folder(directory.path(), circle(1)), directory.path().join("away"));
+    fs::rename(&there, &away).unwrap();
+    let names: Vec<_> = (0..20).map(|number| format!("lost {number}")).collect();
+    let mut plays = Vec::new();
+    for name in &names {
+        let (claim, ticket) = store.begin(task("write")).unwrap();
+        let mut transaction = Transaction::new(claim.snapshot().unwrap());
+        transaction.put(name, Some("1".into()));
+        plays.push((claim, transaction, ticket));
+    }
+    let settling = plays.into_iter().map(|(claim, transaction, ticket)| async move {
+        assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
+        soon(ticket).await
+    });
+    for outcome in futures_util::future::join_all(settling).await {
+        assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    }
+    // It is not begun anew, and says so to whoever asks for anything.
+    assert!(read(&store, circle(1), "before").is_err());
+    assert!(store.submit(submitted("a")).await.is_err());
+    assert!(store.submit(keyed("a", "k")).await.is_err());
+    assert!(store.tasks(&circle(1), all()).await.is_err());
+    assert!(!there.exists() || fs::read_dir(&there).unwrap().count() == 0);
+    assert_eq!(write(&store, circle(2), "meanwhile").await, Ok(success("")));
+
+    let _ = fs::remove_dir(&there);
+    fs::rename(&away, &there).unwrap();
+    assert_eq!(read(&store, circle(1), "before"), Ok(true));
+    for name in &names {
+        assert_eq!(read(&store, circle(1), name), Ok(false), "{name}");
+    }
+    assert_eq!(write(&store, circle(1), "after").await, Ok(success("")));
+    assert!(store.submit(keyed("a", "k")).await.is_ok());
+}
+
+/// Numbers that look like chance and are the same each time (Steele, Lea and Flood, 2014: SplitMix64).
+fn chance(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_file_is_an_error_and_neither_a_panic_nor_a_hang() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    for number in 0..50 {
+        assert_eq!(write(&store, circle(1), &number.to_string().repeat(20)).await, Ok(success("")));
+    }
+    drop(store.submit(submitted("a")).await.unwrap());
+    store.shut().await;
+    drop(store);
+    let file = folder(directory.path(), circle(1)).join("circle.db");
+    let sound = fs::read(&file).unwrap();
+    let mut state = 7;
+    for _ in 0..150 {
+        let mut damaged = sound.clone();
+        let at = chance(&mut state) as usize % damaged.len();
+        if chance(&mut state).is_multiple_of(4) {
+            damaged.truncate(at);
+        } else {
+            let to = damaged.len().min(at + 1 + chance(&mut state) as usize % 8_192);
+            damaged[at..to].iter_mut().for_each(|byte| *byte = chance(&mut state) as u8);
+        }
+        fs::write(&file, damaged).unwrap();
+        let store = open(directory.path(), EmbeddedConfig::default());
+        let _ = soon(store.recover([circle(1)])).await;
+        let _ = read(&store, circle(1), "1");
+        let _ = soon(write(&store, circle(1), "new")).await;
+        let _ = soon(store.submit(submitted("b"))).await.map(drop);
+        let _ = soon(store.tasks(&circle(1), all())).await;
+        let _ = soon(store.provenance(&circle(1), 0, 100)).await;
+        assert_eq!(soon(write(&store, circle(2), "a")).await, Ok(success("")), "another circle goes on");
+        soon(store.shut()).await;
+    }
+}
+
+#[tokio::test]
+async fn times_beyond_every_clock_are_only_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig { remember_for: Duration::MAX, ..EmbeddedConfig::default() };
+    let store = open(directory.path(), config);
+    let ticket = store.submit(Task { timeout: Duration::MAX, ..submitted("a") }).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    let id = ticket.task();
+    assert_eq!(soon(ticket).await, success(""));
+    let seen = soon(store.task(&circle(1), id, Duration::MAX)).await.unwrap().unwrap();
+    assert_eq!(seen.state, State::Succeeded);
+}
+
+#[tokio::test]
+async fn a_list_shows_nothing_that_is_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig { remember_for: Duration::from_millis(200), ..EmbeddedConfig::default() };
+    let store = open(directory.path(), config);
+    let ticket = store.submit(submitted("a")).await.unwrap();
+    let id = ticket.task();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    soon(ticket).await;
+    tokio::time::sleep(Duration::from_millis(220)).await; // As long as it is remembered.
+    assert_eq!(store.task(&circle(1), id, Duration::ZERO).await, Ok(None));
+    assert_eq!(store.tasks(&circle(1), all()).await.unwrap().tasks, []);
+}
+
+#[tokio::test]
+async fn a_key_whose_play_may_have_reached_outside_is_answered_also_before_it_is_taken_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let ticket = store.submit(keyed("a", "k")).await.unwrap();
+    let claim = soon(store.claim()).await.unwrap();
+    claim.mark().unwrap();
+    store.shut().await;
+    drop((ticket, claim, store));
+    let store = open(directory.path(), EmbeddedConfig::default());
+    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
+}
+
+#[tokio::test]
+async fn what_this_process_accepted_is_not_taken_up_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let ticket: Ticket = store.submit(submitted("a")).await.unwrap();
+    assert_eq!(store.recover([circle(1)]).await, Ok(0));
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    assert!(store.claim().now_or_never().is_none(), "it runs once");
+    assert_eq!(soon(ticket).await, success(""));
+}
+
+#[tokio::test]
+async fn a_submitted_task_whose_worker_goes_with_the_process_is_run_by_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let ticket = store.submit(submitted("a")).await.unwrap();
+    let claim = soon(store.claim()).await.unwrap();
+    store.close().await;
+    drop((claim, ticket));
+    store.shut().await;
+    drop(store);
+    let store = open(directory.path(), EmbeddedConfig::default());
+    assert_eq!(store.recover([circle(1)]).await, Ok(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_that_is_dropped_half_way_gives_its_task_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    // One that was overtaken holds the right of way.
+    let (first, _ticket) = store.begin(task("first")).unwrap();
+    let mut transaction = Transaction::new(first.snapshot().unwrap());
+    transaction.get("n").unwrap();
+    transaction.put("n", Some("1".into()));
+    assert_eq!(write(&store, circle(1), "n").await, Ok(success("")));
+    let Ok(Settled::Overtaken(first)) = first.settle(settlement(transaction)).await else {
+        panic!("settled although it was overtaken");
+    };
+    let ticket = store.submit(task("second")).await.unwrap();
+    let second = soon(store.claim()).await.unwrap();
+    let mut transaction = Transaction::new(second.snapshot().unwrap());
+    transaction.put("m", Some("1".into()));
+    assert!(second.settle(settlement(transaction)).now_or_never().is_none());
+    let again = soon(store.claim()).await.unwrap();
+    assert_eq!(again.task().id, ticket.task());
+    settle(again, success("again")).await;
+    assert_eq!(soon(ticket).await, success("again"));
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_task_that_reached_outside_is_not_given_to_another_worker_unless_it_may_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let once = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("once more") };
+    for task in [task("plain"), keyed("keyed", "k"), submitted("submitted"), once] {
+        let retries = if let Kind::Submitted { retries } = task.kind { retries } else { 0 };
+        let ticket = store.submit(task).await.unwrap();
+        for _ in 0..=retries {
+            let claim = soon(store.claim()).await.unwrap();
+            claim.mark().unwrap();
+            drop(claim);
+        }
+        assert_eq!(soon(ticket).await, Outcome::Lost);
+        assert!(store.claim().now_or_never().is_none());
+    }
+}
+
+/// Polled again after it is ready, a ticket stays pending.
+#[tokio::test]
+async fn a_ticket_that_is_asked_again_stays_pending() {
+    let directory = tempfile::tempdir().unwrap();
+    let store: EmbeddedStore = open(directory.path(), EmbeddedConfig::default());
+    let mut ticket = store.submit(task("a")).await.unwrap();
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    assert_eq!(soon(&mut ticket).await, success(""));
+    assert_eq!((&mut ticket).now_or_never(), None);
+}
