@@ -31,7 +31,6 @@ use circles_api::{
     types::{Caller as ApiCaller, Record, RecordPage, Sha256},
 };
 use fred::types::{FromValue, Value};
-use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use tokio::{
     runtime::Handle,
@@ -42,7 +41,7 @@ use uuid::Uuid;
 
 use self::{
     batch::Batcher,
-    claims::Holding,
+    claims::{Holding, Lines},
     known::{Told, garbled, state, state_name, view},
     lease::Place,
     link::Link,
@@ -52,7 +51,7 @@ use self::{
 };
 use crate::{
     Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Watch, WatchEvent,
+    Ticket, Watch,
 };
 
 /// Bounds of a [`RedisStore`].
@@ -122,6 +121,10 @@ struct Local {
     acknowledged: HashMap<u16, Vec<String>>,
     /// Tasks that this process runs.
     holding: HashMap<TaskId, Holding>,
+    /// What watched tasks log.
+    lines: HashMap<TaskId, Weak<Lines>>,
+    /// How many tasks are on their way back to the queue: nothing is taken before they are there.
+    going_back: usize,
     /// Who waits for a task to run.
     claimers: VecDeque<oneshot::Sender<Claim>>,
     /// Plays of a circle that were overtaken go one after another.
@@ -395,12 +398,7 @@ impl Store for RedisStore {
     }
 
     async fn watch(&self, circle: &CircleId, task: TaskId) -> Result<Option<Watch>, Error> {
-        let lines = self.shared.lock().holding.get(&task).map(Holding::watch);
-        let Some(view) = self.task(circle, task, Duration::ZERO).await? else { return Ok(None) };
-        let lines = lines.map_or_else(|| stream::empty().boxed(), |lines| lines);
-        let (shared, circle) = (self.shared.clone(), *circle);
-        let end = stream::once(async move { shared.end_of(&circle, view).await });
-        Ok(Some(lines.chain(end.filter_map(|end| async move { end }).map(|end| WatchEvent::Ended(Box::new(end)))).boxed()))
+        self.shared.watch(circle, task).await
     }
 
     async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error> {

@@ -2,16 +2,13 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
 use circles_api::CircleId;
 use fred::types::{Message, Value};
-use futures_util::{
-    StreamExt as _,
-    stream::{self, BoxStream},
-};
+use futures_util::future::{BoxFuture, FutureExt as _, OptionFuture};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +25,6 @@ use crate::{Claim, Error, LogLine, Task, TaskId, WatchEvent};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Between attempts while Redis is away.
 const AGAIN: Duration = Duration::from_millis(200);
-/// Hints that are kept: more than there are shards would say nothing new.
-const HINTS: i64 = 1_024;
 
 /// A task that this process runs.
 pub struct Holding {
@@ -42,75 +37,72 @@ pub struct Holding {
 
 /// What a play logs, for those who watch.
 #[derive(Default)]
-struct Lines {
-    state: Mutex<(u32, Vec<LogLine>, bool)>,
+pub struct Lines {
+    written: Mutex<Written>,
     news: Notify,
 }
 
+#[derive(Default)]
+struct Written {
+    /// How often the script was begun anew.
+    run: u32,
+    lines: Vec<LogLine>,
+}
+
 impl Lines {
-    fn change(&self, change: impl FnOnce(&mut (u32, Vec<LogLine>, bool))) {
-        change(&mut self.lock());
+    fn change(&self, change: impl FnOnce(&mut Written)) {
+        change(&mut self.written());
         self.news.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, (u32, Vec<LogLine>, bool)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who reads what a play logs.
+pub struct Reader {
+    lines: Arc<Lines>,
+    run: u32,
+    line: usize,
+}
+
+impl Reader {
+    /// What comes next. Nothing is lost if it is dropped.
+    pub async fn next(&mut self) -> WatchEvent {
+        let lines = self.lines.clone();
+        loop {
+            let mut news = std::pin::pin!(lines.news.notified());
+            news.as_mut().enable();
+            if let Some(event) = self.step() {
+                return event;
+            }
+            news.await;
+        }
     }
 
-    /// What comes behind a place, if it is there; `Err` at the end.
-    fn step(&self, run: &mut u32, line: &mut usize) -> Result<Option<WatchEvent>, ()> {
-        let state = self.lock();
-        if state.0 != *run {
-            (*run, *line) = (state.0, 0);
-            return Ok(Some(WatchEvent::Restarted));
+    fn step(&mut self) -> Option<WatchEvent> {
+        let written = self.lines.written();
+        if written.run != self.run {
+            (self.run, self.line) = (written.run, 0);
+            return Some(WatchEvent::Restarted);
         }
-        if let Some(next) = state.1.get(*line) {
-            *line += 1;
-            return Ok(Some(WatchEvent::Logged(next.clone())));
-        }
-        if state.2 { Err(()) } else { Ok(None) }
+        let next = written.lines.get(self.line).cloned();
+        self.line += usize::from(next.is_some());
+        next.map(WatchEvent::Logged)
     }
 }
 
 impl Holding {
     pub fn log(&self, line: &LogLine) {
-        self.lines.change(|(_, lines, _)| lines.push(line.clone()));
+        self.lines.change(|written| written.lines.push(line.clone()));
     }
 
     pub fn restart(&self) {
-        self.lines.change(|(run, lines, _)| {
-            *run += 1;
-            lines.clear();
+        self.lines.change(|written| {
+            written.run += 1;
+            written.lines.clear();
         });
-    }
-
-    /// All lines from the first to the last.
-    pub fn watch(&self) -> BoxStream<'static, WatchEvent> {
-        let place = (self.lines.clone(), 0, 0);
-        let events = stream::unfold(place, |(lines, mut run, mut line)| async move {
-            loop {
-                let event = {
-                    let mut news = std::pin::pin!(lines.news.notified());
-                    news.as_mut().enable();
-                    match lines.step(&mut run, &mut line) {
-                        Ok(Some(event)) => event,
-                        Ok(None) => {
-                            news.await;
-                            continue;
-                        }
-                        Err(()) => return None,
-                    }
-                };
-                return Some((event, (lines, run, line)));
-            }
-        });
-        events.boxed()
-    }
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        self.lines.change(|(_, _, over)| *over = true);
     }
 }
 
@@ -207,9 +199,30 @@ impl Shared {
         number.parse().ok().filter(|shard| *shard < self.shards)
     }
 
+    /// What a task logs here, as far as anybody asks.
+    fn lines(&self, id: TaskId) -> Arc<Lines> {
+        let state = self.lock();
+        if let Some(lines) = state.holding.get(&id).map(|holding| holding.lines.clone()) {
+            return lines;
+        }
+        if let Some(lines) = state.lines.get(&id).and_then(Weak::upgrade) {
+            return lines;
+        }
+        Arc::default()
+    }
+
+    /// Reads what a task logs here, from its first line on.
+    pub(super) fn lines_of(&self, id: TaskId) -> Reader {
+        let lines = self.lines(id);
+        let mut state = self.lock();
+        state.lines.retain(|_, lines| lines.strong_count() > 0);
+        state.lines.insert(id, Arc::downgrade(&lines));
+        Reader { lines, run: 0, line: 0 }
+    }
+
     /// Says to one who waits that there may be tasks in a shard.
     pub(super) async fn hint(&self, shard: u16) -> Result<(), Error> {
-        self.link.hint(&self.wake_key(), &shard.to_string(), HINTS).await
+        self.link.hint(&self.wake_key(), &shard.to_string()).await
     }
 
     /// Waits for a task to run.
@@ -240,38 +253,41 @@ impl Shared {
         let (mut ready, mut passed_over) = (Turns::default(), BTreeSet::new());
         let mut number = 0_u64;
         let wake = self.wake_key();
+        // A blocking command that is given up may still take a hint: it is awaited to its end.
+        let mut hint: OptionFuture<BoxFuture<'_, Result<Option<String>, Error>>> = None.into();
+        let mut hint_is_awaited = false;
         while !self.closing.is_cancelled() {
-            if self.claimers() == 0 {
+            let free = self.claimers() > 0 && self.lock().going_back == 0;
+            let next = if free { ready.next() } else { None };
+            let Some(shard) = next else {
+                if free && !hint_is_awaited {
+                    hint = Some(self.link.await_hint(&wake, PATIENCE).boxed()).into();
+                    hint_is_awaited = true;
+                }
                 tokio::select! {
+                    Some(found) = &mut hint, if hint_is_awaited => {
+                        hint_is_awaited = false;
+                        match found {
+                            Ok(Some(found)) => ready.extend(self.shard_hinted(&found)),
+                            // A hint that was lost costs this while.
+                            Ok(None) if free => ready.extend(0..self.shards),
+                            Ok(None) => {}
+                            Err(_) => tokio::time::sleep(AGAIN).await,
+                        }
+                    }
+                    // Somebody waits for a task, or let go of one: others of its circle may be taken.
                     () = self.wanted.notified() => ready.extend(std::mem::take(&mut passed_over)),
                     () = self.closing.cancelled() => return,
                 }
-                continue;
-            }
-            let Some(shard) = ready.next() else {
-                tokio::select! {
-                    hint = self.link.await_hint(&wake, PATIENCE) => match hint {
-                        Ok(Some(hint)) => ready.extend(self.shard_hinted(&hint)),
-                        // A hint that was lost costs this while.
-                        Ok(None) => ready.extend(0..self.shards),
-                        Err(_) => tokio::time::sleep(AGAIN).await,
-                    },
-                    // Somebody let go of a task: others of its circle may be taken.
-                    () = self.wanted.notified(), if !passed_over.is_empty() => {
-                        ready.extend(std::mem::take(&mut passed_over));
+                if self.claimers() == 0 {
+                    // Others may be free.
+                    for shard in std::mem::take(&mut ready).0 {
+                        self.hint(shard).await.ok();
                     }
-                    () = self.closing.cancelled() => return,
                 }
                 continue;
             };
-            let most = self.claimers();
-            if most == 0 {
-                // Others may be free.
-                for shard in std::iter::once(shard).chain(std::mem::take(&mut ready).0) {
-                    self.hint(shard).await.ok();
-                }
-                continue;
-            }
+            let most = self.claimers().max(1);
             number += 1;
             let (claimed, hints) =
                 tokio::join!(self.claim_of(shard, number, most), self.link.take_hints(&wake));
@@ -322,14 +338,11 @@ impl Shared {
             taken += 1;
             let deadline = Instant::now() + Duration::from_millis(left);
             let interrupt = CancellationToken::new();
-            let lines = Arc::default();
-            let holding = Holding { shard, epoch: epoch.clone(), circle: task.circle, interrupt: interrupt.clone(), lines };
-            let claim = {
-                let id = task.id;
-                self.lock().holding.insert(id, holding);
-                self.claimed(task, deadline, interrupt, Place::Queue(epoch))
-            };
-            self.hand_over(claim);
+            let lines = self.lines(task.id);
+            let circle = task.circle;
+            let holding = Holding { shard, epoch: epoch.clone(), circle, interrupt: interrupt.clone(), lines };
+            self.lock().holding.insert(task.id, holding);
+            self.hand_over(self.claimed(task, deadline, interrupt, Place::Queue(epoch)));
         }
         Ok((left, taken))
     }
@@ -382,6 +395,7 @@ impl Shared {
     /// Gives a task back that was not settled.
     pub(super) fn give_back(self: &Arc<Self>, task: &Arc<Task>, epoch: String) {
         let (shared, task) = (self.clone(), task.clone());
+        self.lock().going_back += 1;
         // Held until Redis knows, so that the process waits for it when it ends.
         self.tracker.spawn_on(
             async move {
@@ -395,6 +409,8 @@ impl Shared {
                     }
                     tokio::time::sleep(AGAIN).await;
                 }
+                shared.restarted(&task);
+                shared.lock().going_back -= 1;
                 shared.let_go(&task, false);
                 shared.hint(shard).await.ok();
             },

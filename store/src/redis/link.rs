@@ -1,11 +1,11 @@
 //! The connections to Redis, and nothing else that knows the client library's quirks.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fred::{
     clients::{Client, SubscriberClient},
     interfaces::{ClientLike as _, EventInterface as _, KeysInterface as _, ListInterface as _, LuaInterface as _,
-        PubsubInterface as _},
+        PubsubInterface as _, SortedSetsInterface as _},
     types::{
         Builder, Expiration, FromValue, Message, SetOptions, Value,
         config::{Config, ReconnectPolicy},
@@ -93,26 +93,25 @@ impl Link {
         Ok(taken.is_some())
     }
 
-    /// Adds an element to a list of hints, which keeps the newest.
-    pub async fn hint(&self, key: &str, element: &str, most: i64) -> Result<(), Error> {
-        let added = self.commands.lpush::<i64, _, _>(key, element);
-        let trimmed = self.commands.ltrim::<(), _>(key, 0, most - 1);
-        let (added, trimmed) = tokio::join!(added, trimmed);
-        added.map_err(unavailable)?;
-        trimmed.map_err(unavailable)
+    /// Leaves a hint for somebody who waits for one, or will; one that is there already stays.
+    pub async fn hint(&self, key: &str, hint: &str) -> Result<(), Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // The oldest first; where clocks differ a little, a little later.
+        let hint = (now.as_secs_f64(), hint);
+        self.commands.zadd(key, Some(SetOptions::NX), None, false, false, hint).await.map_err(unavailable)
     }
 
-    /// Waits for a hint.
+    /// Waits for a hint and takes it.
     pub async fn await_hint(&self, key: &str, patience: Duration) -> Result<Option<String>, Error> {
-        let popped: Option<(String, String)> =
-            self.waiting.brpop(key, patience.as_secs_f64()).await.map_err(unavailable)?;
-        Ok(popped.map(|(_, element)| element))
+        let popped: Option<(String, String, f64)> =
+            self.waiting.bzpopmin(key, patience.as_secs_f64()).await.map_err(unavailable)?;
+        Ok(popped.map(|(_, hint, _)| hint))
     }
 
-    /// Hints that are there already.
+    /// Takes hints that are there.
     pub async fn take_hints(&self, key: &str) -> Result<Vec<String>, Error> {
-        let popped: Option<Vec<String>> = self.commands.rpop(key, Some(16)).await.map_err(unavailable)?;
-        Ok(popped.unwrap_or_default())
+        let popped: Vec<(String, f64)> = self.commands.zpopmin(key, Some(16)).await.map_err(unavailable)?;
+        Ok(popped.into_iter().map(|(hint, _)| hint).collect())
     }
 
     /// Part of a list.

@@ -11,9 +11,10 @@ use std::{
 
 use circles_api::CircleId;
 use fred::types::Value;
+use futures_util::{StreamExt as _, future::ready, stream};
 use tokio::{
-    sync::oneshot,
-    time::{timeout, timeout_at},
+    sync::{mpsc, oneshot},
+    time::{sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
     known::{Known, Told, garbled, state_name, view},
     scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
 };
-use crate::{Caller, Error, Outcome, Task, TaskId, TaskView, Ticket};
+use crate::{Caller, Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -99,7 +100,8 @@ impl Shared {
                 waiter.forget();
                 let other = self.wait_for(&task, id);
                 // It may have ended before we waited.
-                self.look_for_answers(shard, vec![id]).await?;
+                let shared = self.clone();
+                tokio::spawn(async move { shared.look_for_answers(shard, vec![id]).await });
                 Ok(other.ticket())
             }
             // It may have been accepted all the same: dropped, the waiter sees to it that it does not run, unless
@@ -299,19 +301,33 @@ impl Shared {
         Ok(self.look(circle, id, "").await?.map(|(_, view)| view))
     }
 
-    /// A task at its end, from an earlier view of it; `None` if nobody knows any more.
-    pub(super) async fn end_of(self: &Arc<Self>, circle: &CircleId, view: TaskView) -> Option<TaskView> {
+    /// What happens to a task under way, from its first line on as far as it runs here; or its end.
+    pub(super) async fn watch(self: &Arc<Self>, circle: &CircleId, id: TaskId) -> Result<Option<Watch>, Error> {
+        let mut outcome = self.expect(id, circle, true);
+        let gone = Gone { shared: self.clone(), id };
+        let Some((left, view)) = self.look(circle, id, &self.me).await? else { return Ok(None) };
         if view.outcome.is_some() {
-            return Some(view);
+            return Ok(Some(stream::once(ready(WatchEvent::Ended(Box::new(view)))).boxed()));
         }
-        let receiver = self.expect(view.id, circle, true);
-        let _gone = Gone { shared: self.clone(), id: view.id };
-        match self.look(circle, view.id, &self.me).await {
-            Ok(Some((_, now))) if now.outcome.is_some() => return Some(now),
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => return None,
-        }
-        timeout(view.timeout + LAST_WORD, receiver).await.ok()?.ok().map(|outcome| ended_view(view, outcome))
+        let mut lines = self.lines_of(id);
+        let until = Instant::now() + left + LAST_WORD;
+        let (events, watch) = mpsc::channel(1);
+        self.runtime.spawn(async move {
+            let _gone = gone;
+            let ended = loop {
+                tokio::select! {
+                    biased;
+                    event = lines.next() => if events.send(event).await.is_err() { return },
+                    ended = &mut outcome => break ended.ok(),
+                    () = sleep_until(until.into()) => break None,
+                    () = events.closed() => return,
+                }
+            };
+            let outcome = ended.unwrap_or(Outcome::TimedOut);
+            // Who watches may go at any time.
+            let _ = events.send(WatchEvent::Ended(Box::new(ended_view(view, outcome)))).await;
+        });
+        Ok(Some(stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) }).boxed()))
     }
 
     /// How a task is, and how long until its deadline. `server` is told of its end.

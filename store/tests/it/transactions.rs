@@ -384,7 +384,7 @@ macro_rules! transactions {
                 #[test]
                 fn plays_side_by_side_are_as_one_after_the_other(steps in $crate::transactions::steps()) {
                     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-                    runtime.unwrap().block_on($crate::transactions::plays_side_by_side($make(WIDE), steps));
+                    runtime.unwrap().block_on(async { $crate::transactions::plays_side_by_side($make(WIDE), steps).await });
                 }
             }
         }

@@ -13,12 +13,8 @@ if text then
     return {}
   end
   local claim, time = held(id), now()
-  if not claim and meta.deadline <= time then
-    if redis.call('LREM', key('queue', circle), 1, id) > 0 then
-      dequeued(circle)
-    end
-    local answers = {}
-    finish(id, meta, 'TimedOut', '"TimedOut"', meta.submitted, nil, time, answers)
+  local answers = {}
+  if is_late(id, meta, time, answers) then
     tell(answers)
     return { text, 'TimedOut', '', tostring(time), '"TimedOut"', '0' }
   end

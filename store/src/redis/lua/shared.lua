@@ -92,6 +92,18 @@ local function finish(id, meta, state, outcome, leaves, sha256, time, answers)
   end
 end
 
+-- Ends a task whose deadline has passed in the queue; whether it has.
+local function is_late(id, meta, time, answers)
+  if meta.deadline > time or redis.call('HEXISTS', shard .. ':held', id) == 1 then
+    return false
+  end
+  if redis.call('LREM', key('queue', meta.circle), 1, id) > 0 then
+    dequeued(meta.circle)
+  end
+  finish(id, meta, 'TimedOut', '"TimedOut"', meta.submitted, nil, time, answers)
+  return true
+end
+
 -- Tells servers what they wait for: the shard, then tasks and outcomes in turn.
 local function tell(answers)
   for server, told in pairs(answers) do

@@ -14,7 +14,7 @@ if acknowledged > 0 then
 end
 
 local time = now()
-local replies = {}
+local replies, answers = {}, {}
 while at <= #ARGV do
   local id, text, body, name, call = unpack(ARGV, at, at + 4)
   at = at + 5
@@ -34,8 +34,11 @@ while at <= #ARGV do
         reply = { 'ended', known[1], outcome }
       else
         local live = redis.call('HGET', shard .. ':live', known[1])
-        if live then
-          await(known[1], cjson.decode(live), server)
+        local other = live and cjson.decode(live)
+        if other and is_late(known[1], other, time, answers) then
+          reply = { 'ended', known[1], '"TimedOut"' }
+        elseif other then
+          await(known[1], other, server)
           reply = { 'known', known[1] }
         end
       end
@@ -66,4 +69,5 @@ while at <= #ARGV do
   end
   replies[#replies + 1] = reply
 end
+tell(answers)
 return replies
