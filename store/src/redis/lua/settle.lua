@@ -15,19 +15,15 @@ local replies, answers = {}, {}
 
 local function within(name, range)
   local first, after_first, last, before_last = unpack(range)
-  if name < first or (after_first and name == first) then
+  if is_less(name, first) or (after_first and name == first) then
     return false
   end
-  return last == '' or name < last or (not before_last and name == last)
+  return last == '' or is_less(name, last) or (not before_last and name == last)
 end
 
 -- Whether anything that was read has changed since.
 local function overtaken(circle, read, keys, ranges)
-  local state = redis.call('HMGET', key('circle', circle), 'version', 'floor')
-  local version, floor = tonumber(state[1] or 0), tonumber(state[2] or 0)
-  if version == read then
-    return false
-  end
+  local version, floor = version_of(circle)
   if read < floor then
     return true
   end
@@ -35,14 +31,16 @@ local function overtaken(circle, read, keys, ranges)
   for _, name in ipairs(keys) do
     wanted[name] = true
   end
-  local changed = redis.call('ZRANGEBYSCORE', key('changes', circle), '(' .. read, '+inf')
-  for _, name in ipairs(changed) do
-    if wanted[name] then
-      return true
-    end
-    for _, range in ipairs(ranges) do
-      if within(name, range) then
+  for later = read + 1, version do
+    local undo = undo_of(circle, later)
+    for index = 1, #undo, 2 do
+      if wanted[undo[index]] then
         return true
+      end
+      for _, range in ipairs(ranges) do
+        if within(undo[index], range) then
+          return true
+        end
       end
     end
   end
@@ -66,15 +64,19 @@ local function growth(circle, writes)
   return grows
 end
 
-local CHANGES = 1000
+-- How many versions can be gone back. Who read before that counts as overtaken.
+local VERSIONS = 256
 
 local function apply(circle, writes, grows)
   local state = key('circle', circle)
-  local documents, keys, changes = key('documents', circle), key('keys', circle), key('changes', circle)
+  local documents, keys, undone = key('documents', circle), key('keys', circle), key('undo', circle)
   local version = redis.call('HINCRBY', state, 'version', 1)
   redis.call('HINCRBY', state, 'bytes', grows)
+  local undo = {}
   for index = 1, #writes, 2 do
     local name, value = writes[index], writes[index + 1]
+    undo[index] = name
+    undo[index + 1] = redis.call('HGET', documents, name)
     if value then
       redis.call('HSET', documents, name, value)
       redis.call('ZADD', keys, 0, name)
@@ -82,14 +84,11 @@ local function apply(circle, writes, grows)
       redis.call('HDEL', documents, name)
       redis.call('ZREM', keys, name)
     end
-    redis.call('ZADD', changes, version, name)
   end
-  -- Old changes are forgotten, whole versions at a time; who read before the floor counts as overtaken.
-  local too_many = redis.call('ZCARD', changes) - CHANGES
-  if too_many > 0 then
-    local last = redis.call('ZRANGE', changes, too_many - 1, too_many - 1, 'WITHSCORES')
-    redis.call('ZREMRANGEBYSCORE', changes, '-inf', last[2])
-    redis.call('HSET', state, 'floor', last[2])
+  redis.call('HSET', undone, version, cmsgpack.pack(undo))
+  if version > VERSIONS then
+    redis.call('HDEL', undone, version - VERSIONS)
+    redis.call('HSET', state, 'floor', version - VERSIONS)
   end
 end
 

@@ -18,8 +18,8 @@
 --   :tasks:CIRCLE      zset    tasks that are remembered, all of score 0, so in the order of their names
 --   :documents:CIRCLE  hash    key → document
 --   :keys:CIRCLE       zset    the keys, all of score 0, so in the order of their bytes
---   :changes:CIRCLE    zset    key → the version that changed it last, for the latest versions
---   :circle:CIRCLE     hash    version, floor (of what :changes knows), bytes
+--   :undo:CIRCLE       hash    version → keys that it changed and what they held before, for the latest versions
+--   :circle:CIRCLE     hash    version, floor (the last version whose :undo is gone), bytes
 --   :records:CIRCLE    list    what the provenance records tell
 --   :seals:CIRCLE      list    their seals, as far as they are sealed
 --   :unsealed          set     circles of which some are not
@@ -36,6 +36,28 @@ end
 
 local function key(name, of)
   return shard .. ':' .. name .. ':' .. of
+end
+
+-- Whether one text comes before another by its bytes. Lua's own order is the locale's of the server.
+local function is_less(one, other)
+  for at = 1, math.min(#one, #other) do
+    local left, right = string.byte(one, at), string.byte(other, at)
+    if left ~= right then
+      return left < right
+    end
+  end
+  return #one < #other
+end
+
+-- Which version a circle's documents are at, and the last one that cannot be gone back behind.
+local function version_of(circle)
+  local state = redis.call('HMGET', key('circle', circle), 'version', 'floor')
+  return tonumber(state[1] or 0), tonumber(state[2] or 0)
+end
+
+-- What a version changed: keys and what they held before, in turn.
+local function undo_of(circle, version)
+  return cmsgpack.unpack(redis.call('HGET', key('undo', circle), version))
 end
 
 -- Lets workers have a task, at the end of its circle's queue or in front.
