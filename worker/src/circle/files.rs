@@ -125,7 +125,13 @@ impl Files {
         };
         let (mut used, mut left) = (0_u64, vec![PathBuf::from(".")]);
         while let Some(path) = left.pop() {
-            let Ok(entries) = root.read_dir(&path) else { return Ok(u64::MAX) };
+            let entries = match root.read_dir(&path).map_err(FileFault::from) {
+                Ok(entries) => entries,
+                // One that has gone meanwhile takes nothing, nor does what is there in its place.
+                Err(FileFault::NotFound | FileFault::NotADirectory | FileFault::Outside) => continue,
+                Err(FileFault::Path) => return Ok(u64::MAX),
+                Err(other) => return Err(other.into()),
+            };
             for entry in entries {
                 look()?;
                 let entry = entry.map_err(FileFault::from)?;
@@ -300,4 +306,44 @@ fn regular(metadata: &Metadata) -> Done<()> {
 /// without.
 fn alone(metadata: &Metadata) -> Done<()> {
     if metadata.nlink() > 1 { Err(FileFault::Linked) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    /// Counts the files below a directory that holds two of its own, of which both are changed while the first
+    /// is looked through.
+    fn reserved_while(change: impl Fn(&Path)) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("files");
+        for name in ["one", "two"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+            fs::write(root.join(name).join("file"), "text").unwrap();
+        }
+        let mut looks = 0;
+        let look = || {
+            looks += 1;
+            if looks == 3 {
+                ["one", "two"].iter().for_each(|name| change(&root.join(name)));
+            }
+            Ok::<_, FileFault>(())
+        };
+        Files::new(Some(root.clone())).reserve(1, 4, 1 << 20, look).unwrap()
+    }
+
+    #[test]
+    fn what_goes_while_it_is_counted_takes_no_room() {
+        assert!(reserved_while(|path| fs::remove_dir_all(path).unwrap()));
+        assert!(reserved_while(|path| {
+            fs::remove_dir_all(path).unwrap();
+            fs::write(path, "a file now").unwrap();
+        }));
+        assert!(reserved_while(|path| {
+            fs::rename(path, path.with_extension("gone")).unwrap();
+            symlink(std::env::temp_dir(), path).unwrap();
+        }));
+    }
 }
