@@ -42,10 +42,10 @@ use uuid::Uuid;
 use self::{
     batch::Batcher,
     claims::{Holding, Lines},
-    known::{Told, garbled, state, state_name, view},
+    known::{Told, garbled, state, state_name, view, whole_millis},
     lease::Place,
     link::Link,
-    scripts::{LIST, MARK, SEAL, SETTLE, Script},
+    scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
     settle::{Settle, Settled},
     tickets::{Reply, Submission, Waiting},
 };
@@ -59,8 +59,12 @@ use crate::{
 pub struct Config {
     /// How many shards there are, if nobody has said so in this Redis before.
     pub shards: u16,
-    /// The workers that this one's tasks are for, and whose tasks it takes.
+    /// Circles whose tasks are for the workers of a pool. Those of all others are for workers of none.
+    pub pools: HashMap<CircleId, String>,
+    /// The pool whose tasks this process takes; none if empty.
     pub pool: String,
+    /// If any are named, this process takes only their tasks.
+    pub only: Vec<CircleId>,
     /// How many tasks may wait in a shard. One more is [`Error::Full`].
     pub queue_limit: usize,
     /// How many of them one circle may have.
@@ -79,7 +83,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             shards: 64,
+            pools: HashMap::new(),
             pool: String::new(),
+            only: Vec::new(),
             queue_limit: 10_000,
             circle_queue_limit: 2_500,
             running_limit: 64,
@@ -164,6 +170,21 @@ impl RedisStore {
         Ok(Self { shared })
     }
 
+    /// How many processes take tasks, as Redis knows; at once an error if Redis is away.
+    pub async fn workers(&self) -> Result<usize, Error> {
+        self.shared.present("").await
+    }
+
+    /// What is dangerous in how Redis is set, a sentence each.
+    pub async fn warnings(&self) -> Result<Vec<String>, Error> {
+        Ok(link::warnings(&self.shared.link.info().await?))
+    }
+
+    /// How many tasks this process runs.
+    pub fn held(&self) -> usize {
+        self.shared.lock().holding.len()
+    }
+
     /// Lets go of Redis. To be called last, when no claim is left.
     pub async fn shut(&self) {
         self.close().await;
@@ -197,8 +218,8 @@ impl Shared {
         format!("circles:{{{shard}}}")
     }
 
-    fn wake_key(&self) -> String {
-        format!("circles:wake:{}", self.config.pool)
+    fn wake_key(pool: &str) -> String {
+        format!("circles:wake:{pool}")
     }
 
     fn run<R: FromValue>(
@@ -216,6 +237,17 @@ impl Shared {
         args.extend(batch.iter().flat_map(Settle::args));
         let replies: Vec<String> = self.run(&SETTLE, shard, args).await?;
         replies.iter().map(|reply| Settled::read(reply)).collect()
+    }
+
+    /// Takes note that a worker is there, if one is named; how many there are.
+    async fn present(&self, worker: &str) -> Result<usize, Error> {
+        let lease = i64::try_from(whole_millis(self.config.lease)).unwrap_or(i64::MAX);
+        self.link.run(&PRESENT, "circles:workers", vec![worker.into(), lease.into()]).await
+    }
+
+    /// The workers that a circle's tasks are for.
+    fn pool_of(&self, circle: &CircleId) -> &str {
+        self.config.pools.get(circle).map_or("", String::as_str)
     }
 
     async fn mark(&self, task: &Task, epoch: &str) -> Result<(), Error> {

@@ -220,9 +220,9 @@ impl Shared {
         Reader { lines, run: 0, line: 0 }
     }
 
-    /// Says to one who waits that there may be tasks in a shard.
-    pub(super) async fn hint(&self, shard: u16) -> Result<(), Error> {
-        self.link.hint(&self.wake_key(), &shard.to_string()).await
+    /// Says to one of a pool who waits that there may be tasks in a shard.
+    pub(super) async fn hint(&self, pool: &str, shard: u16) -> Result<(), Error> {
+        self.link.hint(&Self::wake_key(pool), &shard.to_string()).await
     }
 
     /// Waits for a task to run.
@@ -252,7 +252,7 @@ impl Shared {
         // Shards that are known to have tasks, in turn; those whose tasks are not for us now.
         let (mut ready, mut passed_over) = (Turns::default(), BTreeSet::new());
         let mut number = 0_u64;
-        let wake = self.wake_key();
+        let wake = Self::wake_key(&self.config.pool);
         // A blocking command that is given up may still take a hint: it is awaited to its end.
         let mut hint: OptionFuture<BoxFuture<'_, Result<Option<String>, Error>>> = None.into();
         let mut hint_is_awaited = false;
@@ -282,7 +282,7 @@ impl Shared {
                 if self.claimers() == 0 {
                     // Others may be free.
                     for shard in std::mem::take(&mut ready).0 {
-                        self.hint(shard).await.ok();
+                        self.hint(&self.config.pool, shard).await.ok();
                     }
                 }
                 continue;
@@ -322,7 +322,8 @@ impl Shared {
             self.config.pool.clone().into(),
             i64::try_from(passed.len()).unwrap_or(i64::MAX).into(),
         ];
-        args.extend(passed.iter().map(|circle| Value::from(circle.to_string())));
+        let only = self.config.only.iter().filter(|circle| self.shard_of(circle) == shard);
+        args.extend(passed.iter().chain(only).map(|circle| Value::from(circle.to_string())));
         let answer: Vec<Value> = match self.run(&CLAIM, shard, args.clone()).await {
             // Claimed or not, the same claim brings the same tasks.
             Err(Error::Unavailable(_)) => self.run(&CLAIM, shard, args).await?,
@@ -332,7 +333,7 @@ impl Shared {
         let left = answer.next().and_then(|left| left.as_i64()).ok_or_else(|| garbled("a claim"))?;
         let mut taken = 0;
         for task in answer {
-            let (_, epoch, left, _, body): (String, String, u64, u64, String) =
+            let (_, epoch, left, _watchers, body): (String, String, u64, Vec<String>, String) =
                 task.convert().map_err(|_| garbled("a claim"))?;
             let task: Task = serde_json::from_str(&body).map_err(|_| garbled("a task"))?;
             taken += 1;
@@ -412,7 +413,7 @@ impl Shared {
                 shared.restarted(&task);
                 shared.lock().going_back -= 1;
                 shared.let_go(&task, false);
-                shared.hint(shard).await.ok();
+                shared.hint(&shared.config.pool, shard).await.ok();
             },
             &self.runtime,
         );
@@ -438,9 +439,9 @@ impl Shared {
         let lease = i64::try_from(whole_millis(self.config.lease)).unwrap_or(i64::MAX);
         let mut args = vec![Value::from(self.me.clone()), lease.into()];
         args.extend(give_back.iter().map(|text| Value::from(text.as_str())));
-        let holds: Vec<(String, String, i64)> = self.run(&RENEW, shard, args).await?;
+        let holds: Vec<(String, String, i64, Vec<String>)> = self.run(&RENEW, shard, args).await?;
         let holds: HashMap<(String, String), i64> =
-            holds.into_iter().map(|(id, epoch, cancelled)| ((id, epoch), cancelled)).collect();
+            holds.into_iter().map(|(id, epoch, cancelled, _)| ((id, epoch), cancelled)).collect();
         for (id, epoch) in before {
             let still = holds.get(&(id.to_string(), epoch.clone()));
             if still != Some(&0)
@@ -468,10 +469,13 @@ impl Shared {
     }
 
     async fn look_after(&self, shard: u16) -> Result<(), Error> {
-        let (back, lost): (i64, i64) = self.run(&REAP, shard, Vec::new()).await?;
+        let (back, lost, pools): (i64, i64, Vec<String>) = self.run(&REAP, shard, Vec::new()).await?;
         if back + lost > 0 {
             tracing::warn!(back, lost, "took tasks from a worker that has gone");
-            self.hint(shard).await?;
+        }
+        // Who took a hint may have gone with it.
+        for pool in pools {
+            self.hint(&pool, shard).await?;
         }
         let unsealed: Vec<String> = self.run(&SEAL, shard, Vec::new()).await?;
         for circle in unsealed {

@@ -114,6 +114,11 @@ impl Link {
         Ok(popped.into_iter().map(|(hint, _)| hint).collect())
     }
 
+    /// What a Redis says of itself; of a cluster, one of its nodes.
+    pub async fn info(&self) -> Result<String, Error> {
+        self.commands.info(None).await.map_err(unavailable)
+    }
+
     /// Part of a list.
     pub async fn range(&self, key: &str, from: i64, to: i64) -> Result<Vec<String>, Error> {
         self.commands.lrange(key, from, to).await.map_err(unavailable)
@@ -135,4 +140,31 @@ impl Link {
 
 fn unavailable(error: fred::error::Error) -> Error {
     Error::Unavailable(error.to_string().into())
+}
+
+/// What is dangerous in what a Redis says of itself (`INFO`), a sentence each.
+pub fn warnings(info: &str) -> Vec<String> {
+    let said = |name: &str| {
+        info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
+    };
+    let mut warnings = Vec::new();
+    let is_bounded = said("maxmemory").is_some_and(|most| most != "0");
+    if let Some(policy) = said("maxmemory_policy")
+        && policy != "noeviction"
+    {
+        let when = if is_bounded { "when it is full" } else { "once it has a maxmemory" };
+        warnings.push(format!(
+            "Redis throws data away {when}: set maxmemory-policy to noeviction, not {policy}"
+        ));
+    }
+    if said("aof_enabled") == Some("0") {
+        warnings.push(
+            "Redis keeps no append-only file: what it accepted is lost when it ends. Set appendonly to yes"
+                .to_owned(),
+        );
+    }
+    if said("role") == Some("slave") {
+        warnings.push("Redis is a replica, which takes no writes: name its primary".to_owned());
+    }
+    warnings
 }

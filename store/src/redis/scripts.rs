@@ -64,4 +64,6 @@ scripts! {
     ANSWERS: "answers";
     /// Seals records.
     SEAL: "seal";
+    /// Takes note of a worker, counts them.
+    PRESENT: "present";
 }

@@ -1,7 +1,7 @@
 //! Those who wait for the end of a task.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 
 use circles_api::CircleId;
 use fred::types::Value;
-use futures_util::{StreamExt as _, future::ready, stream};
+use futures_util::{StreamExt as _, future::{join_all, ready}, stream};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep_until, timeout, timeout_at},
@@ -29,9 +29,13 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// After how long it is asked whether an answer was missed.
 pub const MISSED: Duration = Duration::from_secs(1);
 
+/// How many answers are acknowledged at once; Lua takes no more than some thousand values.
+const ACKNOWLEDGED: usize = 1_000;
+
 /// A task on its way to Redis.
 pub struct Submission {
     id: TaskId,
+    pool: String,
     known: String,
     body: String,
     /// Circle, caller and idempotency key.
@@ -67,7 +71,7 @@ impl Shared {
             return Err(Error::Closed);
         }
         let shard = self.shard_of(&task.circle);
-        let known = Known::of(&task, &self.config.pool, self.config.remember_for, &self.me);
+        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for, &self.me);
         let caller = match &task.caller {
             Caller::Anonymous => String::new(),
             Caller::Peer(key) => key.to_string(),
@@ -75,6 +79,7 @@ impl Shared {
         let key = task.idempotency_key.as_ref().map(|key| format!("{}:{caller}:{key}", task.circle));
         let submission = Submission {
             id: task.id,
+            pool: self.pool_of(&task.circle).to_owned(),
             known: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
             body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
             call: key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
@@ -145,7 +150,7 @@ impl Shared {
     }
 
     pub(super) async fn submit_all(&self, shard: u16, batch: Vec<Submission>) -> Result<Vec<Reply>, Error> {
-        let acknowledged = self.lock().acknowledged.remove(&shard).unwrap_or_default();
+        let acknowledged = self.to_acknowledge(shard);
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let mut args = vec![
             Value::from(self.me.clone()),
@@ -154,16 +159,18 @@ impl Shared {
             count(acknowledged.len()).into(),
         ];
         args.extend(acknowledged.iter().map(|id| Value::from(id.as_str())));
-        let new = !batch.is_empty();
-        for Submission { id, known, body, key, call } in batch {
+        let mut pools = BTreeSet::new();
+        for Submission { id, pool, known, body, key, call } in batch {
+            pools.insert(pool);
             args.extend([id.to_string(), known, body, key, call].map(Value::from));
         }
         let submitted = self.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
-        let replies = if new {
+        let replies = if !pools.is_empty() {
             // On the same connection, so behind it.
-            let (submitted, hinted) = tokio::join!(submitted, self.hint(shard));
-            // Who does not hear of it looks round in a while.
-            hinted.ok();
+            let hinted = join_all(pools.iter().map(|pool| self.hint(pool, shard)));
+            let (submitted, hinted) = tokio::join!(submitted, hinted);
+            // Who does not hear of it is told when shards are looked after.
+            drop(hinted);
             submitted
         } else {
             submitted.await
@@ -176,6 +183,17 @@ impl Shared {
             }
         };
         replies.into_iter().map(|reply| Reply::read(&reply)).collect()
+    }
+
+    /// Some of a shard's answers that it may forget.
+    fn to_acknowledge(&self, shard: u16) -> Vec<String> {
+        let mut state = self.lock();
+        let Some(all) = state.acknowledged.get_mut(&shard) else { return Vec::new() };
+        let some = all.split_off(all.len().saturating_sub(ACKNOWLEDGED));
+        if all.is_empty() {
+            state.acknowledged.remove(&shard);
+        }
+        some
     }
 
     /// An outcome that was told: hands it on, and lets Redis forget it.

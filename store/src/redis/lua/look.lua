@@ -1,11 +1,11 @@
 -- Tells what is known of a task, and has a server told of its end.
 --
--- ARGV: the task; the circle; the server, or '' if nobody waits.
+-- ARGV: the task; the circle; the server, or '' if nobody waits; 'watch' if it wants to see what the task logs.
 -- Returns nothing for a task that is not known; else what the scripts knew of it (JSON), its state, when it began
 -- and when it ended, in milliseconds or '', its outcome or '', and how many milliseconds it has left. One whose
 -- deadline has passed in the queue ends now.
 
-local id, circle, server = unpack(ARGV)
+local id, circle, server, watch = unpack(ARGV)
 local text = redis.call('HGET', shard .. ':live', id)
 if text then
   local meta = cjson.decode(text)
@@ -19,7 +19,13 @@ if text then
     return { text, 'TimedOut', '', tostring(time), '"TimedOut"', '0' }
   end
   if server ~= '' then
-    await(id, meta, server)
+    await(id, meta, 'servers', server)
+  end
+  if watch == 'watch' then
+    await(id, meta, 'watchers', server)
+    if claim then
+      redis.call('PUBLISH', 'circles:worker:' .. claim.worker, 'watch ' .. id .. ' ' .. server)
+    end
   end
   local left = tostring(math.max(meta.deadline - time, 0))
   return { text, claim and 'Running' or 'Queued', claim and tostring(claim.began) or '', '', '', left }

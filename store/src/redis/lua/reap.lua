@@ -1,19 +1,16 @@
 -- Takes tasks from workers whose lease has ended: back to the queue, or lost if they may have had effects outside.
 --
 -- ARGV: none.
--- Returns how many tasks went back, and how many were lost.
+-- Returns how many tasks went back, how many were lost, and the pools of which tasks wait.
 
 local time = now()
 local dead = redis.call('ZRANGEBYSCORE', shard .. ':leases', '-inf', time)
-if #dead == 0 then
-  return { 0, 0 }
-end
 local is_dead = {}
 for _, worker in ipairs(dead) do
   is_dead[worker] = true
 end
 local back, lost = 0, 0
-local all = redis.call('HGETALL', shard .. ':held')
+local all = #dead > 0 and redis.call('HGETALL', shard .. ':held') or {}
 for at = 1, #all, 2 do
   local claim = cjson.decode(all[at + 1])
   if is_dead[claim.worker] then
@@ -28,4 +25,12 @@ for _, worker in ipairs(dead) do
   redis.call('ZREM', shard .. ':leases', worker)
   redis.call('HDEL', shard .. ':workers', worker)
 end
-return { back, lost }
+local waiting = {}
+for _, pool in ipairs(redis.call('SMEMBERS', shard .. ':pools')) do
+  if redis.call('EXISTS', key('turns', pool)) == 1 then
+    waiting[#waiting + 1] = pool
+  else
+    redis.call('SREM', shard .. ':pools', pool)
+  end
+end
+return { back, lost, waiting }

@@ -1,7 +1,8 @@
 -- Prolongs a worker's lease over all it holds in the shard, or gives its tasks up.
 --
 -- ARGV: the worker; the lease in milliseconds; tasks that it gives back, each with its epoch.
--- Returns the tasks that it still holds; behind each, whether somebody has cancelled it.
+-- Returns the tasks that it still holds: name, epoch, whether somebody has cancelled it, and servers that want to
+-- see what it logs.
 
 local worker, lease = ARGV[1], tonumber(ARGV[2])
 for at = 3, #ARGV, 2 do
@@ -16,7 +17,8 @@ local all = redis.call('HGETALL', shard .. ':held')
 for at = 1, #all, 2 do
   local claim = cjson.decode(all[at + 1])
   if claim.worker == worker then
-    holds[#holds + 1] = { all[at], tostring(claim.epoch), claim.cancelled and 1 or 0 }
+    local meta = cjson.decode(redis.call('HGET', shard .. ':live', all[at]))
+    holds[#holds + 1] = { all[at], tostring(claim.epoch), claim.cancelled and 1 or 0, meta.watchers or {} }
   end
 end
 if #holds > 0 then

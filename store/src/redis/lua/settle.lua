@@ -64,12 +64,14 @@ local function growth(circle, writes)
   return grows
 end
 
--- How many versions can be gone back. Who read before that counts as overtaken.
-local VERSIONS = 256
+-- How many versions can be gone back, how many bytes of what they replaced are kept for that, and for how many
+-- milliseconds after the last. Who read before that counts as overtaken.
+local VERSIONS, UNDO_BYTES, UNDO_TIME = 256, 1048576, 300000
 
 local function apply(circle, writes, grows)
   local state = key('circle', circle)
   local documents, keys, undone = key('documents', circle), key('keys', circle), key('undo', circle)
+  local _, floor = version_of(circle)
   local version = redis.call('HINCRBY', state, 'version', 1)
   redis.call('HINCRBY', state, 'bytes', grows)
   local undo = {}
@@ -85,17 +87,33 @@ local function apply(circle, writes, grows)
       redis.call('ZREM', keys, name)
     end
   end
-  redis.call('HSET', undone, version, cmsgpack.pack(undo))
-  if version > VERSIONS then
-    redis.call('HDEL', undone, version - VERSIONS)
-    redis.call('HSET', state, 'floor', version - VERSIONS)
+  local packed = cmsgpack.pack(undo)
+  local bytes = #packed
+  if floor < version - 1 then
+    bytes = bytes + tonumber(redis.call('HGET', state, 'undo') or 0)
+  else
+    redis.call('DEL', undone)
   end
+  redis.call('HSET', undone, version, packed)
+  while floor < version and (version - floor > VERSIONS or bytes > UNDO_BYTES) do
+    floor = floor + 1
+    bytes = bytes - redis.call('HSTRLEN', undone, floor)
+    redis.call('HDEL', undone, floor)
+  end
+  redis.call('PEXPIRE', undone, UNDO_TIME)
+  redis.call('HSET', state, 'floor', floor, 'undo', bytes)
 end
+
+-- For how many milliseconds the same settlement may come again of a play that was never queued.
+local AGAIN = 120000
 
 local function settle(id, epoch, told, outcome, how)
   local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
   local meta
   if epoch == '' then
+    if redis.call('EXISTS', key('done', id)) == 1 then
+      return 'recorded'
+    end
     meta = cjson.decode(told)
   else
     local claim = held(id)
@@ -116,6 +134,9 @@ local function settle(id, epoch, told, outcome, how)
     apply(meta.circle, writes, grows)
   end
   finish(id, meta, state, outcome, leaves, sha256 or nil, time, answers)
+  if epoch == '' then
+    redis.call('SET', key('done', id), '1', 'PX', AGAIN)
+  end
   return 'recorded'
 end
 

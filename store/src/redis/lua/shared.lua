@@ -11,6 +11,7 @@
 --   :leases            zset    worker → when its lease ends, in milliseconds of this Redis
 --   :count             hash    circle → how many of its tasks wait, and `*` → how many of all
 --   :turns:POOL        list    circles of which tasks wait, each once
+--   :pools             set     pools of which tasks have waited
 --   :queue:CIRCLE      list    tasks that wait
 --   :answers:SERVER    hash    task → outcome, until the server that asked has it
 --   :key:CIRCLE:…      hash    idempotency key → task, and the call that it stands for
@@ -19,10 +20,12 @@
 --   :documents:CIRCLE  hash    key → document
 --   :keys:CIRCLE       zset    the keys, all of score 0, so in the order of their bytes
 --   :undo:CIRCLE       hash    version → keys that it changed and what they held before, for the latest versions
---   :circle:CIRCLE     hash    version, floor (the last version whose :undo is gone), bytes
---   :records:CIRCLE    list    what the provenance records tell
---   :seals:CIRCLE      list    their seals, as far as they are sealed
+--   :circle:CIRCLE     hash    version, floor (the last version whose :undo is gone), bytes, undo (bytes of :undo)
+--   :done:TASK         string  there for a while once a play has ended that was never queued
+--   :records:CIRCLE    list    provenance records that are not sealed
+--   :seals:CIRCLE      list    those that are
 --   :unsealed          set     circles of which some are not
+--   :hint              channel pools of which tasks wait, for workers that take only some circles' tasks
 --
 -- Scripts look at everything before they change anything: an error leaves all as it was. Each may be sent twice
 -- and does its work once.
@@ -52,7 +55,11 @@ end
 -- Which version a circle's documents are at, and the last one that cannot be gone back behind.
 local function version_of(circle)
   local state = redis.call('HMGET', key('circle', circle), 'version', 'floor')
-  return tonumber(state[1] or 0), tonumber(state[2] or 0)
+  local version, floor = tonumber(state[1] or 0), tonumber(state[2] or 0)
+  if version > floor and redis.call('EXISTS', key('undo', circle)) == 0 then
+    floor = version
+  end
+  return version, floor
 end
 
 -- What a version changed: keys and what they held before, in turn.
@@ -65,6 +72,8 @@ local function enqueue(id, meta, in_front)
   local queue = key('queue', meta.circle)
   if redis.call('EXISTS', queue) == 0 then
     redis.call('RPUSH', key('turns', meta.pool), meta.circle)
+    redis.call('SADD', shard .. ':pools', meta.pool)
+    redis.call('PUBLISH', shard .. ':hint', meta.pool)
   end
   redis.call(in_front and 'LPUSH' or 'RPUSH', queue, id)
   redis.call('HINCRBY', shard .. ':count', '*', 1)
@@ -142,14 +151,16 @@ local function held(id)
   return cjson.decode(found)
 end
 
--- Has a server told of the end of a task, too.
-local function await(id, meta, server)
-  for _, known in ipairs(meta.servers) do
-    if known == server then
+-- Has a server told of the end of a task, too (`servers`), or of what it logs (`watchers`).
+local function await(id, meta, who, server)
+  local known = meta[who] or {}
+  for _, other in ipairs(known) do
+    if other == server then
       return
     end
   end
-  meta.servers[#meta.servers + 1] = server
+  known[#known + 1] = server
+  meta[who] = known
   redis.call('HSET', shard .. ':live', id, cjson.encode(meta))
 end
 

@@ -38,7 +38,7 @@ while at <= #ARGV do
         if other and is_late(known[1], other, time, answers) then
           reply = { 'ended', known[1], '"TimedOut"' }
         elseif other then
-          await(known[1], other, server)
+          await(known[1], other, 'servers', server)
           reply = { 'known', known[1] }
         end
       end
