@@ -181,7 +181,16 @@ fn refused(error: store::Error) -> Error {
     match error {
         store::Error::Full => Fault::Overloaded(retry_after(RETRY)).into(),
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
-        store::Error::Closed => Fault::BackendUnavailable(retry_after(RETRY)).into(),
+        store::Error::Closed => unavailable(),
+        store::Error::Unavailable(cause) => {
+            tracing::warn!(%cause, "a call was refused");
+            unavailable()
+        }
         other => internal(other),
     }
+}
+
+/// Redis is away, or this server closes.
+fn unavailable() -> Error {
+    Fault::BackendUnavailable(retry_after(RETRY)).into()
 }

@@ -10,16 +10,19 @@
 
 mod batch;
 mod claims;
+mod keep;
 mod known;
 mod lease;
+mod lines;
 mod link;
 mod scripts;
 mod settle;
 mod snapshot;
+mod take;
 mod tickets;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
@@ -41,9 +44,10 @@ use uuid::Uuid;
 
 use self::{
     batch::Batcher,
-    claims::{Holding, Lines},
+    claims::Holding,
     known::{Told, garbled, state, state_name, view, whole_millis},
     lease::Place,
+    lines::Lines,
     link::Link,
     scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
     settle::{Settle, Settled},
@@ -69,6 +73,8 @@ pub struct Config {
     pub queue_limit: usize,
     /// How many of them one circle may have.
     pub circle_queue_limit: usize,
+    /// How much work may be claimed ahead of those who run it, so that they need not wait for the next claim.
+    pub ahead: Duration,
     /// How many tasks this process may have claimed; one circle has at most half of them, two a third each.
     pub running_limit: usize,
     /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
@@ -88,6 +94,7 @@ impl Default for Config {
             only: Vec::new(),
             queue_limit: 10_000,
             circle_queue_limit: 2_500,
+            ahead: Duration::ZERO,
             running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
@@ -114,6 +121,8 @@ struct Shared {
     state: Mutex<Local>,
     /// One permit for each that waits for a task.
     wanted: Notify,
+    /// There are records to seal.
+    unsealed: Notify,
     closing: CancellationToken,
     tracker: TaskTracker,
 }
@@ -133,6 +142,18 @@ struct Local {
     going_back: usize,
     /// Who waits for a task to run.
     claimers: VecDeque<oneshot::Sender<Claim>>,
+    /// What was claimed for those who will.
+    ready: VecDeque<Claim>,
+    /// Whether anybody ever waited for a task.
+    takes: bool,
+    /// How many seconds a play takes.
+    pace: f64,
+    /// Shards of our circles that have tasks, as they say.
+    hinted: BTreeSet<u16>,
+    /// By shard, what Redis says we hold and we do not know of.
+    unknown: HashMap<u16, HashSet<(String, String)>>,
+    /// Circles with records that are not sealed.
+    to_seal: BTreeSet<CircleId>,
     /// Plays of a circle that were overtaken go one after another.
     lanes: HashMap<CircleId, Weak<AsyncMutex<()>>>,
 }
@@ -160,8 +181,10 @@ impl RedisStore {
                 }),
                 me,
                 config,
-                state: Mutex::default(),
+                // Unless plays turn out to be short, nothing is claimed ahead.
+                state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
                 wanted: Notify::new(),
+                unsealed: Notify::new(),
                 closing: CancellationToken::new(),
                 tracker: TaskTracker::new(),
             }
@@ -261,31 +284,37 @@ impl Shared {
 
     /// Shows a line to those who watch.
     fn logged(&self, task: &Task, line: &LogLine) {
-        if let Some(holding) = self.lock().holding.get_mut(&task.id) {
-            holding.log(line);
+        if let Some(holding) = self.lock().holding.get(&task.id) {
+            holding.lines.log(line);
         }
     }
 
     fn restarted(&self, task: &Task) {
-        if let Some(holding) = self.lock().holding.get_mut(&task.id) {
-            holding.restart();
+        if let Some(holding) = self.lock().holding.get(&task.id) {
+            holding.lines.restart();
+        }
+    }
+
+    /// Waits until all have seen what a task logged.
+    async fn shown(&self, task: &Task) {
+        let shown = self.lock().holding.get(&task.id).and_then(Holding::shown);
+        if let Some(shown) = shown {
+            shown.await;
         }
     }
 
     /// A task that this process ran has ended, or is another's.
-    fn let_go(self: &Arc<Self>, task: &Task, left_record: bool) {
-        let held = self.lock().holding.remove(&task.id).is_some();
-        if held {
-            self.wanted.notify_one();
+    fn let_go(&self, task: &Task, left_record: bool) {
+        let mut state = self.lock();
+        if left_record && state.to_seal.insert(task.circle) {
+            self.unsealed.notify_one();
         }
-        if left_record {
-            let (shared, circle) = (self.clone(), task.circle);
-            self.tracker.spawn(async move {
-                if let Err(error) = shared.seal(&circle).await {
-                    tracing::debug!(%error, "records wait for their seals");
-                }
-            });
+        let Some(holding) = state.holding.remove(&task.id) else { return };
+        if let Some(time) = holding.took() {
+            state.took(time);
         }
+        drop(state);
+        self.wanted.notify_one();
     }
 
     fn lane(&self, circle: &CircleId) -> Arc<AsyncMutex<()>> {
@@ -450,11 +479,14 @@ impl Store for RedisStore {
 
     async fn close(&self) {
         self.shared.closing.cancel();
-        let (claimers, waiting) = {
+        let (claimers, ready, waiting) = {
             let mut state = self.shared.lock();
-            (std::mem::take(&mut state.claimers), state.waiting.keys().copied().collect::<Vec<_>>())
+            let waiting: Vec<_> = state.waiting.keys().copied().collect();
+            (std::mem::take(&mut state.claimers), std::mem::take(&mut state.ready), waiting)
         };
         drop(claimers);
+        // Dropped, they go back to the queue.
+        drop(ready);
         self.shared.end_queued(waiting).await;
     }
 }

@@ -111,6 +111,7 @@ impl Host {
             Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
             // Which the store takes as what it is.
             Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
+            Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
             Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
         });
         let settlement = play.settlement(outcome, hash);

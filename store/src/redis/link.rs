@@ -124,6 +124,11 @@ impl Link {
         self.commands.lrange(key, from, to).await.map_err(unavailable)
     }
 
+    /// Tells all who listen in a channel.
+    pub async fn publish(&self, channel: &str, message: Vec<u8>) -> Result<(), Error> {
+        self.commands.publish(channel, Value::Bytes(message.into())).await.map_err(unavailable)
+    }
+
     /// What is published in a channel from now on.
     pub async fn subscribe(&self, channels: Vec<String>) -> Result<broadcast::Receiver<Message>, Error> {
         let messages = self.messages.message_rx();

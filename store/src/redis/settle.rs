@@ -17,6 +17,8 @@ pub enum Settled {
     Gone,
     /// What it had read has changed; nothing has happened.
     Overtaken,
+    /// Another play has the right of way; nothing has happened.
+    Later,
     /// The circle has no room for what it wrote; nothing has happened.
     Full,
 }
@@ -27,6 +29,7 @@ impl Settled {
             "recorded" => Ok(Self::Recorded),
             "gone" => Ok(Self::Gone),
             "overtaken" => Ok(Self::Overtaken),
+            "later" => Ok(Self::Later),
             "full" => Ok(Self::Full),
             _ => Err(garbled("a settlement")),
         }

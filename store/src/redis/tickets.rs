@@ -20,6 +20,7 @@ use tokio::{
 use super::{
     Shared,
     known::{Known, Told, garbled, state_name, view},
+    lines::Reader,
     scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
 };
 use crate::{Caller, Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
@@ -298,12 +299,12 @@ impl Shared {
         wait: Duration,
     ) -> Result<Option<TaskView>, Error> {
         if wait.is_zero() {
-            return Ok(self.look(circle, id, "").await?.map(|(_, view)| view));
+            return Ok(self.look(circle, id, "", "").await?.map(|(_, view)| view));
         }
         let until = Instant::now() + wait;
         let receiver = self.expect(id, circle, true);
         let gone = Gone { shared: self.clone(), id };
-        let Some((left, view)) = self.look(circle, id, &self.me).await? else { return Ok(None) };
+        let Some((left, view)) = self.look(circle, id, &self.me, "").await? else { return Ok(None) };
         if view.outcome.is_some() {
             return Ok(Some(view));
         }
@@ -316,18 +317,19 @@ impl Shared {
         if let Some(outcome) = ended {
             return Ok(Some(ended_view(view, outcome)));
         }
-        Ok(self.look(circle, id, "").await?.map(|(_, view)| view))
+        Ok(self.look(circle, id, "", "").await?.map(|(_, view)| view))
     }
 
     /// What happens to a task under way, from its first line on as far as it runs here; or its end.
     pub(super) async fn watch(self: &Arc<Self>, circle: &CircleId, id: TaskId) -> Result<Option<Watch>, Error> {
         let mut outcome = self.expect(id, circle, true);
         let gone = Gone { shared: self.clone(), id };
-        let Some((left, view)) = self.look(circle, id, &self.me).await? else { return Ok(None) };
+        // Lines may come as soon as somebody is asked for them.
+        let mut lines = self.lines_of(id);
+        let Some((left, view)) = self.look(circle, id, &self.me, "watch").await? else { return Ok(None) };
         if view.outcome.is_some() {
             return Ok(Some(stream::once(ready(WatchEvent::Ended(Box::new(view)))).boxed()));
         }
-        let mut lines = self.lines_of(id);
         let until = Instant::now() + left + LAST_WORD;
         let (events, watch) = mpsc::channel(1);
         self.runtime.spawn(async move {
@@ -343,19 +345,37 @@ impl Shared {
             };
             let outcome = ended.unwrap_or(Outcome::TimedOut);
             // Who watches may go at any time.
+            for event in last_lines(&mut lines, &outcome) {
+                if events.send(event).await.is_err() {
+                    return;
+                }
+            }
             let _ = events.send(WatchEvent::Ended(Box::new(ended_view(view, outcome)))).await;
         });
         Ok(Some(stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) }).boxed()))
     }
 
-    /// How a task is, and how long until its deadline. `server` is told of its end.
+    /// Asks the worker of a watched task for its lines again, of which some were missed.
+    pub(super) fn ask_for_lines(self: &Arc<Self>, id: TaskId) {
+        let Some(circle) = self.lock().waiting.get(&id).map(|waiting| waiting.circle) else { return };
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            if let Err(error) = shared.look(&circle, id, &shared.me, "watch").await {
+                tracing::debug!(%error, task = %id, "lines of a watched task are missing");
+            }
+        });
+    }
+
+    /// How a task is, and how long until its deadline. `server` is told of its end,
+    /// and shown what it logs if it is to `watch`.
     async fn look(
         &self,
         circle: &CircleId,
         id: TaskId,
         server: &str,
+        watch: &str,
     ) -> Result<Option<(Duration, TaskView)>, Error> {
-        let args = [id.to_string(), circle.to_string(), server.to_owned()].map(Value::from);
+        let args = [&id.to_string(), &circle.to_string(), server, watch].map(Value::from);
         let found: Vec<String> = self.run(&LOOK, self.shard_of(circle), args.into()).await?;
         let Ok([known, state, started, ended, outcome, left]) = <[String; 6]>::try_from(found) else {
             return Ok(None);
@@ -363,6 +383,15 @@ impl Shared {
         let left = Duration::from_millis(left.parse().unwrap_or_default());
         Ok(Some((left, view(id, &known, &Told { state, started, ended, outcome })?)))
     }
+}
+
+/// What a watched task logged and was not seen before its end: what has come, and what its outcome tells.
+fn last_lines(lines: &mut Reader, outcome: &Outcome) -> Vec<WatchEvent> {
+    let mut events: Vec<_> = std::iter::from_fn(|| lines.step()).collect();
+    if let Outcome::Succeeded(success) = outcome {
+        events.extend(success.logs.iter().skip(lines.read()).cloned().map(WatchEvent::Logged));
+    }
+    events
 }
 
 fn ended_view(view: TaskView, outcome: Outcome) -> TaskView {

@@ -7,7 +7,8 @@
 -- each `past` says whether the key before it is past the border, and '' as last is no border. Writes are keys and
 -- documents in turn, where false deletes.
 -- Returns for each: 'recorded'; 'gone' if the claim is no longer the worker's; 'overtaken' if what it read was
--- changed; 'full' if the circle has no room for what it wrote. All but the first change nothing.
+-- changed: then it has the right of way when it was run again; 'later' if another play has it; 'full' if the circle
+-- has no room for what it wrote. All but the first change nothing.
 
 local worker = ARGV[1]
 local time = now()
@@ -104,6 +105,8 @@ local function apply(circle, writes, grows)
   redis.call('HSET', state, 'floor', floor, 'undo', bytes)
 end
 
+-- For how many milliseconds an overtaken play has the right of way.
+local WAY = 500
 -- For how many milliseconds the same settlement may come again of a play that was never queued.
 local AGAIN = 120000
 
@@ -122,7 +125,13 @@ local function settle(id, epoch, told, outcome, how)
     end
     meta = cjson.decode(redis.call('HGET', shard .. ':live', id))
   end
+  local way = key('way', meta.circle)
+  local has_way = #writes > 0 and redis.call('GET', way)
+  if has_way and has_way ~= id then
+    return 'later'
+  end
   if read and overtaken(meta.circle, read, keys, ranges) then
+    redis.call('SET', way, id, 'PX', WAY)
     return 'overtaken'
   end
   if #writes > 0 then
@@ -132,6 +141,9 @@ local function settle(id, epoch, told, outcome, how)
       return 'full'
     end
     apply(meta.circle, writes, grows)
+  end
+  if has_way then
+    redis.call('DEL', way)
   end
   finish(id, meta, state, outcome, leaves, sha256 or nil, time, answers)
   if epoch == '' then

@@ -21,6 +21,7 @@
 --   :keys:CIRCLE       zset    the keys, all of score 0, so in the order of their bytes
 --   :undo:CIRCLE       hash    version → keys that it changed and what they held before, for the latest versions
 --   :circle:CIRCLE     hash    version, floor (the last version whose :undo is gone), bytes, undo (bytes of :undo)
+--   :way:CIRCLE        string  the play that was overtaken and has the right of way, for a moment
 --   :done:TASK         string  there for a while once a play has ended that was never queued
 --   :records:CIRCLE    list    provenance records that are not sealed
 --   :seals:CIRCLE      list    those that are
