@@ -54,8 +54,8 @@ use self::{
     tickets::{Reply, Submission, Waiting},
 };
 use crate::{
-    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Watch,
+    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
+    Watch,
 };
 
 /// Bounds of a [`RedisStore`].
@@ -163,7 +163,8 @@ impl RedisStore {
     pub async fn connect(url: &str, config: Config) -> Result<Self, Error> {
         let link = Link::open(url).await?;
         let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
-        let shards = agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
+        let shards =
+            agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let (submitting, settling) = (shared.clone(), shared.clone());
@@ -352,7 +353,8 @@ impl Shared {
             }
             let mut head = Head::START;
             if sealed > 0 {
-                head = serde_json::from_str::<Record>(&last).map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
+                head = serde_json::from_str::<Record>(&last)
+                    .map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
             }
             args = vec![Value::from(circle.to_string()), sealed.to_string().into()];
             for record in records {
@@ -419,7 +421,8 @@ impl Store for RedisStore {
         let (done, outcome) = oneshot::channel();
         let id = task.id;
         let deadline = Instant::now() + task.timeout;
-        let ticket = Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
+        let ticket =
+            Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
         let interrupt = CancellationToken::new();
         Ok((self.shared.claimed(task, deadline, interrupt, Place::Play(Some(done))), ticket))
     }
@@ -473,7 +476,8 @@ impl Store for RedisStore {
         let head = last.first().map_or(Head::START, Head::of);
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let to = from.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX)).saturating_sub(1);
-        let records = if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
+        let records =
+            if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
         Ok(RecordPage { records, head: head.into() })
     }
 

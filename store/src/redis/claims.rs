@@ -112,7 +112,12 @@ pub fn lines_channel(server: &str) -> String {
 
 impl Shared {
     /// Takes tasks of a shard; how many are left there, and how many were taken.
-    pub(super) async fn claim_of(self: &Arc<Self>, shard: u16, number: u64, most: usize) -> Result<(i64, usize), Error> {
+    pub(super) async fn claim_of(
+        self: &Arc<Self>,
+        shard: u16,
+        number: u64,
+        most: usize,
+    ) -> Result<(i64, usize), Error> {
         let passed = self.greedy_circles();
         let mut args = vec![
             Value::from(self.me.clone()),

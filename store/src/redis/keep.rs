@@ -44,8 +44,10 @@ impl Shared {
         self.tracker.spawn(self.clone().take());
         self.tracker.spawn(self.clone().seal_all());
         self.tracker.spawn(self.clone().every(MISSED, |shared| async move { shared.catch_up(MISSED).await }));
-        self.tracker.spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
-        self.tracker.spawn(self.clone().every(self.config.lease / 2, |shared| async move { shared.reap().await }));
+        self.tracker
+            .spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
+        self.tracker
+            .spawn(self.clone().every(self.config.lease / 2, |shared| async move { shared.reap().await }));
         Ok(())
     }
 

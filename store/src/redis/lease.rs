@@ -7,7 +7,12 @@ use std::{
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::{Shared, known::{Known, state_name}, settle::{Settle, Settled}, snapshot::View};
+use super::{
+    Shared,
+    known::{Known, state_name},
+    settle::{Settle, Settled},
+    snapshot::View,
+};
 use crate::{Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot, Task};
 
 /// How often a play is run again whose reads were overtaken (SPEC §5).
@@ -62,7 +67,8 @@ impl Lease for Held {
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable)) && !settlement.reached_outside {
+        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable)) && !settlement.reached_outside
+        {
             // It can be run again once Redis is back.
             self.give_back();
             return Ok(None);

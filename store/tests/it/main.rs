@@ -4,13 +4,16 @@
 
 mod conformance;
 mod faults;
+mod processes;
 mod restarts;
 mod tasks;
 mod transactions;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial};
+use circles_store::{
+    EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial,
+};
 use tokio::runtime::Handle;
 
 /// A store on a directory of its own, which goes with it.
