@@ -182,6 +182,10 @@ fn refused(error: store::Error) -> Error {
         store::Error::Full => Fault::Overloaded(retry_after(RETRY)).into(),
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
         store::Error::Closed => Fault::BackendUnavailable(retry_after(RETRY)).into(),
+        store::Error::Unavailable(cause) => {
+            tracing::debug!(%cause, "the store is not available");
+            Fault::BackendUnavailable(retry_after(RETRY)).into()
+        }
         other => internal(other),
     }
 }

@@ -50,8 +50,8 @@ use self::{
     tickets::{Reply, Submission, Waiting},
 };
 use crate::{
-    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Watch,
+    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
+    Watch,
 };
 
 /// Bounds of a [`RedisStore`].
@@ -142,7 +142,8 @@ impl RedisStore {
     pub async fn connect(url: &str, config: Config) -> Result<Self, Error> {
         let link = Link::open(url).await?;
         let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
-        let shards = agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
+        let shards =
+            agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let (submitting, settling) = (shared.clone(), shared.clone());
@@ -170,14 +171,19 @@ impl RedisStore {
         Ok(Self { shared })
     }
 
-    /// How many processes take tasks, as Redis knows; at once an error if Redis is away.
-    pub async fn workers(&self) -> Result<usize, Error> {
-        self.shared.present("").await
+    /// What this process is called in Redis.
+    pub fn id(&self) -> &str {
+        &self.shared.me
     }
 
     /// What is dangerous in how Redis is set, a sentence each.
     pub async fn warnings(&self) -> Result<Vec<String>, Error> {
         Ok(link::warnings(&self.shared.link.info().await?))
+    }
+
+    /// Whether it is closed, or closes.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closing.is_cancelled()
     }
 
     /// How many tasks this process runs.
@@ -323,7 +329,8 @@ impl Shared {
             }
             let mut head = Head::START;
             if sealed > 0 {
-                head = serde_json::from_str::<Record>(&last).map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
+                head = serde_json::from_str::<Record>(&last)
+                    .map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
             }
             args = vec![Value::from(circle.to_string()), sealed.to_string().into()];
             for record in records {
@@ -390,7 +397,8 @@ impl Store for RedisStore {
         let (done, outcome) = oneshot::channel();
         let id = task.id;
         let deadline = Instant::now() + task.timeout;
-        let ticket = Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
+        let ticket =
+            Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
         let interrupt = CancellationToken::new();
         Ok((self.shared.claimed(task, deadline, interrupt, Place::Play(Some(done))), ticket))
     }
@@ -444,8 +452,13 @@ impl Store for RedisStore {
         let head = last.first().map_or(Head::START, Head::of);
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let to = from.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX)).saturating_sub(1);
-        let records = if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
+        let records =
+            if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
         Ok(RecordPage { records, head: head.into() })
+    }
+
+    async fn workers(&self) -> Result<usize, Error> {
+        self.shared.present("").await
     }
 
     async fn close(&self) {

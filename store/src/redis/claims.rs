@@ -132,8 +132,10 @@ impl Shared {
         self.tracker.spawn(self.clone().hear(messages));
         self.tracker.spawn(self.clone().take());
         self.tracker.spawn(self.clone().every(MISSED, |shared| async move { shared.catch_up(MISSED).await }));
-        self.tracker.spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
-        self.tracker.spawn(self.clone().every(self.config.lease / 2, |shared| async move { shared.reap().await }));
+        self.tracker
+            .spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
+        self.tracker
+            .spawn(self.clone().every(self.config.lease / 2, |shared| async move { shared.reap().await }));
         Ok(())
     }
 
@@ -341,7 +343,8 @@ impl Shared {
             let interrupt = CancellationToken::new();
             let lines = self.lines(task.id);
             let circle = task.circle;
-            let holding = Holding { shard, epoch: epoch.clone(), circle, interrupt: interrupt.clone(), lines };
+            let holding =
+                Holding { shard, epoch: epoch.clone(), circle, interrupt: interrupt.clone(), lines };
             self.lock().holding.insert(task.id, holding);
             self.hand_over(self.claimed(task, deadline, interrupt, Place::Queue(epoch)));
         }

@@ -7,7 +7,12 @@ use std::{
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::{Shared, known::{Known, state_name}, settle::{Settle, Settled}, snapshot::View};
+use super::{
+    Shared,
+    known::{Known, state_name},
+    settle::{Settle, Settled},
+    snapshot::View,
+};
 use crate::{Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot, Task};
 
 /// How often a play is run again whose reads were overtaken (SPEC §5).

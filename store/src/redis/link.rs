@@ -4,8 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fred::{
     clients::{Client, SubscriberClient},
-    interfaces::{ClientLike as _, EventInterface as _, KeysInterface as _, ListInterface as _, LuaInterface as _,
-        PubsubInterface as _, SortedSetsInterface as _},
+    interfaces::{
+        ClientLike as _, EventInterface as _, KeysInterface as _, ListInterface as _, LuaInterface as _,
+        PubsubInterface as _, SortedSetsInterface as _,
+    },
     types::{
         Builder, Expiration, FromValue, Message, SetOptions, Value,
         config::{Config, ReconnectPolicy},
@@ -63,7 +65,12 @@ impl Link {
     }
 
     /// Runs a script on a shard. It may be sent twice.
-    pub async fn run<R: FromValue>(&self, script: &Script, shard: &str, args: Vec<Value>) -> Result<R, Error> {
+    pub async fn run<R: FromValue>(
+        &self,
+        script: &Script,
+        shard: &str,
+        args: Vec<Value>,
+    ) -> Result<R, Error> {
         let hash = script.hash();
         let answer = match self.commands.evalsha(hash, shard, args.clone()).await {
             // A Redis that was started afresh, or another node of a cluster, does not know it.
@@ -144,18 +151,16 @@ fn unavailable(error: fred::error::Error) -> Error {
 
 /// What is dangerous in what a Redis says of itself (`INFO`), a sentence each.
 pub fn warnings(info: &str) -> Vec<String> {
-    let said = |name: &str| {
-        info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
-    };
+    let said =
+        |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
     let mut warnings = Vec::new();
     let is_bounded = said("maxmemory").is_some_and(|most| most != "0");
     if let Some(policy) = said("maxmemory_policy")
         && policy != "noeviction"
     {
         let when = if is_bounded { "when it is full" } else { "once it has a maxmemory" };
-        warnings.push(format!(
-            "Redis throws data away {when}: set maxmemory-policy to noeviction, not {policy}"
-        ));
+        warnings
+            .push(format!("Redis throws data away {when}: set maxmemory-policy to noeviction, not {policy}"));
     }
     if said("aof_enabled") == Some("0") {
         warnings.push(

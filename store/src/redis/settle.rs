@@ -5,7 +5,10 @@ use std::{ops::Bound, sync::Arc};
 use fred::types::Value;
 use serde::Serialize;
 
-use super::{Config, known::{Known, garbled, state_name}};
+use super::{
+    Config,
+    known::{Known, garbled, state_name},
+};
 use crate::{Error, KeyRange, Kind, Outcome, Settlement, State, Task};
 
 /// What became of a play that ended.
@@ -47,16 +50,7 @@ type Borders = (String, bool, String, bool);
 
 /// In the order of `settle.lua`.
 #[derive(Serialize)]
-struct How<'a>(
-    String,
-    bool,
-    Written<'a>,
-    Read,
-    Vec<&'a str>,
-    Vec<Borders>,
-    Vec<Written<'a>>,
-    u64,
-);
+struct How<'a>(String, bool, Written<'a>, Read, Vec<&'a str>, Vec<Borders>, Vec<Written<'a>>, u64);
 
 /// A text, or `false`.
 #[derive(Serialize)]

@@ -11,7 +11,11 @@ use std::{
 
 use circles_api::CircleId;
 use fred::types::Value;
-use futures_util::{StreamExt as _, future::{join_all, ready}, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{join_all, ready},
+    stream,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep_until, timeout, timeout_at},
@@ -118,7 +122,14 @@ impl Shared {
     fn wait_for(self: &Arc<Self>, task: &Task, id: TaskId) -> Waiter {
         let receiver = self.expect(id, &task.circle, task.is_recorded());
         let deadline = Instant::now() + task.timeout;
-        Waiter { shared: self.clone(), id, circle: task.circle, recorded: task.is_recorded(), deadline, receiver }
+        Waiter {
+            shared: self.clone(),
+            id,
+            circle: task.circle,
+            recorded: task.is_recorded(),
+            deadline,
+            receiver,
+        }
     }
 
     /// Waits for the end of a task that is going to be told of.
@@ -259,7 +270,12 @@ impl Shared {
     }
 
     /// Ends a task that has not ended. `outcome` is for one that waits.
-    pub(super) async fn cancel(&self, circle: &CircleId, id: TaskId, outcome: &Outcome) -> Result<String, Error> {
+    pub(super) async fn cancel(
+        &self,
+        circle: &CircleId,
+        id: TaskId,
+        outcome: &Outcome,
+    ) -> Result<String, Error> {
         self.end(circle, id, outcome, false).await
     }
 
@@ -320,7 +336,11 @@ impl Shared {
     }
 
     /// What happens to a task under way, from its first line on as far as it runs here; or its end.
-    pub(super) async fn watch(self: &Arc<Self>, circle: &CircleId, id: TaskId) -> Result<Option<Watch>, Error> {
+    pub(super) async fn watch(
+        self: &Arc<Self>,
+        circle: &CircleId,
+        id: TaskId,
+    ) -> Result<Option<Watch>, Error> {
         let mut outcome = self.expect(id, circle, true);
         let gone = Gone { shared: self.clone(), id };
         let Some((left, view)) = self.look(circle, id, &self.me).await? else { return Ok(None) };
@@ -345,7 +365,10 @@ impl Shared {
             // Who watches may go at any time.
             let _ = events.send(WatchEvent::Ended(Box::new(ended_view(view, outcome)))).await;
         });
-        Ok(Some(stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) }).boxed()))
+        Ok(Some(
+            stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) })
+                .boxed(),
+        ))
     }
 
     /// How a task is, and how long until its deadline. `server` is told of its end.

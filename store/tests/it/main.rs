@@ -10,7 +10,9 @@ mod transactions;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial};
+use circles_store::{
+    EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial,
+};
 use tokio::runtime::Handle;
 
 /// A store on a directory of its own, which goes with it.
