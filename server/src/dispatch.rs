@@ -183,7 +183,7 @@ fn refused(error: store::Error) -> Error {
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
         store::Error::Closed => unavailable(),
         store::Error::Unavailable(cause) => {
-            tracing::warn!(%cause, "a call was refused");
+            tracing::debug!(%cause, "a call was refused");
             unavailable()
         }
         other => internal(other),

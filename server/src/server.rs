@@ -92,6 +92,7 @@ struct Accept {
 pub struct Shared {
     pub(crate) settings: Settings,
     pub(crate) methods: Methods,
+    pub(crate) store: Arc<dyn Store>,
     /// Counts WebSockets that are open.
     pub(crate) connections: TaskTracker,
     pub(crate) shutdown: CancellationToken,
@@ -130,9 +131,10 @@ impl Server {
         };
         let access =
             settings.circles.iter().map(|circle| (circle.key.circle_id(), circle.access.clone())).collect();
-        let dispatch = Dispatch::new(store, settings.task_timeout, access);
+        let dispatch = Dispatch::new(store.clone(), settings.task_timeout, access);
         let shared = Shared {
             methods: Rpc::new(dispatch).into_rpc().into(),
+            store,
             connections: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             settings,

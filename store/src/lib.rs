@@ -105,6 +105,9 @@ pub trait Store: Send + Sync + 'static {
     /// A circle's records behind the one of number `after`, the oldest first, and the last of all.
     async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error>;
 
+    /// How many processes take tasks, or at once why that cannot be known.
+    async fn workers(&self) -> Result<usize, Error>;
+
     /// Stops accepting and handing out. Queued plays end as [`Outcome::Cancelled`]; submitted tasks wait for
     /// the next process; claimed ones go on.
     async fn close(&self);

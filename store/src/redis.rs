@@ -194,14 +194,19 @@ impl RedisStore {
         Ok(Self { shared })
     }
 
-    /// How many processes take tasks, as Redis knows; at once an error if Redis is away.
-    pub async fn workers(&self) -> Result<usize, Error> {
-        self.shared.present("").await
+    /// What this process is called in Redis.
+    pub fn id(&self) -> &str {
+        &self.shared.me
     }
 
     /// What is dangerous in how Redis is set, a sentence each.
     pub async fn warnings(&self) -> Result<Vec<String>, Error> {
         Ok(link::warnings(&self.shared.link.info().await?))
+    }
+
+    /// Whether it is closed, or closes.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closing.is_cancelled()
     }
 
     /// How many tasks this process runs.
@@ -479,6 +484,10 @@ impl Store for RedisStore {
         let records =
             if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
         Ok(RecordPage { records, head: head.into() })
+    }
+
+    async fn workers(&self) -> Result<usize, Error> {
+        self.shared.present("").await
     }
 
     async fn close(&self) {

@@ -190,6 +190,7 @@ impl Builder {
                 secrets: BTreeMap::from([("key".to_owned(), "hush".to_owned())]),
                 limits: self.limits,
                 access: circle.access.clone(),
+                ..CircleSettings::default()
             };
             (circle.key.circle_id(), settings)
         });

@@ -48,7 +48,7 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
     }
     let args = to_json(&args, &play.limits)
         .map_err(|_| throw("circle: the arguments have no JSON form".to_owned()))?;
-    if !link.host.serves(&peer.0) {
+    if !link.host.serves(&peer.0, &play.constants.circle) {
         return Err(refusal("UNKNOWN_CIRCLE", "this circle is not served here", None));
     }
     if !link.host.lets(&peer.0, &play.constants.circle, &source) {

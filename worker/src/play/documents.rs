@@ -81,7 +81,12 @@ impl Play {
             }
             _ => {}
         }
-        self.fault.borrow_mut().get_or_insert_with(|| error.to_string());
+        self.broken(error.to_string())
+    }
+
+    /// Stops the play for this cause, which is not the script's.
+    pub fn broken(&self, cause: String) -> Box<EvalAltResult> {
+        self.fault.borrow_mut().get_or_insert(cause);
         self.stop(Stop::Fault)
     }
 
