@@ -86,7 +86,11 @@ else
     end
   end
   tell(answers)
-  redis.call('HSET', shard .. ':workers', worker, cjson.encode({ number = number, tasks = names }))
+  if #names > 0 then
+    redis.call('HSET', shard .. ':workers', worker, cjson.encode({ number = number, tasks = names }))
+  elseif last then
+    redis.call('HDEL', shard .. ':workers', worker)
+  end
 end
 if #tasks > 0 then
   redis.call('ZADD', shard .. ':leases', time + lease, worker)
