@@ -121,9 +121,13 @@ struct Shared {
     state: Mutex<Local>,
     /// One permit for each that waits for a task.
     wanted: Notify,
+    /// One permit once anybody does.
+    takes_now: Notify,
     /// There are records to seal.
     unsealed: Notify,
     closing: CancellationToken,
+    /// Nothing is held or awaited any more.
+    over: CancellationToken,
     tracker: TaskTracker,
 }
 
@@ -185,8 +189,10 @@ impl RedisStore {
                 // Unless plays turn out to be short, nothing is claimed ahead.
                 state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
                 wanted: Notify::new(),
+                takes_now: Notify::new(),
                 unsealed: Notify::new(),
                 closing: CancellationToken::new(),
+                over: CancellationToken::new(),
                 tracker: TaskTracker::new(),
             }
         });
@@ -217,6 +223,7 @@ impl RedisStore {
     /// Lets go of Redis. To be called last, when no claim is left.
     pub async fn shut(&self) {
         self.close().await;
+        self.shared.over.cancel();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
         self.shared.link.close().await;
@@ -268,10 +275,10 @@ impl Shared {
         replies.iter().map(|reply| Settled::read(reply)).collect()
     }
 
-    /// Takes note that a worker is there, if one is named; how many there are.
-    async fn present(&self, worker: &str) -> Result<usize, Error> {
-        let lease = i64::try_from(whole_millis(self.config.lease)).unwrap_or(i64::MAX);
-        self.link.run(&PRESENT, "circles:workers", vec![worker.into(), lease.into()]).await
+    /// Takes note that a worker is there for so long, if one is named; how many there are.
+    async fn present(&self, worker: &str, time: Duration) -> Result<usize, Error> {
+        let time = i64::try_from(whole_millis(time)).unwrap_or(i64::MAX);
+        self.link.run(&PRESENT, "circles:workers", vec![worker.into(), time.into()]).await
     }
 
     /// The workers that a circle's tasks are for.
@@ -487,7 +494,7 @@ impl Store for RedisStore {
     }
 
     async fn workers(&self) -> Result<usize, Error> {
-        self.shared.present("").await
+        self.shared.present("", Duration::ZERO).await
     }
 
     async fn close(&self) {

@@ -43,6 +43,7 @@ impl Shared {
         self.tracker.spawn(self.clone().hear(messages));
         self.tracker.spawn(self.clone().take());
         self.tracker.spawn(self.clone().seal_all());
+        self.tracker.spawn(self.clone().be_present());
         self.tracker.spawn(self.clone().every(MISSED, |shared| async move { shared.catch_up(MISSED).await }));
         self.tracker
             .spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
@@ -55,9 +56,9 @@ impl Shared {
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            if self.is_done() {
-                return;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.over.cancelled() => return,
             }
             act(self.clone()).await;
         }
@@ -164,13 +165,30 @@ impl Shared {
         self.link.hint(&Self::wake_key(pool), &shard.to_string()).await
     }
 
+    /// Tells Redis that tasks are taken here: when the first is asked for, again and again, and when no more are.
+    async fn be_present(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(self.config.lease / 3);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let goes = tokio::select! {
+                () = self.takes_now.notified() => false,
+                _ = ticks.tick() => false,
+                () = self.closing.cancelled() => true,
+            };
+            let time = if goes { Duration::ZERO } else { self.config.lease };
+            if self.lock().takes
+                && let Err(error) = self.present(&self.me, time).await
+            {
+                tracing::debug!(%error, "Redis cannot be told that this worker is here");
+            }
+            if goes {
+                return;
+            }
+        }
+    }
+
     /// Renews the leases of all that this process holds.
     async fn renew(self: Arc<Self>) {
-        if self.lock().takes
-            && let Err(error) = self.present(&self.me).await
-        {
-            tracing::debug!(%error, "Redis cannot be told that this worker is here");
-        }
         let shards: HashSet<u16> = self.lock().holding.values().map(|holding| holding.shard).collect();
         for shard in shards {
             if let Err(error) = self.renew_shard(shard, &[]).await {

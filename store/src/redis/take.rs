@@ -84,7 +84,9 @@ impl Shared {
             if self.closing.is_cancelled() {
                 return Err(Error::Closed);
             }
-            state.takes = true;
+            if !std::mem::replace(&mut state.takes, true) {
+                self.takes_now.notify_one();
+            }
             if let Some(claim) = state.ready.pop_front() {
                 state.begins(claim.task().id);
                 drop(state);
