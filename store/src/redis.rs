@@ -19,7 +19,7 @@ mod snapshot;
 mod tickets;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
@@ -177,7 +177,10 @@ impl RedisStore {
 
     /// What is dangerous in how Redis is set, a sentence each.
     pub async fn warnings(&self) -> Result<Vec<String>, Error> {
-        Ok(link::warnings(&self.shared.link.info().await?))
+        let infos = self.shared.link.info().await?;
+        // Nodes of a cluster are mostly set alike.
+        let warnings: BTreeSet<String> = infos.iter().flat_map(|info| link::warnings(info)).collect();
+        Ok(warnings.into_iter().collect())
     }
 
     /// How many tasks this process runs.
@@ -190,7 +193,7 @@ impl RedisStore {
         self.close().await;
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
-        self.shared.link.close().await;
+        self.shared.link.close();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use fred::types::{Message, Value};
+use fred::types::Value;
 use futures_util::future::{BoxFuture, FutureExt as _, OptionFuture};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use super::{
     Shared,
     known::{garbled, whole_millis},
     lease::{Held, Place},
+    link::Messages,
     scripts::{CLAIM, REAP, RENEW, SEAL},
     tickets::MISSED,
 };
@@ -156,7 +157,7 @@ impl Shared {
     }
 
     /// Heeds what is published to this process.
-    async fn hear(self: Arc<Self>, mut messages: broadcast::Receiver<Message>) {
+    async fn hear(self: Arc<Self>, mut messages: Messages) {
         let server = format!("circles:server:{}", self.me);
         loop {
             let message = match tokio::time::timeout(PATIENCE, messages.recv()).await {
