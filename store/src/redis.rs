@@ -207,7 +207,10 @@ impl RedisStore {
 
     /// What is dangerous in how Redis is set, a sentence each.
     pub async fn warnings(&self) -> Result<Vec<String>, Error> {
-        Ok(link::warnings(&self.shared.link.info().await?))
+        let infos = self.shared.link.info().await?;
+        // Nodes of a cluster are mostly set alike.
+        let warnings: BTreeSet<String> = infos.iter().flat_map(|info| link::warnings(info)).collect();
+        Ok(warnings.into_iter().collect())
     }
 
     /// Whether it is closed, or closes.
@@ -226,7 +229,7 @@ impl RedisStore {
         self.shared.over.cancel();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
-        self.shared.link.close().await;
+        self.shared.link.close();
     }
 }
 
@@ -269,6 +272,23 @@ impl Shared {
     }
 
     async fn settle_all(&self, shard: u16, batch: Vec<Settle>) -> Result<Vec<Settled>, Error> {
+        match self.settle_together(shard, &batch).await {
+            // Where one does not fit, none was settled: those that need no room are not to wait for it.
+            Err(Error::NoRoom(_)) if batch.len() > 1 => {}
+            other => return other,
+        }
+        let mut settled = Vec::with_capacity(batch.len());
+        for one in batch {
+            match self.settle_together(shard, &[one]).await {
+                Ok(one) => settled.extend(one),
+                Err(Error::NoRoom(_)) => settled.push(Settled::NoRoom),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn settle_together(&self, shard: u16, batch: &[Settle]) -> Result<Vec<Settled>, Error> {
         let mut args = vec![Value::from(self.me.clone())];
         args.extend(batch.iter().flat_map(Settle::args));
         let replies: Vec<String> = self.run(&SETTLE, shard, args).await?;

@@ -119,6 +119,11 @@ impl Held {
                     self.end(ends(Outcome::Failed(limit)), None).await?;
                     return Ok(false);
                 }
+                Settled::NoRoom => {
+                    // What it wrote is not kept; its caller is told so now, and not by its deadline.
+                    self.end(ends(Outcome::Failed(Failure::Unavailable)), None).await?;
+                    return Ok(false);
+                }
                 Settled::Overtaken | Settled::Later => {}
             }
         }
@@ -142,6 +147,7 @@ impl Held {
     /// Ends the play so, if Redis agrees. Tries again as long as anybody may wait.
     async fn end(&mut self, settlement: Settlement, read: Option<u64>) -> Result<Settled, Error> {
         let outcome = settlement.outcome.clone();
+        let writes = !settlement.writes.is_empty();
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
@@ -166,6 +172,10 @@ impl Held {
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if writes => break Settled::NoRoom,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
+                        tokio::time::sleep(AGAIN).await;
+                    }
                     other => break other?,
                 }
             }

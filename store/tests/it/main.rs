@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod conformance;
+mod connections;
 mod faults;
 mod processes;
 mod restarts;
