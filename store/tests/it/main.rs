@@ -4,7 +4,9 @@
 
 mod conformance;
 mod connections;
+mod failovers;
 mod faults;
+mod links;
 mod restarts;
 mod tasks;
 mod transactions;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{Redis, Reply, loopback, until};
 
@@ -72,8 +72,14 @@ impl Sentinels {
         self.await_replica();
     }
 
+    /// Lets the node at this address go on.
+    pub fn thaw(&self, address: SocketAddr) {
+        let node = self.nodes.iter().find(|node| node.address() == address);
+        node.expect("one of the two").thaw();
+    }
+
     /// Waits until another than this one is the primary.
-    pub fn await_other(&mut self, before: std::net::SocketAddr) {
+    pub fn await_other(&mut self, before: SocketAddr) {
         until("another primary", || {
             let primary = self.primary();
             primary.address() != before && primary.info("role") == "master"
