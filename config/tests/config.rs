@@ -41,7 +41,11 @@ impl Place {
 
     fn parse_text(&self, text: &str) -> Result<Vec<CircleConfig>, Faults> {
         let env = |name: &str| self.env.get(name).cloned();
-        parse(text, &self.path("circles.json"), Surroundings { data_dir: &self.path("data"), env: &env })
+        parse(
+            text,
+            &self.path("circles.json"),
+            Surroundings { data_dir: &self.path("data"), env: &env, makes_keys: true },
+        )
     }
 
     fn parse(&self, config: &Value) -> Result<Vec<CircleConfig>, Faults> {
@@ -138,7 +142,7 @@ fn nothing_is_made_for_a_file_with_a_fault() {
 fn a_file_is_read_and_one_that_is_not_there_is_said() {
     let place = Place::new();
     let (path, data) = (place.path("circles.json"), place.path("data"));
-    let around = Surroundings { data_dir: &data, env: &|_| None };
+    let around = Surroundings { data_dir: &data, env: &|_| None, makes_keys: true };
     let error = read(&path, around).unwrap_err().to_string();
     assert!(error.starts_with(path.to_str().unwrap()) && error.contains("No such file"), "{error}");
     fs::write(&path, json!([circle(json!({}))]).to_string()).unwrap();

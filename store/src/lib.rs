@@ -51,6 +51,9 @@ pub enum Error {
     /// Redis cannot be reached, or refuses. The cause is for the log.
     #[error("Redis is not available: {0}")]
     Unavailable(Arc<str>),
+    /// Redis is full: nothing that needs room is done. The cause is for the log.
+    #[error("{0}")]
+    NoRoom(Arc<str>),
     /// A snapshot is so old that what it shows is gone: the play has to be run again.
     #[error("the snapshot was overtaken")]
     Overtaken,
@@ -104,6 +107,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A circle's records behind the one of number `after`, the oldest first, and the last of all.
     async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error>;
+
+    /// How many processes take tasks, or at once why that cannot be known.
+    async fn workers(&self) -> Result<usize, Error>;
 
     /// Stops accepting and handing out. Queued plays end as [`Outcome::Cancelled`]; submitted tasks wait for
     /// the next process; claimed ones go on.

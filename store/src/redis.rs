@@ -10,16 +10,19 @@
 
 mod batch;
 mod claims;
+mod keep;
 mod known;
 mod lease;
+mod lines;
 mod link;
 mod scripts;
 mod settle;
 mod snapshot;
+mod take;
 mod tickets;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
@@ -41,17 +44,18 @@ use uuid::Uuid;
 
 use self::{
     batch::Batcher,
-    claims::{Holding, Lines},
+    claims::Holding,
     known::{Told, garbled, state, state_name, view, whole_millis},
     lease::Place,
+    lines::Lines,
     link::Link,
     scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
     settle::{Settle, Settled},
     tickets::{Reply, Submission, Waiting},
 };
 use crate::{
-    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Watch,
+    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
+    Watch,
 };
 
 /// Bounds of a [`RedisStore`].
@@ -69,6 +73,8 @@ pub struct Config {
     pub queue_limit: usize,
     /// How many of them one circle may have.
     pub circle_queue_limit: usize,
+    /// How much work may be claimed ahead of those who run it, so that they need not wait for the next claim.
+    pub ahead: Duration,
     /// How many tasks this process may have claimed; one circle has at most half of them, two a third each.
     pub running_limit: usize,
     /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
@@ -88,6 +94,7 @@ impl Default for Config {
             only: Vec::new(),
             queue_limit: 10_000,
             circle_queue_limit: 2_500,
+            ahead: Duration::ZERO,
             running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
@@ -114,7 +121,13 @@ struct Shared {
     state: Mutex<Local>,
     /// One permit for each that waits for a task.
     wanted: Notify,
+    /// One permit once anybody does.
+    takes_now: Notify,
+    /// There are records to seal.
+    unsealed: Notify,
     closing: CancellationToken,
+    /// Nothing is held or awaited any more.
+    over: CancellationToken,
     tracker: TaskTracker,
 }
 
@@ -133,6 +146,18 @@ struct Local {
     going_back: usize,
     /// Who waits for a task to run.
     claimers: VecDeque<oneshot::Sender<Claim>>,
+    /// What was claimed for those who will.
+    ready: VecDeque<Claim>,
+    /// Whether anybody ever waited for a task.
+    takes: bool,
+    /// How many seconds a play takes.
+    pace: f64,
+    /// Shards of our circles that have tasks, as they say.
+    hinted: BTreeSet<u16>,
+    /// By shard, what Redis says we hold and we do not know of.
+    unknown: HashMap<u16, HashSet<(String, String)>>,
+    /// Circles with records that are not sealed.
+    to_seal: BTreeSet<CircleId>,
     /// Plays of a circle that were overtaken go one after another.
     lanes: HashMap<CircleId, Weak<AsyncMutex<()>>>,
 }
@@ -142,7 +167,8 @@ impl RedisStore {
     pub async fn connect(url: &str, config: Config) -> Result<Self, Error> {
         let link = Link::open(url).await?;
         let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
-        let shards = agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
+        let shards =
+            agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let (submitting, settling) = (shared.clone(), shared.clone());
@@ -160,9 +186,13 @@ impl RedisStore {
                 }),
                 me,
                 config,
-                state: Mutex::default(),
+                // Unless plays turn out to be short, nothing is claimed ahead.
+                state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
                 wanted: Notify::new(),
+                takes_now: Notify::new(),
+                unsealed: Notify::new(),
                 closing: CancellationToken::new(),
+                over: CancellationToken::new(),
                 tracker: TaskTracker::new(),
             }
         });
@@ -170,9 +200,9 @@ impl RedisStore {
         Ok(Self { shared })
     }
 
-    /// How many processes take tasks, as Redis knows; at once an error if Redis is away.
-    pub async fn workers(&self) -> Result<usize, Error> {
-        self.shared.present("").await
+    /// What this process is called in Redis.
+    pub fn id(&self) -> &str {
+        &self.shared.me
     }
 
     /// What is dangerous in how Redis is set, a sentence each.
@@ -183,6 +213,11 @@ impl RedisStore {
         Ok(warnings.into_iter().collect())
     }
 
+    /// Whether it is closed, or closes.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closing.is_cancelled()
+    }
+
     /// How many tasks this process runs.
     pub fn held(&self) -> usize {
         self.shared.lock().holding.len()
@@ -191,6 +226,7 @@ impl RedisStore {
     /// Lets go of Redis. To be called last, when no claim is left.
     pub async fn shut(&self) {
         self.close().await;
+        self.shared.over.cancel();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
         self.shared.link.close();
@@ -236,16 +272,33 @@ impl Shared {
     }
 
     async fn settle_all(&self, shard: u16, batch: Vec<Settle>) -> Result<Vec<Settled>, Error> {
+        match self.settle_together(shard, &batch).await {
+            // Where one does not fit, none was settled: those that need no room are not to wait for it.
+            Err(Error::NoRoom(_)) if batch.len() > 1 => {}
+            other => return other,
+        }
+        let mut settled = Vec::with_capacity(batch.len());
+        for one in batch {
+            match self.settle_together(shard, &[one]).await {
+                Ok(one) => settled.extend(one),
+                Err(Error::NoRoom(_)) => settled.push(Settled::NoRoom),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn settle_together(&self, shard: u16, batch: &[Settle]) -> Result<Vec<Settled>, Error> {
         let mut args = vec![Value::from(self.me.clone())];
         args.extend(batch.iter().flat_map(Settle::args));
         let replies: Vec<String> = self.run(&SETTLE, shard, args).await?;
         replies.iter().map(|reply| Settled::read(reply)).collect()
     }
 
-    /// Takes note that a worker is there, if one is named; how many there are.
-    async fn present(&self, worker: &str) -> Result<usize, Error> {
-        let lease = i64::try_from(whole_millis(self.config.lease)).unwrap_or(i64::MAX);
-        self.link.run(&PRESENT, "circles:workers", vec![worker.into(), lease.into()]).await
+    /// Takes note that a worker is there for so long, if one is named; how many there are.
+    async fn present(&self, worker: &str, time: Duration) -> Result<usize, Error> {
+        let time = i64::try_from(whole_millis(time)).unwrap_or(i64::MAX);
+        self.link.run(&PRESENT, "circles:workers", vec![worker.into(), time.into()]).await
     }
 
     /// The workers that a circle's tasks are for.
@@ -264,31 +317,37 @@ impl Shared {
 
     /// Shows a line to those who watch.
     fn logged(&self, task: &Task, line: &LogLine) {
-        if let Some(holding) = self.lock().holding.get_mut(&task.id) {
-            holding.log(line);
+        if let Some(holding) = self.lock().holding.get(&task.id) {
+            holding.lines.log(line);
         }
     }
 
     fn restarted(&self, task: &Task) {
-        if let Some(holding) = self.lock().holding.get_mut(&task.id) {
-            holding.restart();
+        if let Some(holding) = self.lock().holding.get(&task.id) {
+            holding.lines.restart();
+        }
+    }
+
+    /// Waits until all have seen what a task logged.
+    async fn shown(&self, task: &Task) {
+        let shown = self.lock().holding.get(&task.id).and_then(Holding::shown);
+        if let Some(shown) = shown {
+            shown.await;
         }
     }
 
     /// A task that this process ran has ended, or is another's.
-    fn let_go(self: &Arc<Self>, task: &Task, left_record: bool) {
-        let held = self.lock().holding.remove(&task.id).is_some();
-        if held {
-            self.wanted.notify_one();
+    fn let_go(&self, task: &Task, left_record: bool) {
+        let mut state = self.lock();
+        if left_record && state.to_seal.insert(task.circle) {
+            self.unsealed.notify_one();
         }
-        if left_record {
-            let (shared, circle) = (self.clone(), task.circle);
-            self.tracker.spawn(async move {
-                if let Err(error) = shared.seal(&circle).await {
-                    tracing::debug!(%error, "records wait for their seals");
-                }
-            });
+        let Some(holding) = state.holding.remove(&task.id) else { return };
+        if let Some(time) = holding.took() {
+            state.took(time);
         }
+        drop(state);
+        self.wanted.notify_one();
     }
 
     fn lane(&self, circle: &CircleId) -> Arc<AsyncMutex<()>> {
@@ -326,7 +385,8 @@ impl Shared {
             }
             let mut head = Head::START;
             if sealed > 0 {
-                head = serde_json::from_str::<Record>(&last).map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
+                head = serde_json::from_str::<Record>(&last)
+                    .map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
             }
             args = vec![Value::from(circle.to_string()), sealed.to_string().into()];
             for record in records {
@@ -393,7 +453,8 @@ impl Store for RedisStore {
         let (done, outcome) = oneshot::channel();
         let id = task.id;
         let deadline = Instant::now() + task.timeout;
-        let ticket = Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
+        let ticket =
+            Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
         let interrupt = CancellationToken::new();
         Ok((self.shared.claimed(task, deadline, interrupt, Place::Play(Some(done))), ticket))
     }
@@ -447,17 +508,25 @@ impl Store for RedisStore {
         let head = last.first().map_or(Head::START, Head::of);
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let to = from.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX)).saturating_sub(1);
-        let records = if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
+        let records =
+            if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
         Ok(RecordPage { records, head: head.into() })
+    }
+
+    async fn workers(&self) -> Result<usize, Error> {
+        self.shared.present("", Duration::ZERO).await
     }
 
     async fn close(&self) {
         self.shared.closing.cancel();
-        let (claimers, waiting) = {
+        let (claimers, ready, waiting) = {
             let mut state = self.shared.lock();
-            (std::mem::take(&mut state.claimers), state.waiting.keys().copied().collect::<Vec<_>>())
+            let waiting: Vec<_> = state.waiting.keys().copied().collect();
+            (std::mem::take(&mut state.claimers), std::mem::take(&mut state.ready), waiting)
         };
         drop(claimers);
+        // Dropped, they go back to the queue.
+        drop(ready);
         self.shared.end_queued(waiting).await;
     }
 }

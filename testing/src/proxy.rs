@@ -116,8 +116,12 @@ impl Proxy {
     async fn start(to: SocketAddr, seed: u64, knows_requests: bool) -> Self {
         let listener = TcpListener::bind((loopback(), 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let inner =
-            Inner { dice: Dice::new(seed, u64::from(to.port())), count: (Vec::new(), 0), trap: None, connections: CancellationToken::new() };
+        let inner = Inner {
+            dice: Dice::new(seed, u64::from(to.port())),
+            count: (Vec::new(), 0),
+            trap: None,
+            connections: CancellationToken::new(),
+        };
         let mode = watch::Sender::new(Mode::Pass);
         let shared = Arc::new(Shared { to, knows_requests, mode, inner: Mutex::new(inner) });
         let accepts = tokio::spawn(shared.clone().accept(listener));
@@ -189,7 +193,8 @@ impl Shared {
             let Ok(server) = TcpStream::connect(self.to).await else { return };
             // Small messages must not wait for others.
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
-            let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+            let ((from_client, to_client), (from_server, to_server)) =
+                (client.into_split(), server.into_split());
             tokio::select! {
                 () = self.requests(&connection, from_client, to_server) => {}
                 () = self.replies(&connection, from_server, to_client) => {}

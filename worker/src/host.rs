@@ -3,6 +3,7 @@ mod policy;
 use std::{
     any::Any,
     collections::HashMap,
+    convert::Infallible,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -17,6 +18,7 @@ use circles_store::{
     Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, Trial,
     Verb,
 };
+use quick_cache::sync::Cache;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -26,7 +28,7 @@ use crate::{
     cache::{Script, Scripts},
     circle::{Circle, LibraryFault},
     clock,
-    engine::Engines,
+    engine::{Engines, for_trial},
     failure, memory,
     natives::printed,
     play::{Constants, Link, Play, Stop, Terms},
@@ -40,11 +42,22 @@ const TRIAL_ARGS: usize = 64;
 /// Bytes that plays may lose for good before scripts with closures are no longer taken.
 const LOST_MEMORY: usize = 256 << 20;
 
+/// Circles without settings that are kept at hand.
+const OTHERS: usize = 1_000;
+
+/// Circles without settings, by a rule.
+struct Others {
+    settings: Box<dyn Fn(&CircleId) -> CircleSettings + Send + Sync>,
+    known: Cache<CircleId, Arc<Circle>>,
+}
+
 /// Runs scripts, one at a time on each thread that asks.
 pub struct Host {
     circles: HashMap<CircleId, Arc<Circle>>,
     /// What every circle is that has no settings of its own. It holds nothing that two could share.
     other: Arc<Circle>,
+    /// Where there is more to be said of such circles.
+    others: Option<Others>,
     scripts: Scripts,
     /// Bytes of values that hold each other and so are never freed.
     lost: AtomicUsize,
@@ -71,9 +84,20 @@ impl Host {
         Self {
             other: circle(CircleSettings { limits, ..CircleSettings::default() }),
             circles: circles.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
+            others: None,
             scripts: Scripts::new(),
             lost: AtomicUsize::new(0),
         }
+    }
+
+    /// Has a rule say what the tasks of all other circles reach, if whoever accepted them knew. No circle is ever
+    /// called by another because of it.
+    pub fn with_others(
+        mut self,
+        settings: impl Fn(&CircleId) -> CircleSettings + Send + Sync + 'static,
+    ) -> Self {
+        self.others = Some(Others { settings: Box::new(settings), known: Cache::new(OTHERS) });
+        self
     }
 
     /// Plays a claimed task on this thread until it ends, its deadline passes or it is interrupted, and hands the
@@ -87,7 +111,7 @@ impl Host {
         on_slow: impl FnOnce() + 'static,
     ) -> (Claim, Settlement) {
         let task = claim.task().clone();
-        let circle = self.circle(&task.circle);
+        let circle = &self.circle(&task.circle);
         let constants = match constants(&task) {
             Ok(constants) => constants,
             Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
@@ -111,6 +135,7 @@ impl Host {
             Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
             // Which the store takes as what it is.
             Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
+            Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
             Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
         });
         let settlement = play.settlement(outcome, hash);
@@ -177,7 +202,9 @@ impl Host {
                 Err(LibraryFault::NotFound) => Err(Failure::NoScript),
                 Err(LibraryFault::TooLarge) => Err(failure::limit("script_bytes")),
                 Err(LibraryFault::Compile(error)) => Err(failure::of_compiling(&error)),
-                Err(fault @ LibraryFault::Io(_)) => Err(internal(&format!("library script {name}: {fault}"))),
+                Err(fault @ (LibraryFault::Absent | LibraryFault::Io(_))) => {
+                    Err(internal(&format!("library script {name}: {fault}")))
+                }
             },
             Source::Listing => Ok(None),
         }
@@ -191,9 +218,10 @@ impl Host {
         self.circle(circle).scripts()
     }
 
-    /// Whether a circle's plays may run here when other circles call it.
-    pub(crate) fn serves(&self, circle: &CircleId) -> bool {
-        self.circles.contains_key(circle)
+    /// Whether a circle's plays may run here when this other one calls it.
+    pub(crate) fn serves(&self, circle: &CircleId, caller: &CircleId) -> bool {
+        // A stranger's script names whom it likes: circles are not made, and their access is not guessed, for that.
+        circle == caller || self.circles.contains_key(circle)
     }
 
     /// Whether a circle's list lets another circle play this; its policy is asked when it does.
@@ -202,8 +230,24 @@ impl Host {
         self.circle(circle).access.allows(circle, &Caller::Peer(*caller), verb)
     }
 
-    fn circle(&self, id: &CircleId) -> &Arc<Circle> {
-        self.circles.get(id).unwrap_or(&self.other)
+    fn circle(&self, id: &CircleId) -> Arc<Circle> {
+        match (self.circles.get(id), &self.others) {
+            (Some(circle), _) => circle.clone(),
+            (None, None) => self.other.clone(),
+            (None, Some(others)) => {
+                let made = others.known.get_or_insert_with(id, || {
+                    let settings = (others.settings)(id);
+                    let engines = &self.other.engines;
+                    let engines = if settings.limits == engines.limits {
+                        engines.clone()
+                    } else {
+                        Arc::new(Engines::new(settings.limits))
+                    };
+                    Ok::<_, Infallible>(Arc::new(Circle::new(settings, engines)))
+                });
+                made.unwrap_or_else(|never| match never {})
+            }
+        }
     }
 
     /// A script can tie values into a knot out of sight, too, inside a function; Rhai never frees those. Too
@@ -241,7 +285,7 @@ impl Trial for Host {
         }
         let constants = constants(task).ok()?;
         let terms = Terms::of_trial(Instant::now(), TRIAL_TIME);
-        let play = Rc::new(Play::new(constants, circle.clone(), circle.limits().for_trial(), terms));
+        let play = Rc::new(Play::new(constants, circle.clone(), for_trial(*circle.limits()), terms));
         let engine = &circle.engines.trial;
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {

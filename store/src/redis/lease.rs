@@ -7,15 +7,22 @@ use std::{
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use super::{Shared, known::{Known, state_name}, settle::{Settle, Settled}, snapshot::View};
+use super::{
+    Shared,
+    known::{Known, state_name},
+    settle::{Settle, Settled},
+    snapshot::View,
+};
 use crate::{Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot, Task};
 
 /// How often a play is run again whose reads were overtaken (SPEC §5).
 const RUNS_AGAIN: u32 = 5;
 /// How long a play that another play called waits for the right of way: who has it may be waiting for it.
 const RIGHT_OF_WAY: Duration = Duration::from_millis(200);
+/// Between attempts to settle while another play of the circle, run again, has the right of way.
+const LATER: Duration = Duration::from_millis(5);
 /// Between attempts to settle while Redis is away.
-const AGAIN: Duration = Duration::from_millis(200);
+pub const AGAIN: Duration = Duration::from_millis(200);
 
 /// The end of a claim at the worker.
 pub struct Held {
@@ -60,42 +67,20 @@ impl Lease for Held {
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        let view = self.view.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let reached_outside = settlement.reached_outside;
-        let script_sha256 = settlement.script_sha256;
-        let ends = |outcome: Outcome| Settlement { reached_outside, script_sha256, ..outcome.into() };
-        if matches!(settlement.outcome, Outcome::Failed(Failure::Conflict)) {
-            // What it was to read was gone already.
-        } else {
-            let read = view.as_ref().and_then(|view| view.version());
-            if !settlement.writes.is_empty() && self.right_of_way.is_none() {
-                self.shared.give_way(&self.task.circle).await;
-            }
-            match self.end(settlement, read).await? {
-                Settled::Recorded | Settled::Gone => return Ok(None),
-                Settled::Full => {
-                    let limit = Failure::Limit { limit: "database_bytes".to_owned() };
-                    self.end(ends(Outcome::Failed(limit)), None).await?;
-                    return Ok(None);
-                }
-                Settled::Overtaken => {}
-            }
-        }
-        self.overtaken += 1;
-        if reached_outside || self.overtaken > RUNS_AGAIN {
-            self.end(ends(Outcome::Failed(Failure::Conflict)), None).await?;
+        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable)) && !settlement.reached_outside
+        {
+            // It can be run again once Redis is back.
+            self.give_back();
             return Ok(None);
         }
-        self.shared.restarted(&self.task);
-        if self.right_of_way.is_none() {
-            let mut until = self.deadline;
-            if self.task.depth > 0 {
-                until = until.min(Instant::now() + RIGHT_OF_WAY);
+        match self.try_settle(settlement).await {
+            Ok(true) => Ok(Some(self)),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.give_back();
+                Err(error)
             }
-            let way = self.shared.right_of_way(&self.task.circle);
-            self.right_of_way = tokio::time::timeout_at(until.into(), way).await.ok();
         }
-        Ok(Some(self))
     }
 
     fn give_back(mut self: Box<Self>) {
@@ -114,14 +99,60 @@ impl Lease for Held {
 }
 
 impl Held {
+    /// Settles; whether it has to be run again.
+    async fn try_settle(&mut self, settlement: Settlement) -> Result<bool, Error> {
+        let view = self.view.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let reached_outside = settlement.reached_outside;
+        let script_sha256 = settlement.script_sha256;
+        let ends = |outcome: Outcome| Settlement { reached_outside, script_sha256, ..outcome.into() };
+        if matches!(settlement.outcome, Outcome::Failed(Failure::Conflict)) {
+            // What it was to read was gone already.
+        } else {
+            let read = view.as_ref().and_then(|view| view.version());
+            if !settlement.writes.is_empty() && self.right_of_way.is_none() {
+                self.shared.give_way(&self.task.circle).await;
+            }
+            match self.end(settlement, read).await? {
+                Settled::Recorded | Settled::Gone => return Ok(false),
+                Settled::Full => {
+                    let limit = Failure::Limit { limit: "database_bytes".to_owned() };
+                    self.end(ends(Outcome::Failed(limit)), None).await?;
+                    return Ok(false);
+                }
+                Settled::NoRoom => {
+                    // What it wrote is not kept; its caller is told so now, and not by its deadline.
+                    self.end(ends(Outcome::Failed(Failure::Unavailable)), None).await?;
+                    return Ok(false);
+                }
+                Settled::Overtaken | Settled::Later => {}
+            }
+        }
+        self.overtaken += 1;
+        if reached_outside || self.overtaken > RUNS_AGAIN {
+            self.end(ends(Outcome::Failed(Failure::Conflict)), None).await?;
+            return Ok(false);
+        }
+        self.shared.restarted(&self.task);
+        if self.right_of_way.is_none() {
+            let mut until = self.deadline;
+            if self.task.depth > 0 {
+                until = until.min(Instant::now() + RIGHT_OF_WAY);
+            }
+            let way = self.shared.right_of_way(&self.task.circle);
+            self.right_of_way = tokio::time::timeout_at(until.into(), way).await.ok();
+        }
+        Ok(true)
+    }
+
     /// Ends the play so, if Redis agrees. Tries again as long as anybody may wait.
     async fn end(&mut self, settlement: Settlement, read: Option<u64>) -> Result<Settled, Error> {
         let outcome = settlement.outcome.clone();
+        let writes = !settlement.writes.is_empty();
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
-                let known = Known::of(&self.task, "", Duration::ZERO, "");
-                Some(Known { servers: Vec::new(), kept: false, ..known })
+                let known = Known::of(&self.task, "", Duration::ZERO);
+                Some(Known { kept: false, key: None, ..known })
             }
         };
         let epoch = match &self.place {
@@ -129,6 +160,7 @@ impl Held {
             Place::Play(_) => String::new(),
         };
         let settle = Settle::new(&self.task, epoch, told.as_ref(), settlement, read, &self.shared.config)?;
+        self.shared.shown(&self.task).await;
         let settled = if settle.changes_nothing() {
             Settled::Recorded
         } else {
@@ -137,6 +169,11 @@ impl Held {
                 match self.shared.settles.send(shard, settle.clone()).await {
                     Err(Error::Unavailable(cause)) if Instant::now() < self.deadline => {
                         tracing::warn!(task = %self.task.id, %cause, "an outcome waits for Redis");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if writes => break Settled::NoRoom,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
                         tokio::time::sleep(AGAIN).await;
                     }
                     other => break other?,

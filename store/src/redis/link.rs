@@ -16,7 +16,7 @@ use fred::{
     clients::Client,
     error::Error as RedisError,
     interfaces::{
-        ClientLike as _, KeysInterface as _, ListInterface as _, LuaInterface as _,
+        ClientLike as _, KeysInterface as _, ListInterface as _, LuaInterface as _, PubsubInterface as _,
         SortedSetsInterface as _,
     },
     types::{Builder, Expiration, FromValue, SetOptions, Value},
@@ -63,7 +63,12 @@ impl Link {
     }
 
     /// Runs a script on a shard. It is sent again only if it certainly did nothing.
-    pub async fn run<R: FromValue>(&self, script: &Script, shard: &str, args: Vec<Value>) -> Result<R, Error> {
+    pub async fn run<R: FromValue>(
+        &self,
+        script: &Script,
+        shard: &str,
+        args: Vec<Value>,
+    ) -> Result<R, Error> {
         let until = Instant::now() + GRACE;
         loop {
             match self.run_once(script, shard, args.clone()).await {
@@ -78,10 +83,17 @@ impl Link {
         }
     }
 
-    async fn run_once<R: FromValue>(&self, script: &Script, shard: &str, args: Vec<Value>) -> Result<R, Failed> {
+    async fn run_once<R: FromValue>(
+        &self,
+        script: &Script,
+        shard: &str,
+        args: Vec<Value>,
+    ) -> Result<R, Failed> {
         let again = args.clone();
-        let answer =
-            self.commands.send(|client| async move { client.evalsha(script.hash(), shard, args).await }).await;
+        let answer = self
+            .commands
+            .send(|client| async move { client.evalsha(script.hash(), shard, args).await })
+            .await;
         match answer {
             // A Redis that was started afresh, or another node of a cluster, does not know it.
             Err(failed) if failed.is_unknown_script() => {
@@ -145,6 +157,12 @@ impl Link {
             Ok(infos)
         })
         .await
+    }
+
+    /// Tells all who listen in a channel.
+    pub async fn publish(&self, channel: &str, message: Vec<u8>) -> Result<(), Error> {
+        let message = Value::Bytes(message.into());
+        self.send(|client| async move { client.publish(channel, message).await }).await
     }
 
     /// Part of a list.

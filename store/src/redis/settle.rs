@@ -5,7 +5,10 @@ use std::{ops::Bound, sync::Arc};
 use fred::types::Value;
 use serde::Serialize;
 
-use super::{Config, known::{Known, garbled, state_name}};
+use super::{
+    Config,
+    known::{Known, garbled, state_name},
+};
 use crate::{Error, KeyRange, Kind, Outcome, Settlement, State, Task};
 
 /// What became of a play that ended.
@@ -17,6 +20,10 @@ pub enum Settled {
     Gone,
     /// What it had read has changed; nothing has happened.
     Overtaken,
+    /// Another play has the right of way; nothing has happened.
+    Later,
+    /// Redis is full; nothing has happened.
+    NoRoom,
     /// The circle has no room for what it wrote; nothing has happened.
     Full,
 }
@@ -27,6 +34,7 @@ impl Settled {
             "recorded" => Ok(Self::Recorded),
             "gone" => Ok(Self::Gone),
             "overtaken" => Ok(Self::Overtaken),
+            "later" => Ok(Self::Later),
             "full" => Ok(Self::Full),
             _ => Err(garbled("a settlement")),
         }
@@ -47,16 +55,7 @@ type Borders = (String, bool, String, bool);
 
 /// In the order of `settle.lua`.
 #[derive(Serialize)]
-struct How<'a>(
-    String,
-    bool,
-    Written<'a>,
-    Read,
-    Vec<&'a str>,
-    Vec<Borders>,
-    Vec<Written<'a>>,
-    u64,
-);
+struct How<'a>(String, bool, Written<'a>, Read, Vec<&'a str>, Vec<Borders>, Vec<Written<'a>>, u64);
 
 /// A text, or `false`.
 #[derive(Serialize)]
@@ -100,6 +99,8 @@ impl Settle {
                 [Written::Text((&**key).into()), value]
             })
             .collect();
+        // Without any of the rest there is only one thing to be said.
+        let says_all = writes.is_empty() && !leaves_record && !task.is_recorded() && told.is_none();
         let plain = told.is_some() && writes.is_empty() && !leaves_record;
         let how = How(
             state_name(state),
@@ -111,7 +112,11 @@ impl Settle {
             writes,
             config.circle_bytes,
         );
-        let how = rmp_serde::to_vec(&how).map_err(|_| garbled("MessagePack"))?;
+        let how = if says_all {
+            Vec::new()
+        } else {
+            rmp_serde::to_vec(&how).map_err(|_| garbled("MessagePack"))?
+        };
         let told = told.map(serde_json::to_string).transpose().map_err(|_| garbled("JSON"))?;
         let outcome = serde_json::to_string::<Outcome>(&outcome).map_err(|_| garbled("JSON"))?;
         let parts = [

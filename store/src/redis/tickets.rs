@@ -11,7 +11,11 @@ use std::{
 
 use circles_api::CircleId;
 use fred::types::Value;
-use futures_util::{StreamExt as _, future::{join_all, ready}, stream};
+use futures_util::{
+    StreamExt as _,
+    future::{join_all, ready},
+    stream,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep_until, timeout, timeout_at},
@@ -20,9 +24,10 @@ use tokio::{
 use super::{
     Shared,
     known::{Known, Told, garbled, state_name, view},
+    lines::Reader,
     scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
 };
-use crate::{Caller, Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
+use crate::{Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -35,8 +40,13 @@ const ACKNOWLEDGED: usize = 1_000;
 /// A task on its way to Redis.
 pub struct Submission {
     id: TaskId,
+    circle: String,
+    /// Milliseconds.
+    timeout: u64,
+    flags: &'static str,
     pool: String,
-    known: String,
+    /// What the scripts have to know of it.
+    text: String,
     body: String,
     /// Circle, caller and idempotency key.
     key: String,
@@ -71,19 +81,17 @@ impl Shared {
             return Err(Error::Closed);
         }
         let shard = self.shard_of(&task.circle);
-        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for, &self.me);
-        let caller = match &task.caller {
-            Caller::Anonymous => String::new(),
-            Caller::Peer(key) => key.to_string(),
-        };
-        let key = task.idempotency_key.as_ref().map(|key| format!("{}:{caller}:{key}", task.circle));
+        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for);
         let submission = Submission {
             id: task.id,
-            pool: self.pool_of(&task.circle).to_owned(),
-            known: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
+            timeout: known.timeout,
+            flags: known.flags(),
+            text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
             body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
-            call: key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
-            key: key.unwrap_or_default(),
+            call: known.key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
+            key: known.key.unwrap_or_default(),
+            circle: known.circle,
+            pool: known.pool,
         };
         let mut waiter = self.wait_for(&task, task.id);
         match self.submits.send(shard, submission).await {
@@ -118,7 +126,14 @@ impl Shared {
     fn wait_for(self: &Arc<Self>, task: &Task, id: TaskId) -> Waiter {
         let receiver = self.expect(id, &task.circle, task.is_recorded());
         let deadline = Instant::now() + task.timeout;
-        Waiter { shared: self.clone(), id, circle: task.circle, recorded: task.is_recorded(), deadline, receiver }
+        Waiter {
+            shared: self.clone(),
+            id,
+            circle: task.circle,
+            recorded: task.is_recorded(),
+            deadline,
+            receiver,
+        }
     }
 
     /// Waits for the end of a task that is going to be told of.
@@ -160,9 +175,13 @@ impl Shared {
         ];
         args.extend(acknowledged.iter().map(|id| Value::from(id.as_str())));
         let mut pools = BTreeSet::new();
-        for Submission { id, pool, known, body, key, call } in batch {
-            pools.insert(pool);
-            args.extend([id.to_string(), known, body, key, call].map(Value::from));
+        for task in batch {
+            let timeout = task.timeout.to_string();
+            let [id, circle, flags] = [task.id.to_string(), task.circle, task.flags.to_owned()];
+            let parts =
+                [id, circle, timeout, flags, task.pool.clone(), task.text, task.body, task.key, task.call];
+            args.extend(parts.map(Value::from));
+            pools.insert(task.pool);
         }
         let submitted = self.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
         let replies = if !pools.is_empty() {
@@ -259,7 +278,12 @@ impl Shared {
     }
 
     /// Ends a task that has not ended. `outcome` is for one that waits.
-    pub(super) async fn cancel(&self, circle: &CircleId, id: TaskId, outcome: &Outcome) -> Result<String, Error> {
+    pub(super) async fn cancel(
+        &self,
+        circle: &CircleId,
+        id: TaskId,
+        outcome: &Outcome,
+    ) -> Result<String, Error> {
         self.end(circle, id, outcome, false).await
     }
 
@@ -298,12 +322,12 @@ impl Shared {
         wait: Duration,
     ) -> Result<Option<TaskView>, Error> {
         if wait.is_zero() {
-            return Ok(self.look(circle, id, "").await?.map(|(_, view)| view));
+            return Ok(self.look(circle, id, "", "").await?.map(|(_, view)| view));
         }
         let until = Instant::now() + wait;
         let receiver = self.expect(id, circle, true);
         let gone = Gone { shared: self.clone(), id };
-        let Some((left, view)) = self.look(circle, id, &self.me).await? else { return Ok(None) };
+        let Some((left, view)) = self.look(circle, id, &self.me, "").await? else { return Ok(None) };
         if view.outcome.is_some() {
             return Ok(Some(view));
         }
@@ -316,18 +340,23 @@ impl Shared {
         if let Some(outcome) = ended {
             return Ok(Some(ended_view(view, outcome)));
         }
-        Ok(self.look(circle, id, "").await?.map(|(_, view)| view))
+        Ok(self.look(circle, id, "", "").await?.map(|(_, view)| view))
     }
 
     /// What happens to a task under way, from its first line on as far as it runs here; or its end.
-    pub(super) async fn watch(self: &Arc<Self>, circle: &CircleId, id: TaskId) -> Result<Option<Watch>, Error> {
+    pub(super) async fn watch(
+        self: &Arc<Self>,
+        circle: &CircleId,
+        id: TaskId,
+    ) -> Result<Option<Watch>, Error> {
         let mut outcome = self.expect(id, circle, true);
         let gone = Gone { shared: self.clone(), id };
-        let Some((left, view)) = self.look(circle, id, &self.me).await? else { return Ok(None) };
+        // Lines may come as soon as somebody is asked for them.
+        let mut lines = self.lines_of(id);
+        let Some((left, view)) = self.look(circle, id, &self.me, "watch").await? else { return Ok(None) };
         if view.outcome.is_some() {
             return Ok(Some(stream::once(ready(WatchEvent::Ended(Box::new(view)))).boxed()));
         }
-        let mut lines = self.lines_of(id);
         let until = Instant::now() + left + LAST_WORD;
         let (events, watch) = mpsc::channel(1);
         self.runtime.spawn(async move {
@@ -343,19 +372,40 @@ impl Shared {
             };
             let outcome = ended.unwrap_or(Outcome::TimedOut);
             // Who watches may go at any time.
+            for event in last_lines(&mut lines, &outcome) {
+                if events.send(event).await.is_err() {
+                    return;
+                }
+            }
             let _ = events.send(WatchEvent::Ended(Box::new(ended_view(view, outcome)))).await;
         });
-        Ok(Some(stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) }).boxed()))
+        Ok(Some(
+            stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) })
+                .boxed(),
+        ))
     }
 
-    /// How a task is, and how long until its deadline. `server` is told of its end.
+    /// Asks the worker of a watched task for its lines again, of which some were missed.
+    pub(super) fn ask_for_lines(self: &Arc<Self>, id: TaskId) {
+        let Some(circle) = self.lock().waiting.get(&id).map(|waiting| waiting.circle) else { return };
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            if let Err(error) = shared.look(&circle, id, &shared.me, "watch").await {
+                tracing::debug!(%error, task = %id, "lines of a watched task are missing");
+            }
+        });
+    }
+
+    /// How a task is, and how long until its deadline. `server` is told of its end,
+    /// and shown what it logs if it is to `watch`.
     async fn look(
         &self,
         circle: &CircleId,
         id: TaskId,
         server: &str,
+        watch: &str,
     ) -> Result<Option<(Duration, TaskView)>, Error> {
-        let args = [id.to_string(), circle.to_string(), server.to_owned()].map(Value::from);
+        let args = [&id.to_string(), &circle.to_string(), server, watch].map(Value::from);
         let found: Vec<String> = self.run(&LOOK, self.shard_of(circle), args.into()).await?;
         let Ok([known, state, started, ended, outcome, left]) = <[String; 6]>::try_from(found) else {
             return Ok(None);
@@ -363,6 +413,15 @@ impl Shared {
         let left = Duration::from_millis(left.parse().unwrap_or_default());
         Ok(Some((left, view(id, &known, &Told { state, started, ended, outcome })?)))
     }
+}
+
+/// What a watched task logged and was not seen before its end: what has come, and what its outcome tells.
+fn last_lines(lines: &mut Reader, outcome: &Outcome) -> Vec<WatchEvent> {
+    let mut events: Vec<_> = std::iter::from_fn(|| lines.step()).collect();
+    if let Outcome::Succeeded(success) = outcome {
+        events.extend(success.logs.iter().skip(lines.read()).cloned().map(WatchEvent::Logged));
+    }
+    events
 }
 
 fn ended_view(view: TaskView, outcome: Outcome) -> TaskView {

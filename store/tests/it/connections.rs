@@ -119,7 +119,10 @@ async fn tls_serves_whom_the_certificates_name() {
     serves(&format!("rediss://{at}/2?ca={}&cert={cert}&key={key}", file("ca.pem"))).await;
     for (url, part) in [
         // Signed by somebody else.
-        (format!("rediss://{at}?ca={}&cert={cert}&key={key}", file("other.pem")), "its certificate is not one to trust"),
+        (
+            format!("rediss://{at}?ca={}&cert={cert}&key={key}", file("other.pem")),
+            "its certificate is not one to trust",
+        ),
         // Without a certificate of our own, which this Redis asks for.
         (format!("rediss://{at}?ca={}", file("ca.pem")), "it does not take the certificate shown to it"),
         // Signed by nobody whom this system trusts.

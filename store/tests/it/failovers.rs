@@ -55,7 +55,13 @@ impl Load {
             running: JoinSet::new(),
         };
         for caller in 0..CALLERS {
-            load.running.spawn(submit(caller, load.server.clone(), load.accepted.clone(), load.refused.clone(), load.stop.clone()));
+            load.running.spawn(submit(
+                caller,
+                load.server.clone(),
+                load.accepted.clone(),
+                load.refused.clone(),
+                load.stop.clone(),
+            ));
             load.running.spawn(work(load.worker.clone(), load.stop.clone()));
         }
         load
@@ -64,7 +70,10 @@ impl Load {
     /// Waits until so many more were accepted.
     async fn more(&self, tasks: usize) {
         let goal = self.accepted.lock().unwrap().len() + tasks;
-        until("tasks that are accepted", async || (self.accepted.lock().unwrap().len() >= goal).then_some(())).await;
+        until("tasks that are accepted", async || {
+            (self.accepted.lock().unwrap().len() >= goal).then_some(())
+        })
+        .await;
     }
 
     /// Ends it, and holds what is there against what was said. How many tasks were accepted, and how many of them
@@ -219,7 +228,9 @@ async fn slots_that_move_to_another_node_take_all_that_they_hold() {
         load.more(50).await;
         tokio::task::block_in_place(|| {
             // Half of it is there, and half still here: for that while nobody is served from it.
-            cluster.move_slot(&format!("circles:{{{shard}}}"), || std::thread::sleep(Duration::from_millis(500)));
+            cluster.move_slot(&format!("circles:{{{shard}}}"), || {
+                std::thread::sleep(Duration::from_millis(500))
+            });
         });
     }
     load.more(100).await;

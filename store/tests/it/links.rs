@@ -212,11 +212,12 @@ async fn while_redis_is_away_callers_are_told_at_once_and_then_all_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_redis_loses_nothing() {
     let mut world = World::start().await;
-    let tickets: Vec<_> = futures_util::future::join_all((0..20).map(|_| world.server.submit(submitted("count"))))
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let tickets: Vec<_> =
+        futures_util::future::join_all((0..20).map(|_| world.server.submit(submitted("count"))))
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
     for round in 0..4 {
         for _ in 0..5 {
             settle_counting(soon(world.worker.claim()).await.unwrap()).await;
@@ -293,8 +294,10 @@ async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
         assert_eq!(soon(ticket).await, success(""));
         assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
     }
-    until("a connection that is made anew", async || (listening().intersection(&before).count() < 2).then_some(()))
-        .await;
+    until("a connection that is made anew", async || {
+        (listening().intersection(&before).count() < 2).then_some(())
+    })
+    .await;
     world.to_server.set(Mode::Pass);
     until("an answer that is heard", async || {
         let (ticket, claim) = world.running().await;

@@ -7,13 +7,16 @@ mod connections;
 mod failovers;
 mod faults;
 mod links;
+mod processes;
 mod restarts;
 mod tasks;
 mod transactions;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial};
+use circles_store::{
+    EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial,
+};
 use tokio::runtime::Handle;
 
 /// A store on a directory of its own, which goes with it.

@@ -312,7 +312,9 @@ pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
         let (Step::Get(which, _) | Step::Put(which, _, _) | Step::Scan(which, _, _, _) | Step::Settle(which)) =
             step;
         if running[which].is_none() {
-            let play = play(&store).await;
+            let mut play = play(&store).await;
+            // From here on it sees what is there now, whatever it looks at first.
+            assert_eq!(play.transaction.get("first").unwrap(), None);
             running[which] = Some(Running { play, steps: Vec::new(), began: model.clone(), writes: false });
         }
         let current = running[which].as_mut().unwrap();

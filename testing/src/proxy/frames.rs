@@ -34,9 +34,17 @@ mod tests {
 
     #[test]
     fn a_message_ends_where_it_ends_however_it_is_cut() {
-        for message in ["+OK\r\n", "-ERR no\r\n", ":7\r\n", "$-1\r\n", "$0\r\n\r\n", "$4\r\na\r\nb\r\n", "*0\r\n", "*-1\r\n",
-            "*2\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n"]
-        {
+        for message in [
+            "+OK\r\n",
+            "-ERR no\r\n",
+            ":7\r\n",
+            "$-1\r\n",
+            "$0\r\n\r\n",
+            "$4\r\na\r\nb\r\n",
+            "*0\r\n",
+            "*-1\r\n",
+            "*2\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n",
+        ] {
             let followed = format!("{message}+NEXT\r\n");
             assert_eq!(first(followed.as_bytes()), Some(message.len()), "{message:?}");
             for length in 0..message.len() {

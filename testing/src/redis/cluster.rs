@@ -27,7 +27,14 @@ impl Cluster {
                     .at(at)
                     .durable()
                     // What connects to another of our addresses does so from the first.
-                    .set(&["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-announce-ip", &host])
+                    .set(&[
+                        "--cluster-enabled",
+                        "yes",
+                        "--cluster-port",
+                        &bus,
+                        "--cluster-announce-ip",
+                        &host,
+                    ])
                     .set(&["--cluster-node-timeout", &timeout, "--repl-diskless-sync-delay", "0"])
                     .start();
                 (node, bus)
@@ -41,7 +48,11 @@ impl Cluster {
         }
         for (number, node) in nodes.iter().enumerate() {
             until("nodes that know each other", || {
-                node.ask(&["CLUSTER", "NODES"]).text().lines().filter(|line| line.contains(" connected")).count()
+                node.ask(&["CLUSTER", "NODES"])
+                    .text()
+                    .lines()
+                    .filter(|line| line.contains(" connected"))
+                    .count()
                     == nodes.len()
             });
             if number < PRIMARIES {
@@ -74,7 +85,10 @@ impl Cluster {
     pub fn owner(&self, key: &str) -> usize {
         let mut found = None;
         until("a node that serves it", || {
-            found = self.nodes.iter().position(|node| node.process.is_some() && node.try_ask(&["EXISTS", key]).is_ok());
+            found = self
+                .nodes
+                .iter()
+                .position(|node| node.process.is_some() && node.try_ask(&["EXISTS", key]).is_ok());
             found.is_some()
         });
         found.expect("it was found")
@@ -115,7 +129,8 @@ impl Cluster {
                 let info = node.ask(&["CLUSTER", "INFO"]).text();
                 let nodes = node.ask(&["CLUSTER", "NODES"]).text();
                 let replicas = nodes.lines().filter(|line| line.contains("slave") && !line.contains("fail"));
-                let is_whole = self.nodes.iter().any(|node| node.process.is_none()) || replicas.count() == PRIMARIES;
+                let is_whole =
+                    self.nodes.iter().any(|node| node.process.is_none()) || replicas.count() == PRIMARIES;
                 info.contains("cluster_state:ok") && is_whole
             });
         }

@@ -64,7 +64,9 @@ impl Sentinels {
         // No write goes on between the last one that the replica has and the change.
         self.primary().ask(&["CLIENT", "PAUSE", "10000", "WRITE"]);
         let [one, other] = &self.nodes;
-        until("a replica that has all", || one.info("master_repl_offset") == other.info("master_repl_offset"));
+        until("a replica that has all", || {
+            one.info("master_repl_offset") == other.info("master_repl_offset")
+        });
         // A sentinel may still be at the last one.
         until("sentinels that begin", || self.sentinels[0].try_ask(&["SENTINEL", "FAILOVER", NAME]).is_ok());
         self.await_other(before);
@@ -89,7 +91,9 @@ impl Sentinels {
     /// Waits until there is a replica that follows.
     pub fn await_replica(&mut self) {
         until("a replica that follows", || {
-            self.nodes.iter().any(|node| node.info("role") == "slave" && node.info("master_link_status") == "up")
+            self.nodes
+                .iter()
+                .any(|node| node.info("role") == "slave" && node.info("master_link_status") == "up")
         });
     }
 }

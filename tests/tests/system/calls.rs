@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use circles_api::codes::{CANCELLED, CONFLICT, LIMIT_EXCEEDED, SCRIPT_ERROR, SCRIPT_TIMEOUT};
 use circles_store::{Access, Who};
-use circles_tests::{Raw, World, secret_key, soon};
+use circles_tests::{Raw, secret_key, soon};
 use serde_json::{Value, json};
+
+use super::World;
 
 /// Calls `ARGS.way`, one circle after another, with itself; what comes of it is the way that was gone.
 const CHAIN: &str = r#"

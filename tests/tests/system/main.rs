@@ -13,6 +13,7 @@ mod frames;
 mod guarantees;
 mod hostility;
 mod http;
+mod on_redis;
 mod peers;
 mod plays;
 mod policy;
@@ -22,6 +23,8 @@ mod sessions;
 mod subscriptions;
 mod tasks;
 mod tasks_shared;
+
+use circles_tests::World;
 
 /// As in the server: what the memory limit of scripts rests on.
 #[global_allocator]

@@ -9,9 +9,11 @@ use std::{
 };
 
 use circles_api::codes::CANCELLED;
-use circles_tests::{Raw, World, soon};
+use circles_tests::{Raw, soon};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+
+use super::World;
 
 /// A play that is watched.
 struct Watched {

@@ -16,15 +16,8 @@ use url::{Host, Url};
 use crate::Error;
 
 /// What a URL may begin with.
-const SCHEMES: [&str; 7] = [
-    "redis",
-    "rediss",
-    "redis-sentinel",
-    "rediss-sentinel",
-    "redis-cluster",
-    "rediss-cluster",
-    "redis+unix",
-];
+const SCHEMES: [&str; 7] =
+    ["redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster", "redis+unix"];
 /// Other nodes; which Redis the sentinels watch, and what they let one in with; files in PEM: who signed the
 /// certificates of servers, and our own with its key.
 const PARAMETERS: [&str; 7] =
@@ -44,7 +37,10 @@ impl Address {
         let url = Url::parse(text).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
         let scheme = url.scheme();
         if !SCHEMES.contains(&scheme) {
-            return Err(wrong(&format!("begins with {scheme}://, not with one of {}://", SCHEMES.join("://, "))));
+            return Err(wrong(&format!(
+                "begins with {scheme}://, not with one of {}://",
+                SCHEMES.join("://, ")
+            )));
         }
         if let Some((name, _)) = url.query_pairs().find(|(name, _)| !PARAMETERS.contains(&&**name)) {
             return Err(wrong(&format!("has a parameter {name:?}; known are {}", PARAMETERS.join(", "))));
@@ -52,7 +48,8 @@ impl Address {
         let tls = scheme.starts_with("rediss");
         // The client library would trust the system's certificates alone.
         let plain = text.replacen("rediss", "redis", usize::from(tls));
-        let mut config = Config::from_url(&plain).map_err(|error| wrong(&format!("cannot be read: {}", error.details())))?;
+        let mut config = Config::from_url(&plain)
+            .map_err(|error| wrong(&format!("cannot be read: {}", error.details())))?;
         if config.username.is_some() && config.password.is_none() {
             return Err(wrong("names a user and no password: write redis://user:password@host"));
         }
@@ -69,7 +66,9 @@ fn wrong(what: &str) -> Error {
 
 fn name_of(url: &Url) -> String {
     match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) if url.scheme() != "redis+unix" => format!("{}://{host}:{port}", url.scheme()),
+        (Some(host), Some(port)) if url.scheme() != "redis+unix" => {
+            format!("{}://{host}:{port}", url.scheme())
+        }
         (Some(host), None) if url.scheme() != "redis+unix" => format!("{}://{host}", url.scheme()),
         _ => format!("{}://{}", url.scheme(), url.path()),
     }
@@ -77,7 +76,8 @@ fn name_of(url: &Url) -> String {
 
 /// Whom to trust, and how to show who we are.
 fn tls_of(url: &Url) -> Result<TlsConfig, Error> {
-    let file = |name: &str| url.query_pairs().find(|(known, _)| known == name).map(|(_, path)| path.into_owned());
+    let file =
+        |name: &str| url.query_pairs().find(|(known, _)| known == name).map(|(_, path)| path.into_owned());
     let roots = file("ca").map_or_else(system_roots, |path| roots_of(&path))?;
     // One provider by name: where a program has two, rustls would not choose.
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -29,7 +29,8 @@ pub fn cause_of(error: &Error) -> Arc<str> {
     if said.contains("cluster support disabled") {
         return "it is not a cluster: the URL must begin with redis:// or rediss://".into();
     }
-    if said.contains("unable to authenticate") || said.contains("AUTH <password> called without any password") {
+    if said.contains("unable to authenticate") || said.contains("AUTH <password> called without any password")
+    {
         return "it does not know this user with this password".into();
     }
     match error.kind() {
@@ -65,7 +66,11 @@ mod tests {
     fn what_programmers_are_shown_is_said_in_words() {
         use ErrorKind::{IO, Timeout, Unknown};
         for (kind, said, cause) in [
-            (IO, "Os { code: 111, kind: ConnectionRefused, message: \"Connection refused\" }", "Connection refused"),
+            (
+                IO,
+                "Os { code: 111, kind: ConnectionRefused, message: \"Connection refused\" }",
+                "Connection refused",
+            ),
             (IO, "Custom { kind: Uncategorized, error: \"no such name\" }", "\"no such name\""),
             (
                 IO,

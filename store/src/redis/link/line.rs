@@ -155,6 +155,9 @@ impl From<Failed> for Error {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Away { address, cause } => unavailable(&address, &cause),
+            Failed::Answered { address, error } if error.details().starts_with("OOM") => {
+                Self::NoRoom(format!("{address}: {}", cause_of(&error)).into())
+            }
             Failed::Answered { address, error } => unavailable(&address, &cause_of(&error)),
         }
     }

@@ -44,10 +44,13 @@ impl Listening {
         let until = Instant::now() + COMMAND;
         let mut messages = client.message_rx();
         loop {
-            let word = self.commands.send(|client| async move { client.publish::<(), _, _>(&*self.beat, "").await });
+            let word =
+                self.commands.send(|client| async move { client.publish::<(), _, _>(&*self.beat, "").await });
             match word.await {
                 Ok(()) => {}
-                Err(Failed::Answered { error, .. }) if error.details().starts_with("NOPERM") => return Err(error),
+                Err(Failed::Answered { error, .. }) if error.details().starts_with("NOPERM") => {
+                    return Err(error);
+                }
                 // Without the other connection nobody can tell.
                 Err(_) => return Ok(()),
             }

@@ -2,18 +2,16 @@
 
 /// What is dangerous in what a Redis says of itself (`INFO`), a sentence each.
 pub fn warnings(info: &str) -> Vec<String> {
-    let said = |name: &str| {
-        info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
-    };
+    let said =
+        |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
     let mut warnings = Vec::new();
     let is_bounded = said("maxmemory").is_some_and(|most| most != "0");
     if let Some(policy) = said("maxmemory_policy")
         && policy != "noeviction"
     {
         let when = if is_bounded { "when it is full" } else { "once it has a maxmemory" };
-        warnings.push(format!(
-            "Redis throws data away {when}: set maxmemory-policy to noeviction, not {policy}"
-        ));
+        warnings
+            .push(format!("Redis throws data away {when}: set maxmemory-policy to noeviction, not {policy}"));
     }
     if said("aof_enabled") == Some("0") {
         warnings.push(
@@ -22,7 +20,9 @@ pub fn warnings(info: &str) -> Vec<String> {
         );
     }
     if said("aof_last_write_status").is_some_and(|status| status != "ok") {
-        warnings.push("Redis could not write its append-only file, and takes no writes: look at its disk".to_owned());
+        warnings.push(
+            "Redis could not write its append-only file, and takes no writes: look at its disk".to_owned(),
+        );
     }
     if said("role") == Some("slave") {
         warnings.push("Redis is a replica, which takes no writes: name its primary".to_owned());
@@ -51,7 +51,11 @@ mod tests {
         assert_eq!(warnings(sound), Vec::<String>::new());
         for (from, to, part) in [
             ("policy:noeviction", "policy:allkeys-lru", "throws data away when it is full"),
-            ("maxmemory:1000\r\nmaxmemory_policy:noeviction", "maxmemory:0\r\nmaxmemory_policy:volatile-ttl", "once it has"),
+            (
+                "maxmemory:1000\r\nmaxmemory_policy:noeviction",
+                "maxmemory:0\r\nmaxmemory_policy:volatile-ttl",
+                "once it has",
+            ),
             ("aof_enabled:1", "aof_enabled:0", "appendonly"),
             ("status:ok", "status:err", "look at its disk"),
             ("role:master", "role:slave", "replica"),
