@@ -7,7 +7,8 @@ use std::{
 
 use circles_api::provenance::Verifier;
 use circles_store::{
-    Claim, Error, RedisStore, Settled, State, Store, Task, TaskFilter, TaskId, Ticket, Transaction,
+    Claim, Error, Failure, Outcome, RedisStore, Settled, State, Store, Task, TaskFilter, TaskId, Ticket,
+    Transaction,
 };
 use circles_testing::{Mode, Proxy, Redis, Trap};
 use tokio::time::{sleep, timeout};
@@ -312,23 +313,35 @@ async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
     let world = World::start().await;
-    let (ticket, claim) = world.running().await;
-    let waits = soon(world.server.submit(submitted("waits"))).await.unwrap();
+    let play = soon(world.server.submit(task("count"))).await.unwrap();
+    let claim = soon(world.worker.claim()).await.unwrap();
     let counted = settlement(counting(&claim));
+    let (kept, kept_claim) = world.running().await;
+    let kept_counted = settlement(counting(&kept_claim));
+    let waits = soon(world.server.submit(submitted("waits"))).await.unwrap();
     world.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    let cause = refusal(&world.server, PROMPT).await;
-    assert!(cause.contains("it is full"), "{cause}");
-    let settled = tokio::spawn(claim.settle(counted));
-    // It is asked for in vain for a while.
-    sleep(Duration::from_millis(500)).await;
-    assert!(!settled.is_finished(), "what it wrote has no room");
+    match timeout(PROMPT, world.server.submit(task("refused"))).await.unwrap() {
+        Err(Error::NoRoom(cause)) => assert!(cause.contains("it is full"), "{cause}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was accepted"),
+    }
+    // What it wrote has no room, and its caller is told.
+    assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(play).await, Outcome::Failed(Failure::Unavailable));
+    // The end of one that is remembered waits for room.
+    let settled = tokio::spawn(kept_claim.settle(kept_counted));
     world.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
-    assert_eq!(soon(ticket).await, success(""));
+    let expected = match soon(kept).await {
+        Outcome::Succeeded(_) => 1,
+        Outcome::Failed(Failure::Unavailable) => 0,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(count(&world.server), expected);
     settle_counting(soon(world.worker.claim()).await.unwrap()).await;
     assert_eq!(soon(waits).await, success(""));
     world.serves().await;
-    assert_eq!(count(&world.server), 2);
+    assert_eq!(count(&world.server), expected + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
