@@ -36,6 +36,8 @@ pub enum Mode {
     Hold,
     /// It accepts connections, and what comes is lost. They are cut when the mode changes.
     Swallow,
+    /// It hands it on, but for what is published to connections that listen: that is lost.
+    Deaf,
     /// It does so to requests, each in so many of a thousand.
     Chance {
         /// Cut instead of handed on.
@@ -75,6 +77,8 @@ struct Shared {
 
 struct Inner {
     dice: Dice,
+    /// How many requests held these bytes.
+    count: (Vec<u8>, usize),
     trap: Option<(Trap, Vec<u8>, oneshot::Sender<()>)>,
     connections: CancellationToken,
 }
@@ -114,6 +118,7 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         let inner = Inner {
             dice: Dice::new(seed, u64::from(to.port())),
+            count: (Vec::new(), 0),
             trap: None,
             connections: CancellationToken::new(),
         };
@@ -146,6 +151,16 @@ impl Proxy {
         let (sprung, springs) = oneshot::channel();
         self.shared.inner().trap = Some((trap, holding.into(), sprung));
         springs
+    }
+
+    /// Counts requests that hold these bytes from now on.
+    pub fn count(&self, holding: impl Into<Vec<u8>>) {
+        self.shared.inner().count = (holding.into(), 0);
+    }
+
+    /// How many there were.
+    pub fn counted(&self) -> usize {
+        self.shared.inner().count.1
     }
 }
 
@@ -249,9 +264,11 @@ impl Shared {
     }
 
     fn trap_for(&self, request: &[u8]) -> Option<Trap> {
+        let holds = |part: &[u8]| !part.is_empty() && request.windows(part.len()).any(|found| found == part);
         let mut inner = self.inner();
+        inner.count.1 += usize::from(holds(&inner.count.0));
         if let Some((_, holding, _)) = &inner.trap
-            && request.windows(holding.len()).any(|part| part == holding)
+            && holds(holding)
             && let Some((trap, _, sprung)) = inner.trap.take()
         {
             // Nobody may be waiting for it.
@@ -274,7 +291,7 @@ impl Shared {
         while from.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
             self.gate().await;
             let mut out = Vec::new();
-            let goes_on = connection.replied(self.knows_requests, &mut buffer, &mut out);
+            let goes_on = connection.replied(self, &mut buffer, &mut out);
             if to.write_all(&out).await.is_err() || !goes_on {
                 return;
             }
@@ -284,9 +301,13 @@ impl Shared {
 
 impl Connection {
     /// What is sent on of what a server said; whether the connection goes on.
-    fn replied(&self, knows_replies: bool, buffer: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+    fn replied(&self, proxy: &Shared, buffer: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
         let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
-        if !knows_replies || replies.listens {
+        if replies.listens && *proxy.mode.borrow() == Mode::Deaf {
+            buffer.clear();
+            return true;
+        }
+        if !proxy.knows_requests || replies.listens {
             out.append(buffer);
             return true;
         }

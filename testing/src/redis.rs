@@ -229,6 +229,11 @@ impl Redis {
         ask::ask(self.address, self.password.as_deref(), words)
     }
 
+    /// Sends it a command by another password.
+    pub fn try_ask_as(&self, password: &str, words: &[&str]) -> Result<Reply, String> {
+        ask::ask(self.address, Some(password), words)
+    }
+
     /// Sends it a command that succeeds.
     pub fn ask(&self, words: &[&str]) -> Reply {
         self.try_ask(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))

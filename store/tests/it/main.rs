@@ -4,7 +4,9 @@
 
 mod conformance;
 mod connections;
+mod failovers;
 mod faults;
+mod links;
 mod processes;
 mod restarts;
 mod tasks;

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{Redis, Reply, loopback, until};
 
@@ -61,8 +61,9 @@ impl Sentinels {
     /// Makes the replica the primary and the primary a replica, and loses nothing.
     pub fn fail_over(&mut self) {
         let before = self.primary().address();
-        // No write goes on between the last one that the replica has and the change.
-        self.primary().ask(&["CLIENT", "PAUSE", "10000", "WRITE"]);
+        // It takes no more writes until it knows that it is a replica: they would be lost. CLIENT PAUSE would hold up
+        // the sentinels too, which publish.
+        self.primary().ask(&["CONFIG", "SET", "min-replicas-to-write", "9"]);
         let [one, other] = &self.nodes;
         until("a replica that has all", || {
             one.info("master_repl_offset") == other.info("master_repl_offset")
@@ -70,12 +71,20 @@ impl Sentinels {
         // A sentinel may still be at the last one.
         until("sentinels that begin", || self.sentinels[0].try_ask(&["SENTINEL", "FAILOVER", NAME]).is_ok());
         self.await_other(before);
-        self.nodes.iter().for_each(|node| drop(node.ask(&["CLIENT", "UNPAUSE"])));
         self.await_replica();
+        for node in &self.nodes {
+            node.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+        }
+    }
+
+    /// Lets the node at this address go on.
+    pub fn thaw(&self, address: SocketAddr) {
+        let node = self.nodes.iter().find(|node| node.address() == address);
+        node.expect("one of the two").thaw();
     }
 
     /// Waits until another than this one is the primary.
-    pub fn await_other(&mut self, before: std::net::SocketAddr) {
+    pub fn await_other(&mut self, before: SocketAddr) {
         until("another primary", || {
             let primary = self.primary();
             primary.address() != before && primary.info("role") == "master"

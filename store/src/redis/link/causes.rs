@@ -37,7 +37,61 @@ pub fn cause_of(error: &Error) -> Arc<str> {
         ErrorKind::Timeout => "no answer in time".into(),
         ErrorKind::Routing => "the slot is on its way to another node of the cluster".into(),
         ErrorKind::Canceled => "the connection broke".into(),
-        ErrorKind::Sentinel => format!("its sentinels: {said}").into(),
-        _ => said.into(),
+        ErrorKind::Sentinel => format!("its sentinels: {}", plain(said)).into(),
+        _ => plain(said).into(),
+    }
+}
+
+/// The client library writes down errors of the system, and of TLS, as Rust shows them to programmers.
+fn plain(said: &str) -> String {
+    let part = |from: &str, to: &str| said.split_once(from)?.1.rsplit_once(to).map(|(part, _)| part);
+    if let Some(reason) = part("error: InvalidCertificate(", ") }") {
+        return format!("its certificate is not one to trust ({reason})");
+    }
+    if let Some(reason) = part("error: AlertReceived(", ") }") {
+        return format!("it does not take the certificate shown to it ({reason})");
+    }
+    part("message: \"", "\" }").or_else(|| part("error: ", " }")).unwrap_or(said).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(kind: ErrorKind, said: &'static str) -> String {
+        cause_of(&Error::new(kind, said)).to_string()
+    }
+
+    #[test]
+    fn what_programmers_are_shown_is_said_in_words() {
+        use ErrorKind::{IO, Timeout, Unknown};
+        for (kind, said, cause) in [
+            (
+                IO,
+                "Os { code: 111, kind: ConnectionRefused, message: \"Connection refused\" }",
+                "Connection refused",
+            ),
+            (IO, "Custom { kind: Uncategorized, error: \"no such name\" }", "\"no such name\""),
+            (
+                IO,
+                "Custom { kind: InvalidData, error: InvalidCertificate(UnknownIssuer) }",
+                "its certificate is not one to trust (UnknownIssuer)",
+            ),
+            (
+                IO,
+                "Custom { kind: InvalidData, error: AlertReceived(CertificateRequired) }",
+                "it does not take the certificate shown to it (CertificateRequired)",
+            ),
+            (IO, "Connection closed.", "Connection closed."),
+            (Timeout, "Request timed out.", "no answer in time"),
+            (
+                Unknown,
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                "it is full: free memory, or raise its maxmemory \
+                 (OOM command not allowed when used memory > 'maxmemory'.)",
+            ),
+        ] {
+            assert_eq!(self::cause(kind, said), cause);
+        }
     }
 }
