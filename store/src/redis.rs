@@ -349,10 +349,14 @@ impl Shared {
     }
 
     /// A task that this process ran has ended, or is another's.
-    fn let_go(&self, task: &Task, left_record: bool) {
+    fn let_go(&self, task: &Task, epoch: &str, left_record: bool) {
         let mut state = self.lock();
         if left_record && state.to_seal.insert(task.circle) {
             self.unsealed.notify_one();
+        }
+        // It may have come back meanwhile, as another claim.
+        if state.holding.get(&task.id).is_none_or(|holding| holding.epoch != epoch) {
+            return;
         }
         let Some(holding) = state.holding.remove(&task.id) else { return };
         if let Some(time) = holding.took() {
