@@ -19,6 +19,12 @@ impl Scenario {
                     actions.push(Action::Begin(id));
                 }
             }
+            Phase::Idle if call.asks() => {
+                if state.history.accepted[0] > 0 {
+                    let fates = [Fate::Done, Fate::RequestLost, Fate::ReplyLost];
+                    actions.extend(fates.map(|fate| Action::Look(id, fate)));
+                }
+            }
             Phase::Idle => {
                 let fates = [Fate::Done, Fate::Slow, Fate::RequestLost, Fate::ReplyLost];
                 actions.extend(fates.map(|fate| Action::Submit(id, fate)));
@@ -30,7 +36,7 @@ impl Scenario {
             Phase::Waiting(_) if call.is_nested() => {}
             Phase::Waiting(task) => {
                 let whose = if self.holds(Rule::JoinedKeepsItsDeadline) { task } else { id };
-                if state.history.late.has(whose) {
+                if state.history.late.has(whose) && !call.asks() {
                     actions.push(Action::CancelAtDeadline(id));
                 }
                 if !call.is_kept() && state.redis.live[usize::from(task)].is_some() {
@@ -56,13 +62,13 @@ impl Scenario {
             actions.push(Action::CallerGoes(id));
         }
         if caller.looks {
-            actions.push(Action::Look(id));
+            actions.extend([Fate::Done, Fate::RequestLost].map(|fate| Action::Look(id, fate)));
         }
         if caller.unwanted {
             actions.push(Action::CancelUnwanted(id));
         }
         let is_live = state.redis.live[usize::from(id)].is_some();
-        let has_joined = matches!(caller.phase, Phase::Waiting(task) if task != id);
+        let has_joined = matches!(caller.phase, Phase::Waiting(task) if task != id) && !call.asks();
         if is_live && !state.history.unwanted.has(id) {
             actions.push(Action::CancelByHand(id));
         }
@@ -82,28 +88,7 @@ impl Scenario {
                 self.hear_reply(state, id);
                 None
             }
-            Action::Look(_) => {
-                let (Phase::Waiting(task) | Phase::LastWord(task)) = state.caller(id).phase else {
-                    return None;
-                };
-                state.caller(id).looks = false;
-                let server = call.server;
-                let looks = self.holds(Rule::JoinedIsLookedUp);
-                let step = if looks {
-                    Step::Look { task, server }
-                } else {
-                    Step::Answers { server, tasks: Set::of(task) }
-                };
-                let (reply, event) = state.step(self, step);
-                match reply {
-                    Reply::Looked(Looked::Ended(outcome)) => self.told(state, server, task, outcome),
-                    Reply::Answered(found) => {
-                        found.into_iter().for_each(|(task, outcome)| self.told(state, server, task, outcome));
-                    }
-                    _ => {}
-                }
-                Some(event)
-            }
+            Action::Look(_, fate) => self.look(state, id, fate),
             Action::CancelAtDeadline(_) => {
                 let Phase::Waiting(task) = state.caller(id).phase else { return None };
                 state.caller(id).phase = Phase::LastWord(task);
@@ -154,6 +139,32 @@ impl Scenario {
         } else {
             caller.phase = Phase::Answered(Answer::Unavailable);
             caller.unwanted = !call.is_kept() && fate != Fate::RequestLost;
+        }
+        event
+    }
+
+    fn look(&self, state: &mut State, id: Id, fate: Fate) -> Option<Event> {
+        let server = self.call(id).server;
+        let task = match state.caller(id).phase {
+            Phase::Waiting(task) | Phase::LastWord(task) => task,
+            _ => 0,
+        };
+        let looks = self.holds(Rule::JoinedIsLookedUp);
+        let step =
+            if looks { Step::Look { task, server } } else { Step::Answers { server, tasks: Set::of(task) } };
+        let (reply, event) = state.send(self, step, fate);
+        let caller = state.caller(id);
+        caller.looks = false;
+        match reply {
+            Some(Reply::Looked(Looked::Ended(outcome))) => {
+                caller.phase = Phase::Answered(Answer::Outcome(task, outcome));
+            }
+            Some(Reply::Looked(_)) if caller.phase == Phase::Idle => caller.phase = Phase::Waiting(task),
+            Some(Reply::Answered(found)) => {
+                found.into_iter().for_each(|(task, outcome)| self.told(state, server, task, outcome));
+            }
+            Some(_) => {}
+            None => caller.phase = Phase::Answered(Answer::Unavailable),
         }
         event
     }

@@ -104,8 +104,8 @@ fn is_over(scenario: &Scenario, state: &State) -> bool {
         let at = usize::from(id);
         let is_answered = match state.callers[at].phase {
             Phase::Answered(_) | Phase::Gone => true,
-            // The play that would have called it has gone.
-            Phase::Idle => scenario.calls[at].is_nested(),
+            // The play that would have called it has gone; what it would ask for was never accepted.
+            Phase::Idle => scenario.calls[at].is_nested() || state.history.accepted[0] == 0,
             _ => false,
         };
         is_answered && state.redis.live[at].is_none()

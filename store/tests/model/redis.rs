@@ -93,6 +93,8 @@ pub enum Settled {
     Recorded,
     Gone,
     Overtaken,
+    /// Another play has the right of way.
+    Later,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -130,7 +132,6 @@ pub struct Held {
     pub epoch: u8,
     pub marked: bool,
     pub cancelled: bool,
-    pub retried: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -163,6 +164,8 @@ pub struct Redis {
     pub remembered: [Option<Remembered>; TASKS],
     /// Plays that were never queued and have ended.
     pub done: Set,
+    /// The play that was overtaken and has the right of way.
+    pub way: Option<Id>,
     /// Of the circle's documents; each success writes, and so makes one.
     pub version: u8,
     pub records: [u8; TASKS],
@@ -234,6 +237,10 @@ impl Redis {
         self.held(task).is_some_and(|held| held.worker == worker && held.epoch == epoch)
     }
 
+    pub fn is_way_of_another(&self, task: Id) -> bool {
+        self.way.is_some_and(|way| way != task)
+    }
+
     pub fn holds_any(&self, worker: Who) -> bool {
         self.held.iter().any(|held| held.worker == worker)
     }
@@ -301,7 +308,8 @@ impl Script<'_> {
                 let id = self.redis.queue.remove(0);
                 tasks.extend(self.hold(id, worker, number));
             }
-            self.redis.claims[at] = Some((number, tasks.iter().map(|(id, _)| *id).collect()));
+            let names: Vec<_> = tasks.iter().map(|(id, _)| *id).collect();
+            self.redis.claims[at] = (!names.is_empty()).then_some((number, names));
         }
         if !tasks.is_empty() {
             self.redis.leases[at] = Some(Lease::Runs);
@@ -318,16 +326,7 @@ impl Script<'_> {
         self.history.begun_unwanted |= self.history.unwanted.has(id);
         self.redis.epoch += 1;
         let epoch = self.redis.epoch;
-        let retried = live.retried;
-        self.redis.held.push(Held {
-            task: id,
-            worker,
-            number,
-            epoch,
-            marked: false,
-            cancelled: false,
-            retried,
-        });
+        self.redis.held.push(Held { task: id, worker, number, epoch, marked: false, cancelled: false });
         self.remember(id, Remembered::Running);
         Some((id, epoch))
     }
@@ -359,13 +358,18 @@ impl Script<'_> {
         } else if !self.may_settle(worker, task, epoch) {
             return Settled::Gone;
         }
+        if read.is_some() && self.redis.is_way_of_another(task) {
+            return Settled::Later;
+        }
         if read.is_some_and(|read| read != self.redis.version) {
             if self.scenario.holds(Rule::SettleLooksAtTheReads) {
+                self.redis.way = Some(task);
                 return Settled::Overtaken;
             }
             self.history.overwritten = true;
         }
         if read.is_some() {
+            self.redis.way = None;
             self.redis.version += 1;
             self.history.effects[at] += 1;
         }
@@ -431,7 +435,8 @@ impl Script<'_> {
             self.finish(task, Outcome::Cancelled, call.is_submitted() || held.marked);
             return false;
         }
-        if held.marked && held.retried >= call.retries() && self.scenario.holds(Rule::MarkedIsLost) {
+        let retried = self.redis.live[usize::from(task)].map_or(0, |live| live.retried);
+        if held.marked && retried >= call.retries() && self.scenario.holds(Rule::MarkedIsLost) {
             self.finish(task, Outcome::Lost, true);
             return false;
         }
@@ -439,7 +444,7 @@ impl Script<'_> {
             && self.scenario.holds(Rule::RetriesAreCounted)
             && let Some(live) = &mut self.redis.live[usize::from(task)]
         {
-            live.retried = held.retried + 1;
+            live.retried = retried + 1;
         }
         self.redis.held.retain(|held| held.task != task);
         self.remember(task, Remembered::Queued);

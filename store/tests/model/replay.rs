@@ -2,33 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use circles_testing::Redis as RealRedis;
+use circles_testing::{Dice, Redis as RealRedis};
 
 use super::{
     redis::{Looked, Reply, Submitted},
     resp::Connection,
-    scenario::{Rule, Rules, Scenario},
+    scenario::Scenario,
     shard::{Scripts, Shard},
     world::{Event, State},
 };
 
-/// Rules that the scripts do not know yet.
-const NOT_YET: [Rule; 1] = [Rule::DeadlineIsFinal];
 /// How many things happen in a walk at most; most come to their end before.
 const STEPS: usize = 80;
-
-/// Numbers that look like chance and are the same each time (Steele, Lea and Flood, 2014: SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
-}
 
 /// A real Redis, and how many walks it has seen.
 pub struct Replay {
@@ -55,28 +40,26 @@ impl Replay {
         &mut self,
         scenario: &Scenario,
         scripts: &Scripts,
-        seed: usize,
+        seed: u64,
     ) -> Result<BTreeSet<String>, String> {
-        let rules = NOT_YET.iter().fold(Rules::ALL, |rules, rule| rules.but(*rule));
-        let scenario = Scenario { rules, ..*scenario };
         self.walks += 1;
         let name = format!("circles:{{{}}}", self.walks);
         let (commands, messages) = (&mut self.commands, &mut self.messages);
-        let mut shard = Shard { scenario: &scenario, scripts, commands, messages, name };
-        let mut chance = Chance(seed as u64);
+        let mut shard = Shard { scenario, scripts, commands, messages, name };
+        let mut dice = Dice::new(seed, 0);
         let (mut state, mut actions) = (State::default(), Vec::new());
         let (mut taken, mut returned) = (String::new(), BTreeSet::new());
         for _ in 0..STEPS {
             actions.clear();
             scenario.possible(&state, &mut actions);
             // What goes wrong has more ways to do so: half as often is often enough.
-            if chance.below(2) == 0 && !scenario.is_quiet(&state) {
-                actions.retain(|action| !action.is_fault(&scenario, &state));
+            if dice.below(2) == 0 && !scenario.is_quiet(&state) {
+                actions.retain(|action| !action.is_fault(scenario, &state));
             }
             if actions.is_empty() {
                 break;
             }
-            let action = actions[chance.below(actions.len())];
+            let action = dice.one_of(&actions);
             taken += &format!("    {action:?}\n");
             let Some(event) = scenario.happen(&mut state, action) else { continue };
             let real = shard.happen(&event);

@@ -66,6 +66,12 @@ impl Connection {
         self.hear()
     }
 
+    /// Asks many things at once.
+    pub fn ask_all<A: AsRef<[u8]>>(&mut self, commands: &[Vec<A>]) -> Vec<Value> {
+        commands.iter().for_each(|command| self.send(command));
+        commands.iter().map(|_| self.hear()).collect()
+    }
+
     /// An error is none of Redis's business here: nothing that is sent is wrong.
     pub fn hear(&mut self) -> Value {
         let mut line = String::new();

@@ -74,6 +74,8 @@ pub enum Kind {
     },
     /// Called by a play and run where that runs; it was never queued.
     Nested,
+    /// No task of its own: it waits for the end of the first one.
+    Asks,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,9 +96,13 @@ pub const PLAY: Call =
     Call { kind: Kind::Play, key: false, server: 0, reaches_outside: false, may_fail: false };
 
 impl Call {
-    /// Whether it is remembered once it has ended.
+    /// Whether it is remembered once it has ended, and goes on if nobody waits.
     pub const fn is_kept(&self) -> bool {
-        self.key || self.is_submitted()
+        self.key || self.is_submitted() || self.asks()
+    }
+
+    pub const fn asks(&self) -> bool {
+        matches!(self.kind, Kind::Asks)
     }
 
     pub const fn is_submitted(&self) -> bool {

@@ -1,21 +1,18 @@
-//! A shard of a real Redis: the real scripts run there, and what lies there is read as the model knows it.
+//! A shard of a real Redis, where the real scripts do what happens in the model.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::{
-    redis::{
-        Cancelled, Held, Lease, Live, Looked, Published, Redis, Remembered, Reply, Settled, Step, Submitted,
-        Which,
-    },
+    redis::{Cancelled, Looked, Published, Reply, Settled, Step, Submitted, Which},
     resp::{Connection, Value},
-    scenario::{Id, Outcome, SERVERS, Scenario, Set, TASKS, WORKERS, Who},
+    scenario::{Id, Outcome, Scenario, Who},
     world::Event,
 };
 
 /// Longer than any test; where time is to pass, it is made to.
 const LONG: u64 = 3_600_000;
-const CIRCLE: &str = "c";
-const KEY: &str = "c::k";
+pub const CIRCLE: &str = "c";
+pub const KEY: &str = "c::k";
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Succeeded, Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled, Outcome::Lost];
 
@@ -81,39 +78,34 @@ pub struct Shard<'a> {
     pub name: String,
 }
 
-fn task(id: Id) -> String {
+pub fn task(id: Id) -> String {
     format!("t{id}")
 }
 
-fn worker(who: Who) -> String {
+pub fn worker(who: Who) -> String {
     format!("w{who}")
 }
 
-fn server(who: Who) -> String {
+pub fn server(who: Who) -> String {
     format!("s{who}")
 }
 
-fn number(name: &str) -> u8 {
+/// Where the right of way is.
+pub fn way() -> String {
+    format!(":way:{CIRCLE}")
+}
+
+pub fn number(name: &str) -> u8 {
     name.get(1..).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{name} is no name"))
 }
 
-fn outcome(text: &str) -> Outcome {
+pub fn outcome(text: &str) -> Outcome {
     let name = text.trim_matches('"');
     OUTCOMES.into_iter().find(|outcome| format!("{outcome:?}") == name).unwrap_or_else(|| panic!("{text}"))
 }
 
-fn json_of(text: &str) -> Json {
-    serde_json::from_str(text).expect("JSON")
-}
-
-fn small(json: &Json) -> u8 {
-    let number = json.as_u64().or_else(|| json.as_str()?.parse().ok());
-    number.and_then(|number| number.try_into().ok()).unwrap_or_else(|| panic!("{json} is no small number"))
-}
-
-/// Of a list; Lua writes an empty one as an object.
-fn names(json: &Json) -> Vec<u8> {
-    json.as_array().into_iter().flatten().filter_map(Json::as_str).map(number).collect()
+pub fn small(text: &str) -> u8 {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no small number"))
 }
 
 impl Shard<'_> {
@@ -122,9 +114,12 @@ impl Shard<'_> {
         match event {
             Event::Step(step, ..) => {
                 let text = self.scripts.text(script_of(step));
-                let mut command: Vec<Vec<u8>> = ["EVAL", &text, "1", &self.name].map(Into::into).into();
-                command.extend(self.arguments(step));
-                let answer = self.commands.ask(&command);
+                let mut script: Vec<Vec<u8>> = ["EVAL", &text, "1", &self.name].map(Into::into).into();
+                script.extend(self.arguments(step));
+                // Whoever has the right of way keeps it until the model says otherwise.
+                let persist: Vec<Vec<u8>> = ["PERSIST", &self.key(&way())].map(Into::into).into();
+                let whole = [vec![b"MULTI".to_vec()], script, persist, vec![b"EXEC".to_vec()]];
+                let answer = self.commands.ask_all(&whole).pop().expect("an answer").array().swap_remove(0);
                 return Some((reply(step, answer), self.published()));
             }
             Event::LeaseEnds(who) => {
@@ -132,9 +127,11 @@ impl Shard<'_> {
             }
             Event::DeadlinePasses(id) => {
                 let text = self.ask(&["HGET", ":live", &task(*id)]).text().expect("a task");
-                let mut known = json_of(&text);
-                known["deadline"] = json!(0);
-                self.ask(&["HSET", ":live", &task(*id), &known.to_string()]);
+                let (_, rest) = text.split_once(' ').expect("words");
+                self.ask(&["HSET", ":live", &task(*id), &format!("0 {rest}")]);
+            }
+            Event::WayEnds => {
+                self.ask(&["DEL", &way()]);
             }
             Event::Forget(id) => {
                 self.ask(&["DEL", &format!(":done:{}", task(*id))]);
@@ -145,20 +142,27 @@ impl Shard<'_> {
 
     /// Sends a command whose second word is a key of the shard.
     fn ask(&mut self, command: &[&str]) -> Value {
-        let key = format!("{}{}", self.name, command[1]);
+        let key = self.key(command[1]);
         let mut command = command.to_vec();
         command[1] = &key;
         self.commands.ask(&command)
     }
 
+    pub fn key(&self, rest: &str) -> String {
+        format!("{}{rest}", self.name)
+    }
+
     /// What is known of a task when it is submitted, as `Known` in `store/src/redis/known.rs` writes it.
-    fn known(&self, id: Id, servers: &[String]) -> String {
+    fn known(&self, id: Id) -> String {
         let call = self.scenario.call(id);
-        json!({
+        let mut known = json!({
             "circle": CIRCLE, "caller": "", "accepted": 0, "timeout": LONG, "pool": "", "kept": call.is_kept(),
-            "remember": LONG, "submitted": call.is_submitted(), "retries": call.retries(), "servers": servers,
-        })
-        .to_string()
+            "remember": LONG, "submitted": call.is_submitted(), "retries": call.retries(),
+        });
+        if call.key {
+            known["key"] = json!(KEY);
+        }
+        known.to_string()
     }
 
     /// What a script is told, as it says at its top.
@@ -170,9 +174,25 @@ impl Shard<'_> {
                 let mut texts = vec![server(*who), most.clone(), most, count];
                 texts.extend(acknowledged.iter().map(task));
                 if let Some(id) = id {
-                    let known = self.known(*id, &[server(*who)]);
-                    let (key, call) = if self.scenario.call(*id).key { (KEY, "call") } else { ("", "") };
-                    texts.extend([task(*id), known, "body".to_owned(), key.to_owned(), call.to_owned()]);
+                    let call = self.scenario.call(*id);
+                    let flags = match (call.is_kept(), call.is_submitted()) {
+                        (_, true) => "ks",
+                        (true, false) => "k",
+                        (false, false) => "-",
+                    };
+                    let (key, name) = if call.key { (KEY, "call") } else { ("", "") };
+                    let words = [
+                        &*task(*id),
+                        CIRCLE,
+                        &LONG.to_string(),
+                        flags,
+                        "",
+                        &self.known(*id),
+                        "body",
+                        key,
+                        name,
+                    ];
+                    texts.extend(words.map(str::to_owned));
                 }
                 texts
             }
@@ -186,7 +206,7 @@ impl Shard<'_> {
             Step::Mark { task: id, worker: who, epoch } => vec![task(*id), worker(*who), epoch.to_string()],
             Step::Settle { worker: who, task: id, epoch, outcome, read, reached } => {
                 let is_nested = *epoch == 0;
-                let told = if is_nested { self.known(*id, &[]) } else { String::new() };
+                let told = if is_nested { self.known(*id) } else { String::new() };
                 let epoch = if is_nested { String::new() } else { epoch.to_string() };
                 let texts = [worker(*who), task(*id), epoch, told, format!("\"{outcome:?}\"")];
                 let mut arguments: Vec<Vec<u8>> = texts.map(Into::into).into();
@@ -203,7 +223,7 @@ impl Shard<'_> {
                 let only = match which {
                     Which::Any => "",
                     Which::Queued => "queued",
-                    Which::Now => panic!("the scripts know nothing of that"),
+                    Which::Now => "now",
                 };
                 let state = format!("{outcome:?}");
                 vec![task(*id), CIRCLE.to_owned(), state.clone(), format!("\"{state}\""), only.to_owned()]
@@ -222,7 +242,11 @@ impl Shard<'_> {
 
     /// How an outcome was come to, as `store/src/redis/settle.rs` packs it. What writes counts up `n`.
     fn how(&self, id: Id, outcome: Outcome, read: Option<u8>, reached: bool) -> Vec<u8> {
-        let leaves = read.is_some() || reached || self.scenario.call(id).is_submitted();
+        let call = self.scenario.call(id);
+        let leaves = read.is_some() || reached || call.is_submitted();
+        if !leaves && !call.is_kept() && !call.is_nested() {
+            return Vec::new();
+        }
         let (read, keys) =
             (read.map_or(json!(false), |read| json!(read)), if read.is_some() { vec!["n"] } else { vec![] });
         let writes: Vec<String> = keys.iter().flat_map(|key| [(*key).to_owned(), task(id)]).collect();
@@ -253,95 +277,6 @@ impl Shard<'_> {
             }
         }
     }
-
-    /// What lies in the shard.
-    pub fn redis(&mut self) -> Redis {
-        let mut redis = Redis {
-            held: self.pairs(":held").iter().map(|(id, text)| held(id, &json_of(text))).collect(),
-            queue: self.list(&format!(":queue:{CIRCLE}")).iter().map(|id| number(id)).collect(),
-            epoch: self.ask(&["GET", ":epoch"]).text().map_or(0, |epoch| small(&json!(epoch))),
-            key: self.ask(&["HGET", &format!(":key:{KEY}"), "task"]).text().map(|id| number(&id)),
-            version: self
-                .ask(&["HGET", &format!(":circle:{CIRCLE}"), "version"])
-                .text()
-                .map_or(0, |version| small(&json!(version))),
-            ..Redis::default()
-        };
-        for (id, text) in self.pairs(":live") {
-            redis.live[usize::from(number(&id))] = Some(live(&json_of(&text)));
-        }
-        for (who, text) in self.pairs(":workers") {
-            let claim = json_of(&text);
-            redis.claims[usize::from(number(&who))] = Some((small(&claim["number"]), names(&claim["tasks"])));
-        }
-        for who in 0..WORKERS {
-            let ends = self.ask(&["ZSCORE", ":leases", &worker(who as Who)]).text();
-            redis.leases[who] = ends.map(|ends| if ends == "0" { Lease::HasEnded } else { Lease::Runs });
-        }
-        for who in 0..SERVERS {
-            for (id, text) in self.pairs(&format!(":answers:{}", server(who as Who))) {
-                redis.answers[who][usize::from(number(&id))] = Some(outcome(&text));
-            }
-        }
-        for id in 0..TASKS {
-            let name = task(id as Id);
-            redis.remembered[id] =
-                self.ask(&["HGET", &format!(":task:{name}"), "state"]).text().map(|state| match &*state {
-                    "Queued" => Remembered::Queued,
-                    "Running" => Remembered::Running,
-                    ended => Remembered::Ended(outcome(ended)),
-                });
-            if self.ask(&["EXISTS", &format!(":done:{name}")]).int() == 1 {
-                redis.done.insert(id as Id);
-            }
-        }
-        for text in self.list(&format!(":records:{CIRCLE}")) {
-            let record = json_of(&text);
-            redis.records[usize::from(number(record["task"].as_str().expect("a name")))] += 1;
-        }
-        self.look_at_counts(redis.queue.len());
-        redis
-    }
-
-    /// What scripts count is what there is.
-    fn look_at_counts(&mut self, waiting: usize) {
-        for of in ["*", CIRCLE] {
-            let count = self.ask(&["HGET", ":count", of]).text().unwrap_or_else(|| "0".to_owned());
-            assert_eq!(count, waiting.to_string(), "how many tasks wait of {of}");
-        }
-        let turns = self.list(":turns:");
-        assert!(waiting == 0 || !turns.is_empty(), "a circle has a turn if its tasks wait");
-        let bodies = self.ask(&["HLEN", ":body"]);
-        assert_eq!(bodies, self.ask(&["HLEN", ":live"]), "a task has a body as long as it lives");
-    }
-
-    fn pairs(&mut self, key: &str) -> Vec<(String, String)> {
-        self.ask(&["HGETALL", key]).pairs()
-    }
-
-    fn list(&mut self, key: &str) -> Vec<String> {
-        self.ask(&["LRANGE", key, "0", "-1"]).texts()
-    }
-}
-
-fn live(known: &Json) -> Live {
-    let mut servers = Set::default();
-    names(&known["servers"]).into_iter().for_each(|who| servers.insert(who));
-    let retried = known.get("retried").map_or(0, small);
-    Live { servers, retried, late: known["deadline"] == json!(0) }
-}
-
-fn held(id: &str, claim: &Json) -> Held {
-    let is = |what: &str| claim.get(what) == Some(&json!(true));
-    Held {
-        task: number(id),
-        worker: number(claim["worker"].as_str().expect("a name")),
-        number: small(&claim["number"]),
-        epoch: small(&claim["epoch"]),
-        marked: is("marked"),
-        cancelled: is("cancelled"),
-        retried: small(&claim["retried"]),
-    }
 }
 
 /// What a script returned.
@@ -355,7 +290,7 @@ fn reply(step: &Step, answer: Value) -> Reply {
             let left = parts.next().expect("a count").int() as u8;
             let tasks = parts.map(|part| part.array()).map(|part| {
                 let text = |at: usize| part[at].text().expect("text");
-                (number(&text(0)), small(&json!(text(1))))
+                (number(&text(0)), small(&text(1)))
             });
             Reply::Claimed(left, tasks.collect())
         }
@@ -364,12 +299,13 @@ fn reply(step: &Step, answer: Value) -> Reply {
             "recorded" => Settled::Recorded,
             "gone" => Settled::Gone,
             "overtaken" => Settled::Overtaken,
+            "later" => Settled::Later,
             other => panic!("{other}"),
         }),
         Step::Renew { .. } => {
             let holds = answer.array().into_iter().map(|part| part.array()).map(|part| {
                 let text = |at: usize| part[at].text().expect("text");
-                (number(&text(0)), small(&json!(text(1))), text(2) == "1")
+                (number(&text(0)), small(&text(1)), text(2) == "1")
             });
             Reply::Renewed(holds.collect())
         }

@@ -99,7 +99,11 @@ impl Scenario {
                 actions.push(Action::Drop(who, at));
             }
             Doing::Settling(outcome) => {
-                settle(outcome);
+                // It waits for the right of way, but not past its deadline.
+                let waits = outcome == Outcome::Succeeded && state.redis.is_way_of_another(run.task);
+                if !waits || state.history.late.has(run.task) {
+                    settle(outcome);
+                }
                 actions.push(Action::Drop(who, at));
                 if state.history.late.has(run.task) {
                     actions.push(Action::SettleGivenUp(who, at));
@@ -258,11 +262,12 @@ impl Scenario {
         let (task, epoch, reached) = (run.task, run.epoch, run.reached);
         let step = Step::Settle { worker: who, task, epoch, outcome, read, reached };
         let (reply, event) = state.send(self, step, fate);
-        let version = state.redis.version;
+        let (version, is_late) = (state.redis.version, state.history.late.has(task));
         let run = state.worker(who).runs[at].as_mut()?;
         match reply {
             None => run.doing = Doing::Settling(outcome),
-            Some(Reply::Settled(Settled::Overtaken)) => {
+            Some(Reply::Settled(Settled::Later)) if !is_late => run.doing = Doing::Settling(outcome),
+            Some(Reply::Settled(Settled::Overtaken | Settled::Later)) => {
                 let is_over = run.reached && self.holds(Rule::ReachedRunsOnce);
                 if is_over || run.overtaken >= RUNS_AGAIN {
                     run.doing = Doing::Settling(Outcome::Failed);

@@ -36,7 +36,7 @@ pub enum Action {
     /// A server acknowledges what it was told.
     Acknowledge(Who),
     /// Who joined a call under way looks how it is.
-    Look(Id),
+    Look(Id, Fate),
     /// The deadline of who waits has passed: the task is to end.
     CancelAtDeadline(Id),
     /// And nothing was heard of it since: it is answered without its worker.
@@ -77,6 +77,8 @@ pub enum Action {
     DeadlinePasses(Id),
     /// That a play which was never queued has ended is no longer known.
     Forget(Id),
+    /// Nobody has the right of way any more.
+    WayEnds,
     /// A script is run that was given up.
     Arrive,
 }
@@ -88,6 +90,7 @@ pub enum Event {
     LeaseEnds(Who),
     DeadlinePasses(Id),
     Forget(Id),
+    WayEnds,
 }
 
 /// What a caller was answered.
@@ -238,6 +241,7 @@ impl Action {
         match *self {
             Self::Submit(_, fate)
             | Self::AnswerWithout(_, fate)
+            | Self::Look(_, fate)
             | Self::Claim(_, fate)
             | Self::Mark(_, _, fate)
             | Self::Settle(_, _, _, fate)
@@ -263,7 +267,6 @@ impl Action {
             Self::SubmitReplied(_)
             | Self::Hear(..)
             | Self::Acknowledge(_)
-            | Self::Look(_)
             | Self::CancelAtDeadline(_)
             | Self::CancelUnwanted(_)
             | Self::ClaimReplied(_)
@@ -271,6 +274,7 @@ impl Action {
             | Self::ReachOutside(..)
             | Self::Renew(_)
             | Self::Reap
+            | Self::WayEnds
             | Self::Arrive => false,
         }
     }
@@ -302,6 +306,9 @@ impl Scenario {
                 actions.push(Action::Forget(task));
             }
         }
+        if state.redis.way.is_some() {
+            actions.push(Action::WayEnds);
+        }
         if state.under_way.is_some() {
             actions.push(Action::Arrive);
         }
@@ -325,13 +332,17 @@ impl Scenario {
                 state.redis.done.remove(id);
                 Some(Event::Forget(id))
             }
+            Action::WayEnds => {
+                state.redis.way = None;
+                Some(Event::WayEnds)
+            }
             Action::Arrive => {
                 let step = state.under_way.take()?;
                 Some(state.step(self, step).1)
             }
             Action::Submit(id, _)
             | Action::SubmitReplied(id)
-            | Action::Look(id)
+            | Action::Look(id, _)
             | Action::CancelAtDeadline(id)
             | Action::AnswerWithout(id, _)
             | Action::CallerGoes(id)
