@@ -1,10 +1,10 @@
 use std::{
     cell::RefCell,
     io::{BufRead as _, BufReader, Read as _},
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener},
     process::{Child, Command, Stdio},
     rc::Rc,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU8, AtomicU32, Ordering},
 };
 
 use tempfile::TempDir;
@@ -12,12 +12,12 @@ use tempfile::TempDir;
 /// How many databases each has: each store of a test has one of its own.
 const DATABASES: u32 = 1_024;
 
-/// A Redis of a test's own, on a free port of loopback and in a directory of its own. It ends with its value.
+/// A Redis of a test's own, at an address of loopback and in a directory of its own. It ends with its value.
 pub struct Redis {
     process: Child,
-    port: u16,
+    address: SocketAddrV4,
     used: AtomicU32,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Redis {
@@ -25,41 +25,30 @@ impl Redis {
     pub fn start() -> Self {
         loop {
             // Somebody may take the port in between: then it ends at once.
-            let port = free_port();
-            if let Some(redis) = Self::start_at(port) {
-                return redis;
+            let address = free_address();
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            if let Some(process) = run(address, &directory) {
+                return Self { process, address, used: AtomicU32::new(0), directory };
             }
         }
     }
 
-    fn start_at(port: u16) -> Option<Self> {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut process = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--port", &port.to_string(), "--databases", &DATABASES.to_string()])
-            .current_dir(directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("redis-server: `apt-get install redis-server` brings it");
-        let mut lines = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        while lines.read_line(&mut line).expect("lines of text") > 0 {
-            if line.contains("Ready to accept connections") {
-                // What it says later must have somewhere to go.
-                std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
-                return Some(Self { process, port, used: AtomicU32::new(0), _directory: directory });
-            }
-            line.clear();
-        }
-        process.wait().expect("it has ended");
-        None
+    /// Ends it without warning. What it held is lost.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it has not been waited for");
+        self.process.wait().expect("it can be waited for");
+    }
+
+    /// Starts it again, empty, where it was before.
+    pub fn start_again(&mut self) {
+        self.process = run(self.address, &self.directory).expect("its address, which nobody else uses");
     }
 
     /// An empty database.
     pub fn url(&self) -> String {
         let database = self.used.fetch_add(1, Ordering::Relaxed);
         assert!(database < DATABASES, "a Redis has {DATABASES} databases");
-        format!("redis://127.0.0.1:{}/{database}", self.port)
+        format!("redis://{}/{database}", self.address)
     }
 
     /// Its process.
@@ -76,9 +65,36 @@ impl Drop for Redis {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+/// Starts a Redis, and returns when it takes connections; `None` if somebody has its address.
+fn run(address: SocketAddrV4, directory: &TempDir) -> Option<Child> {
+    let mut process = Command::new("redis-server")
+        .args(["--bind", &address.ip().to_string(), "--save", "", "--appendonly", "no"])
+        .args(["--port", &address.port().to_string(), "--databases", &DATABASES.to_string()])
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-server: `apt-get install redis-server` brings it");
+    let mut lines = BufReader::new(process.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    while lines.read_line(&mut line).expect("lines of text") > 0 {
+        if line.contains("Ready to accept connections") {
+            // What it says later must have somewhere to go.
+            std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+            return Some(process);
+        }
+        line.clear();
+    }
+    process.wait().expect("it has ended");
+    None
+}
+
+/// A free port of an address that hardly anybody else uses, so that it is still free when it is wanted again.
+fn free_address() -> SocketAddrV4 {
+    static NUMBER: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let host = Ipv4Addr::new(127, 64 | high & 63, low, NUMBER.fetch_add(1, Ordering::Relaxed));
+    let listener = TcpListener::bind((host, 0)).expect("a port");
+    SocketAddrV4::new(host, listener.local_addr().expect("an address").port())
 }
 
 /// The Redis of the test that runs on this thread; it ends with the thread.
