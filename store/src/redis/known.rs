@@ -25,13 +25,13 @@ pub struct Known {
     pub remember: u64,
     pub submitted: bool,
     pub retries: u8,
-    /// Who waits for its outcome. An empty one comes back from Lua as an object, which nobody reads.
-    #[serde(default, skip_deserializing)]
-    pub servers: Vec<String>,
+    /// Its idempotency key, with circle and caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl Known {
-    pub fn of(task: &Task, pool: &str, remember: Duration, server: &str) -> Self {
+    pub fn of(task: &Task, pool: &str, remember: Duration) -> Self {
         let (submitted, retries) = match task.kind {
             Kind::Submitted { retries } => (true, retries),
             Kind::Play | Kind::Question => (false, 0),
@@ -47,7 +47,19 @@ impl Known {
             remember: whole_millis(remember),
             submitted,
             retries,
-            servers: vec![server.to_owned()],
+            key: task.idempotency_key.as_ref().map(|key| match &task.caller {
+                Caller::Anonymous => format!("{}::{key}", task.circle),
+                Caller::Peer(caller) => format!("{}:{caller}:{key}", task.circle),
+            }),
+        }
+    }
+
+    /// What scripts that only look for these need not read the rest for; see `parse` in `lua/shared.lua`.
+    pub const fn flags(&self) -> &'static str {
+        match (self.kept, self.submitted) {
+            (true, true) => "ks",
+            (true, false) => "k",
+            (false, _) => "-",
         }
     }
 

@@ -145,8 +145,8 @@ impl Held {
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
-                let known = Known::of(&self.task, "", Duration::ZERO, "");
-                Some(Known { servers: Vec::new(), kept: false, ..known })
+                let known = Known::of(&self.task, "", Duration::ZERO);
+                Some(Known { kept: false, key: None, ..known })
             }
         };
         let epoch = match &self.place {

@@ -97,6 +97,8 @@ impl Settle {
                 [Written::Text((&**key).into()), value]
             })
             .collect();
+        // Without any of the rest there is only one thing to be said.
+        let says_all = writes.is_empty() && !leaves_record && !task.is_recorded() && told.is_none();
         let plain = told.is_some() && writes.is_empty() && !leaves_record;
         let how = How(
             state_name(state),
@@ -108,7 +110,11 @@ impl Settle {
             writes,
             config.circle_bytes,
         );
-        let how = rmp_serde::to_vec(&how).map_err(|_| garbled("MessagePack"))?;
+        let how = if says_all {
+            Vec::new()
+        } else {
+            rmp_serde::to_vec(&how).map_err(|_| garbled("MessagePack"))?
+        };
         let told = told.map(serde_json::to_string).transpose().map_err(|_| garbled("JSON"))?;
         let outcome = serde_json::to_string::<Outcome>(&outcome).map_err(|_| garbled("JSON"))?;
         let parts = [

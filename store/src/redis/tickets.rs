@@ -27,7 +27,7 @@ use super::{
     lines::Reader,
     scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
 };
-use crate::{Caller, Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
+use crate::{Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -40,8 +40,13 @@ const ACKNOWLEDGED: usize = 1_000;
 /// A task on its way to Redis.
 pub struct Submission {
     id: TaskId,
+    circle: String,
+    /// Milliseconds.
+    timeout: u64,
+    flags: &'static str,
     pool: String,
-    known: String,
+    /// What the scripts have to know of it.
+    text: String,
     body: String,
     /// Circle, caller and idempotency key.
     key: String,
@@ -76,19 +81,17 @@ impl Shared {
             return Err(Error::Closed);
         }
         let shard = self.shard_of(&task.circle);
-        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for, &self.me);
-        let caller = match &task.caller {
-            Caller::Anonymous => String::new(),
-            Caller::Peer(key) => key.to_string(),
-        };
-        let key = task.idempotency_key.as_ref().map(|key| format!("{}:{caller}:{key}", task.circle));
+        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for);
         let submission = Submission {
             id: task.id,
-            pool: self.pool_of(&task.circle).to_owned(),
-            known: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
+            timeout: known.timeout,
+            flags: known.flags(),
+            text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
             body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
-            call: key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
-            key: key.unwrap_or_default(),
+            call: known.key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
+            key: known.key.unwrap_or_default(),
+            circle: known.circle,
+            pool: known.pool,
         };
         let mut waiter = self.wait_for(&task, task.id);
         match self.submits.send(shard, submission).await {
@@ -172,9 +175,13 @@ impl Shared {
         ];
         args.extend(acknowledged.iter().map(|id| Value::from(id.as_str())));
         let mut pools = BTreeSet::new();
-        for Submission { id, pool, known, body, key, call } in batch {
-            pools.insert(pool);
-            args.extend([id.to_string(), known, body, key, call].map(Value::from));
+        for task in batch {
+            let timeout = task.timeout.to_string();
+            let [id, circle, flags] = [task.id.to_string(), task.circle, task.flags.to_owned()];
+            let parts =
+                [id, circle, timeout, flags, task.pool.clone(), task.text, task.body, task.key, task.call];
+            args.extend(parts.map(Value::from));
+            pools.insert(task.pool);
         }
         let submitted = self.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
         let replies = if !pools.is_empty() {

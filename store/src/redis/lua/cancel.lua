@@ -5,26 +5,25 @@
 -- such task; 'running' if it was to go on.
 
 local id, circle, state, outcome, only = unpack(ARGV)
-local text = redis.call('HGET', shard .. ':live', id)
-local meta = text and cjson.decode(text)
-if not meta or meta.circle ~= circle then
+local task = known(id)
+if not task or task.circle ~= circle then
   return 'none'
 end
-local claim = held(id)
+local claim = held(redis.call('HGET', shard .. ':held', id))
 if claim and only == 'queued' then
   return 'running'
 end
 if claim then
-  local first = not claim.cancelled
-  claim.cancelled = true
-  hold(id, claim)
+  local again = string.find(claim.flags, 'c', 1, true)
+  if not again then
+    claim.flags = claim.flags .. 'c'
+    hold(id, claim)
+  end
   redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
-  return first and 'told' or 'again'
+  return again and 'again' or 'told'
 end
-if redis.call('LREM', key('queue', circle), 1, id) > 0 then
-  dequeued(circle)
-end
-local answers = {}
-finish(id, meta, state, outcome, meta.submitted, nil, now(), answers)
-tell(answers)
+redis.call('DECRBY', shard .. ':count', redis.call('LREM', key('queue', circle), 1, id))
+local results = results()
+finish(id, task, state, outcome, is(task, 's'), nil, now(), results)
+tell(results)
 return 'ended'

@@ -11,89 +11,134 @@ local worker, number, most, lease, pool, passed = ARGV[1], ARGV[2], tonumber(ARG
 local only = { unpack(ARGV, 7 + passed) }
 local time = now()
 
-local function handed(id, claim, meta)
-  local body = redis.call('HGET', shard .. ':body', id)
-  return { id, tostring(claim.epoch), math.max(meta.deadline - time, 0), meta.watchers or {}, body }
+local tasks = {}
+
+-- What the worker is told of tasks.
+local function hand(ids, claims)
+  local lives, bodies = fields(shard .. ':live', ids), fields(shard .. ':body', ids)
+  for index, id in ipairs(ids) do
+    local task = parse(lives[index])
+    local watchers = is(task, 'm') and rest(task).watchers or {}
+    tasks[#tasks + 1] = { id, claims[index], math.max(task.deadline - time, 0), watchers, bodies[index] }
+  end
 end
 
-local tasks = {}
-local last = redis.call('HGET', shard .. ':workers', worker)
-last = last and cjson.decode(last)
-if last and last.number == number then
-  for _, id in ipairs(last.tasks) do
-    local claim = held(id)
+-- The same claim again: the same tasks, as far as they are still the worker's.
+local function hand_again(ids)
+  local still, epochs = {}, {}
+  for index, value in ipairs(fields(shard .. ':held', ids)) do
+    local claim = held(value)
     if claim and claim.worker == worker and claim.number == number then
-      tasks[#tasks + 1] = handed(id, claim, cjson.decode(redis.call('HGET', shard .. ':live', id)))
+      still[#still + 1] = ids[index]
+      epochs[#epochs + 1] = claim.epoch
     end
   end
-else
-  local passes = {}
-  for index = 7, 6 + passed do
-    passes[ARGV[index]] = true
+  if #still > 0 then
+    hand(still, epochs)
   end
-  local turns = key('turns', pool)
-  local names, answers = {}, {}
+end
 
-  -- Takes tasks of a circle; whether some are left.
-  local function take(circle, share)
-    local queue = key('queue', circle)
-    for _ = 1, share do
-      local id = redis.call('LPOP', queue)
-      if not id then
-        break
-      end
-      dequeued(circle)
-      local text = redis.call('HGET', shard .. ':live', id)
-      local meta = text and cjson.decode(text)
-      if meta and meta.deadline <= time then
-        finish(id, meta, 'TimedOut', '"TimedOut"', meta.submitted, nil, time, answers)
-      elseif meta then
-        local epoch = redis.call('INCR', shard .. ':epoch')
-        local claim = { worker = worker, number = number, epoch = epoch, began = time, retried = meta.retried or 0 }
-        hold(id, claim)
-        if meta.kept then
-          redis.call('HSET', key('task', id), 'state', 'Running', 'started', time)
+local passes = {}
+for index = 7, 6 + passed do
+  passes[ARGV[index]] = true
+end
+local turns = key('turns', pool)
+local names, results = {}, results()
+local dequeued = 0
+
+-- Takes tasks of a circle; whether some are left.
+local function take(circle, share)
+  local queue = key('queue', circle)
+  local ids = redis.call('LPOP', queue, share) or {}
+  dequeued = dequeued + #ids
+  if #ids > 0 then
+    for index, value in ipairs(fields(shard .. ':live', ids)) do
+      local task = value and parse(value)
+      if task and task.deadline <= time then
+        finish(ids[index], task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
+      elseif task then
+        names[#names + 1] = ids[index]
+        if is(task, 'k') then
+          redis.call('HSET', key('task', ids[index]), 'state', 'Running', 'started', time)
         end
-        names[#names + 1] = id
-        tasks[#tasks + 1] = handed(id, claim, meta)
       end
     end
-    return redis.call('EXISTS', queue) == 1
   end
+  return redis.call('EXISTS', queue) == 1
+end
 
-  -- As many of each as keeps turns fair, and one at least.
-  local function share(left)
-    return math.max(math.floor((most - #names) / (left + 1)), 1)
+-- As many of each as keeps turns fair, and one at least.
+local function share(left)
+  return math.max(math.floor((most - #names) / (left + 1)), 1)
+end
+
+local function take_of_ours()
+  for index = 1, #only do
+    local circle = only[(index + number) % #only + 1]
+    if #names < most and not passes[circle] and redis.call('EXISTS', key('queue', circle)) == 1 then
+      if not take(circle, share(#only - index)) then
+        redis.call('LREM', turns, 0, circle)
+      end
+    end
   end
+end
 
+local function take_in_turn()
+  local left = redis.call('LLEN', turns)
+  while #names < most and left > 0 do
+    left = left - 1
+    local circle = redis.call('LPOP', turns)
+    if passes[circle] or take(circle, share(left)) then
+      redis.call('RPUSH', turns, circle)
+    end
+  end
+end
+
+local function claim_new()
   if #only > 0 then
-    for index = 1, #only do
-      local circle = only[(index + number) % #only + 1]
-      if #names < most and not passes[circle] and redis.call('EXISTS', key('queue', circle)) == 1 then
-        if not take(circle, share(#only - index)) then
-          redis.call('LREM', turns, 0, circle)
-        end
-      end
-    end
+    take_of_ours()
   else
-    local left = redis.call('LLEN', turns)
-    while #names < most and left > 0 do
-      left = left - 1
-      local circle = redis.call('LPOP', turns)
-      if passes[circle] or take(circle, share(left)) then
-        redis.call('RPUSH', turns, circle)
-      end
-    end
+    take_in_turn()
   end
-  tell(answers)
-  redis.call('HSET', shard .. ':workers', worker, cjson.encode({ number = number, tasks = names }))
+  if dequeued > 0 then
+    redis.call('DECRBY', shard .. ':count', dequeued)
+  end
+  tell(results)
+  if #names == 0 then
+    redis.call('HDEL', shard .. ':workers', worker)
+    return
+  end
+  local epoch = redis.call('INCRBY', shard .. ':epoch', #names) - #names
+  local claims, epochs = {}, {}
+  for index, id in ipairs(names) do
+    epochs[index] = string.format('%.0f', epoch + index)
+    claims[#claims + 1] = id
+    claims[#claims + 1] = string.format('%s %s %s %.0f -', epochs[index], worker, number, time)
+  end
+  each('HSET', shard .. ':held', claims)
+  redis.call('HSET', shard .. ':workers', worker, number .. ' ' .. table.concat(names, ' '))
+  hand(names, epochs)
+end
+
+local last = redis.call('HGET', shard .. ':workers', worker)
+if last and string.sub(last, 1, #number + 1) == number .. ' ' then
+  local ids = {}
+  for id in string.gmatch(string.sub(last, #number + 2), '%S+') do
+    ids[#ids + 1] = id
+  end
+  hand_again(ids)
+else
+  claim_new()
 end
 if #tasks > 0 then
   redis.call('ZADD', shard .. ':leases', time + lease, worker)
 end
 local left = 0
-for _, circle in ipairs(#only > 0 and only or { '*' }) do
-  left = left + tonumber(redis.call('HGET', shard .. ':count', circle) or 0)
+if #only == 0 then
+  left = tonumber(redis.call('GET', shard .. ':count') or 0)
+end
+for _, circle in ipairs(only) do
+  left = left + redis.call('LLEN', key('queue', circle))
 end
 table.insert(tasks, 1, left)
 return tasks

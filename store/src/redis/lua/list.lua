@@ -15,17 +15,21 @@ local function add(id, text, is, began, ended)
   return false
 end
 
+local function text_of(task)
+  return string.sub(task.value, task.at)
+end
+
 for _, id in ipairs(redis.call('LRANGE', key('queue', circle), 0, -1)) do
-  local text = redis.call('HGET', shard .. ':live', id)
-  if text then
-    add(id, text, 'Queued')
+  local task = known(id)
+  if task then
+    add(id, text_of(task), 'Queued')
   end
 end
 local all = redis.call('HGETALL', shard .. ':held')
 for at = 1, #all, 2 do
-  local text = redis.call('HGET', shard .. ':live', all[at])
-  if text and cjson.decode(text).circle == circle then
-    add(all[at], text, 'Running', tostring(cjson.decode(all[at + 1]).began))
+  local task = known(all[at])
+  if task and task.circle == circle then
+    add(all[at], text_of(task), 'Running', held(all[at + 1]).began)
   end
 end
 local last, remembered = before == '' and '+' or '(' .. before, 0
@@ -34,10 +38,10 @@ while remembered < most do
   for _, id in ipairs(names) do
     last = '(' .. id
     if redis.call('HEXISTS', shard .. ':live', id) == 0 then
-      local known = redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended')
-      if not known[1] then
+      local view = redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended')
+      if not view[1] then
         redis.call('ZREM', key('tasks', circle), id)
-      elseif add(id, known[1], known[2], known[3], known[4]) then
+      elseif add(id, view[1], view[2], view[3], view[4]) then
         remembered = remembered + 1
       end
     end

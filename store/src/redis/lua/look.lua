@@ -6,32 +6,31 @@
 -- deadline has passed in the queue ends now.
 
 local id, circle, server, watch = unpack(ARGV)
-local text = redis.call('HGET', shard .. ':live', id)
-if text then
-  local meta = cjson.decode(text)
-  if meta.circle ~= circle then
+local task = known(id)
+if task then
+  if task.circle ~= circle then
     return {}
   end
-  local claim, time = held(id), now()
-  local answers = {}
-  if is_late(id, meta, time, answers) then
-    tell(answers)
+  local claim, time, results = held(redis.call('HGET', shard .. ':held', id)), now(), results()
+  local text = string.sub(task.value, task.at)
+  if is_late(id, task, time, results) then
+    tell(results)
     return { text, 'TimedOut', '', tostring(time), '"TimedOut"', '0' }
   end
   if server ~= '' then
-    await(id, meta, 'servers', server)
+    await(id, task, 'servers', server)
   end
   if watch == 'watch' then
-    await(id, meta, 'watchers', server)
+    await(id, task, 'watchers', server)
     if claim then
       redis.call('PUBLISH', 'circles:worker:' .. claim.worker, 'watch ' .. id .. ' ' .. server)
     end
   end
-  local left = tostring(math.max(meta.deadline - time, 0))
-  return { text, claim and 'Running' or 'Queued', claim and tostring(claim.began) or '', '', '', left }
+  local left = tostring(math.max(task.deadline - time, 0))
+  return { text, claim and 'Running' or 'Queued', claim and claim.began or '', '', '', left }
 end
-local known = redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended', 'outcome')
-if not known[1] or cjson.decode(known[1]).circle ~= circle then
+local view = redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended', 'outcome')
+if not view[1] or cjson.decode(view[1]).circle ~= circle then
   return {}
 end
-return { known[1], known[2], known[3] or '', known[4] or '', known[5] or '', '0' }
+return { view[1], view[2], view[3] or '', view[4] or '', view[5] or '', '0' }

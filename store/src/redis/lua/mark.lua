@@ -4,10 +4,10 @@
 -- Returns 1, or 0 if the claim is no longer the worker's: then the effect must not happen.
 
 local id, worker, epoch = unpack(ARGV)
-local claim = held(id)
-if not claim or claim.worker ~= worker or tostring(claim.epoch) ~= epoch then
+local claim = held(redis.call('HGET', shard .. ':held', id))
+if not claim or claim.worker ~= worker or claim.epoch ~= epoch then
   return 0
 end
-claim.marked = true
+claim.flags = claim.flags .. 'm'
 hold(id, claim)
 return 1

@@ -9,18 +9,19 @@ local is_dead = {}
 for _, worker in ipairs(dead) do
   is_dead[worker] = true
 end
-local back, lost = 0, 0
+local back, lost, results = 0, 0, results()
 local all = #dead > 0 and redis.call('HGETALL', shard .. ':held') or {}
 for at = 1, #all, 2 do
-  local claim = cjson.decode(all[at + 1])
+  local claim = held(all[at + 1])
   if is_dead[claim.worker] then
-    if give_back(all[at], claim) then
+    if give_back(all[at], claim, results) then
       back = back + 1
     else
       lost = lost + 1
     end
   end
 end
+tell(results)
 for _, worker in ipairs(dead) do
   redis.call('ZREM', shard .. ':leases', worker)
   redis.call('HDEL', shard .. ':workers', worker)

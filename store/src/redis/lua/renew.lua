@@ -5,20 +5,23 @@
 -- see what it logs.
 
 local worker, lease = ARGV[1], tonumber(ARGV[2])
+local results = results()
 for at = 3, #ARGV, 2 do
   local id, epoch = ARGV[at], ARGV[at + 1]
-  local claim = held(id)
-  if claim and claim.worker == worker and tostring(claim.epoch) == epoch then
-    give_back(id, claim)
+  local claim = held(redis.call('HGET', shard .. ':held', id))
+  if claim and claim.worker == worker and claim.epoch == epoch then
+    give_back(id, claim, results)
   end
 end
+tell(results)
 local holds = {}
 local all = redis.call('HGETALL', shard .. ':held')
 for at = 1, #all, 2 do
-  local claim = cjson.decode(all[at + 1])
+  local claim = held(all[at + 1])
   if claim.worker == worker then
-    local meta = cjson.decode(redis.call('HGET', shard .. ':live', all[at]))
-    holds[#holds + 1] = { all[at], tostring(claim.epoch), claim.cancelled and 1 or 0, meta.watchers or {} }
+    local task = known(all[at])
+    local watchers = is(task, 'm') and rest(task).watchers or {}
+    holds[#holds + 1] = { all[at], claim.epoch, string.find(claim.flags, 'c', 1, true) and 1 or 0, watchers }
   end
 end
 if #holds > 0 then

@@ -2,7 +2,7 @@
 --
 -- ARGV: the worker; then, for each play, five: its name; the epoch of its claim, or '' for a play that the worker
 -- took upon itself and that was never queued; what is known of such a play (JSON), else ''; the outcome; and how it
--- was come to, packed as MessagePack: { state, leaves a record, SHA-256 in hexadecimal or false, version read or
+-- was come to: '' if it neither read nor wrote and is not remembered, else packed as MessagePack: { state, leaves a record, SHA-256 in hexadecimal or false, version read or
 -- false, keys read, ranges read, writes, most bytes of the circle }. A range is { first, past, last, past }, where
 -- each `past` says whether the key before it is past the border, and '' as last is no border. Writes are keys and
 -- documents in turn, where false deletes.
@@ -12,7 +12,7 @@
 
 local worker = ARGV[1]
 local time = now()
-local replies, answers = {}, {}
+local replies, results = {}, results()
 
 local function within(name, range)
   local first, after_first, last, before_last = unpack(range)
@@ -110,50 +110,76 @@ local WAY = 500
 -- For how many milliseconds the same settlement may come again of a play that was never queued.
 local AGAIN = 120000
 
-local function settle(id, epoch, told, outcome, how)
-  local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
-  local meta
-  if epoch == '' then
-    if redis.call('EXISTS', key('done', id)) == 1 then
-      return 'recorded'
-    end
-    meta = cjson.decode(told)
-  else
-    local claim = held(id)
-    if not claim or claim.worker ~= worker or tostring(claim.epoch) ~= epoch then
-      return 'gone'
-    end
-    meta = cjson.decode(redis.call('HGET', shard .. ':live', id))
-  end
-  local way = key('way', meta.circle)
+-- Applies what a play did to its circle's documents; if that cannot be, why not.
+local function commit(id, circle, read, keys, ranges, writes, most)
+  local way = key('way', circle)
   local has_way = #writes > 0 and redis.call('GET', way)
   if has_way and has_way ~= id then
     return 'later'
   end
-  if read and overtaken(meta.circle, read, keys, ranges) then
+  if read and overtaken(circle, read, keys, ranges) then
     redis.call('SET', way, id, 'PX', WAY)
     return 'overtaken'
   end
   if #writes > 0 then
-    local grows = growth(meta.circle, writes)
-    local bytes = tonumber(redis.call('HGET', key('circle', meta.circle), 'bytes') or 0)
+    local grows = growth(circle, writes)
+    local bytes = tonumber(redis.call('HGET', key('circle', circle), 'bytes') or 0)
     if grows > 0 and bytes + grows > most then
       return 'full'
     end
-    apply(meta.circle, writes, grows)
+    apply(circle, writes, grows)
   end
   if has_way then
     redis.call('DEL', way)
   end
-  finish(id, meta, state, outcome, leaves, sha256 or nil, time, answers)
+end
+
+-- Of the plays that were queued: how they are held, and what is known of them.
+local ids, claims, lives = {}, {}, {}
+for at = 2, #ARGV, 5 do
+  ids[#ids + 1] = ARGV[at]
+end
+if #ids > 0 then
+  claims, lives = fields(shard .. ':held', ids), fields(shard .. ':live', ids)
+end
+
+-- Those that this step has ended.
+local over = {}
+
+local function settle(index, id, epoch, told, outcome, how)
+  local task
+  if epoch == '' then
+    if redis.call('EXISTS', key('done', id)) == 1 then
+      return 'recorded'
+    end
+    local more = cjson.decode(told)
+    task = { flags = '-', server = '-', circle = more.circle, rest = more }
+  else
+    local ours = epoch .. ' ' .. worker .. ' '
+    if over[id] or not claims[index] or string.sub(claims[index], 1, #ours) ~= ours then
+      return 'gone'
+    end
+    task = parse(lives[index])
+  end
+  if how == '' then
+    finish(id, task, 'Succeeded', outcome, false, nil, time, results)
+    return 'recorded'
+  end
+  local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
+  local why_not = commit(id, task.circle, read, keys, ranges, writes, most)
+  if why_not then
+    return why_not
+  end
+  finish(id, task, state, outcome, leaves, sha256 or nil, time, results)
   if epoch == '' then
     redis.call('SET', key('done', id), '1', 'PX', AGAIN)
   end
   return 'recorded'
 end
 
-for at = 2, #ARGV, 5 do
-  replies[#replies + 1] = settle(unpack(ARGV, at, at + 4))
+for index = 1, #ids do
+  replies[index] = settle(index, unpack(ARGV, 5 * index - 3, 5 * index + 1))
+  over[ids[index]] = replies[index] == 'recorded'
 end
-tell(answers)
+tell(results)
 return replies

@@ -3,13 +3,13 @@
 -- KEYS[1] is the shard: `circles:{NN}`, whose braces put all of it into one slot (Redis Cluster specification,
 -- "Hash tags"). Every key below begins with it, so that it names them all:
 --
---   :live              hash    task → what the scripts have to know of it, as JSON; from acceptance to its end
+--   :live              hash    task → what the scripts have to know of it, from acceptance to its end: see `parse`
 --   :body              hash    task → the task itself, which no script reads
---   :held              hash    task → worker, epoch, when it began, whether it is marked, how often it was retried
+--   :held              hash    task → how it is held by a worker: see `held`
 --   :epoch             string  the last epoch handed out
---   :workers           hash    worker → its last claim, to answer it again
+--   :workers           hash    worker → the number of its last claim and the tasks, to answer it again
 --   :leases            zset    worker → when its lease ends, in milliseconds of this Redis
---   :count             hash    circle → how many of its tasks wait, and `*` → how many of all
+--   :count             string  how many tasks wait
 --   :turns:POOL        list    circles of which tasks wait, each once
 --   :pools             set     pools of which tasks have waited
 --   :queue:CIRCLE      list    tasks that wait
@@ -68,129 +68,196 @@ local function undo_of(circle, version)
   return cmsgpack.unpack(redis.call('HGET', key('undo', circle), version))
 end
 
--- Lets workers have a task, at the end of its circle's queue or in front.
-local function enqueue(id, meta, in_front)
-  local queue = key('queue', meta.circle)
-  if redis.call('EXISTS', queue) == 0 then
-    redis.call('RPUSH', key('turns', meta.pool), meta.circle)
-    redis.call('SADD', shard .. ':pools', meta.pool)
-    redis.call('PUBLISH', shard .. ':hint', meta.pool)
+-- Calls a command with many values, a thousand at a time: more do not fit on Lua's stack.
+local function each(command, name, values)
+  for from = 1, #values, 1000 do
+    redis.call(command, name, unpack(values, from, math.min(from + 999, #values)))
   end
-  redis.call(in_front and 'LPUSH' or 'RPUSH', queue, id)
-  redis.call('HINCRBY', shard .. ':count', '*', 1)
-  redis.call('HINCRBY', shard .. ':count', meta.circle, 1)
 end
 
--- Takes note that a task of a circle no longer waits.
-local function dequeued(circle)
-  redis.call('HINCRBY', shard .. ':count', '*', -1)
-  if redis.call('HINCRBY', shard .. ':count', circle, -1) <= 0 then
-    redis.call('HDEL', shard .. ':count', circle)
+-- The fields of a hash, in order, false for those that are not there.
+local function fields(name, names)
+  local values = {}
+  for from = 1, #names, 1000 do
+    for _, value in ipairs(redis.call('HMGET', name, unpack(names, from, math.min(from + 999, #names)))) do
+      values[#values + 1] = value
+    end
   end
+  return values
+end
+
+-- What is known of a task: words, and behind them JSON that most steps need not look at. The words are its
+-- deadline in milliseconds of this Redis; flags: `k` if it is remembered after its end, `s` if it was submitted, `m`
+-- if more than one server or somebody who watches is to be told; how often it was retried; the server that is told of
+-- its end; its circle.
+local function parse(value)
+  local deadline, flags, retried, server, circle, at =
+    string.match(value, '^(%d+) (%S+) (%d+) (%S+) (%S+) ()')
+  return {
+    deadline = tonumber(deadline), flags = flags, retried = tonumber(retried), server = server, circle = circle,
+    at = at, value = value,
+  }
+end
+
+local function is(task, flag)
+  return string.find(task.flags, flag, 1, true) ~= nil
+end
+
+-- The JSON of a task.
+local function rest(task)
+  if not task.rest then
+    task.rest = cjson.decode(string.sub(task.value, task.at))
+  end
+  return task.rest
+end
+
+local function known(id)
+  local value = redis.call('HGET', shard .. ':live', id)
+  return value and parse(value)
+end
+
+-- Keeps what has changed of a task.
+local function keep(id, task)
+  local head = string.format('%.0f %s %d %s %s ', task.deadline, task.flags, task.retried, task.server, task.circle)
+  redis.call('HSET', shard .. ':live', id, head .. (task.rest and cjson.encode(task.rest) or string.sub(task.value, task.at)))
+end
+
+-- How a task is held: the epoch of its claim, the worker, the number of the worker's claim, when it began, and flags:
+-- `m` if it is marked, `c` if somebody has cancelled it.
+local function held(value)
+  if not value then
+    return nil
+  end
+  local epoch, worker, number, began, flags = string.match(value, '^(%d+) (%S+) (%d+) (%d+) (%S+)$')
+  return { epoch = epoch, worker = worker, number = number, began = began, flags = flags }
+end
+
+local function hold(id, claim)
+  local words = { claim.epoch, claim.worker, claim.number, claim.began, claim.flags }
+  redis.call('HSET', shard .. ':held', id, table.concat(words, ' '))
+end
+
+-- Lets workers have tasks of a circle, at the end of its queue or in front.
+local function enqueue(circle, pool, ids, in_front)
+  local queue = key('queue', circle)
+  if redis.call('EXISTS', queue) == 0 then
+    redis.call('RPUSH', key('turns', pool), circle)
+    redis.call('SADD', shard .. ':pools', pool)
+    redis.call('PUBLISH', shard .. ':hint', pool)
+  end
+  each(in_front and 'LPUSH' or 'RPUSH', queue, ids)
+  redis.call('INCRBY', shard .. ':count', #ids)
+end
+
+-- What a step brings about, carried out together by `tell`: tasks that end, and what servers are told.
+local function results()
+  return { ended = {}, answers = {} }
+end
+
+local function answer(results, server, id, outcome)
+  local told = results.answers[server]
+  if not told then
+    told = {}
+    results.answers[server] = told
+  end
+  told[#told + 1] = id
+  told[#told + 1] = outcome
 end
 
 -- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked.
--- `answers` collects, by server, what is published when the script ends.
-local function finish(id, meta, state, outcome, leaves, sha256, time, answers)
-  redis.call('HDEL', shard .. ':live', id)
-  redis.call('HDEL', shard .. ':body', id)
-  redis.call('HDEL', shard .. ':held', id)
+local function finish(id, task, state, outcome, leaves, sha256, time, results)
+  results.ended[#results.ended + 1] = id
   if leaves then
+    local more = rest(task)
     local record = {
-      task = id, caller = meta.caller, sha256 = sha256, accepted = meta.accepted, ended = time, state = state,
+      task = id, caller = more.caller, sha256 = sha256, accepted = more.accepted, ended = time, state = state,
     }
-    redis.call('RPUSH', key('records', meta.circle), cjson.encode(record))
-    redis.call('SADD', shard .. ':unsealed', meta.circle)
+    redis.call('RPUSH', key('records', task.circle), cjson.encode(record))
+    redis.call('SADD', shard .. ':unsealed', task.circle)
   end
-  if meta.kept then
-    local task = key('task', id)
-    redis.call('HSET', task, 'state', state, 'outcome', outcome, 'ended', time)
-    redis.call('PEXPIRE', task, meta.remember)
-    if meta.key then
-      redis.call('PEXPIRE', meta.key, meta.remember)
+  if is(task, 'k') then
+    local remembered, more = key('task', id), rest(task)
+    redis.call('HSET', remembered, 'state', state, 'outcome', outcome, 'ended', time)
+    redis.call('PEXPIRE', remembered, more.remember)
+    if more.key then
+      redis.call('PEXPIRE', key('key', more.key), more.remember)
     end
   end
-  for _, server in ipairs(meta.servers) do
+  if task.server ~= '-' then
+    answer(results, task.server, id, outcome)
+  end
+  if is(task, 'm') then
+    for _, server in ipairs(rest(task).servers or {}) do
+      answer(results, server, id, outcome)
+    end
+  end
+end
+
+-- Carries out what a step brought about. Servers are told the shard, then tasks and outcomes in turn; that is kept
+-- until they say that they have it.
+local function tell(results)
+  for _, name in ipairs({ ':live', ':body', ':held' }) do
+    each('HDEL', shard .. name, results.ended)
+  end
+  for server, told in pairs(results.answers) do
     local kept = key('answers', server)
-    redis.call('HSET', kept, id, outcome)
+    each('HSET', kept, told)
     redis.call('PEXPIRE', kept, 3600000)
-    local told = answers[server]
-    if not told then
-      told = {}
-      answers[server] = told
-    end
-    told[#told + 1] = id
-    told[#told + 1] = outcome
-  end
-end
-
--- Ends a task whose deadline has passed in the queue; whether it has.
-local function is_late(id, meta, time, answers)
-  if meta.deadline > time or redis.call('HEXISTS', shard .. ':held', id) == 1 then
-    return false
-  end
-  if redis.call('LREM', key('queue', meta.circle), 1, id) > 0 then
-    dequeued(meta.circle)
-  end
-  finish(id, meta, 'TimedOut', '"TimedOut"', meta.submitted, nil, time, answers)
-  return true
-end
-
--- Tells servers what they wait for: the shard, then tasks and outcomes in turn.
-local function tell(answers)
-  for server, told in pairs(answers) do
     redis.call('PUBLISH', 'circles:server:' .. server, cmsgpack.pack({ shard, told }))
   end
 end
 
--- What a claim is known by: worker, epoch, when it began, whether it is marked, how often it was retried.
-local function held(id)
-  local found = redis.call('HGET', shard .. ':held', id)
-  if not found then
-    return nil
+-- Ends a task whose deadline has passed in the queue; whether it has.
+local function is_late(id, task, time, results)
+  if task.deadline > time or redis.call('HEXISTS', shard .. ':held', id) == 1 then
+    return false
   end
-  return cjson.decode(found)
+  local dequeued = redis.call('LREM', key('queue', task.circle), 1, id)
+  redis.call('DECRBY', shard .. ':count', dequeued)
+  finish(id, task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
+  return true
 end
 
 -- Has a server told of the end of a task, too (`servers`), or of what it logs (`watchers`).
-local function await(id, meta, who, server)
-  local known = meta[who] or {}
-  for _, other in ipairs(known) do
+local function await(id, task, who, server)
+  if who == 'servers' and task.server == server then
+    return
+  end
+  local list = rest(task)[who] or {}
+  for _, other in ipairs(list) do
     if other == server then
       return
     end
   end
-  known[#known + 1] = server
-  meta[who] = known
-  redis.call('HSET', shard .. ':live', id, cjson.encode(meta))
-end
-
-local function hold(id, claim)
-  redis.call('HSET', shard .. ':held', id, cjson.encode(claim))
+  list[#list + 1] = server
+  rest(task)[who] = list
+  if not is(task, 'm') then
+    task.flags = task.flags .. 'm'
+  end
+  keep(id, task)
 end
 
 -- Takes a claim back: its task waits again, before others of its circle, or ends if it must not be run again.
 -- Returns whether it waits.
-local function give_back(id, claim)
-  local meta = cjson.decode(redis.call('HGET', shard .. ':live', id))
-  local answers = {}
-  local waits = false
-  if claim.cancelled then
-    finish(id, meta, 'Cancelled', '"Cancelled"', meta.submitted or claim.marked, nil, now(), answers)
-  elseif claim.marked and claim.retried >= (meta.retries or 0) then
-    finish(id, meta, 'Lost', '"Lost"', true, nil, now(), answers)
-  else
-    if claim.marked then
-      meta.retried = claim.retried + 1
-      redis.call('HSET', shard .. ':live', id, cjson.encode(meta))
-    end
-    redis.call('HDEL', shard .. ':held', id)
-    if meta.kept then
-      redis.call('HSET', key('task', id), 'state', 'Queued')
-    end
-    enqueue(id, meta, true)
-    waits = true
+local function give_back(id, claim, results)
+  local task = known(id)
+  local marked = string.find(claim.flags, 'm', 1, true)
+  if string.find(claim.flags, 'c', 1, true) then
+    finish(id, task, 'Cancelled', '"Cancelled"', is(task, 's') or marked ~= nil, nil, now(), results)
+    return false
   end
-  tell(answers)
-  return waits
+  if marked and task.retried >= (rest(task).retries or 0) then
+    finish(id, task, 'Lost', '"Lost"', true, nil, now(), results)
+    return false
+  end
+  if marked then
+    task.retried = task.retried + 1
+    keep(id, task)
+  end
+  redis.call('HDEL', shard .. ':held', id)
+  if is(task, 'k') then
+    redis.call('HSET', key('task', id), 'state', 'Queued')
+  end
+  enqueue(task.circle, rest(task).pool, { id }, true)
+  return true
 end
