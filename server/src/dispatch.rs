@@ -200,7 +200,7 @@ fn refused(error: store::Error) -> Error {
         store::Error::Full => Fault::Overloaded(retry_after(RETRY)).into(),
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
         store::Error::Closed => unavailable(),
-        store::Error::Unavailable(cause) => {
+        store::Error::Unavailable(cause) | store::Error::NoRoom(cause) => {
             tracing::debug!(%cause, "a call was refused");
             unavailable()
         }

@@ -51,6 +51,9 @@ pub enum Error {
     /// Redis cannot be reached, or refuses. The cause is for the log.
     #[error("Redis is not available: {0}")]
     Unavailable(Arc<str>),
+    /// Redis is full: nothing that needs room is done. The cause is for the log.
+    #[error("{0}")]
+    NoRoom(Arc<str>),
     /// A snapshot is so old that what it shows is gone: the play has to be run again.
     #[error("the snapshot was overtaken")]
     Overtaken,

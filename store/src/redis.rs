@@ -19,6 +19,7 @@ mod scripts;
 mod settle;
 mod snapshot;
 mod take;
+mod thread;
 mod tickets;
 
 use std::{
@@ -51,6 +52,7 @@ use self::{
     link::Link,
     scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
     settle::{Settle, Settled},
+    thread::RedisThread,
     tickets::{Reply, Submission, Waiting},
 };
 use crate::{
@@ -107,6 +109,7 @@ impl Default for Config {
 /// The store of processes that share a Redis.
 pub struct RedisStore {
     shared: Arc<Shared>,
+    _thread: RedisThread,
 }
 
 struct Shared {
@@ -163,16 +166,59 @@ struct Local {
 }
 
 impl RedisStore {
-    /// Connects to the Redis of this URL, in a tokio runtime with timers, and begins to look after its shards.
+    /// Connects to the Redis of this URL, and begins to look after its shards, on a thread of its own. Dropped, the
+    /// store ends at once: [`shut`](Self::shut) ends it in order.
     pub async fn connect(url: &str, config: Config) -> Result<Self, Error> {
+        let thread = RedisThread::start().await?;
+        let url = url.to_owned();
+        let shared = thread.handle().spawn(async move { Shared::connect(&url, config).await });
+        let shared = shared.await.map_err(|_| Error::Closed)??;
+        Ok(Self { shared, _thread: thread })
+    }
+
+    /// What this process is called in Redis.
+    pub fn id(&self) -> &str {
+        &self.shared.me
+    }
+
+    /// What is dangerous in how Redis is set, a sentence each.
+    pub async fn warnings(&self) -> Result<Vec<String>, Error> {
+        let infos = self.shared.link.info().await?;
+        // Nodes of a cluster are mostly set alike.
+        let warnings: BTreeSet<String> = infos.iter().flat_map(|info| link::warnings(info)).collect();
+        Ok(warnings.into_iter().collect())
+    }
+
+    /// Whether it is closed, or closes.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closing.is_cancelled()
+    }
+
+    /// How many tasks this process runs.
+    pub fn held(&self) -> usize {
+        self.shared.lock().holding.len()
+    }
+
+    /// Lets go of Redis. To be called last, when no claim is left.
+    pub async fn shut(&self) {
+        self.close().await;
+        self.shared.over.cancel();
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+        self.shared.link.close();
+    }
+}
+
+impl Shared {
+    async fn connect(url: &str, config: Config) -> Result<Arc<Self>, Error> {
         let link = Link::open(url).await?;
         let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
         let shards =
             agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
-        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
+        let shared = Arc::new_cyclic(|shared: &Weak<Self>| {
             let (submitting, settling) = (shared.clone(), shared.clone());
-            Shared {
+            Self {
                 link,
                 runtime: Handle::current(),
                 shards,
@@ -197,40 +243,9 @@ impl RedisStore {
             }
         });
         shared.begin().await?;
-        Ok(Self { shared })
+        Ok(shared)
     }
 
-    /// What this process is called in Redis.
-    pub fn id(&self) -> &str {
-        &self.shared.me
-    }
-
-    /// What is dangerous in how Redis is set, a sentence each.
-    pub async fn warnings(&self) -> Result<Vec<String>, Error> {
-        Ok(link::warnings(&self.shared.link.info().await?))
-    }
-
-    /// Whether it is closed, or closes.
-    pub fn is_closed(&self) -> bool {
-        self.shared.closing.is_cancelled()
-    }
-
-    /// How many tasks this process runs.
-    pub fn held(&self) -> usize {
-        self.shared.lock().holding.len()
-    }
-
-    /// Lets go of Redis. To be called last, when no claim is left.
-    pub async fn shut(&self) {
-        self.close().await;
-        self.shared.over.cancel();
-        self.shared.tracker.close();
-        self.shared.tracker.wait().await;
-        self.shared.link.close().await;
-    }
-}
-
-impl Shared {
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, Local> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -269,6 +284,23 @@ impl Shared {
     }
 
     async fn settle_all(&self, shard: u16, batch: Vec<Settle>) -> Result<Vec<Settled>, Error> {
+        match self.settle_together(shard, &batch).await {
+            // Where one does not fit, none was settled: those that need no room are not to wait for it.
+            Err(Error::NoRoom(_)) if batch.len() > 1 => {}
+            other => return other,
+        }
+        let mut settled = Vec::with_capacity(batch.len());
+        for one in batch {
+            match self.settle_together(shard, &[one]).await {
+                Ok(one) => settled.extend(one),
+                Err(Error::NoRoom(_)) => settled.push(Settled::NoRoom),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn settle_together(&self, shard: u16, batch: &[Settle]) -> Result<Vec<Settled>, Error> {
         let mut args = vec![Value::from(self.me.clone())];
         args.extend(batch.iter().flat_map(Settle::args));
         let replies: Vec<String> = self.run(&SETTLE, shard, args).await?;
@@ -317,10 +349,14 @@ impl Shared {
     }
 
     /// A task that this process ran has ended, or is another's.
-    fn let_go(&self, task: &Task, left_record: bool) {
+    fn let_go(&self, task: &Task, epoch: &str, left_record: bool) {
         let mut state = self.lock();
         if left_record && state.to_seal.insert(task.circle) {
             self.unsealed.notify_one();
+        }
+        // It may have come back meanwhile, as another claim.
+        if state.holding.get(&task.id).is_none_or(|holding| holding.epoch != epoch) {
+            return;
         }
         let Some(holding) = state.holding.remove(&task.id) else { return };
         if let Some(time) = holding.took() {

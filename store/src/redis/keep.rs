@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use fred::types::{Message, Value};
+use fred::types::Value;
 use tokio::sync::broadcast;
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     claims::lines_channel,
     known::{garbled, whole_millis},
     lines::Part,
+    link::Messages,
     scripts::{REAP, RENEW, SEAL},
     take::PATIENCE,
     tickets::MISSED,
@@ -71,7 +72,7 @@ impl Shared {
     }
 
     /// Heeds what is published to this process.
-    async fn hear(self: Arc<Self>, mut messages: broadcast::Receiver<Message>) {
+    async fn hear(self: Arc<Self>, mut messages: Messages) {
         let server = format!("circles:server:{}", self.me);
         let lines = lines_channel(&self.me);
         loop {

@@ -119,6 +119,11 @@ impl Held {
                     self.end(ends(Outcome::Failed(limit)), None).await?;
                     return Ok(false);
                 }
+                Settled::NoRoom => {
+                    // What it wrote is not kept; its caller is told so now, and not by its deadline.
+                    self.end(ends(Outcome::Failed(Failure::Unavailable)), None).await?;
+                    return Ok(false);
+                }
                 Settled::Overtaken | Settled::Later => {}
             }
         }
@@ -142,6 +147,7 @@ impl Held {
     /// Ends the play so, if Redis agrees. Tries again as long as anybody may wait.
     async fn end(&mut self, settlement: Settlement, read: Option<u64>) -> Result<Settled, Error> {
         let outcome = settlement.outcome.clone();
+        let writes = !settlement.writes.is_empty();
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
@@ -153,7 +159,8 @@ impl Held {
             Place::Queue(epoch) => epoch.clone(),
             Place::Play(_) => String::new(),
         };
-        let settle = Settle::new(&self.task, epoch, told.as_ref(), settlement, read, &self.shared.config)?;
+        let settle =
+            Settle::new(&self.task, epoch.clone(), told.as_ref(), settlement, read, &self.shared.config)?;
         self.shared.shown(&self.task).await;
         let settled = if settle.changes_nothing() {
             Settled::Recorded
@@ -161,17 +168,21 @@ impl Held {
             let shard = self.shared.shard_of(&self.task.circle);
             loop {
                 match self.shared.settles.send(shard, settle.clone()).await {
-                    Err(Error::Unavailable(cause)) if Instant::now() < self.deadline => {
-                        tracing::warn!(task = %self.task.id, %cause, "an outcome waits for Redis");
+                    Err(error @ (Error::Unavailable(_) | Error::Full)) if Instant::now() < self.deadline => {
+                        tracing::debug!(task = %self.task.id, %error, "an outcome waits for Redis");
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if writes => break Settled::NoRoom,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
+                        tokio::time::sleep(AGAIN).await;
+                    }
                     other => break other?,
                 }
             }
         };
         if settled == Settled::Recorded || settled == Settled::Gone {
-            self.shared.let_go(&self.task, settle.leaves_record());
+            self.shared.let_go(&self.task, &epoch, settle.leaves_record());
         }
         if settled == Settled::Recorded
             && let Place::Play(done) = &mut self.place

@@ -22,6 +22,8 @@ pub enum Settled {
     Overtaken,
     /// Another play has the right of way; nothing has happened.
     Later,
+    /// Redis is full; nothing has happened.
+    NoRoom,
     /// The circle has no room for what it wrote; nothing has happened.
     Full,
 }

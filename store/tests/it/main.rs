@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod conformance;
+mod connections;
+mod failovers;
 mod faults;
+mod links;
 mod processes;
 mod restarts;
 mod tasks;
@@ -72,4 +75,10 @@ async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
     assert_eq!(store.queued(), 1);
     store.close().await;
     assert_eq!(store.submit(conformance::task("b")).await.err(), Some(Error::Closed));
+}
+
+/// In Redis, whatever is told is kept already.
+#[tokio::test]
+async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept() {
+    tasks::who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(within(conformance::WIDE)).await;
 }

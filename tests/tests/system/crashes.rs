@@ -5,7 +5,6 @@
 //! `what_was_acknowledged_outlives_a_power_failure` in the store.
 
 mod audit;
-mod dice;
 mod ledger;
 mod load;
 mod order;
@@ -13,10 +12,11 @@ mod order;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use circles_client::Client;
+use circles_testing::Dice;
 use circles_tests::{Program, address_of_its_own, soon};
 use tempfile::TempDir;
 use tokio::{process::Command, task::JoinSet};
@@ -24,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     audit::{Audit, Findings},
-    dice::Dice,
     ledger::Ledger,
 };
 use crate::programs::{server_at, started};
@@ -186,14 +185,6 @@ async fn beside<T>(clients: &mut JoinSet<()>, what: impl Future<Output = T>) -> 
         biased;
         Some(ended) = clients.join_next() => panic!("a client ended: {ended:?}"),
         done = soon(what) => done,
-    }
-}
-
-impl Dice {
-    /// Waits up to so many microseconds: the one kind of moment that no event marks.
-    async fn pause(&mut self, most: usize) {
-        let pause = u64::try_from(self.below(most)).expect("a short while");
-        tokio::time::sleep(Duration::from_micros(pause)).await;
     }
 }
 

@@ -75,7 +75,7 @@ impl Play {
     pub fn fault(&self, error: circles_store::Error) -> Box<EvalAltResult> {
         match error {
             circles_store::Error::Overtaken => return self.stop(Stop::Overtaken),
-            circles_store::Error::Unavailable(cause) => {
+            circles_store::Error::Unavailable(cause) | circles_store::Error::NoRoom(cause) => {
                 tracing::warn!(%cause, "a play cannot go on");
                 return self.stop(Stop::Unavailable);
             }
