@@ -74,7 +74,9 @@ impl Fleet {
         let redis_url = redis.url();
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = program("circles-server");
-        command.args(["--port", "0", "--redis-url", &redis_url, "--data-dir"]).arg(directory.path().join("data"));
+        command
+            .args(["--port", "0", "--redis-url", &redis_url, "--data-dir"])
+            .arg(directory.path().join("data"));
         tell(&mut command, directory.path());
         let mut server = Program::start(&mut command);
         let mut urls = Vec::new();

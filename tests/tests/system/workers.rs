@@ -30,7 +30,10 @@ async fn a_play_goes_to_a_worker_with_all_that_its_circle_has() {
     assert_eq!(fleet.get("/ready").await.0, 503, "nobody runs anything yet");
     assert_eq!(fleet.get("/health").await.0, 200);
     let worker = fleet.worker(&[]).await;
-    soon(async { while fleet.get("/ready").await != (200, "{\"status\":\"ready\",\"workers\":1}\n".into()) {} }).await;
+    soon(async {
+        while fleet.get("/ready").await != (200, "{\"status\":\"ready\",\"workers\":1}\n".into()) {}
+    })
+    .await;
     let library = fleet.file("alice", "../scripts/twice.rhai");
     std::fs::write(library, "ARGS * 2").unwrap();
 
@@ -268,7 +271,9 @@ async fn circles_of_the_config_call_each_other_on_a_worker_as_they_may() {
     let file = fleet.directory().join("circles.json").display().to_string();
     let _worker = Program::start(fleet.command(&["-c", &file]).env("WORD", "hush"));
     let mut raw = fleet.raw(0).await;
-    let call = |to: &str, script: &str| format!(r#"try {{ circle("{to}").play({script:?}) }} catch (e) {{ return e.error; }}"#);
+    let call = |to: &str, script: &str| {
+        format!(r#"try {{ circle("{to}").play({script:?}) }} catch (e) {{ return e.error; }}"#)
+    };
     for (to, script, expected) in [
         (&bob, "db::set(\"by\", CALLER); secret(\"word\").len()", json!(4)),
         (&bob, "db::get(\"by\")", json!(alice)),
