@@ -1,7 +1,7 @@
 //! A model of how tasks go through Redis: who submits, claims, renews, settles, reaps and answers, and all that may
 //! go wrong in between. `docs/tasks-on-redis.md` says what it is about.
 //!
-//! `world.rs` lists what may happen, `redis.rs` does what the scripts do, and `promises.rs` says what holds whatever
+//! `world.rs` lists what may happen, `scripts.rs` does what the scripts do, and `promises.rs` says what holds whatever
 //! happens. `replay.rs` holds the model against the scripts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
@@ -15,7 +15,9 @@ mod model {
     pub mod replay;
     pub mod resp;
     pub mod scenario;
+    pub mod scripts;
     pub mod shard;
+    pub mod step;
     mod without;
     pub mod workers;
     pub mod world;

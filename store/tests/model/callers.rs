@@ -1,8 +1,8 @@
 //! Calls and the servers that they are made at: `store/src/redis/tickets.rs`.
 
 use super::{
-    redis::{Cancelled, Looked, Reply, Step, Submitted, Which},
     scenario::{Call, Id, Outcome, Rule, Scenario, Set, Who},
+    step::{Cancelled, Looked, Reply, Step, Submitted, Which},
     world::{Action, Answer, Event, Fate, Phase, State},
 };
 

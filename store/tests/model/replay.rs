@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use circles_testing::{Dice, Redis as RealRedis};
 
 use super::{
-    redis::{Looked, Reply, Submitted},
     resp::Connection,
     scenario::Scenario,
     shard::{Scripts, Shard},
+    step::{Looked, Reply, Submitted},
     world::{Event, State},
 };
 

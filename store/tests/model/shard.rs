@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::{
-    redis::{Cancelled, Looked, Published, Reply, Settled, Step, Submitted, Which},
+    redis::Published,
     resp::{Connection, Value},
     scenario::{Id, Outcome, Scenario, Who},
+    step::{Cancelled, Looked, Reply, Settled, Step, Submitted, Which},
     world::Event,
 };
 

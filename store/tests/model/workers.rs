@@ -1,8 +1,9 @@
 //! Workers and what they run: `store/src/redis/claims.rs` and `lease.rs`.
 
 use super::{
-    redis::{Lease, Reply, Settled, Step},
+    redis::Lease,
     scenario::{Call, Id, Outcome, RUNS_AGAIN, Rule, Scenario, TASKS, Who},
+    step::{Reply, Settled, Step},
     world::{Action, Answer, Claiming, Doing, Event, Fate, Phase, Run, State, Worker},
 };
 

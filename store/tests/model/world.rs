@@ -1,8 +1,9 @@
 //! Servers, workers and what lies between them and Redis: everything that may happen next.
 
 use super::{
-    redis::{History, Lease, Published, Redis, Reply, Step, Submitted},
+    redis::{History, Lease, Published, Redis},
     scenario::{Id, Outcome, Rule, SERVERS, Scenario, Set, TASKS, WORKERS, Who},
+    step::{Reply, Step, Submitted},
 };
 
 /// What becomes of a script that is sent.
