@@ -201,7 +201,7 @@ impl Scenario {
         }
         // On the same connection, it comes behind what was sent before.
         let is_behind = matches!(state.under_way, Some(Step::Submit { server, .. }) if server == who);
-        if !self.to_acknowledge(state, who).is_empty() && !is_behind {
+        if !self.acknowledged_of(state, who).is_empty() && !is_behind {
             actions.push(Action::Acknowledge(who));
         }
         if self.ids().any(|id| self.call(id).server == who && !self.call(id).is_nested()) {
@@ -230,7 +230,7 @@ impl Scenario {
                 Some(event)
             }
             Action::Acknowledge(_) => {
-                let acknowledged = self.to_acknowledge(state, who);
+                let acknowledged = self.acknowledged_of(state, who);
                 state.server(who).acknowledged = Set::default();
                 Some(state.step(self, Step::Submit { server: who, acknowledged, task: None }).1)
             }
@@ -265,7 +265,7 @@ impl Scenario {
         tasks
     }
 
-    fn to_acknowledge(&self, state: &State, who: Who) -> Set {
+    fn acknowledged_of(&self, state: &State, who: Who) -> Set {
         if self.holds(Rule::ToldIsAcknowledged) {
             return state.servers[usize::from(who)].acknowledged;
         }
