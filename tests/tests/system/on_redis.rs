@@ -1,5 +1,7 @@
 //! The same promises, where the server and its workers share nothing but a Redis.
 
+#![allow(clippy::duplicate_mod, reason = "`World` is another one here")]
+
 use circles_tests::{OnRedis, WorldOn};
 
 type World = WorldOn<OnRedis>;
