@@ -103,9 +103,16 @@ impl Fleet {
     /// A worker that is told more than where Redis and its things are.
     pub fn command(&self, more: &[&str]) -> Command {
         let mut command = program("circles-worker");
-        command.args(["--redis-url", &self.redis_url, "--listen", "127.0.0.1:0", "--lease", "1s"]);
-        if !more.contains(&"--data-dir") {
-            command.arg("--data-dir").arg(self.directory().join("data"));
+        let data_dir = self.directory().join("data").display().to_string();
+        for (flag, value) in [
+            ("--redis-url", self.redis_url.as_str()),
+            ("--data-dir", &data_dir),
+            ("--listen", "127.0.0.1:0"),
+            ("--lease", "1s"),
+        ] {
+            if !more.contains(&flag) {
+                command.args([flag, value]);
+            }
         }
         command.args(more);
         command

@@ -113,6 +113,13 @@ impl<B: Between> WorldOn<B> {
         std::fs::write(path, source).expect("a script");
     }
 
+    /// Puts an empty file where a circle's scripts see it, such as one that waits for it.
+    pub fn put(&self, circle: usize, name: &str) {
+        let files = self.directory.path().join(self.circles[circle].to_string()).join("files");
+        std::fs::create_dir_all(&files).expect("a folder");
+        std::fs::write(files.join(name), "").expect("a file");
+    }
+
     /// The directory of a circle's library.
     pub fn library(&self, circle: usize) -> PathBuf {
         self.directory.path().join(self.circles[circle].to_string()).join("scripts")

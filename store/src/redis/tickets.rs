@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant, SystemTime},
@@ -341,15 +341,20 @@ impl Shared {
         if view.outcome.is_some() {
             return Ok(Some(view));
         }
-        // A task whose deadline passes in the queue ends when somebody looks.
-        let ended = match timeout_at(until.min(Instant::now() + left).into(), receiver).await {
-            Ok(ended) => ended.ok(),
-            Err(_) => None,
-        };
-        drop(gone);
-        if let Some(outcome) = ended {
+        let mut receiver = pin!(receiver);
+        // A task whose deadline passes in the queue ends when somebody looks; one that runs, when its worker says so.
+        let late = Instant::now() + left;
+        if let Ok(Ok(outcome)) = timeout_at(until.min(late).into(), &mut receiver).await {
             return Ok(Some(ended_view(view, outcome)));
         }
+        let Some((_, view)) = self.look(circle, id, "", "").await? else { return Ok(None) };
+        if view.outcome.is_some() || until <= late {
+            return Ok(Some(view));
+        }
+        if let Ok(Ok(outcome)) = timeout_at(until.into(), receiver).await {
+            return Ok(Some(ended_view(view, outcome)));
+        }
+        drop(gone);
         Ok(self.look(circle, id, "", "").await?.map(|(_, view)| view))
     }
 
@@ -515,8 +520,8 @@ impl Waiter {
         if let Ok(Ok(outcome)) = timeout_at(self.deadline.into(), &mut self.receiver).await {
             return outcome;
         }
-        // Its worker, or the queue, is to say so.
-        if let Err(error) = self.shared.cancel(&self.circle, self.id, &Outcome::TimedOut).await {
+        // One that waits ends so. One that runs ends by its worker's clock, which must not be told to cancel it first.
+        if let Err(error) = self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Queued).await {
             tracing::debug!(%error, task = %self.id, "a play past its deadline cannot be ended");
         }
         if let Ok(Ok(outcome)) = timeout(LAST_WORD, &mut self.receiver).await {

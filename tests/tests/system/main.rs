@@ -4,6 +4,7 @@
 
 mod access;
 mod calls;
+mod calls_listed;
 mod circles;
 mod cli;
 mod cli_tasks;
