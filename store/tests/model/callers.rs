@@ -92,7 +92,11 @@ impl Scenario {
             Action::CancelAtDeadline(_) => {
                 let Phase::Waiting(task) = state.caller(id).phase else { return None };
                 state.caller(id).phase = Phase::LastWord(task);
-                Some(state.step(self, Step::Cancel { task, outcome: Outcome::TimedOut, which: Which::Any }).1)
+                Some(
+                    state
+                        .step(self, Step::Cancel { task, outcome: Outcome::TimedOut, which: Which::Queued })
+                        .1,
+                )
             }
             Action::AnswerWithout(_, fate) => {
                 let Phase::LastWord(task) = state.caller(id).phase else { return None };

@@ -38,7 +38,7 @@ pub enum Action {
     Acknowledge(Who),
     /// Who joined a call under way looks how it is.
     Look(Id, Fate),
-    /// The deadline of who waits has passed: the task is to end.
+    /// The deadline of who waits has passed: its task ends if it still waits; else its worker is to say so.
     CancelAtDeadline(Id),
     /// And nothing was heard of it since: it is answered without its worker.
     AnswerWithout(Id, Fate),
