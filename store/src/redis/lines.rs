@@ -128,7 +128,7 @@ impl Reader {
         self.line
     }
 
-    /// The lines that come next, to be told to another process.
+    /// The lines that come next, to be told to another process; none if a run has begun and logged nothing yet.
     pub async fn part(&mut self) -> Part {
         let lines = self.lines.clone();
         loop {
@@ -136,11 +136,12 @@ impl Reader {
             news.as_mut().enable();
             {
                 let written = lines.written();
-                if written.run != self.run {
+                let is_new = written.run != self.run;
+                if is_new {
                     (self.run, self.line) = (written.run, 0);
                 }
                 let some: Vec<_> = written.lines.iter().skip(self.line).take(TOGETHER).cloned().collect();
-                if !some.is_empty() {
+                if is_new || !some.is_empty() {
                     let part = (self.run, self.line, some);
                     self.line += part.2.len();
                     return part;
@@ -201,6 +202,8 @@ mod tests {
             assert!(there.add(reader.part().await));
         }
         here.restart();
+        assert!(there.add(reader.part().await));
+        assert_eq!(there.position(), ((7, 1), 0));
         here.log(&line("again"));
         assert!(there.add(reader.part().await));
         assert_eq!(there.position(), ((7, 1), 1));
