@@ -223,6 +223,7 @@ impl Shared {
             shared: self.clone(),
             task: task.clone(),
             deadline,
+            interrupt: interrupt.clone(),
             place,
             view: Mutex::new(None),
             marked: Mutex::new(false),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
@@ -29,6 +30,7 @@ pub struct Held {
     pub shared: Arc<Shared>,
     pub task: Arc<Task>,
     pub deadline: Instant,
+    pub interrupt: CancellationToken,
     /// Of its claim; a play that was called by another play has none, and brings its outcome itself.
     pub place: Place,
     pub view: Mutex<Option<Arc<View>>>,
@@ -138,8 +140,9 @@ impl Held {
             if self.task.depth > 0 {
                 until = until.min(Instant::now() + RIGHT_OF_WAY);
             }
-            let way = self.shared.right_of_way(&self.task.circle);
-            self.right_of_way = tokio::time::timeout_at(until.into(), way).await.ok();
+            let way = tokio::time::timeout_at(until.into(), self.shared.right_of_way(&self.task.circle));
+            // Interrupted, it begins and ends at once.
+            self.right_of_way = self.interrupt.run_until_cancelled(way).await.and_then(Result::ok);
         }
         Ok(true)
     }
