@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Between, Embedded, Raw, Watched, between::Ends, soon};
+use crate::{Between, Embedded, NEVER, Raw, Watched, between::Ends, soon};
 
 /// The key of somebody who has a name in a test.
 pub fn secret_key(name: &str) -> SecretKey {
@@ -219,7 +219,7 @@ impl<B: Between> Builder<B> {
         let (circles, urls) = server.addresses().into_iter().unzip();
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(server.serve(shutdown.clone(), Duration::from_secs(5)));
+        let server = tokio::spawn(server.serve(shutdown.clone(), NEVER));
         WorldOn {
             address,
             circles,

@@ -111,6 +111,10 @@ impl Host {
         on_slow: impl FnOnce() + 'static,
     ) -> (Claim, Settlement) {
         let task = claim.task().clone();
+        // A short script would end before it looks.
+        if claim.interrupt().is_cancelled() {
+            return (claim, Outcome::Cancelled.into());
+        }
         let circle = &self.circle(&task.circle);
         let constants = match constants(&task) {
             Ok(constants) => constants,

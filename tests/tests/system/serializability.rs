@@ -202,7 +202,8 @@ async fn a_play_that_waits_to_be_run_again_can_be_cancelled() {
     assert_eq!(raw.call("cancel", json!([second.id])).await, Ok(json!({ "cancelled": true })));
     let task = second.ends().await;
     assert_eq!((&task["state"], &task["error"]["code"]), (&json!("cancelled"), &json!(CANCELLED)), "{task}");
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // The first would have held it up for twenty seconds.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     raw.call("cancel", json!([first.id])).await.unwrap();
     assert_eq!(first.ends().await["state"], "cancelled");
 }
