@@ -14,7 +14,7 @@ use std::{
 
 use fred::{
     clients::Client,
-    error::Error as RedisError,
+    error::{Error as RedisError, ErrorKind},
     interfaces::{
         ClientLike as _, KeysInterface as _, ListInterface as _, LuaInterface as _, PubsubInterface as _,
         SortedSetsInterface as _,
@@ -131,9 +131,20 @@ impl Link {
 
     /// Waits for a hint and takes it. Less patience than a command may take is in order.
     pub async fn await_hint(&self, key: &str, patience: Duration) -> Result<Option<String>, Error> {
+        let began = Instant::now();
         let patience = patience.as_secs_f64();
-        let popped: Option<(String, String, f64)> =
-            self.waiting.send(|client| async move { client.bzpopmin(key, patience).await }).await?;
+        let popped: Option<(String, String, f64)> = self
+            .waiting
+            .send(|client| async move {
+                match client.bzpopmin(key, patience).await {
+                    // The library's word for an answer that there was none, not for an answer that did not come.
+                    Err(error) if *error.kind() == ErrorKind::Timeout && began.elapsed() < COMMAND => {
+                        Ok(None)
+                    }
+                    other => other,
+                }
+            })
+            .await?;
         Ok(popped.map(|(_, hint, _)| hint))
     }
 

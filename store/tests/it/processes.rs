@@ -377,3 +377,40 @@ async fn stores_that_share_a_redis_agree_on_the_shards() {
         assert_eq!(soon(ticket).await, success(""));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_waits_keeps_its_connection() {
+    let together = Together::begin();
+    let redis = circles_testing::redis_of_this_test();
+    let worker = together.store().await;
+    let claiming = tokio::spawn(async move { worker.claim().await.map(drop) });
+    let waiting = || {
+        let clients = redis.ask(&["CLIENT", "LIST"]).text();
+        let waits = clients.lines().find(|client| client.contains("cmd=bzpopmin"))?;
+        waits.split(' ').next().map(str::to_owned)
+    };
+    let calls = || {
+        let stats = redis.ask(&["INFO", "commandstats"]).text();
+        let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_bzpopmin:calls="));
+        calls.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok()).unwrap_or(0)
+    };
+    let first = loop {
+        if let Some(first) = waiting() {
+            break first;
+        }
+        tokio::task::yield_now().await;
+    };
+    // Each of these came back with nothing.
+    let begun = calls();
+    while calls() < begun + 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let still = loop {
+        if let Some(still) = waiting() {
+            break still;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(first, still);
+    claiming.abort();
+}
