@@ -54,6 +54,11 @@ where
 {
     let mut gathered = Vec::new();
     while receiver.recv_many(&mut gathered, TOGETHER).await > 0 {
+        // Who has gone wants nothing sent: what is to undo it may be on its way already.
+        gathered.retain(|(_, sender): &Sent<I, R>| !sender.is_closed());
+        if gathered.is_empty() {
+            continue;
+        }
         let (items, senders): (Vec<_>, Vec<_>) = gathered.drain(..).unzip();
         let replies: Vec<_> = match send(items).await {
             Ok(replies) => replies.into_iter().map(Ok).collect(),
@@ -63,5 +68,48 @@ where
             // Who asked may have gone.
             let _ = sender.send(reply);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_given_up_before_it_is_sent_is_not_sent() {
+        let (sent, gate) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
+        let batcher = Arc::new(Batcher::new(1, {
+            let (sent, gate) = (sent.clone(), gate.clone());
+            move |_, batch: Vec<u8>| {
+                sent.lock().unwrap().push(batch.clone());
+                let gate = gate.clone();
+                async move {
+                    gate.acquire().await.unwrap().forget();
+                    Ok(batch)
+                }
+            }
+        }));
+        let send = |item| {
+            let batcher = batcher.clone();
+            async move { batcher.send(0, item).await }
+        };
+        // In order, on the one thread of this runtime: each is polled before the next.
+        let first = tokio::spawn(send(1));
+        while sent.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let mut given_up = Box::pin(send(2));
+        assert!((&mut given_up).now_or_never().is_none());
+        drop(given_up);
+        let last = tokio::spawn(send(3));
+        gate.add_permits(2);
+        assert_eq!(first.await.unwrap(), Ok(1));
+        assert_eq!(last.await.unwrap(), Ok(3));
+        assert_eq!(*sent.lock().unwrap(), [vec![1], vec![3]]);
     }
 }

@@ -186,6 +186,9 @@ impl Held {
         };
         if settled == Settled::Recorded || settled == Settled::Gone {
             self.shared.let_go(&self.task, &epoch, settle.leaves_record());
+            if let Place::Queue(_) = self.place {
+                self.place = Place::Play(None);
+            }
         }
         if settled == Settled::Recorded
             && let Place::Play(done) = &mut self.place
@@ -195,5 +198,14 @@ impl Held {
         }
         tracing::trace!(task = %self.task.id, state = state_name(settle.state()), "settled");
         Ok(settled)
+    }
+}
+
+impl Drop for Held {
+    /// What was neither settled nor given back, as when a settling is dropped half way, goes back.
+    fn drop(&mut self) {
+        if let Place::Queue(epoch) = std::mem::replace(&mut self.place, Place::Play(None)) {
+            self.shared.give_back(&self.task, epoch);
+        }
     }
 }

@@ -529,13 +529,17 @@ impl Waiter {
         }
         // Its worker does not: whatever it says later is not heeded any more.
         match self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Now).await {
+            Ok(what) if what == "ended" => Outcome::TimedOut,
             Ok(_) => {
                 let shard = self.shared.shard_of(&self.circle);
-                // What is told may have been missed.
-                let _ = self.shared.look_for_answers(shard, vec![self.id]).await;
+                // It had ended before; what was told may have been missed.
+                let looked = self.shared.look_for_answers(shard, vec![self.id]).await;
                 match timeout(LAST_WORD, &mut self.receiver).await {
                     Ok(Ok(outcome)) => outcome,
-                    _ => Outcome::TimedOut,
+                    _ => {
+                        tracing::error!(task = %self.id, ?looked, "it is not known what became of a play");
+                        Outcome::Failed(Failure::Unavailable)
+                    }
                 }
             }
             // Nobody knows what becomes of it.

@@ -93,6 +93,24 @@ async fn a_repeated_call_is_answered_wherever_it_is_made() {
     assert!(matches!(first.submit(keyed("b", "k")).await, Err(Error::Conflict(_))));
 }
 
+/// Whichever comes first, the outcome on its way or the task that goes back: nothing is left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settling_that_is_dropped_half_way_leaves_nothing_held() {
+    let together = Together::begin();
+    let store = RedisStore::connect(&together.url, one()).await.unwrap();
+    for _ in 0..20 {
+        let _ticket = store.submit(task("a")).await.unwrap();
+        let claim = soon(store.claim()).await.unwrap();
+        assert!(claim.settle(success("")).now_or_never().is_none());
+        let let_go = async {
+            while store.held() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        soon(let_go).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_goes_away_and_a_cancel_reach_the_worker() {
     let together = Together::begin();

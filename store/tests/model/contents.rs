@@ -6,8 +6,11 @@ use super::{
     redis::{Held, Lease, Live, Redis, Remembered},
     resp::Value,
     scenario::{Id, SERVERS, Set, TASKS, WORKERS, Who},
-    shard::{CIRCLE, KEY, Shard, number, outcome, server, small, task, way, worker},
+    shard::{CIRCLE, KEY, LONG, Shard, number, outcome, server, small, task, way, worker},
 };
+
+/// What PTTL says of a key that is not there.
+const NOT_THERE: i64 = -2;
 
 /// Asked all at once, and read in turn.
 struct Answers(std::vec::IntoIter<Value>);
@@ -28,7 +31,7 @@ impl Answers {
 
 impl Shard<'_> {
     /// What lies in the shard.
-    pub fn redis(&mut self) -> Redis {
+    pub fn redis(&mut self) -> Result<Redis, String> {
         let mut answers = self.ask_for_all();
         let mut redis = Redis {
             held: answers.pairs().iter().map(|(id, text)| held(id, text)).collect(),
@@ -59,12 +62,18 @@ impl Shard<'_> {
         }
         for id in 0..TASKS {
             redis.remembered[id] = answers.text().map(|state| remembered(&state));
-            if answers.next().int() == 1 {
+            let left = answers.next().int();
+            if left != NOT_THERE {
+                if left <= LONG as i64 {
+                    return Err(format!(
+                        "a nested play is known for {left} ms, and may come again for {LONG} ms"
+                    ));
+                }
                 redis.done.insert(id as Id);
             }
         }
-        look_at_the_rest(&mut answers, &redis);
-        redis
+        look_at_the_rest(&mut answers, &redis)?;
+        Ok(redis)
     }
 
     fn ask_for_all(&mut self) -> Answers {
@@ -87,7 +96,7 @@ impl Shard<'_> {
         let ended = |of: &str| (0..TASKS).map(|id| format!(":{of}:{}", task(id as Id))).collect::<Vec<_>>();
         let (tasks, done) = (ended("task"), ended("done"));
         for (task, done) in tasks.iter().zip(&done) {
-            questions.extend([vec!["HGET", task, "state"], vec!["EXISTS", done]]);
+            questions.extend([vec!["HGET", task, "state"], vec!["PTTL", done]]);
         }
         questions.extend([
             vec!["GET", ":count"],
@@ -105,13 +114,19 @@ impl Shard<'_> {
 }
 
 /// What follows from the rest does.
-fn look_at_the_rest(answers: &mut Answers, redis: &Redis) {
-    let waiting = answers.text().unwrap_or_else(|| "0".to_owned());
-    assert_eq!(waiting, redis.queue.len().to_string(), "how many tasks wait");
-    let turns = answers.next().texts();
-    assert!(redis.queue.is_empty() || !turns.is_empty(), "a circle has a turn if its tasks wait");
+fn look_at_the_rest(answers: &mut Answers, redis: &Redis) -> Result<(), String> {
+    let waiting = redis.queue.len();
+    let count = answers.text().unwrap_or_else(|| "0".to_owned());
+    let turns = answers.next().texts().len();
+    let bodies = answers.next().int();
     let live = redis.live.iter().flatten().count();
-    assert_eq!(answers.next().int(), live as i64, "a task has a body as long as it lives");
+    if count != waiting.to_string() || turns != usize::from(waiting > 0) || bodies != live as i64 {
+        return Err(format!(
+            "{waiting} tasks wait, and are counted as {count}; their circle has {turns} turns; \
+             {live} tasks live, and {bodies} bodies are there"
+        ));
+    }
+    Ok(())
 }
 
 /// `parse` in `shared.lua`.

@@ -70,7 +70,7 @@ impl Replay {
                 }
                 returned.insert(kind(&reply));
             }
-            let redis = shard.redis();
+            let redis = shard.redis().map_err(|fault| format!("{taken}{fault}"))?;
             if redis != state.redis {
                 return Err(format!("{taken}  model: {:#?}\n  Redis: {redis:#?}", state.redis));
             }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Longer than any test; where time is to pass, it is made to.
-const LONG: u64 = 3_600_000;
+pub const LONG: u64 = 3_600_000;
 pub const CIRCLE: &str = "c";
 pub const KEY: &str = "c::k";
 const OUTCOMES: [Outcome; 5] =

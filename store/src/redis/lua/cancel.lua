@@ -28,7 +28,7 @@ if claim then
   may_have_reached_outside = string.find(claim.flags, 'm', 1, true) ~= nil
   redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
 else
-  redis.call('DECRBY', shard .. ':count', redis.call('LREM', key('queue', circle), 1, id))
+  take_out(id, task)
 end
 local results = results()
 finish(id, task, state, outcome, is(task, 's') or may_have_reached_outside, nil, now(), results)

@@ -106,7 +106,8 @@ end
 
 -- For how many milliseconds an overtaken play has the right of way.
 local WAY = 500
--- For how many milliseconds the same settlement may come again of a play that was never queued.
+-- For how many milliseconds beyond its time the same settlement may come again of a play that was never queued: its
+-- worker sends it again until the deadline, and the last of these may take a while.
 local AGAIN = 120000
 
 -- Applies what a play did to its circle's documents; if that cannot be, why not.
@@ -171,7 +172,7 @@ local function settle(index, id, epoch, told, outcome, how)
   end
   finish(id, task, state, outcome, leaves, sha256 or nil, now(), results)
   if epoch == '' then
-    redis.call('SET', key('done', id), '1', 'PX', AGAIN)
+    redis.call('SET', key('done', id), '1', 'PX', AGAIN + rest(task).timeout)
   end
   return 'recorded'
 end

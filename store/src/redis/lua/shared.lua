@@ -208,13 +208,22 @@ local function tell(results)
   end
 end
 
+-- Takes a task out of its queue. A circle of which none waits any more has no turn.
+local function take_out(id, task)
+  local queue = key('queue', task.circle)
+  local taken = redis.call('LREM', queue, 1, id)
+  redis.call('DECRBY', shard .. ':count', taken)
+  if taken > 0 and redis.call('EXISTS', queue) == 0 then
+    redis.call('LREM', key('turns', rest(task).pool), 0, task.circle)
+  end
+end
+
 -- Ends a task whose deadline has passed in the queue; whether it has.
 local function is_late(id, task, time, results)
   if task.deadline > time or redis.call('HEXISTS', shard .. ':held', id) == 1 then
     return false
   end
-  local dequeued = redis.call('LREM', key('queue', task.circle), 1, id)
-  redis.call('DECRBY', shard .. ':count', dequeued)
+  take_out(id, task)
   finish(id, task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
   return true
 end
