@@ -1,9 +1,9 @@
+mod circles;
 mod policy;
 
 use std::{
     any::Any,
     collections::HashMap,
-    convert::Infallible,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -18,17 +18,17 @@ use circles_store::{
     Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, Trial,
     Verb,
 };
-use quick_cache::sync::Cache;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use self::circles::Circles;
 use crate::{
     CircleSettings, LibraryScript, Limits,
     cache::{Script, Scripts},
     circle::{Circle, LibraryFault},
     clock,
-    engine::{Engines, for_trial},
+    engine::for_trial,
     failure, memory,
     natives::printed,
     play::{Constants, Link, Play, Stop, Terms},
@@ -42,22 +42,9 @@ const TRIAL_ARGS: usize = 64;
 /// Bytes that plays may lose for good before scripts with closures are no longer taken.
 const LOST_MEMORY: usize = 256 << 20;
 
-/// Circles without settings that are kept at hand.
-const OTHERS: usize = 1_000;
-
-/// Circles without settings, by a rule.
-struct Others {
-    settings: Box<dyn Fn(&CircleId) -> CircleSettings + Send + Sync>,
-    known: Cache<CircleId, Arc<Circle>>,
-}
-
 /// Runs scripts, one at a time on each thread that asks.
 pub struct Host {
-    circles: HashMap<CircleId, Arc<Circle>>,
-    /// What every circle is that has no settings of its own. It holds nothing that two could share.
-    other: Arc<Circle>,
-    /// Where there is more to be said of such circles.
-    others: Option<Others>,
+    circles: Circles,
     scripts: Scripts,
     /// Bytes of values that hold each other and so are never freed.
     lost: AtomicUsize,
@@ -74,20 +61,7 @@ impl Host {
         if !memory::is_counted() {
             tracing::warn!("CountingAllocator is not this program's allocator: memory_bytes is not held");
         }
-        // Most circles have the same limits.
-        let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
-        let mut circle = |settings: CircleSettings| {
-            let limits = settings.limits;
-            let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits)));
-            Arc::new(Circle::new(settings, engines.clone()))
-        };
-        Self {
-            other: circle(CircleSettings { limits, ..CircleSettings::default() }),
-            circles: circles.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
-            others: None,
-            scripts: Scripts::new(),
-            lost: AtomicUsize::new(0),
-        }
+        Self { circles: Circles::new(limits, circles), scripts: Scripts::new(), lost: AtomicUsize::new(0) }
     }
 
     /// Has a rule say what the tasks of all other circles reach, if whoever accepted them knew. No circle is ever
@@ -96,7 +70,7 @@ impl Host {
         mut self,
         settings: impl Fn(&CircleId) -> CircleSettings + Send + Sync + 'static,
     ) -> Self {
-        self.others = Some(Others { settings: Box::new(settings), known: Cache::new(OTHERS) });
+        self.circles = self.circles.with_others(settings);
         self
     }
 
@@ -115,7 +89,7 @@ impl Host {
         if claim.interrupt().is_cancelled() {
             return (claim, Outcome::Cancelled.into());
         }
-        let circle = &self.circle(&task.circle);
+        let circle = &self.circles.get(&task.circle);
         let constants = match constants(&task) {
             Ok(constants) => constants,
             Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
@@ -219,39 +193,19 @@ impl Host {
     /// What the library of a circle offers, sorted by name. It reads the disk and compiles what is new: to be
     /// called where blocking does no harm.
     pub fn scripts(&self, circle: &CircleId) -> io::Result<Vec<LibraryScript>> {
-        self.circle(circle).scripts()
+        self.circles.get(circle).scripts()
     }
 
     /// Whether a circle's plays may run here when this other one calls it.
     pub(crate) fn serves(&self, circle: &CircleId, caller: &CircleId) -> bool {
         // A stranger's script names whom it likes: circles are not made, and their access is not guessed, for that.
-        circle == caller || self.circles.contains_key(circle)
+        circle == caller || self.circles.is_named(circle)
     }
 
     /// Whether a circle's list lets another circle play this; its policy is asked when it does.
     pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
         let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
-        self.circle(circle).access.allows(circle, &Caller::Peer(*caller), verb)
-    }
-
-    fn circle(&self, id: &CircleId) -> Arc<Circle> {
-        match (self.circles.get(id), &self.others) {
-            (Some(circle), _) => circle.clone(),
-            (None, None) => self.other.clone(),
-            (None, Some(others)) => {
-                let made = others.known.get_or_insert_with(id, || {
-                    let settings = (others.settings)(id);
-                    let engines = &self.other.engines;
-                    let engines = if settings.limits == engines.limits {
-                        engines.clone()
-                    } else {
-                        Arc::new(Engines::new(settings.limits))
-                    };
-                    Ok::<_, Infallible>(Arc::new(Circle::new(settings, engines)))
-                });
-                made.unwrap_or_else(|never| match never {})
-            }
-        }
+        self.circles.get(circle).access.allows(circle, &Caller::Peer(*caller), verb)
     }
 
     /// A script can tie values into a knot out of sight, too, inside a function; Rhai never frees those. Too
@@ -278,7 +232,7 @@ impl Host {
 impl Trial for Host {
     fn attempt(&self, task: &Task) -> Option<Outcome> {
         let Source::Script(source) = &task.source else { return None };
-        let circle = self.circle(&task.circle);
+        let circle = self.circles.get(&task.circle);
         let script = self.scripts.get(source, circle.limits()).filter(|script| script.is_short())?;
         if !circle.is_sure_to_have_no_policy()
             || task.kind != Kind::Play
@@ -442,6 +396,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::engine::Engines;
 
     fn play(host: &Arc<Host>, script: &str) -> Outcome {
         let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
@@ -456,7 +411,7 @@ mod tests {
         let mut engines = Engines::new(Limits::default());
         engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
         let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
-        let host = Arc::new(Host { other: Arc::new(circle), ..Host::new(Limits::default()) });
+        let host = Arc::new(Host { circles: Circles::all(circle), ..Host::new(Limits::default()) });
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
         }
