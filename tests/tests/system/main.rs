@@ -4,6 +4,7 @@
 
 mod access;
 mod calls;
+mod chaos;
 mod circles;
 mod cli;
 mod cli_tasks;
