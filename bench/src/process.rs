@@ -42,18 +42,16 @@ impl Process {
     }
 
     /// Starts a `circles-server` that leaves scripts to the workers of a Redis.
-    pub fn on_redis(server: &Path, url: &str) -> Result<Self> {
-        let data = temporary(None)?;
+    pub fn on_redis(server: &Path, url: &str, data_dir: &Path) -> Result<Self> {
         let mut command = server_command(server);
-        Self::start(command.args(["--redis-url", url, "--data-dir"]).arg(data.path()), Some(data))
+        Self::start(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)
     }
 
     /// Starts a `circles-worker`, which is reached nowhere.
-    pub fn worker(worker: &Path, url: &str) -> Result<Self> {
-        let data = temporary(None)?;
+    pub fn worker(worker: &Path, url: &str, data_dir: &Path) -> Result<Self> {
         let mut command = program(worker);
-        let command = command.args(["--redis-url", url, "--data-dir"]).arg(data.path());
-        let (process, line) = Self::spawn(command, Some(data))?;
+        let (process, line) =
+            Self::spawn(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)?;
         if !line.starts_with("worker ") {
             return Err(format!("{} said {line:?}, not that it is ready", worker.display()));
         }

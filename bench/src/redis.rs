@@ -70,7 +70,7 @@ pub fn redis(server: &Path, args: &Args) -> Result {
     print_head(args.rounds);
     for &workers in &args.workers {
         let redis = Redis::start(args, "no")?;
-        let circles = Process::on_redis(server, &redis.url())?;
+        let circles = Process::on_redis(server, &redis.url(), redis.directory.path())?;
         let _workers = start_workers(&worker, &redis, workers)?;
         println!("{workers} workers; push, blocking pop and back, raw: p50 {:.1} µs", floor(redis.address)?);
         let subjects = [
@@ -91,7 +91,7 @@ pub fn redis(server: &Path, args: &Args) -> Result {
     }
     for fsync in ["everysec", "always"] {
         let redis = Redis::start(args, fsync)?;
-        let circles = Process::on_redis(server, &redis.url())?;
+        let circles = Process::on_redis(server, &redis.url(), redis.directory.path())?;
         let _workers = start_workers(&worker, &redis, 2)?;
         let mut rates = Vec::new();
         for _ in 0..args.rounds.count() {
@@ -108,7 +108,7 @@ pub fn redis(server: &Path, args: &Args) -> Result {
 }
 
 fn start_workers(worker: &Path, redis: &Redis, count: u16) -> Result<Vec<Process>> {
-    (0..count).map(|_| Process::worker(worker, &redis.url())).collect()
+    (0..count).map(|_| Process::worker(worker, &redis.url(), redis.directory.path())).collect()
 }
 
 /// What plays cost Redis.
@@ -140,7 +140,8 @@ impl std::fmt::Display for Cost {
 struct Redis {
     child: std::process::Child,
     address: SocketAddr,
-    _directory: TempDir,
+    /// Also of the circles' files.
+    directory: TempDir,
 }
 
 impl Redis {
@@ -158,7 +159,7 @@ impl Redis {
         }
         let child = command.current_dir(directory.path()).stdout(std::process::Stdio::null()).spawn();
         let child = child.map_err(|error| format!("{}: {error}", args.redis_server.display()))?;
-        let redis = Self { child, address: (Ipv4Addr::LOCALHOST, port).into(), _directory: directory };
+        let redis = Self { child, address: (Ipv4Addr::LOCALHOST, port).into(), directory };
         let until = Instant::now() + Duration::from_secs(10);
         while let Err(error) = Connection::open(redis.address).and_then(|mut redis| redis.ask(&["PING"])) {
             if Instant::now() > until {

@@ -163,7 +163,8 @@ impl Server {
     }
 
     /// Serves until `shutdown`; then accepts nothing more, lets calls under way end within `grace`, answers the
-    /// rest with an error, and returns when the last connection is gone, or a second later. Plays are drained by the store's owner, beside this.
+    /// rest with an error, and returns when the last connection is gone, or a second later. Plays are drained by
+    /// the store's owner, beside this.
     pub async fn serve(self, shutdown: CancellationToken, grace: Duration) {
         let limits = self.shared.settings.limits;
         let accept = Accept {

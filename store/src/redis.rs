@@ -19,6 +19,7 @@ mod scripts;
 mod settle;
 mod snapshot;
 mod take;
+mod thread;
 mod tickets;
 
 use std::{
@@ -51,6 +52,7 @@ use self::{
     link::Link,
     scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
     settle::{Settle, Settled},
+    thread::RedisThread,
     tickets::{Reply, Submission, Waiting},
 };
 use crate::{
@@ -107,6 +109,7 @@ impl Default for Config {
 /// The store of processes that share a Redis.
 pub struct RedisStore {
     shared: Arc<Shared>,
+    _thread: RedisThread,
 }
 
 struct Shared {
@@ -163,41 +166,14 @@ struct Local {
 }
 
 impl RedisStore {
-    /// Connects to the Redis of this URL, in a tokio runtime with timers, and begins to look after its shards.
+    /// Connects to the Redis of this URL, and begins to look after its shards, on a thread of its own. Dropped, the
+    /// store ends at once: [`shut`](Self::shut) ends it in order.
     pub async fn connect(url: &str, config: Config) -> Result<Self, Error> {
-        let link = Link::open(url).await?;
-        let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
-        let shards =
-            agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
-        let me = Uuid::now_v7().to_string();
-        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
-            let (submitting, settling) = (shared.clone(), shared.clone());
-            Shared {
-                link,
-                runtime: Handle::current(),
-                shards,
-                submits: Batcher::new(shards, move |shard, batch| {
-                    let shared = submitting.upgrade();
-                    async move { shared.ok_or(Error::Closed)?.submit_all(shard, batch).await }
-                }),
-                settles: Batcher::new(shards, move |shard, batch| {
-                    let shared = settling.upgrade();
-                    async move { shared.ok_or(Error::Closed)?.settle_all(shard, batch).await }
-                }),
-                me,
-                config,
-                // Unless plays turn out to be short, nothing is claimed ahead.
-                state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
-                wanted: Notify::new(),
-                takes_now: Notify::new(),
-                unsealed: Notify::new(),
-                closing: CancellationToken::new(),
-                over: CancellationToken::new(),
-                tracker: TaskTracker::new(),
-            }
-        });
-        shared.begin().await?;
-        Ok(Self { shared })
+        let thread = RedisThread::start().await?;
+        let url = url.to_owned();
+        let shared = thread.handle().spawn(async move { Shared::connect(&url, config).await });
+        let shared = shared.await.map_err(|_| Error::Closed)??;
+        Ok(Self { shared, _thread: thread })
     }
 
     /// What this process is called in Redis.
@@ -234,6 +210,42 @@ impl RedisStore {
 }
 
 impl Shared {
+    async fn connect(url: &str, config: Config) -> Result<Arc<Self>, Error> {
+        let link = Link::open(url).await?;
+        let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
+        let shards =
+            agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
+        let me = Uuid::now_v7().to_string();
+        let shared = Arc::new_cyclic(|shared: &Weak<Self>| {
+            let (submitting, settling) = (shared.clone(), shared.clone());
+            Self {
+                link,
+                runtime: Handle::current(),
+                shards,
+                submits: Batcher::new(shards, move |shard, batch| {
+                    let shared = submitting.upgrade();
+                    async move { shared.ok_or(Error::Closed)?.submit_all(shard, batch).await }
+                }),
+                settles: Batcher::new(shards, move |shard, batch| {
+                    let shared = settling.upgrade();
+                    async move { shared.ok_or(Error::Closed)?.settle_all(shard, batch).await }
+                }),
+                me,
+                config,
+                // Unless plays turn out to be short, nothing is claimed ahead.
+                state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
+                wanted: Notify::new(),
+                takes_now: Notify::new(),
+                unsealed: Notify::new(),
+                closing: CancellationToken::new(),
+                over: CancellationToken::new(),
+                tracker: TaskTracker::new(),
+            }
+        });
+        shared.begin().await?;
+        Ok(shared)
+    }
+
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, Local> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -337,10 +349,14 @@ impl Shared {
     }
 
     /// A task that this process ran has ended, or is another's.
-    fn let_go(&self, task: &Task, left_record: bool) {
+    fn let_go(&self, task: &Task, epoch: &str, left_record: bool) {
         let mut state = self.lock();
         if left_record && state.to_seal.insert(task.circle) {
             self.unsealed.notify_one();
+        }
+        // It may have come back meanwhile, as another claim.
+        if state.holding.get(&task.id).is_none_or(|holding| holding.epoch != epoch) {
+            return;
         }
         let Some(holding) = state.holding.remove(&task.id) else { return };
         if let Some(time) = holding.took() {

@@ -98,14 +98,13 @@ impl Args {
     /// What runs scripts, for these circles and those that nothing is said about.
     pub fn host(&self, circles: &[CircleConfig]) -> Host {
         let limits = self.limits.unwrap_or_default();
-        let known = circles.iter().map(|circle| (circle.key.circle_id(), CircleSettings::from(circle)));
+        // Servers make the folders of their circles. Where a library is missing, this is not the server's disk, and a
+        // policy would be missing too.
+        let required = |settings| CircleSettings { library_required: true, ..settings };
+        let known = circles.iter().map(|circle| (circle.key.circle_id(), required(circle.into())));
         let data_dir = self.data_dir.clone();
-        // A server that has the same data directory has made the folders of its circles. Where they are missing,
-        // this is not the same directory, and a policy would be missing too.
-        Host::with_circles(limits, known.collect()).with_others(move |circle| CircleSettings {
-            limits,
-            library_required: true,
-            ..CircleSettings::under(&data_dir, circle)
+        Host::with_circles(limits, known.collect()).with_others(move |circle| {
+            required(CircleSettings { limits, ..CircleSettings::under(&data_dir, circle) })
         })
     }
 
@@ -123,14 +122,16 @@ impl Args {
         }
     }
 
-    /// How many scripts run at a time: quick ones, one a core.
+    /// How many scripts run at a time: quick ones, several a core, as each waits for Redis most of its time.
     pub fn slots(&self, metrics: Metrics) -> Slots {
         let most = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
         let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Slots { open: cores.min(most), most, metrics }
+        Slots { open: cores.saturating_mul(A_CORE).min(most), most, metrics }
     }
 }
 
+/// Quick scripts that run at a time on each core.
+const A_CORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 /// Claimed ahead: what a claim's way to Redis and back takes, twenty times, and less than anybody notices.
 const AHEAD: Duration = Duration::from_millis(2);
 
@@ -149,4 +150,57 @@ fn pool(text: &str) -> Result<String, String> {
         return Err("expected a name of 1 to 64 letters, digits, - and _".to_owned());
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, builder::Arg};
+
+    use super::*;
+
+    fn flags() -> Vec<Arg> {
+        let ours = |arg: &&Arg| !matches!(arg.get_id().as_str(), "help" | "version");
+        Args::command().get_arguments().filter(ours).cloned().collect()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_environment_variable() {
+        for flag in flags() {
+            let long = flag.get_long().unwrap();
+            let name = long.replace('-', "_").to_uppercase();
+            let expected = if long == "redis-url" { name } else { format!("CIRCLES_{name}") };
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(&*expected), "--{long}");
+        }
+    }
+
+    #[test]
+    fn every_flag_is_described_with_its_default() {
+        let page = include_str!("../../docs/operations.md");
+        let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `-")).collect();
+        assert_eq!(rows.len(), flags().len());
+        for flag in flags() {
+            let long = format!("`--{}`", flag.get_long().unwrap());
+            let row = rows.iter().find(|row| row.contains(&long)).unwrap_or_else(|| panic!("{long}"));
+            if let [default] = flag.get_default_values() {
+                assert!(row.contains(default.to_str().unwrap()), "{row}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_never_more_than_plays_at_a_time() {
+        for concurrency in ["1", "3", "64"] {
+            let args = Args::try_parse_from(["w", "--redis-url", "redis://a", "--concurrency", concurrency])
+                .unwrap();
+            let slots = args.slots(Metrics::default());
+            assert_eq!(slots.most.get().to_string(), concurrency);
+            assert!(slots.open <= slots.most);
+            assert_eq!(args.store(&[]).running_limit, slots.most.get());
+        }
+    }
 }

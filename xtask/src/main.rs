@@ -8,6 +8,7 @@ mod codegen;
 mod crashes;
 mod debian;
 mod peers;
+mod redis;
 mod run;
 mod test;
 mod tidy;

@@ -241,7 +241,7 @@ impl Shared {
             async move {
                 let shard = shared.shard_of(&task.circle);
                 let until = Instant::now() + shared.config.lease;
-                let pair = [task.id.to_string(), epoch];
+                let pair = [task.id.to_string(), epoch.clone()];
                 while let Err(error) = shared.renew_shard(shard, &pair).await {
                     if Instant::now() > until {
                         tracing::warn!(%error, task = %task.id, "a task waits for its lease to end");
@@ -250,7 +250,7 @@ impl Shared {
                     tokio::time::sleep(AGAIN).await;
                 }
                 shared.lock().going_back -= 1;
-                shared.let_go(&task, false);
+                shared.let_go(&task, &epoch, false);
                 shared.hint(&shared.config.pool, shard).await.ok();
             },
             &self.runtime,

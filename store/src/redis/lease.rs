@@ -159,7 +159,8 @@ impl Held {
             Place::Queue(epoch) => epoch.clone(),
             Place::Play(_) => String::new(),
         };
-        let settle = Settle::new(&self.task, epoch, told.as_ref(), settlement, read, &self.shared.config)?;
+        let settle =
+            Settle::new(&self.task, epoch.clone(), told.as_ref(), settlement, read, &self.shared.config)?;
         self.shared.shown(&self.task).await;
         let settled = if settle.changes_nothing() {
             Settled::Recorded
@@ -167,8 +168,8 @@ impl Held {
             let shard = self.shared.shard_of(&self.task.circle);
             loop {
                 match self.shared.settles.send(shard, settle.clone()).await {
-                    Err(Error::Unavailable(cause)) if Instant::now() < self.deadline => {
-                        tracing::warn!(task = %self.task.id, %cause, "an outcome waits for Redis");
+                    Err(error @ (Error::Unavailable(_) | Error::Full)) if Instant::now() < self.deadline => {
+                        tracing::debug!(task = %self.task.id, %error, "an outcome waits for Redis");
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
@@ -181,7 +182,7 @@ impl Held {
             }
         };
         if settled == Settled::Recorded || settled == Settled::Gone {
-            self.shared.let_go(&self.task, settle.leaves_record());
+            self.shared.let_go(&self.task, &epoch, settle.leaves_record());
         }
         if settled == Settled::Recorded
             && let Place::Play(done) = &mut self.place

@@ -27,10 +27,10 @@ use super::{
     lines::Reader,
     scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
 };
-use crate::{Error, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
+use crate::{Error, Failure, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
 
-/// How long past its deadline a worker may still settle a play before the caller is answered without it.
-const LAST_WORD: Duration = Duration::from_secs(1);
+/// How long past its deadline a worker may still settle a play before it is ended without it.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// After how long it is asked whether an answer was missed.
 pub const MISSED: Duration = Duration::from_secs(1);
 
@@ -63,6 +63,16 @@ pub enum Reply {
     Known(TaskId),
     /// The same call was made before, and this came of it.
     Ended(TaskId, String),
+}
+
+/// Which tasks are ended.
+enum Which {
+    /// One that waits; a running one through its worker.
+    Any,
+    /// One that waits.
+    Queued,
+    /// A running one as well, at once.
+    Now,
 }
 
 /// Those here who wait for the end of a task.
@@ -111,11 +121,7 @@ impl Shared {
             }
             Ok(Reply::Known(id)) => {
                 waiter.forget();
-                let other = self.wait_for(&task, id);
-                // It may have ended before we waited.
-                let shared = self.clone();
-                tokio::spawn(async move { shared.look_for_answers(shard, vec![id]).await });
-                Ok(other.ticket())
+                Ok(self.wait_for(&task, id).joined_ticket())
             }
             // It may have been accepted all the same: dropped, the waiter sees to it that it does not run, unless
             // it may be asked for again.
@@ -284,7 +290,7 @@ impl Shared {
         id: TaskId,
         outcome: &Outcome,
     ) -> Result<String, Error> {
-        self.end(circle, id, outcome, false).await
+        self.end(circle, id, outcome, Which::Any).await
     }
 
     async fn end(
@@ -292,11 +298,15 @@ impl Shared {
         circle: &CircleId,
         id: TaskId,
         outcome: &Outcome,
-        only_queued: bool,
+        which: Which,
     ) -> Result<String, Error> {
         let text = serde_json::to_string(outcome).map_err(|_| garbled("JSON"))?;
-        let only = if only_queued { "queued" } else { "" };
-        let args = [id.to_string(), circle.to_string(), state_name(outcome.state()), text, only.to_owned()];
+        let which = match which {
+            Which::Any => "",
+            Which::Queued => "queued",
+            Which::Now => "now",
+        };
+        let args = [id.to_string(), circle.to_string(), state_name(outcome.state()), text, which.to_owned()];
         self.run(&CANCEL, self.shard_of(circle), args.map(Value::from).into()).await
     }
 
@@ -308,7 +318,7 @@ impl Shared {
                 state.waiting.get(&id).filter(|waiting| !waiting.recorded).map(|waiting| waiting.circle)
             };
             if let Some(circle) = plain
-                && let Err(error) = self.end(&circle, id, &Outcome::Cancelled, true).await
+                && let Err(error) = self.end(&circle, id, &Outcome::Cancelled, Which::Queued).await
             {
                 tracing::debug!(%error, task = %id, "a play cannot be taken from the queue");
             }
@@ -474,6 +484,26 @@ impl Waiter {
         Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.outcome())))))
     }
 
+    /// For the end of the same call that was made before.
+    fn joined_ticket(self) -> Ticket {
+        Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.joined())))))
+    }
+
+    async fn joined(mut self) -> Outcome {
+        // It may have ended before we waited.
+        match self.shared.look(&self.circle, self.id, &self.shared.me, "").await {
+            Ok(Some((left, view))) => {
+                // The deadline is that of the first call.
+                self.deadline = Instant::now() + left;
+                match view.outcome {
+                    Some(outcome) => outcome,
+                    None => self.outcome().await,
+                }
+            }
+            Ok(None) | Err(_) => Outcome::Failed(Failure::Unavailable),
+        }
+    }
+
     async fn outcome(mut self) -> Outcome {
         let outcome = self.answer().await;
         // It is over, nothing is left to cancel.
@@ -485,13 +515,26 @@ impl Waiter {
         if let Ok(Ok(outcome)) = timeout_at(self.deadline.into(), &mut self.receiver).await {
             return outcome;
         }
-        let ended = self.shared.cancel(&self.circle, self.id, &Outcome::TimedOut).await;
-        match timeout(LAST_WORD, &mut self.receiver).await {
-            Ok(Ok(outcome)) => outcome,
-            _ => {
-                tracing::error!(task = %self.id, ?ended, "a play was not answered by its deadline");
-                Outcome::TimedOut
+        // Its worker, or the queue, is to say so.
+        if let Err(error) = self.shared.cancel(&self.circle, self.id, &Outcome::TimedOut).await {
+            tracing::debug!(%error, task = %self.id, "a play past its deadline cannot be ended");
+        }
+        if let Ok(Ok(outcome)) = timeout(LAST_WORD, &mut self.receiver).await {
+            return outcome;
+        }
+        // Its worker does not: whatever it says later is not heeded any more.
+        match self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Now).await {
+            Ok(_) => {
+                let shard = self.shared.shard_of(&self.circle);
+                // What is told may have been missed.
+                let _ = self.shared.look_for_answers(shard, vec![self.id]).await;
+                match timeout(LAST_WORD, &mut self.receiver).await {
+                    Ok(Ok(outcome)) => outcome,
+                    _ => Outcome::TimedOut,
+                }
             }
+            // Nobody knows what becomes of it.
+            Err(_) => Outcome::Failed(Failure::Unavailable),
         }
     }
 

@@ -76,3 +76,9 @@ async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
     store.close().await;
     assert_eq!(store.submit(conformance::task("b")).await.err(), Some(Error::Closed));
 }
+
+/// In Redis, whatever is told is kept already.
+#[tokio::test]
+async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept() {
+    tasks::who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(within(conformance::WIDE)).await;
+}

@@ -6,11 +6,9 @@ use circles_store::{
     Caller, CircleId, Error, Kind, LogLevel, LogLine, Outcome, RedisConfig, RedisStore, Settled, Settlement,
     State, Store, Task, Transaction, WatchEvent,
 };
+use circles_testing::{Mode, Proxy};
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::{
-    runtime::{Builder, Runtime},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 use crate::{
     conformance::{circle, keyed, script, settle, soon, success, task},
@@ -39,24 +37,15 @@ impl Together {
         Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
     }
 
-    /// One that stops whenever nothing is asked of it, like a process that was stopped; dropped, it is gone
-    /// without a word.
+    /// One that may die without a word.
     async fn other(&self) -> Other {
-        let url = self.url.clone();
-        let starting = move || {
-            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-            let config = RedisConfig { lease: LEASE, shards: 4, ..RedisConfig::default() };
-            let store = runtime.block_on(RedisStore::connect(&url, config)).unwrap();
-            Other { store: Some(Arc::new(store)), runtime: Some(runtime) }
-        };
-        tokio::task::spawn_blocking(starting).await.unwrap()
+        Other { store: Some(self.store().await) }
     }
 }
 
 /// A process that may die.
 struct Other {
     store: Option<Arc<dyn Store>>,
-    runtime: Option<Runtime>,
 }
 
 impl Other {
@@ -66,15 +55,8 @@ impl Other {
 
     /// Whatever it does, it does no more.
     fn die(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        self.die();
+        let store = self.store.take().unwrap();
+        assert_eq!(Arc::strong_count(&store), 1, "it dies with its last handle");
     }
 }
 
@@ -216,42 +198,31 @@ async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_wakes_after_its_lease_changes_nothing() {
+async fn a_worker_that_is_heard_after_its_lease_changes_nothing() {
     let together = Together::begin();
     let server = together.store().await;
-    // A runtime that goes on only while it is asked for something.
-    let stopped = Builder::new_current_thread().enable_all().build().unwrap();
-    let url = together.url.clone();
-    let (zombie, claim, ticket, stopped) = {
-        let server = server.clone();
-        tokio::task::spawn_blocking(move || {
-            let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
-            let store = stopped.block_on(RedisStore::connect(&url, config)).unwrap();
-            let ticket = stopped.block_on(server.submit(submitted("a"))).unwrap();
-            let claim = stopped.block_on(soon(store.claim())).unwrap();
-            (store, claim, ticket, stopped)
-        })
-        .await
-        .unwrap()
-    };
+    let address = together.url.trim_start_matches("redis://").split('/').next().unwrap().parse().unwrap();
+    let proxy = Proxy::of(address).await;
+    let url = together.url.replace(&address.to_string(), &proxy.address().to_string());
+    let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
+    let zombie: Arc<dyn Store> = Arc::new(RedisStore::connect(&url, config).await.unwrap());
+    let ticket = server.submit(submitted("a")).await.unwrap();
+    let id = ticket.task();
+    let claim = soon(zombie.claim()).await.unwrap();
+    proxy.set(Mode::Hold);
     let worker = together.store().await;
     let second = soon(worker.claim()).await.unwrap();
     assert_eq!(second.task().id, claim.task().id);
-    let id = ticket.task();
-    let woken = tokio::task::spawn_blocking(move || {
-        let mut transaction = settlement_of("zombie");
-        transaction.reached_outside = true;
-        assert!(matches!(stopped.block_on(claim.settle(transaction)), Ok(Settled::Recorded)));
-        (zombie, stopped)
-    });
-    let woken = woken.await.unwrap();
+    // It does not know yet, and brings its outcome.
+    let settling = tokio::spawn(claim.settle(settlement_of("zombie")));
+    proxy.set(Mode::Pass);
+    assert!(matches!(soon(settling).await.unwrap(), Ok(Settled::Recorded)));
     assert_eq!(server.task(&circle(1), id, Duration::ZERO).await.unwrap().unwrap().state, State::Running);
     assert_eq!(value(&server, "who").await, None);
     assert!(matches!(second.settle(settlement_of("heir")).await, Ok(Settled::Recorded)));
     assert_eq!(soon(ticket).await, success(""));
     assert_eq!(value(&server, "who").await.as_deref(), Some("\"heir\""));
     assert_eq!(server.provenance(&circle(1), 0, 10).await.unwrap().records.len(), 1);
-    tokio::task::spawn_blocking(move || drop(woken)).await.unwrap();
 }
 
 /// A play that wrote who it was, and read nothing.
@@ -379,8 +350,7 @@ async fn who_takes_tasks_is_seen_until_it_is_gone() {
     let server = RedisStore::connect(&together.url, config).await.unwrap();
     assert_eq!(server.workers().await.unwrap(), 0);
     let mut other = together.other().await;
-    let store = other.store().clone();
-    let waiting = other.runtime.as_ref().unwrap().spawn(async move { store.claim().await.map(drop) });
+    assert!(other.store().claim().now_or_never().is_none());
     let all = |count: usize| {
         let server = &server;
         soon(async move {
@@ -392,7 +362,6 @@ async fn who_takes_tasks_is_seen_until_it_is_gone() {
     all(1).await;
     other.die();
     all(0).await;
-    drop(waiting);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -385,8 +385,9 @@ macro_rules! transactions {
 
                 #[test]
                 fn plays_side_by_side_are_as_one_after_the_other(steps in $crate::transactions::steps()) {
-                    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-                    runtime.unwrap().block_on(async { $crate::transactions::plays_side_by_side($make(WIDE), steps).await });
+                    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+                    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+                    runtime.block_on(async { $crate::transactions::plays_side_by_side($make(WIDE), steps).await });
                 }
             }
         }

@@ -24,6 +24,7 @@ mod sessions;
 mod subscriptions;
 mod tasks;
 mod tasks_shared;
+mod workers;
 
 use circles_tests::World;
 

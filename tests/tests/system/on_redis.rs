@@ -1,5 +1,10 @@
 //! The same promises, where the server and its workers share nothing but a Redis.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "one text, two worlds: each file takes the `World` of whoever includes it"
+)]
+
 use circles_tests::{OnRedis, WorldOn};
 
 type World = WorldOn<OnRedis>;

@@ -25,7 +25,8 @@ const ALLOWED: [Arrows; 15] = [
     arrows("circles-codegen", &[]),
     Arrows { build: &["circles-codegen"], ..arrows("circles-api", &[]) },
     arrows("circles-auth", &["circles-api"]),
-    arrows("circles-store", &["circles-api"]),
+    // Both suites of the store and those of its users start a Redis in the same way.
+    Arrows { dev: &["circles-testing"], ..arrows("circles-store", &["circles-api"]) },
     arrows("circles-daemon", &[]),
     Arrows {
         dev: &["circles-api", "circles-testing"],
@@ -75,12 +76,18 @@ struct Apart {
     instead: &'static str,
 }
 
-const NAMES: [Apart; 2] = [
+const NAMES: [Apart; 3] = [
     Apart {
         name: "circles_worker",
         folders: &["server/"],
         except: &["server/src/main.rs"],
         instead: "the library half of the server never touches workers; compose them in server/src/main.rs",
+    },
+    Apart {
+        name: "RedisStore",
+        folders: &["api/", "auth/", "cli/", "client/", "codegen/", "server/src/", "worker/src/"],
+        except: &["server/src/main.rs", "worker/src/main.rs", "worker/src/status.rs"],
+        instead: "only programs and tests choose a store; take `dyn Store`",
     },
     Apart {
         name: "EmbeddedStore",
@@ -218,7 +225,8 @@ mod tests {
 
     #[test]
     fn the_servers_library_names_neither_workers_nor_a_store_of_its_choice() {
-        for text in ["use circles_worker::Host;\n", "use circles_store::EmbeddedStore;\n"] {
+        let stores = ["use circles_store::EmbeddedStore;\n", "use circles_store::RedisStore;\n"];
+        for text in ["use circles_worker::Host;\n"].into_iter().chain(stores) {
             assert_eq!(names(&source("server/src/rpc.rs", text)).len(), 1, "{text}");
             assert_eq!(names(&source("server/src/main.rs", text)).len(), 0, "{text}");
             assert_eq!(names(&source("tests/src/world.rs", text)).len(), 0, "{text}");

@@ -1,6 +1,7 @@
 -- Ends a task that has not ended: one that waits at once, with this outcome; a running one through its worker.
 --
--- ARGV: the task; the circle; the state and the outcome of one that waits; 'queued' if a running one goes on.
+-- ARGV: the task; the circle; the state and the outcome of one that waits; 'queued' if a running one goes on, 'now' if
+-- it ends so as well, whatever its worker brings later.
 -- Returns 'ended'; 'told' if its worker hears of it now, 'again' if it had been told before; 'none' if there is no
 -- such task; 'running' if it was to go on.
 
@@ -13,7 +14,7 @@ local claim = held(redis.call('HGET', shard .. ':held', id))
 if claim and only == 'queued' then
   return 'running'
 end
-if claim then
+if claim and only ~= 'now' then
   local again = string.find(claim.flags, 'c', 1, true)
   if not again then
     claim.flags = claim.flags .. 'c'
@@ -22,8 +23,14 @@ if claim then
   redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
   return again and 'again' or 'told'
 end
-redis.call('DECRBY', shard .. ':count', redis.call('LREM', key('queue', circle), 1, id))
+local may_have_reached_outside = false
+if claim then
+  may_have_reached_outside = string.find(claim.flags, 'm', 1, true) ~= nil
+  redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
+else
+  redis.call('DECRBY', shard .. ':count', redis.call('LREM', key('queue', circle), 1, id))
+end
 local results = results()
-finish(id, task, state, outcome, is(task, 's'), nil, now(), results)
+finish(id, task, state, outcome, is(task, 's') or may_have_reached_outside, nil, now(), results)
 tell(results)
 return 'ended'

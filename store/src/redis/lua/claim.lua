@@ -14,10 +14,10 @@ local time = now()
 local tasks = {}
 
 -- What the worker is told of tasks.
-local function hand(ids, claims)
-  local lives, bodies = fields(shard .. ':live', ids), fields(shard .. ':body', ids)
+local function hand(ids, claims, found)
+  local bodies = fields(shard .. ':body', ids)
   for index, id in ipairs(ids) do
-    local task = parse(lives[index])
+    local task = found[index]
     local watchers = is(task, 'm') and rest(task).watchers or {}
     tasks[#tasks + 1] = { id, claims[index], math.max(task.deadline - time, 0), watchers, bodies[index] }
   end
@@ -25,16 +25,17 @@ end
 
 -- The same claim again: the same tasks, as far as they are still the worker's.
 local function hand_again(ids)
-  local still, epochs = {}, {}
+  local still, epochs, found = {}, {}, {}
   for index, value in ipairs(fields(shard .. ':held', ids)) do
     local claim = held(value)
     if claim and claim.worker == worker and claim.number == number then
       still[#still + 1] = ids[index]
       epochs[#epochs + 1] = claim.epoch
+      found[#found + 1] = known(ids[index])
     end
   end
   if #still > 0 then
-    hand(still, epochs)
+    hand(still, epochs, found)
   end
 end
 
@@ -43,7 +44,7 @@ for index = 7, 6 + passed do
   passes[ARGV[index]] = true
 end
 local turns = key('turns', pool)
-local names, results = {}, results()
+local names, found, results = {}, {}, results()
 local dequeued = 0
 
 -- Takes tasks of a circle; whether some are left.
@@ -58,13 +59,14 @@ local function take(circle, share)
         finish(ids[index], task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
       elseif task then
         names[#names + 1] = ids[index]
+        found[#found + 1] = task
         if is(task, 'k') then
           redis.call('HSET', key('task', ids[index]), 'state', 'Running', 'started', time)
         end
       end
     end
   end
-  return redis.call('EXISTS', queue) == 1
+  return #ids == share and redis.call('EXISTS', queue) == 1
 end
 
 -- As many of each as keeps turns fair, and one at least.
@@ -94,6 +96,9 @@ local function take_in_turn()
   end
 end
 
+-- How many tasks wait that might be taken.
+local left
+
 local function claim_new()
   if #only > 0 then
     take_of_ours()
@@ -101,7 +106,7 @@ local function claim_new()
     take_in_turn()
   end
   if dequeued > 0 then
-    redis.call('DECRBY', shard .. ':count', dequeued)
+    left = redis.call('DECRBY', shard .. ':count', dequeued)
   end
   tell(results)
   if #names == 0 then
@@ -117,7 +122,7 @@ local function claim_new()
   end
   each('HSET', shard .. ':held', claims)
   redis.call('HSET', shard .. ':workers', worker, number .. ' ' .. table.concat(names, ' '))
-  hand(names, epochs)
+  hand(names, epochs, found)
 end
 
 local last = redis.call('HGET', shard .. ':workers', worker)
@@ -133,12 +138,11 @@ end
 if #tasks > 0 then
   redis.call('ZADD', shard .. ':leases', time + lease, worker)
 end
-local left = 0
-if #only == 0 then
-  left = tonumber(redis.call('GET', shard .. ':count') or 0)
+if #only > 0 then
+  left = 0
+  for _, circle in ipairs(only) do
+    left = left + redis.call('LLEN', key('queue', circle))
+  end
 end
-for _, circle in ipairs(only) do
-  left = left + redis.call('LLEN', key('queue', circle))
-end
-table.insert(tasks, 1, left)
+table.insert(tasks, 1, left or tonumber(redis.call('GET', shard .. ':count') or 0))
 return tasks

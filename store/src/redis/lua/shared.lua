@@ -68,11 +68,14 @@ local function undo_of(circle, version)
   return cmsgpack.unpack(redis.call('HGET', key('undo', circle), version))
 end
 
--- Calls a command with many values, a thousand at a time: more do not fit on Lua's stack.
+-- Calls a command with many values, a thousand at a time: more do not fit on Lua's stack. Returns what the last call
+-- did.
 local function each(command, name, values)
+  local last
   for from = 1, #values, 1000 do
-    redis.call(command, name, unpack(values, from, math.min(from + 999, #values)))
+    last = redis.call(command, name, unpack(values, from, math.min(from + 999, #values)))
   end
+  return last
 end
 
 -- The fields of a hash, in order, false for those that are not there.
@@ -139,13 +142,11 @@ end
 
 -- Lets workers have tasks of a circle, at the end of its queue or in front.
 local function enqueue(circle, pool, ids, in_front)
-  local queue = key('queue', circle)
-  if redis.call('EXISTS', queue) == 0 then
+  if each(in_front and 'LPUSH' or 'RPUSH', key('queue', circle), ids) == #ids then
     redis.call('RPUSH', key('turns', pool), circle)
     redis.call('SADD', shard .. ':pools', pool)
     redis.call('PUBLISH', shard .. ':hint', pool)
   end
-  each(in_front and 'LPUSH' or 'RPUSH', queue, ids)
   redis.call('INCRBY', shard .. ':count', #ids)
 end
 
