@@ -21,6 +21,7 @@ use std::{
 use circles_client::Client;
 use circles_testing::Dice;
 use circles_tests::NEVER;
+use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -108,20 +109,15 @@ async fn ledger_more(ledger: &Ledger, answers: usize) {
 
 /// Nobody has to help: plays of every circle succeed by way of every server.
 async fn goes_on(world: &World, after: Fault) {
-    let last = Instant::now() + Duration::from_secs(30);
-    for server in 0..SERVERS {
-        for circle in 0..CIRCLES {
-            let mut last_error = None;
-            while Instant::now() < last {
-                match probe(&world.url(server, circle)).await {
-                    Ok(()) => break,
-                    Err(error) => last_error = Some(error),
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-            assert!(Instant::now() < last, "{after:?}: circle {circle} at server {server}: {last_error:?}");
+    let urls = (0..SERVERS).flat_map(|server| (0..CIRCLES).map(move |circle| world.url(server, circle)));
+    join_all(urls.map(|url| async move {
+        let last = Instant::now() + Duration::from_secs(30);
+        while let Err(error) = probe(&url).await {
+            assert!(Instant::now() < last, "{after:?}: {url}: {error:?}");
+            sleep(Duration::from_millis(20)).await;
         }
-    }
+    }))
+    .await;
 }
 
 async fn probe(url: &str) -> Result<(), circles_client::Error> {
@@ -136,7 +132,10 @@ fn shuffle<T>(items: &mut [T], dice: &mut Dice) {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "a long run speaks to the person who started it; others are not shown it")]
+#[allow(
+    clippy::print_stdout,
+    reason = "a long run speaks to the person who started it; others are not shown it"
+)]
 fn say(what: std::fmt::Arguments<'_>) {
     println!("chaos: {what}");
 }

@@ -137,7 +137,8 @@ async fn marks(owner: &Client) -> HashMap<usize, Mark> {
     let mut last = None;
     loop {
         let look: Look = played(owner, LOOK, &last).await;
-        let runs: Vec<Document<u64>> = played(owner, RUNS, &last.as_ref().map(|key: &String| key.replace("task", "runs"))).await;
+        let runs: Vec<Document<u64>> =
+            played(owner, RUNS, &last.as_ref().map(|key: &String| key.replace("task", "runs"))).await;
         assert_eq!(look.torn, Vec::<usize>::new(), "pairs are torn");
         assert_eq!(runs.len(), look.tasks.len());
         for (task, runs) in look.tasks.iter().zip(&runs) {
@@ -147,7 +148,11 @@ async fn marks(owner: &Client) -> HashMap<usize, Mark> {
         match look.tasks.last() {
             Some(task) => last = Some(task.key.clone()),
             None => {
-                assert_eq!(look.total.unwrap_or(0), marks.len(), "plays that counted themselves, and their marks");
+                assert_eq!(
+                    look.total.unwrap_or(0),
+                    marks.len(),
+                    "plays that counted themselves, and their marks"
+                );
                 return marks;
             }
         }

@@ -56,8 +56,21 @@ impl Fault {
     pub const fn of(shape: Shape) -> &'static [Self] {
         match shape {
             Shape::Single => &[
-                KillWorker, FreezeWorker, DrainWorker, KillServer, RestartRedis, FreezeRedis, FillRedis,
-                ForgetScripts, CutByRedis, Cut, HalfOpen, Delay, Deafen, Unreliable, CutClients,
+                KillWorker,
+                FreezeWorker,
+                DrainWorker,
+                KillServer,
+                RestartRedis,
+                FreezeRedis,
+                FillRedis,
+                ForgetScripts,
+                CutByRedis,
+                Cut,
+                HalfOpen,
+                Delay,
+                Deafen,
+                Unreliable,
+                CutClients,
             ],
             Shape::Sentinels => &[FailOver, KillWorker, FailOver, FreezeWorker, KillServer],
             Shape::Cluster => &[FailOver, KillWorker, MoveSlot, FreezeWorker, KillServer],

@@ -21,8 +21,8 @@ use super::{
     world::{CIRCLES, SERVERS, World},
 };
 
-/// Clients that work at a time: each circle has some at each server.
-const CLIENTS: usize = SERVERS * CIRCLES;
+/// Clients that work at a time: each circle has two at each server.
+const CLIENTS: usize = 2 * SERVERS * CIRCLES;
 /// How long past its deadline an answer may come, on a machine that has more to do than it can.
 const LATE: Duration = Duration::from_secs(5);
 
@@ -107,7 +107,7 @@ pub async fn begin(
 ) -> tokio::task::JoinSet<()> {
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..CLIENTS {
-        let (server, circle) = (number % SERVERS, number / SERVERS);
+        let (server, circle) = (number % SERVERS, number / SERVERS % CIRCLES);
         let client = client(&world.url(server, circle), &key_of(number)).await;
         let dice = Dice::new(seed, 1 + number as u64);
         clients.spawn(live(number, circle, dice, client, ledger.clone(), stop.clone()));

@@ -69,13 +69,22 @@ pub struct Order {
 
 impl Order {
     pub fn thrown(dice: &mut Dice, id: usize, circle: usize) -> Self {
-        let act = dice.one_of(&[Act::Mark, Act::Mark, Act::Mark, Act::Pair, Act::Pair, Act::Slow, Act::Throw, Act::Outside]);
+        let act = dice.one_of(&[
+            Act::Mark,
+            Act::Mark,
+            Act::Mark,
+            Act::Pair,
+            Act::Pair,
+            Act::Slow,
+            Act::Throw,
+            Act::Outside,
+        ]);
         let submit = Way::Submit { keyed: dice.below(2) == 0, retries: dice.one_of(&[0, 0, 2]) };
         let way = dice.one_of(&[Way::Play, Way::Play, Way::Keyed, submit]);
         // Some run out of time, in the queue or while they run.
         let short = matches!(act, Act::Slow | Act::Mark) && dice.below(10) == 0;
         let timeout = Duration::from_millis(if short { 200 + dice.below(800) as u64 } else { 20_000 });
-        let pause = dice.below(400) as f64 / 1_000.0;
+        let pause = dice.below(250) as f64 / 1_000.0;
         Self { id, circle, act, way, timeout, pause }
     }
 

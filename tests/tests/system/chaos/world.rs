@@ -1,18 +1,17 @@
 //! All that takes part: a Redis in some shape, servers, workers, and a network between all of them.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
 };
 
 use circles_auth::SecretKey;
 use circles_testing::{Cluster, Proxy, Redis, Sentinels, loopback};
-use circles_tests::{binary, secret_key};
+use circles_tests::{program, secret_key};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::processes::Process;
-use crate::programs::server_at;
 
 pub const SERVERS: usize = 2;
 pub const WORKERS: usize = 3;
@@ -24,7 +23,10 @@ pub const LEASE: &str = "2s";
 /// What all processes share.
 pub enum Backing {
     /// One Redis, and for each process a network of its own to it: first the servers', then the workers'.
-    Single { redis: Redis, proxies: Vec<Proxy> },
+    Single {
+        redis: Redis,
+        proxies: Vec<Proxy>,
+    },
     Sentinels(Sentinels),
     Cluster(Cluster),
 }
@@ -55,11 +57,15 @@ impl World {
     pub async fn start(shape: Shape, seed: u64) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let backing = Backing::start(shape, seed).await;
-        let (host, mut servers, mut workers) = (loopback().to_string(), Vec::new(), Vec::new());
+        let (host, mut servers, mut workers) = (loopback(), Vec::new(), Vec::new());
         for number in 0..SERVERS {
-            let command = || server_of(directory.path(), &backing.url(number), &host, 0);
-            let (process, address) = started(command, &log_of(directory.path(), number)).await;
-            servers.push(Server { process, address, proxy: Proxy::of(address).await });
+            // Nobody else takes ports of this address.
+            let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr());
+            let address = free.expect("a port");
+            let proxy = Proxy::of(address).await;
+            let command = || server_of(directory.path(), &backing.url(number), address, &proxy);
+            let process = started(command, &log_of(directory.path(), number)).await;
+            servers.push(Server { process, address, proxy });
         }
         for number in SERVERS..SERVERS + WORKERS {
             workers.push(worker(directory.path(), &backing.url(number), number).await);
@@ -82,9 +88,8 @@ impl World {
         let Self { directory, backing, servers, .. } = self;
         let server = &mut servers[number];
         server.process.kill().await;
-        let (host, port) = (server.address.ip().to_string(), server.address.port());
-        let command = || server_of(directory.path(), &backing.url(number), &host, port);
-        server.process = started(command, &log_of(directory.path(), number)).await.0;
+        let command = || server_of(directory.path(), &backing.url(number), server.address, &server.proxy);
+        server.process = started(command, &log_of(directory.path(), number)).await;
     }
 
     /// Starts another worker where one has ended.
@@ -98,7 +103,8 @@ impl World {
         let mut complaints = Vec::new();
         for number in 0..SERVERS + WORKERS {
             let log = std::fs::read_to_string(log_of(self.directory.path(), number)).expect("a log");
-            let is_bad = |line: &&str| ["panicked", "not one of ours", "is not"].iter().any(|word| line.contains(word));
+            let is_bad =
+                |line: &&str| ["panicked", "of ours", "not ours"].iter().any(|word| line.contains(word));
             complaints.extend(log.lines().filter(is_bad).map(str::to_owned));
         }
         complaints
@@ -140,33 +146,43 @@ fn log_of(directory: &Path, process: usize) -> PathBuf {
     directory.join(format!("{process}.log"))
 }
 
-fn server_of(directory: &Path, redis: &str, host: &str, port: u16) -> Command {
-    let mut command = server_at(directory, port);
-    command.args(["--host", host, "--redis-url", redis, "--task-timeout", "20s"]).env("RUST_LOG", "warn");
+fn server_of(directory: &Path, redis: &str, address: SocketAddr, proxy: &Proxy) -> Command {
+    let mut command = program("circles-server");
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    command
+        .args(["--host", &host, "--port", &port, "--redis-url", redis, "--task-timeout", "20s"])
+        .args(["--public-url", &format!("ws://{}", proxy.address()), "--data-dir"])
+        .arg(directory.join("data"))
+        .env("RUST_LOG", "warn");
     for number in 0..CIRCLES {
         command.args(["-k", &circle_key(number).public_key().to_string()]);
     }
     command
 }
 
-async fn started(command: impl FnMut() -> Command, log: &PathBuf) -> (Process, SocketAddr) {
-    let (mut process, first) = Process::start(command, log).await;
+async fn started(command: impl FnMut() -> Command, log: &PathBuf) -> Process {
+    let (mut process, _) = Process::start(command, log).await;
     for _ in 1..CIRCLES {
         process.line().await;
     }
-    let address = first.split("ws://").nth(1).and_then(|rest| rest.split('/').next());
-    let address = address.and_then(|address| address.parse().ok());
-    (process, address.unwrap_or_else(|| panic!("no address in {first:?}")))
+    process
 }
 
 async fn worker(directory: &Path, redis: &str, number: usize) -> Process {
     let command = || {
-        let mut command = Command::new(binary("circles-worker"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
-            command.env_remove(name);
-        }
+        let mut command = program("circles-worker");
         command
-            .args(["--redis-url", redis, "--lease", LEASE, "--concurrency", "16", "--grace", "2s", "--data-dir"])
+            .args([
+                "--redis-url",
+                redis,
+                "--lease",
+                LEASE,
+                "--concurrency",
+                "16",
+                "--grace",
+                "2s",
+                "--data-dir",
+            ])
             .arg(directory.join("data"))
             .env("RUST_LOG", "warn");
         command
