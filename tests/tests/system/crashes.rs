@@ -219,13 +219,13 @@ fn check_log(log: &str) {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
 /// Another one each time, unless it is given.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     number("CIRCLES_TEST_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         u64::from(now.subsec_nanos())

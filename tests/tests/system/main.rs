@@ -5,6 +5,7 @@
 mod access;
 mod calls;
 mod calls_listed;
+mod chaos;
 mod circles;
 mod cli;
 mod cli_tasks;

@@ -174,11 +174,13 @@ fn is_passing(error: &RedisError) -> bool {
     said.starts_with("Too many redirections") || said.starts_with("TRYAGAIN") || said.starts_with("LOADING")
 }
 
-/// Whether the connection is not, or no more, one to a Redis that does its work.
+/// Whether the connection is not, or no more, one to a Redis that does its work: there may be another in its place.
 fn ends_connection(error: &RedisError) -> bool {
     let said = error.details();
     matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::Parse)
-        || ["READONLY", "MASTERDOWN", "LOADING", "NOAUTH"].iter().any(|refusal| said.starts_with(refusal))
+        || ["READONLY", "NOREPLICAS", "MASTERDOWN", "LOADING", "NOAUTH"]
+            .iter()
+            .any(|refusal| said.starts_with(refusal))
 }
 
 impl Live {
