@@ -8,6 +8,7 @@
 //! gives what it held to another. Who waits is told through a channel of its server. What is told is kept until the
 //! server acknowledges it, so that a message lost costs a second and no outcome.
 
+mod attempt;
 mod batch;
 mod claims;
 mod keep;
@@ -21,11 +22,12 @@ mod snapshot;
 mod take;
 mod thread;
 mod tickets;
+mod trials;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     ops::Bound,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -52,12 +54,14 @@ use self::{
     link::Link,
     scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
     settle::{Settle, Settled},
+    snapshot::Read,
     thread::RedisThread,
     tickets::{Reply, Submission, Waiting},
+    trials::{Trials, Trying},
 };
 use crate::{
     Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
-    Watch,
+    Trial, Watch,
 };
 
 /// Bounds of a [`RedisStore`].
@@ -121,6 +125,10 @@ struct Shared {
     shards: u16,
     submits: Batcher<Submission, Reply>,
     settles: Batcher<Settle, Settled>,
+    reads: Batcher<Read, Value>,
+    /// Tries plays that are sure to be short, for this process and others.
+    trying: OnceLock<Trying>,
+    trials: Trials,
     state: Mutex<Local>,
     /// One permit for each that waits for a task.
     wanted: Notify,
@@ -143,6 +151,8 @@ struct Local {
     acknowledged: HashMap<u16, Vec<String>>,
     /// Tasks that this process runs.
     holding: HashMap<TaskId, Holding>,
+    /// How many plays of each circle are tried here on threads of scripts.
+    attempts: HashMap<CircleId, usize>,
     /// What watched tasks log.
     lines: HashMap<TaskId, Weak<Lines>>,
     /// How many tasks are on their way back to the queue: nothing is taken before they are there.
@@ -174,6 +184,17 @@ impl RedisStore {
         let shared = thread.handle().spawn(async move { Shared::connect(&url, config).await });
         let shared = shared.await.map_err(|_| Error::Closed)??;
         Ok(Self { shared, _thread: thread })
+    }
+
+    /// Tries plays of which nothing is kept ahead of all queues, also those that come to other processes: by `trial`,
+    /// or as claims like others. Only the first call does anything.
+    pub fn try_with(&self, trial: Arc<dyn Trial>) {
+        self.shared.try_with(trial);
+    }
+
+    /// How many other processes are known to try plays.
+    pub fn triers(&self) -> usize {
+        self.shared.trials.triers()
     }
 
     /// What this process is called in Redis.
@@ -217,7 +238,7 @@ impl Shared {
             agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
         let shared = Arc::new_cyclic(|shared: &Weak<Self>| {
-            let (submitting, settling) = (shared.clone(), shared.clone());
+            let (submitting, settling, reading) = (shared.clone(), shared.clone(), shared.clone());
             Self {
                 link,
                 runtime: Handle::current(),
@@ -230,10 +251,16 @@ impl Shared {
                     let shared = settling.upgrade();
                     async move { shared.ok_or(Error::Closed)?.settle_all(shard, batch).await }
                 }),
+                reads: Batcher::new(shards, move |shard, batch| {
+                    let shared = reading.upgrade();
+                    async move { shared.ok_or(Error::Closed)?.read_all(shard, batch).await }
+                }),
                 me,
                 config,
                 // Unless plays turn out to be short, nothing is claimed ahead.
                 state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
+                trying: OnceLock::new(),
+                trials: Trials::default(),
                 wanted: Notify::new(),
                 takes_now: Notify::new(),
                 unsealed: Notify::new(),
@@ -459,7 +486,16 @@ fn borders(range: &KeyRange) -> (String, String) {
 #[async_trait::async_trait]
 impl Store for RedisStore {
     async fn submit(&self, task: Task) -> Result<Ticket, Error> {
-        self.shared.submit(task).await
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        let accepted = Instant::now();
+        if let Some(outcome) = self.shared.attempt(&task).await {
+            return Ok(Ticket::ready(task.id, outcome));
+        }
+        // Its time began when it came.
+        let timeout = task.timeout.saturating_sub(accepted.elapsed());
+        self.shared.submit(Task { timeout, ..task }).await
     }
 
     fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
@@ -535,6 +571,7 @@ impl Store for RedisStore {
 
     async fn close(&self) {
         self.shared.closing.cancel();
+        self.shared.trials.end();
         let (claimers, ready, waiting) = {
             let mut state = self.shared.lock();
             let waiting: Vec<_> = state.waiting.keys().copied().collect();
