@@ -122,6 +122,8 @@ struct Shared {
     runtime: Handle,
     /// This process, as server and as worker.
     me: String,
+    /// The database that it shares with others, and with nobody else.
+    database: String,
     shards: u16,
     submits: Batcher<Submission, Reply>,
     settles: Batcher<Settle, Settled>,
@@ -197,6 +199,11 @@ impl RedisStore {
         self.shared.trials.triers()
     }
 
+    /// What the database is called that processes share.
+    pub fn database(&self) -> &str {
+        &self.shared.database
+    }
+
     /// What this process is called in Redis.
     pub fn id(&self) -> &str {
         &self.shared.me
@@ -237,6 +244,8 @@ impl Shared {
         let shards =
             agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
+        // Databases of one Redis share its channels.
+        let database = link.agree("circles:database", &Uuid::now_v7().to_string()).await?;
         let shared = Arc::new_cyclic(|shared: &Weak<Self>| {
             let (submitting, settling, reading) = (shared.clone(), shared.clone(), shared.clone());
             Self {
@@ -256,6 +265,7 @@ impl Shared {
                     async move { shared.ok_or(Error::Closed)?.read_all(shard, batch).await }
                 }),
                 me,
+                database,
                 config,
                 // Unless plays turn out to be short, nothing is claimed ahead.
                 state: Mutex::new(Local { pace: 1.0, ..Local::default() }),

@@ -19,7 +19,7 @@ use super::{
     scripts::{REAP, RENEW, SEAL},
     take::PATIENCE,
     tickets::MISSED,
-    trials::{OFFERS, outcomes_channel, plays_channel},
+    trials::{offers_channel, outcomes_channel, plays_channel},
 };
 use crate::{Error, TaskId};
 
@@ -38,7 +38,7 @@ impl Shared {
             format!("circles:server:{}", self.me),
             format!("circles:worker:{}", self.me),
             lines_channel(&self.me),
-            OFFERS.to_owned(),
+            offers_channel(&self.database),
             plays_channel(&self.me),
             outcomes_channel(&self.me),
         ];
@@ -80,6 +80,7 @@ impl Shared {
         let server = format!("circles:server:{}", self.me);
         let lines = lines_channel(&self.me);
         let (plays, outcomes) = (plays_channel(&self.me), outcomes_channel(&self.me));
+        let offers = offers_channel(&self.database);
         loop {
             let message = match tokio::time::timeout(PATIENCE, messages.recv()).await {
                 Ok(Ok(message)) => message,
@@ -97,7 +98,7 @@ impl Shared {
                 self.hear_plays(message.value.as_bytes().unwrap_or_default());
             } else if message.channel == outcomes {
                 self.hear_outcomes(message.value.as_bytes().unwrap_or_default());
-            } else if message.channel == OFFERS {
+            } else if message.channel == offers {
                 self.hear_offer(message.value.as_bytes().unwrap_or_default());
             } else if message.channel == lines {
                 self.hear_lines(&message.value);

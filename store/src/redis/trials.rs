@@ -31,9 +31,7 @@ use super::{
 };
 use crate::{Claim, Kind, Outcome, Source, Task, Trial};
 
-/// Where workers say that they try plays.
-pub const OFFERS: &str = "circles:trials";
-/// How often, and how long that holds.
+/// How often workers say that they try plays, and how long that holds.
 const OFFER_EVERY: Duration = Duration::from_secs(1);
 const OFFER_HOLDS: Duration = Duration::from_secs(3);
 /// After how long a play is queued of which its worker says nothing. The longest attempt takes a fifth of it.
@@ -50,6 +48,11 @@ const TOGETHER: usize = 64;
 const UNDER_WAY: usize = 1_024;
 /// How many outcomes may wait to be told.
 const OUTCOMES: usize = 10_000;
+
+/// Where the workers of a database say that they try plays.
+pub fn offers_channel(database: &str) -> String {
+    format!("circles:trials:{database}")
+}
 
 /// Where a worker is handed plays to try.
 pub fn plays_channel(worker: &str) -> String {
@@ -221,7 +224,7 @@ impl Shared {
             let offer =
                 Offer { worker: me.clone(), pool: config.pool.clone(), only: config.only.clone(), goes };
             let Ok(message) = rmp_serde::to_vec(&offer) else { return };
-            if let Err(error) = self.link.publish(OFFERS, message).await {
+            if let Err(error) = self.link.publish(&offers_channel(&self.database), message).await {
                 tracing::debug!(%error, "servers cannot be told that plays are tried here");
             }
             if goes {

@@ -11,6 +11,7 @@
 -- has no room for what it wrote. All but the first change nothing.
 
 local worker = ARGV[1]
+local time = now()
 local replies, results = {}, results()
 
 local function within(name, range)
@@ -200,7 +201,7 @@ local function settle(index, id, epoch, told, outcome, how)
     task = parse(lives[index])
   end
   if how == '' then
-    finish(id, task, 'Succeeded', outcome, false, nil, nil, results)
+    finish(id, task, 'Succeeded', outcome, false, nil, time, results)
     return 'recorded'
   end
   local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
@@ -208,7 +209,7 @@ local function settle(index, id, epoch, told, outcome, how)
   if why_not then
     return why_not
   end
-  finish(id, task, state, outcome, leaves, sha256 or nil, now(), results)
+  finish(id, task, state, outcome, leaves, sha256 or nil, time, results)
   if epoch == '' then
     redis.call('SET', key('done', id), '1', 'PX', AGAIN + rest(task).timeout)
   end
