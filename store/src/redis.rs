@@ -6,7 +6,8 @@
 //! A task is accepted by `submit`, handed to a worker by `claim`, for an epoch, and ended by `settle`, which refuses
 //! an epoch that is not the task's any more. A worker holds what it claimed as long as it renews its lease; `reap`
 //! gives what it held to another. Who waits is told through a channel of its server. What is told is kept until the
-//! server acknowledges it, so that a message lost costs a second and no outcome.
+//! server acknowledges it, so that a message lost costs a second and no outcome. A play that may change nothing is tried
+//! first, past all of this (`redis/trials.rs`).
 
 mod attempt;
 mod batch;
