@@ -266,6 +266,20 @@ async fn a_connection_that_swallows_is_found_out_though_nobody_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_waited_to_the_deadline_does_not_wait_for_a_slow_network_as_well() {
+    let world = World::start().await;
+    let late = Task { timeout: Duration::from_secs(2), ..task("late") };
+    let ticket = soon(world.server.submit(late)).await.unwrap();
+    let claim = soon(world.worker.claim()).await.unwrap();
+    // There and back takes a command almost as long as it may take, and it takes two to end what runs.
+    world.to_server.set(Mode::Delay(Duration::from_millis(1_400)));
+    assert_eq!(soon(ticket).await, Outcome::Failed(Failure::Unavailable));
+    world.to_server.set(Mode::Pass);
+    settle(claim, success("late")).await;
+    world.serves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_heard_is_asked_for() {
     let world = World::start().await;
     // The connection that listens is gone when the answer is published.
