@@ -15,9 +15,9 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::sleep,
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -210,20 +210,20 @@ impl Shared {
         let _ = mode.wait_for(|mode| !matches!(mode, Mode::Hold | Mode::Swallow)).await;
     }
 
-    /// Waits until what came may go on.
-    async fn gate(&self) {
+    /// Waits until what came then may go on.
+    async fn gate(&self, came: Instant) {
         let mode = *self.mode.borrow();
         match mode {
-            Mode::Delay(time) => sleep(time).await,
+            Mode::Delay(time) => sleep_until(came + time).await,
             // What was swallowed goes with its connection.
             _ => self.passes().await,
         }
     }
 
-    async fn requests(&self, connection: &Connection, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-        let mut buffer = Vec::new();
-        while from.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
-            self.gate().await;
+    async fn requests(&self, connection: &Connection, from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let (mut buffer, mut from) = (Vec::new(), Arrivals::of(from));
+        while let Some(came) = from.next(&mut buffer).await {
+            self.gate(came).await;
             let mut out = Vec::new();
             if self.knows_requests {
                 while let Some(end) = frames::first(&buffer) {
@@ -286,16 +286,51 @@ impl Shared {
             .find_map(|(sum, trap)| (thrown < sum).then_some(trap))
     }
 
-    async fn replies(&self, connection: &Connection, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-        let mut buffer = Vec::new();
-        while from.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
-            self.gate().await;
+    async fn replies(&self, connection: &Connection, from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let (mut buffer, mut from) = (Vec::new(), Arrivals::of(from));
+        while let Some(came) = from.next(&mut buffer).await {
+            self.gate(came).await;
             let mut out = Vec::new();
             let goes_on = connection.replied(self, &mut buffer, &mut out);
             if to.write_all(&out).await.is_err() || !goes_on {
                 return;
             }
         }
+    }
+}
+
+/// What comes from one end, read when it comes: what came before may still be waiting to go on.
+struct Arrivals {
+    came: mpsc::Receiver<(Instant, Vec<u8>)>,
+    reads: JoinHandle<()>,
+}
+
+impl Arrivals {
+    fn of(mut from: OwnedReadHalf) -> Self {
+        let (sender, came) = mpsc::channel(64);
+        let reads = tokio::spawn(async move {
+            loop {
+                let mut bytes = Vec::with_capacity(16 << 10);
+                let read = from.read_buf(&mut bytes).await;
+                if !read.is_ok_and(|read| read > 0) || sender.send((Instant::now(), bytes)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self { came, reads }
+    }
+
+    /// When what is appended came; none at the end.
+    async fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Instant> {
+        let (came, bytes) = self.came.recv().await?;
+        buffer.extend(bytes);
+        Some(came)
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        self.reads.abort();
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Claim, Kind, Outcome, Settled, Store, Task, TaskId};
+use circles_store::{Claim, Kind, Outcome, Settled, Store, Task};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -78,8 +78,10 @@ struct State {
     threads: usize,
     /// Slots that no thread holds, since there are as many threads as there may be.
     unheld: usize,
-    /// Scripts under way, by task.
-    running: HashMap<TaskId, CancellationToken>,
+    /// How many runs there have been.
+    runs: u64,
+    /// Scripts under way, by the number of the run: a task that was lost may come back while it still runs here.
+    running: HashMap<u64, CancellationToken>,
     /// Set when nothing may run any more.
     interrupted: bool,
 }
@@ -180,7 +182,7 @@ impl Pool {
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
         let task = claim.task().clone();
         let mut running = self.metrics.begin();
-        self.begins(task.id, claim.interrupt());
+        let run = self.begins(claim.interrupt());
         let on_slow = {
             let pool = self.clone();
             move || {
@@ -216,7 +218,7 @@ impl Pool {
                 Err(error) => break Err(error),
             }
         };
-        self.state().running.remove(&task.id);
+        self.state().running.remove(&run);
         if let Err(error) = settled {
             tracing::error!(task = %task.id, %error, "an outcome could not be settled");
         }
@@ -237,14 +239,18 @@ impl Pool {
         self.spawn().is_err()
     }
 
-    fn begins(&self, task: TaskId, interrupt: &CancellationToken) {
+    /// Returns the number of the run.
+    fn begins(&self, interrupt: &CancellationToken) -> u64 {
         let mut state = self.state();
-        state.running.insert(task, interrupt.clone());
+        state.runs += 1;
+        let run = state.runs;
+        state.running.insert(run, interrupt.clone());
         let late = state.interrupted;
         drop(state);
         if late {
             interrupt.cancel();
         }
+        run
     }
 
     /// Whether a task that ended because of us is to be run again by those who come after us.

@@ -4,11 +4,18 @@
 
 use std::{alloc::System, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use circles_store::{Caller, EmbeddedConfig, EmbeddedStore, Outcome, Source, Store as _, Task, Ticket};
+use circles_api::types::RecordPage;
+use circles_store::{
+    Caller, CircleId, Claim, EmbeddedConfig, EmbeddedStore, Error, Outcome, Source, Store as _, Task,
+    TaskFilter, TaskId, TaskPage, TaskView, Ticket, Watch,
+};
 use circles_testing::{Watched, embedded};
 use circles_worker::{CountingAllocator, Host, Limits, Workers};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator::new(System);
@@ -23,10 +30,13 @@ fn store() -> Arc<Store> {
     Arc::new(Watched::new(embedded(EmbeddedConfig::default())))
 }
 
-async fn play(store: &Store, script: &str) -> Ticket {
+fn task(script: &str) -> Task {
     let (circle, timeout) = (CIRCLE.parse().unwrap(), Duration::from_secs(300));
-    let task = Task::new(circle, Caller::Anonymous, Source::script(script), Value::Null, timeout);
-    store.submit(task).await.unwrap()
+    Task::new(circle, Caller::Anonymous, Source::script(script), Value::Null, timeout)
+}
+
+async fn play(store: &Store, script: &str) -> Ticket {
+    store.submit(task(script)).await.unwrap()
 }
 
 /// Waits until workers have taken so many.
@@ -134,4 +144,69 @@ async fn a_thread_outlives_whatever_goes_wrong_with_one_task() {
     }
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
     workers.shutdown(PATIENCE).await;
+}
+
+/// A store that hands out what it was given, and does nothing else.
+struct Handed(Mutex<mpsc::Receiver<Claim>>);
+
+#[async_trait::async_trait]
+impl circles_store::Store for Handed {
+    async fn claim(&self) -> Result<Claim, Error> {
+        self.0.lock().await.recv().await.ok_or(Error::Closed)
+    }
+
+    async fn submit(&self, _: Task) -> Result<Ticket, Error> {
+        Err(Error::Closed)
+    }
+
+    fn begin(&self, _: Task) -> Result<(Claim, Ticket), Error> {
+        Err(Error::Closed)
+    }
+
+    async fn cancel(&self, _: &CircleId, _: TaskId) -> Result<bool, Error> {
+        Err(Error::Closed)
+    }
+
+    async fn task(&self, _: &CircleId, _: TaskId, _: Duration) -> Result<Option<TaskView>, Error> {
+        Err(Error::Closed)
+    }
+
+    async fn tasks(&self, _: &CircleId, _: TaskFilter) -> Result<TaskPage, Error> {
+        Err(Error::Closed)
+    }
+
+    async fn watch(&self, _: &CircleId, _: TaskId) -> Result<Option<Watch>, Error> {
+        Err(Error::Closed)
+    }
+
+    async fn provenance(&self, _: &CircleId, _: u64, _: usize) -> Result<RecordPage, Error> {
+        Err(Error::Closed)
+    }
+
+    async fn workers(&self) -> Result<usize, Error> {
+        Err(Error::Closed)
+    }
+
+    async fn close(&self) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_was_lost_and_came_back_is_interrupted_all_the_same() {
+    let store = Watched::new(embedded(EmbeddedConfig::default()));
+    let (claims, handed) = mpsc::channel(1);
+    let handed: Arc<dyn circles_store::Store> = Arc::new(Handed(Mutex::new(handed)));
+    let host = Arc::new(Host::new(Limits::default()));
+    let workers = Workers::start(handed, host, NonZeroUsize::new(2).unwrap());
+    let task = task("sleep(300)");
+    let (before, before_ends) = store.begin(task.clone()).unwrap();
+    let (again, again_ends) = store.begin(task).unwrap();
+    let lost = before.interrupt().clone();
+    claims.send(before).await.ok().expect("workers that take it");
+    claims.send(again).await.ok().expect("workers that take it");
+    // Both are under way, as nobody else could have taken them.
+    claims.reserve().await.expect("workers that have taken both");
+    lost.cancel();
+    assert_eq!(timeout(PATIENCE, before_ends).await.unwrap(), Outcome::Cancelled);
+    workers.shutdown(Duration::from_millis(10)).await;
+    assert_eq!(timeout(PATIENCE, again_ends).await.expect("an end"), Outcome::Cancelled);
 }

@@ -16,6 +16,9 @@ pub struct Args {
     /// Repeats the choice of faults of a run that printed it [default: another one each time].
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// Only these kinds of fault, with commas between them: HalfOpen,CutByRedis. A test's `Fault` has their names.
+    #[arg(long, value_name = "FAULTS")]
+    only: Option<String>,
 }
 
 /// Builds, then has servers, workers, networks and Redis fail while clients work, and audits what is left.
@@ -27,5 +30,8 @@ pub fn chaos(args: &Args) -> Result {
     let mut tests = cargo("test --workspace --test system chaos::");
     // One behind the other: each loads the machine by itself.
     tests.args(["--", "--nocapture", "--test-threads", "1"]);
+    if let Some(only) = &args.only {
+        tests.env("CIRCLES_TEST_FAULTS", only);
+    }
     run(tests.env("CIRCLES_TEST_MINUTES", minutes.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
 }

@@ -81,7 +81,7 @@ mod tests {
             "test -- -p circles-store -- --nocapture",
             "crashes --kills 200 --seed 7",
             "crashes",
-            "chaos --minutes 3 --seed 7",
+            "chaos --minutes 3 --seed 7 --only HalfOpen,CutByRedis",
             "chaos",
             "test",
             "ci",

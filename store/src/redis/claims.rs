@@ -158,7 +158,11 @@ impl Shared {
             for server in watchers {
                 holding.show(self, task.id, server);
             }
-            self.lock().holding.insert(task.id, holding);
+            // What was lost and comes back before that was seen here still runs, for nobody.
+            let before = self.lock().holding.insert(task.id, holding);
+            if let Some(before) = before {
+                before.interrupt.cancel();
+            }
             self.hand_over(self.claimed(task, deadline, interrupt, Place::Queue(epoch)));
         }
         Ok((left, taken))

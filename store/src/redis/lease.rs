@@ -69,9 +69,11 @@ impl Lease for Held {
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable)) && !settlement.reached_outside
+        let is_queued = matches!(self.place, Place::Queue(_));
+        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable))
+            && (is_queued || !settlement.reached_outside)
         {
-            // It can be run again once Redis is back.
+            // It can be run again once Redis is back, or is lost if it must not be: Redis knows what it marked.
             self.give_back();
             return Ok(None);
         }
@@ -121,6 +123,8 @@ impl Held {
                     self.end(ends(Outcome::Failed(limit)), None).await?;
                     return Ok(false);
                 }
+                // It goes back, and ends by its deadline.
+                Settled::NoRoom if self.task.is_recorded() => return Ok(false),
                 Settled::NoRoom => {
                     // What it wrote is not kept; its caller is told so now, and not by its deadline.
                     self.end(ends(Outcome::Failed(Failure::Unavailable)), None).await?;
@@ -150,7 +154,8 @@ impl Held {
     /// Ends the play so, if Redis agrees. Tries again as long as anybody may wait.
     async fn end(&mut self, settlement: Settlement, read: Option<u64>) -> Result<Settled, Error> {
         let outcome = settlement.outcome.clone();
-        let writes = !settlement.writes.is_empty();
+        // What is remembered needs room in any case, and would be told for good to whoever asks again.
+        let waits_for_room = settlement.writes.is_empty() || self.task.is_recorded();
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
@@ -176,7 +181,7 @@ impl Held {
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
-                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if writes => break Settled::NoRoom,
+                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if !waits_for_room => break Settled::NoRoom,
                     Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
                         tokio::time::sleep(AGAIN).await;
                     }

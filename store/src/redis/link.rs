@@ -26,10 +26,10 @@ use tokio::time::sleep;
 
 use self::{
     address::Address,
-    line::{COMMAND, Failed, GRACE, Line, Use},
+    line::{Failed, GRACE, Line, Use},
     messages::Listening,
 };
-pub use self::{messages::Messages, settings::warnings};
+pub use self::{line::COMMAND, messages::Messages, settings::warnings};
 use super::scripts::Script;
 use crate::Error;
 

@@ -25,12 +25,15 @@ use super::{
     Shared,
     known::{Known, Told, garbled, state_name, view},
     lines::Reader,
+    link::COMMAND,
     scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
 };
 use crate::{Error, Failure, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
 
 /// How long past its deadline a worker may still settle a play before it is ended without it.
 const LAST_WORD: Duration = Duration::from_millis(100);
+/// How long past its deadline a caller waits to be told what became of its play: one command may go unanswered.
+const TELL: Duration = COMMAND.saturating_add(Duration::from_secs(1));
 /// After how long it is asked whether an answer was missed.
 pub const MISSED: Duration = Duration::from_secs(1);
 
@@ -520,6 +523,11 @@ impl Waiter {
         if let Ok(Ok(outcome)) = timeout_at(self.deadline.into(), &mut self.receiver).await {
             return outcome;
         }
+        // Nobody knows what becomes of it, and whoever asked has waited long enough.
+        timeout(TELL, self.past_deadline()).await.unwrap_or(Outcome::Failed(Failure::Unavailable))
+    }
+
+    async fn past_deadline(&mut self) -> Outcome {
         // One that waits ends so. One that runs ends by its worker's clock, which must not be told to cancel it first.
         if let Err(error) = self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Queued).await {
             tracing::debug!(%error, task = %self.id, "a play past its deadline cannot be ended");

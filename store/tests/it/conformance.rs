@@ -267,7 +267,7 @@ pub async fn a_deadline_passes_in_the_queue_without_a_worker(store: Arc<dyn Stor
 }
 
 pub async fn a_worker_that_keeps_a_task_past_its_deadline_is_answered_for(store: Arc<dyn Store>) {
-    let late = Task { timeout: Duration::from_millis(30), ..task("a") };
+    let late = Task { timeout: Duration::from_millis(300), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(soon(ticket).await, Outcome::TimedOut);

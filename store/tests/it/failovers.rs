@@ -36,6 +36,8 @@ struct Load {
     /// Tasks that were acknowledged, with their circles.
     accepted: Arc<Mutex<Vec<(u8, TaskId)>>>,
     refused: Arc<AtomicUsize>,
+    /// Nobody submits any more.
+    enough: CancellationToken,
     stop: CancellationToken,
     running: JoinSet<()>,
 }
@@ -51,6 +53,7 @@ impl Load {
             worker,
             accepted: Arc::default(),
             refused: Arc::default(),
+            enough: CancellationToken::new(),
             stop: CancellationToken::new(),
             running: JoinSet::new(),
         };
@@ -60,7 +63,7 @@ impl Load {
                 load.server.clone(),
                 load.accepted.clone(),
                 load.refused.clone(),
-                load.stop.clone(),
+                load.enough.clone(),
             ));
             load.running.spawn(work(load.worker.clone(), load.stop.clone()));
         }
@@ -79,6 +82,7 @@ impl Load {
     /// Ends it, and holds what is there against what was said. How many tasks were accepted, and how many of them
     /// nobody knows.
     async fn end(mut self) -> (usize, usize) {
+        self.enough.cancel();
         let accepted = { self.accepted.lock().unwrap().clone() };
         let mut unknown = 0;
         for (number, id) in accepted.iter().copied() {
@@ -107,10 +111,10 @@ async fn submit(
     server: Arc<RedisStore>,
     accepted: Arc<Mutex<Vec<(u8, TaskId)>>>,
     refused: Arc<AtomicUsize>,
-    stop: CancellationToken,
+    enough: CancellationToken,
 ) {
     let mut number = caller;
-    while !stop.is_cancelled() {
+    while !enough.is_cancelled() {
         number = (number + 1) % CIRCLES;
         let begun = Instant::now();
         match server.submit(Task { circle: circle(number), ..submitted("count") }).await {

@@ -7,8 +7,8 @@ use std::{
 
 use circles_api::provenance::Verifier;
 use circles_store::{
-    Claim, Error, Failure, Outcome, RedisStore, Settled, State, Store, Task, TaskFilter, TaskId, Ticket,
-    Transaction,
+    Claim, Error, Failure, Kind, Outcome, RedisStore, Settled, Settlement, State, Store, Task, TaskFilter,
+    TaskId, Ticket, Transaction,
 };
 use circles_testing::{Mode, Proxy, Redis, Trap};
 use tokio::time::{sleep, timeout};
@@ -266,6 +266,20 @@ async fn a_connection_that_swallows_is_found_out_though_nobody_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_waited_to_the_deadline_does_not_wait_for_a_slow_network_as_well() {
+    let world = World::start().await;
+    let late = Task { timeout: Duration::from_secs(2), ..task("late") };
+    let ticket = soon(world.server.submit(late)).await.unwrap();
+    let claim = soon(world.worker.claim()).await.unwrap();
+    // There and back takes a command almost as long as it may take, and it takes two to end what runs.
+    world.to_server.set(Mode::Delay(Duration::from_millis(1_400)));
+    assert_eq!(soon(ticket).await, Outcome::Failed(Failure::Unavailable));
+    world.to_server.set(Mode::Pass);
+    settle(claim, success("late")).await;
+    world.serves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_nobody_heard_is_asked_for() {
     let world = World::start().await;
     // The connection that listens is gone when the answer is published.
@@ -316,7 +330,8 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
     let play = soon(world.server.submit(task("count"))).await.unwrap();
     let claim = soon(world.worker.claim()).await.unwrap();
     let counted = settlement(counting(&claim));
-    let (kept, kept_claim) = world.running().await;
+    let kept = soon(world.server.submit(keyed("count", "k"))).await.unwrap();
+    let kept_claim = soon(world.worker.claim()).await.unwrap();
     let kept_counted = settlement(counting(&kept_claim));
     let waits = soon(world.server.submit(submitted("waits"))).await.unwrap();
     world.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
@@ -328,20 +343,38 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
     // What it wrote has no room, and its caller is told.
     assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
     assert_eq!(soon(play).await, Outcome::Failed(Failure::Unavailable));
-    // The end of one that is remembered waits for room.
+    // One that is remembered waits for room: whoever makes the same call again would be told for ever that there is none.
+    world.to_worker.count(kept.task().to_string());
     let settled = tokio::spawn(kept_claim.settle(kept_counted));
+    until("a settlement that comes again", async || (world.to_worker.counted() > 1).then_some(())).await;
     world.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
-    let expected = match soon(kept).await {
-        Outcome::Succeeded(_) => 1,
-        Outcome::Failed(Failure::Unavailable) => 0,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(count(&world.server), expected);
+    assert_eq!(soon(kept).await, success(""));
+    assert_eq!(soon(soon(world.server.submit(keyed("count", "k"))).await.unwrap()).await, success(""));
+    assert_eq!(count(&world.server), 1);
     settle_counting(soon(world.worker.claim()).await.unwrap()).await;
     assert_eq!(soon(waits).await, success(""));
     world.serves().await;
-    assert_eq!(count(&world.server), expected + 1);
+    assert_eq!(count(&world.server), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_reached_outside_and_missed_redis_is_lost_unless_it_may_be_retried() {
+    let world = World::start().await;
+    let missed = || Settlement { reached_outside: true, ..Outcome::Failed(Failure::Unavailable).into() };
+    let ticket = soon(world.server.submit(keyed("a", "k"))).await.unwrap();
+    let claim = soon(world.worker.claim()).await.unwrap();
+    claim.mark().unwrap();
+    assert!(matches!(soon(claim.settle(missed())).await, Ok(Settled::Recorded)));
+    // Not that it may do better the next time: the same call would be told so for ever.
+    assert_eq!(soon(ticket).await, Outcome::Lost);
+    let again = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("count") };
+    let ticket = soon(world.server.submit(again)).await.unwrap();
+    let claim = soon(world.worker.claim()).await.unwrap();
+    claim.mark().unwrap();
+    assert!(matches!(soon(claim.settle(missed())).await, Ok(Settled::Recorded)));
+    settle_counting(soon(world.worker.claim()).await.unwrap()).await;
+    assert_eq!(soon(ticket).await, success(""));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

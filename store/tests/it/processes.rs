@@ -193,6 +193,30 @@ async fn what_a_dead_worker_held_is_run_by_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_lost_and_claimed_again_is_interrupted_where_it_runs_for_nobody() {
+    let redis = circles_testing::redis_of_this_test();
+    let together = Together::begin();
+    let server = together.store().await;
+    // It does not look by itself whether it still holds what it took.
+    let config = RedisConfig { lease: Duration::from_secs(300), shards: 4, ..RedisConfig::default() };
+    let worker = RedisStore::connect(&together.url, config).await.unwrap();
+    let ticket = server.submit(task("a")).await.unwrap();
+    let lost = soon(worker.claim()).await.unwrap();
+    // Its lease ends, and somebody else looks after what it held.
+    for shard in 0..4 {
+        redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", worker.id()]);
+    }
+    redis.ask(&["DEL", "circles:reaper"]);
+    let again = soon(worker.claim()).await.unwrap();
+    assert_eq!(again.task().id, lost.task().id);
+    assert!(lost.interrupt().is_cancelled());
+    assert!(!again.interrupt().is_cancelled());
+    drop(lost);
+    settle(again, success("again")).await;
+    assert_eq!(soon(ticket).await, success("again"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
     let together = Together::begin();
     let (server, mut dying) = (together.store().await, together.other().await);

@@ -60,6 +60,8 @@ impl Sentinels {
 
     /// Makes the replica the primary and the primary a replica, and loses nothing.
     pub fn fail_over(&mut self) {
+        // What they refuse, as long as they do not know that the replica follows, is to cost nobody anything.
+        until("sentinels that may begin", || is_in_order(&self.sentinels[0]));
         let before = self.primary().address();
         // It takes no more writes until it knows that it is a replica: they would be lost. CLIENT PAUSE would hold up
         // the sentinels too, which publish.
@@ -68,7 +70,6 @@ impl Sentinels {
         until("a replica that has all", || {
             one.info("master_repl_offset") == other.info("master_repl_offset")
         });
-        // A sentinel may still be at the last one.
         until("sentinels that begin", || self.sentinels[0].try_ask(&["SENTINEL", "FAILOVER", NAME]).is_ok());
         self.await_other(before);
         self.await_replica();
@@ -107,4 +108,18 @@ fn parts(redis: &Redis) -> [String; 2] {
 
 fn replicas(sentinel: &Redis) -> usize {
     sentinel.ask(&["SENTINEL", "REPLICAS", NAME]).list().len()
+}
+
+/// Whether a sentinel knows of nothing that goes on, and of a replica that could take the primary's place.
+fn is_in_order(sentinel: &Redis) -> bool {
+    let fields = |of: Reply| of.list().into_iter().map(Reply::text).collect::<Vec<_>>();
+    let has = |fields: &[String], name: &str, value: &str| {
+        fields.chunks_exact(2).any(|field| field[0] == name && field[1] == value)
+    };
+    let primary = fields(sentinel.ask(&["SENTINEL", "MASTER", NAME]));
+    let replicas = sentinel.ask(&["SENTINEL", "REPLICAS", NAME]).list().into_iter().map(fields);
+    has(&primary, "flags", "master")
+        && replicas
+            .into_iter()
+            .any(|replica| has(&replica, "flags", "slave") && has(&replica, "master-link-status", "ok"))
 }

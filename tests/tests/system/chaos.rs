@@ -1,8 +1,8 @@
 //! Servers, workers and a Redis that fail in every way, again and again, while clients work: what clients were told
 //! stays true, and everything goes on by itself.
 //!
-//! `cargo xtask chaos --minutes 10` runs the long version; `--seed` repeats its choice of faults. A Redis that dies
-//! without warning where another takes its place may lose its last writes, so that here it changes as planned; the
+//! `cargo xtask chaos --minutes 10` runs the long version; `--seed` repeats its choice of faults, and `--only` leaves
+//! all but some out: a kind of fault that leaves something behind shows soonest alone. A Redis that dies without warning where another takes its place may lose its last writes, so that here it changes as planned; the
 //! store's `failovers` kill it.
 
 mod audit;
@@ -28,31 +28,59 @@ use tokio_util::sync::CancellationToken;
 use self::{
     faults::Fault,
     load::Ledger,
+    processes::Takes,
     world::{CIRCLES, SERVERS, Shape, World},
 };
 
+/// What no server and no worker comes near, unless each fault leaves something behind.
+const MOST: Takes = Takes { threads: 200, megabytes: 1_000, files: 300 };
+/// How many answers there are to be at least, for each minute of a long run: 12,000 in half an hour.
+const ANSWERS: u64 = 400;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_clients_are_told_is_true_whatever_fails_around_one_redis() {
-    run(Shape::Single, time(6, 40), 1_000).await;
+    run(Shape::Single, length(6, 40, 500)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_clients_are_told_is_true_whatever_fails_around_sentinels() {
-    run(Shape::Sentinels, time(2, 10), 200).await;
+    run(Shape::Sentinels, length(2, 10, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_clients_are_told_is_true_whatever_fails_around_a_cluster() {
-    run(Shape::Cluster, time(2, 10), 200).await;
+    run(Shape::Cluster, length(2, 10, 200)).await;
 }
 
-/// So many tenths of the minutes that were asked for, or these seconds.
-fn time(tenths: u64, seconds: u64) -> Duration {
-    let minutes = crate::crashes::number("CIRCLES_TEST_MINUTES");
-    Duration::from_secs(minutes.map_or(seconds, |minutes| minutes * 6 * tenths))
+/// So many tenths of the minutes that were asked for, and of the answers in them; or these seconds and answers. It
+/// goes on until it has both.
+fn length(tenths: u64, seconds: u64, answers: usize) -> (Duration, usize) {
+    match crate::crashes::number("CIRCLES_TEST_MINUTES") {
+        Some(minutes) => {
+            let answers = usize::try_from(minutes * ANSWERS * tenths / 10).expect("a few");
+            (Duration::from_secs(minutes * 6 * tenths), answers)
+        }
+        None => (Duration::from_secs(seconds), answers),
+    }
 }
 
-async fn run(shape: Shape, time: Duration, answers: usize) {
+/// What can go wrong with a Redis in some shape, as far as it was asked for.
+fn kinds(shape: Shape) -> Vec<Fault> {
+    let Ok(only) = std::env::var("CIRCLES_TEST_FAULTS") else { return Fault::of(shape).to_vec() };
+    let named = |name: &str| {
+        let mut all = [Shape::Single, Shape::Sentinels, Shape::Cluster].into_iter().flat_map(Fault::of);
+        all.find(|fault| format!("{fault:?}") == name).unwrap_or_else(|| panic!("{name} is no kind of fault"))
+    };
+    let only: Vec<Fault> = only.split(',').map(|name| *named(name)).collect();
+    Fault::of(shape).iter().copied().filter(|fault| only.contains(fault)).collect()
+}
+
+async fn run(shape: Shape, (time, answers): (Duration, usize)) {
+    let kinds = kinds(shape);
+    if kinds.is_empty() {
+        say(format_args!("{shape:?}: none of the faults that were asked for"));
+        return;
+    }
     let seed = crate::crashes::seed();
     say(format_args!("{shape:?} for {time:?}, seed {seed}"));
     let mut world = World::start(shape, seed).await;
@@ -61,33 +89,38 @@ async fn run(shape: Shape, time: Duration, answers: usize) {
     let mut dice = Dice::new(seed, 0);
     let mut struck: BTreeMap<Fault, usize> = BTreeMap::new();
     let begun = Instant::now();
-    let mut faults = Vec::new();
+    let (mut faults, mut most) = (Vec::new(), Takes::default());
     while begun.elapsed() < time || ledger.answers() < answers {
         if faults.is_empty() {
             // Each of them in turn, in an order of its own each time.
-            faults = Fault::of(shape).to_vec();
+            faults.clone_from(&kinds);
             shuffle(&mut faults, &mut dice);
         }
         let Some(fault) = faults.pop() else { break };
         let at = begun.elapsed();
         fault.strike(&mut world, &mut dice).await;
+        let took = begun.elapsed() - at;
         if let Some(ended) = clients.try_join_next() {
             panic!("a client ended beside {fault:?}: {ended:?}");
         }
         let mended = Instant::now();
         goes_on(&world, fault).await;
         say(format_args!(
-            "{:>4} s {fault:?}, goes on after {:?}; {} answers",
+            "{:>4} s {fault:?} for {:.1?}, goes on after {:.1?}; {} answers, {} that Redis was away",
             at.as_secs(),
+            took,
             mended.elapsed(),
-            ledger.answers()
+            ledger.answers(),
+            ledger.unavailable.load(Ordering::SeqCst),
         ));
         *struck.entry(fault).or_default() += 1;
+        most = most.max(world.takes());
+        assert_eq!(most.max(MOST), MOST, "a server or a worker grows: {struck:?}");
         ledger_more(&ledger, 20).await;
         dice.pause(300_000).await;
     }
     stop.cancel();
-    while let Some(ended) = timeout(2 * NEVER, clients.join_next()).await.expect("clients that end") {
+    while let Some(ended) = timeout(4 * NEVER, clients.join_next()).await.expect("clients that end") {
         ended.expect("no client panics");
     }
     let findings = audit::audit(&world, &ledger).await;
@@ -100,7 +133,7 @@ async fn run(shape: Shape, time: Duration, answers: usize) {
         ledger.unavailable.load(Ordering::SeqCst),
         ledger.latest.lock().expect("nobody panics with it"),
     ));
-    say(format_args!("{shape:?}: {findings}"));
+    say(format_args!("{shape:?}: {findings}; no server or worker took more than {most:?}"));
 }
 
 async fn ledger_more(ledger: &Ledger, answers: usize) {

@@ -37,7 +37,7 @@ pub const GRACE: Duration = Duration::from_millis(300);
 /// How often it is looked whether a connection still answers.
 pub const BEAT: Duration = Duration::from_secs(1);
 /// Between attempts to connect: at first, and at most.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// What a connection needs before it is of use, and how it shows that it still is.
 pub trait Use: Send + Sync + 'static {

@@ -14,6 +14,27 @@ pub struct Process {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
+/// What a process takes of its machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Takes {
+    pub threads: usize,
+    /// Of memory.
+    pub megabytes: usize,
+    /// Open ones, connections among them.
+    pub files: usize,
+}
+
+impl Takes {
+    /// The more of each.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            threads: self.threads.max(other.threads),
+            megabytes: self.megabytes.max(other.megabytes),
+            files: self.files.max(other.files),
+        }
+    }
+}
+
 impl Process {
     /// Starts it, however often it ends before it says that it is ready: as whoever looks after programs does.
     /// Returns what it said.
@@ -54,6 +75,20 @@ impl Process {
         self.signal("TERM").await;
         let status = soon(self.child.wait()).await.expect("it can be waited for");
         assert!(status.success(), "it was to end in order: {status}");
+    }
+
+    /// What it takes of its machine, where that is shown as Linux does.
+    pub fn takes(&self) -> Option<Takes> {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()?));
+        let status = std::fs::read_to_string(process.join("status")).ok()?;
+        let number = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().nth(1)?.parse().ok())
+        };
+        Some(Takes {
+            threads: number("Threads")?,
+            megabytes: number("VmRSS")? / 1024,
+            files: std::fs::read_dir(process.join("fd")).ok()?.count(),
+        })
     }
 
     /// Stops it where it is.

@@ -11,7 +11,7 @@ use circles_tests::{program, secret_key};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::processes::Process;
+use super::processes::{Process, Takes};
 
 pub const SERVERS: usize = 2;
 pub const WORKERS: usize = 3;
@@ -98,6 +98,12 @@ impl World {
         self.workers[number] = worker(self.directory.path(), &url, SERVERS + number).await;
     }
 
+    /// What servers and workers take of their machine: the most of each.
+    pub fn takes(&self) -> Takes {
+        let processes = self.servers.iter().map(|server| &server.process).chain(&self.workers);
+        processes.filter_map(Process::takes).fold(Takes::default(), Takes::max)
+    }
+
     /// What all processes wrote that nobody should have to read.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
@@ -108,6 +114,17 @@ impl World {
             complaints.extend(log.lines().filter(is_bad).map(str::to_owned));
         }
         complaints
+    }
+}
+
+impl Drop for World {
+    /// What processes logged stays where something was found.
+    #[allow(clippy::print_stderr, reason = "whoever looks for the cause has to know where")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("chaos: logs of servers and workers are in {}", self.directory.path().display());
+            self.directory.disable_cleanup(true);
+        }
     }
 }
 
@@ -146,6 +163,11 @@ fn log_of(directory: &Path, process: usize) -> PathBuf {
     directory.join(format!("{process}.log"))
 }
 
+/// What processes log: what the test was told to, or warnings.
+fn log_level() -> String {
+    std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".to_owned())
+}
+
 fn server_of(directory: &Path, redis: &str, address: SocketAddr, proxy: &Proxy) -> Command {
     let mut command = program("circles-server");
     let (host, port) = (address.ip().to_string(), address.port().to_string());
@@ -153,7 +175,7 @@ fn server_of(directory: &Path, redis: &str, address: SocketAddr, proxy: &Proxy) 
         .args(["--host", &host, "--port", &port, "--redis-url", redis, "--task-timeout", "20s"])
         .args(["--public-url", &format!("ws://{}", proxy.address()), "--data-dir"])
         .arg(directory.join("data"))
-        .env("RUST_LOG", "warn");
+        .env("RUST_LOG", log_level());
     for number in 0..CIRCLES {
         command.args(["-k", &circle_key(number).public_key().to_string()]);
     }
@@ -184,7 +206,7 @@ async fn worker(directory: &Path, redis: &str, number: usize) -> Process {
                 "--data-dir",
             ])
             .arg(directory.join("data"))
-            .env("RUST_LOG", "warn");
+            .env("RUST_LOG", log_level());
         command
     };
     let (process, line) = Process::start(command, &log_of(directory, number)).await;
