@@ -138,8 +138,8 @@ impl std::fmt::Display for Cost {
         let plays = self.sample.right as f64;
         write!(
             formatter,
-            "{:>9.0}/s at 64 in flight, p50 {:.0} µs, p99 {:.0}; a play costs Redis {:.1} µs of CPU, {:.2} commands, {:.0} bytes in, \
-             {:.0} out",
+            "{:>9.0}/s at 64 in flight, p50 {:.0} µs, p99 {:.0}; a play costs Redis {:.1} µs of CPU, {:.2} commands, \
+             {:.0} bytes in, {:.0} out",
             self.sample.throughput,
             self.sample.p50,
             self.sample.p99,

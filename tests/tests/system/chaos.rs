@@ -2,8 +2,9 @@
 //! stays true, and everything goes on by itself.
 //!
 //! `cargo xtask chaos --minutes 10` runs the long version; `--seed` repeats its choice of faults, and `--only` leaves
-//! all but some out: a kind of fault that leaves something behind shows soonest alone. A Redis that dies without warning where another takes its place may lose its last writes, so that here it changes as planned; the
-//! store's `failovers` kill it.
+//! all but some out: a kind of fault that leaves something behind shows soonest alone. A Redis that dies without
+//! warning where another takes its place may lose its last writes, so that here it changes as planned; the store's
+//! `failovers` kill it.
 
 mod audit;
 mod faults;
@@ -126,7 +127,8 @@ async fn run(shape: Shape, (time, answers): (Duration, usize)) {
     let findings = audit::audit(&world, &ledger).await;
     assert_eq!(world.complaints(), Vec::<String>::new());
     say(format_args!(
-        "{shape:?}: {} faults in {:?}: {struck:?}; {} answers, {} that Redis was away, the latest {:?} past its deadline",
+        "{shape:?}: {} faults in {:?}: {struck:?}; {} answers, {} that Redis was away, the latest {:?} past its \
+         deadline",
         struck.values().sum::<usize>(),
         begun.elapsed(),
         ledger.answers(),
