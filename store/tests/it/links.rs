@@ -343,7 +343,7 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
     // What it wrote has no room, and its caller is told.
     assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
     assert_eq!(soon(play).await, Outcome::Failed(Failure::Unavailable));
-    // One that is remembered waits for room: whoever makes the same call again would be told for ever that there is none.
+    // One that is remembered waits for room: the same call, made again, would be told for ever that there is none.
     world.to_worker.count(kept.task().to_string());
     let settled = tokio::spawn(kept_claim.settle(kept_counted));
     until("a settlement that comes again", async || (world.to_worker.counted() > 1).then_some(())).await;
