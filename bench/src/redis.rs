@@ -32,6 +32,9 @@ pub struct Args {
     /// With how many workers, one table after another.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: Vec<u16>,
+    /// Only these plays, as the tables name them, at 64 in flight and without the tables of latency.
+    #[arg(long, value_name = "NAME")]
+    play: Vec<String>,
     /// The Redis to start.
     #[arg(long, default_value = "redis-server", value_name = "PATH")]
     redis_server: PathBuf,
@@ -60,8 +63,17 @@ const INCR: Call = Call::new(
     "\"output\":\"\"",
 );
 const SUBMIT: Call = Call::new("\"method\":\"submit\",\"params\":{\"script\":\"40 + 2\"}}", "\"task_id\":\"");
+/// What is asked for at 64 in flight.
+const PLAYS: [(&str, Call); 4] =
+    [("40 + 2", PLAY), ("db::get", READ), ("db::set", WRITE), ("hot db::incr", INCR)];
 /// How often the yardstick goes to and fro.
 const FLOOR: usize = 5_000;
+
+impl Args {
+    fn wants(&self, play: &str) -> bool {
+        self.play.is_empty() || self.play.iter().any(|name| name == play)
+    }
+}
 
 /// Measures and prints tables.
 pub fn redis(server: &Path, args: &Args) -> Result {
@@ -77,19 +89,19 @@ pub fn redis(server: &Path, args: &Args) -> Result {
             Subject { name: "whoami (bare)", place: circles.place(), call: BARE },
             Subject { name: "play(\"40 + 2\")", place: circles.place(), call: PLAY },
         ];
-        for shape in SHAPES {
+        for shape in SHAPES.into_iter().filter(|_| args.play.is_empty()) {
             let samples = runtime.block_on(measure(&subjects, shape, args.rounds))?;
             print_rows(&subjects, shape, &samples, 0);
         }
-        for (name, call) in [("40 + 2", PLAY), ("db::get", READ), ("db::set", WRITE), ("hot db::incr", INCR)]
-        {
-            let cost =
-                redis.cost(|| runtime.block_on(load(circles.place(), call, MANY, args.rounds.length())))?;
-            println!("{name:<14} {cost}");
+        for (name, call) in PLAYS {
+            if args.wants(name) {
+                let run = || runtime.block_on(load(circles.place(), call, MANY, args.rounds.length()));
+                println!("{name:<14} {}", redis.cost(args.rounds.count(), run)?);
+            }
         }
         println!();
     }
-    for fsync in ["everysec", "always"] {
+    for fsync in ["everysec", "always"].into_iter().filter(|_| args.wants("submit")) {
         let redis = Redis::start(args, fsync)?;
         let circles = Process::on_redis(server, &redis.url(), redis.directory.path())?;
         let _workers = start_workers(&worker, &redis, 2)?;
@@ -126,8 +138,11 @@ impl std::fmt::Display for Cost {
         let plays = self.sample.right as f64;
         write!(
             formatter,
-            "{:>9.0}/s at 64 in flight; a play costs Redis {:.1} µs of CPU, {:.2} commands, {:.0} bytes in, {:.0} out",
+            "{:>9.0}/s at 64 in flight, p50 {:.0} µs, p99 {:.0}; a play costs Redis {:.1} µs of CPU, {:.2} commands, \
+             {:.0} bytes in, {:.0} out",
             self.sample.throughput,
+            self.sample.p50,
+            self.sample.p99,
             self.cpu * 1e6 / plays,
             self.commands / plays,
             self.received / plays,
@@ -189,19 +204,26 @@ impl Redis {
         })
     }
 
-    /// What a load costs; then, once more, how many commands it takes.
-    fn cost(&self, run: impl Fn() -> Result<Sample>) -> Result<Cost> {
-        let before = self.info()?;
-        let sample = run()?;
-        let after = self.info()?;
+    /// What a load costs, of some rounds the one of median throughput; in a round before them, how many commands it
+    /// takes.
+    fn cost(&self, rounds: u32, run: impl Fn() -> Result<Sample>) -> Result<Cost> {
         let (counted, commands) = self.counted(&run)?;
-        Ok(Cost {
-            cpu: after.cpu - before.cpu,
-            received: after.received - before.received,
-            sent: after.sent - before.sent,
-            commands: commands * sample.right as f64 / counted.right as f64,
-            sample,
-        })
+        let mut costs = Vec::new();
+        for _ in 0..rounds {
+            let before = self.info()?;
+            let sample = run()?;
+            let after = self.info()?;
+            costs.push(Cost {
+                cpu: after.cpu - before.cpu,
+                received: after.received - before.received,
+                sent: after.sent - before.sent,
+                commands: commands * sample.right as f64 / counted.right as f64,
+                sample,
+            });
+        }
+        costs.sort_by(|one, other| one.sample.throughput.total_cmp(&other.sample.throughput));
+        let middle = costs.len() / 2;
+        costs.into_iter().nth(middle).ok_or_else(|| "no rounds".to_owned())
     }
 
     /// How many commands clients send during a load: scripts' own do not count.

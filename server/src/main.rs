@@ -50,7 +50,12 @@ async fn run(args: Args) -> Result<(), String> {
     let mut signals = Signals::install()?;
     let bound = Server::bind(address, settings, backend.store()).await;
     let server = bound.map_err(|error| not_bound(&error, &args))?;
-    let workers = args.slots().map(|slots| Workers::start(backend.store(), host, slots));
+    let workers = args.slots().map(|slots| {
+        if let Backend::Redis(store) = &backend {
+            store.try_with(host.clone());
+        }
+        Workers::start(backend.store(), host, slots)
+    });
 
     announce(&server);
     let shutdown = CancellationToken::new();

@@ -70,6 +70,12 @@ pub trait Lease: Send + Sync {
     /// changed what this one read.
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error>;
 
+    /// Whether this would be how the play ended: one that was only tried may have to be run again.
+    fn keeps(&self, settlement: &Settlement) -> bool {
+        let _ = settlement;
+        true
+    }
+
     /// Takes the task back, to be claimed again.
     fn give_back(self: Box<Self>);
 }
@@ -116,6 +122,11 @@ impl Claim {
         if let Some(lease) = &self.lease {
             lease.log(line);
         }
+    }
+
+    /// Whether settling it so ends the play. One that was only tried, ahead of the queue, may have to be run again.
+    pub fn keeps(&self, settlement: &Settlement) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.keeps(settlement))
     }
 
     /// Records how the play ended and makes what it wrote stay, in one step. If the task ended otherwise in

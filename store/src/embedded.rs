@@ -29,7 +29,7 @@ use tokio::{sync::Notify, time::timeout};
 
 use self::{circle::Circle, entry::Entry, file::Retention, files::Files, lease::Share, queue::Queue};
 use crate::{
-    Claim, Error, Kind, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Watch,
+    Claim, Error, Kind, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Trial, Watch,
     WatchEvent,
 };
 
@@ -69,14 +69,6 @@ impl Default for Config {
             file_bytes: 16 << 30,
         }
     }
-}
-
-/// Runs tasks where they arrive if they are sure to be short, which saves two hops between threads.
-pub trait Trial: Send + Sync + 'static {
-    /// Runs the task now, on the caller's thread, within a budget too small to delay anybody, and without
-    /// anything of its circle that lies on a disk. `None`: it was not tried, or given up; nothing has happened
-    /// and it must be queued.
-    fn attempt(&self, task: &Task) -> Option<Outcome>;
 }
 
 /// The store of a single process.

@@ -16,6 +16,7 @@ mod outcome;
 mod redis;
 mod task;
 mod ticket;
+mod trial;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,11 +27,12 @@ pub use access::{Access, Verb, Who};
 pub use circles_api::CircleId;
 pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
-pub use embedded::{Config as EmbeddedConfig, EmbeddedStore, Trial};
+pub use embedded::{Config as EmbeddedConfig, EmbeddedStore};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
 pub use redis::{Config as RedisConfig, RedisStore};
 pub use task::{Caller, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView};
 pub use ticket::Ticket;
+pub use trial::Trial;
 
 /// Why a store did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,36 +6,38 @@
 //! A task is accepted by `submit`, handed to a worker by `claim`, for an epoch, and ended by `settle`, which refuses
 //! an epoch that is not the task's any more. A worker holds what it claimed as long as it renews its lease; `reap`
 //! gives what it held to another. Who waits is told through a channel of its server. What is told is kept until the
-//! server acknowledges it, so that a message lost costs a second and no outcome.
+//! server acknowledges it, so that a message lost costs a second and no outcome. A play that may change
+//! nothing is tried first, past all of this (`redis/trials.rs`).
 
+mod attempt;
 mod batch;
 mod claims;
+mod config;
 mod keep;
 mod known;
 mod lease;
 mod lines;
 mod link;
+mod records;
 mod scripts;
 mod settle;
 mod snapshot;
+mod submit;
 mod take;
 mod thread;
 mod tickets;
+mod trials;
+mod vain;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     ops::Bound,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
-use circles_api::{
-    CircleId,
-    provenance::Head,
-    types::{Caller as ApiCaller, Record, RecordPage, Sha256},
-};
+use circles_api::{CircleId, types::RecordPage};
 use fred::types::{FromValue, Value};
-use serde::Deserialize;
 use tokio::{
     runtime::Handle,
     sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, oneshot},
@@ -43,68 +45,26 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
+pub use self::config::Config;
 use self::{
     batch::Batcher,
     claims::Holding,
-    known::{Told, garbled, state, state_name, view, whole_millis},
+    known::{Told, garbled, state_name, view, whole_millis},
     lease::Place,
     lines::Lines,
     link::Link,
-    scripts::{LIST, MARK, PRESENT, SEAL, SETTLE, Script},
+    scripts::{LIST, MARK, PRESENT, SETTLE, Script},
     settle::{Settle, Settled},
+    snapshot::Read,
+    submit::{Reply, Submission},
     thread::RedisThread,
-    tickets::{Reply, Submission, Waiting},
+    tickets::Waiting,
+    trials::{Trials, Trying},
 };
 use crate::{
     Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
-    Watch,
+    Trial, Watch,
 };
-
-/// Bounds of a [`RedisStore`].
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// How many shards there are, if nobody has said so in this Redis before.
-    pub shards: u16,
-    /// Circles whose tasks are for the workers of a pool. Those of all others are for workers of none.
-    pub pools: HashMap<CircleId, String>,
-    /// The pool whose tasks this process takes; none if empty.
-    pub pool: String,
-    /// If any are named, this process takes only their tasks.
-    pub only: Vec<CircleId>,
-    /// How many tasks may wait in a shard. One more is [`Error::Full`].
-    pub queue_limit: usize,
-    /// How many of them one circle may have.
-    pub circle_queue_limit: usize,
-    /// How much work may be claimed ahead of those who run it, so that they need not wait for the next claim.
-    pub ahead: Duration,
-    /// How many tasks this process may have claimed; one circle has at most half of them, two a third each.
-    pub running_limit: usize,
-    /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
-    pub remember_for: Duration,
-    /// How long after a worker's last word its tasks are given to others.
-    pub lease: Duration,
-    /// How many bytes a circle's documents and their keys may take.
-    pub circle_bytes: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            shards: 64,
-            pools: HashMap::new(),
-            pool: String::new(),
-            only: Vec::new(),
-            queue_limit: 10_000,
-            circle_queue_limit: 2_500,
-            ahead: Duration::ZERO,
-            running_limit: 64,
-            // SPEC §5: the same idempotency key within 24 h.
-            remember_for: Duration::from_secs(24 * 60 * 60),
-            lease: Duration::from_secs(10),
-            circle_bytes: 1 << 30,
-        }
-    }
-}
 
 /// The store of processes that share a Redis.
 pub struct RedisStore {
@@ -118,9 +78,15 @@ struct Shared {
     runtime: Handle,
     /// This process, as server and as worker.
     me: String,
+    /// The database that it shares with others, and with nobody else.
+    database: String,
     shards: u16,
     submits: Batcher<Submission, Reply>,
     settles: Batcher<Settle, Settled>,
+    reads: Batcher<Read, Value>,
+    /// Tries plays that are sure to be short, for this process and others.
+    trying: OnceLock<Trying>,
+    trials: Trials,
     state: Mutex<Local>,
     /// One permit for each that waits for a task.
     wanted: Notify,
@@ -143,6 +109,8 @@ struct Local {
     acknowledged: HashMap<u16, Vec<String>>,
     /// Tasks that this process runs.
     holding: HashMap<TaskId, Holding>,
+    /// How many plays of each circle are tried here on threads of scripts.
+    attempts: HashMap<CircleId, usize>,
     /// What watched tasks log.
     lines: HashMap<TaskId, Weak<Lines>>,
     /// How many tasks are on their way back to the queue: nothing is taken before they are there.
@@ -174,6 +142,22 @@ impl RedisStore {
         let shared = thread.handle().spawn(async move { Shared::connect(&url, config).await });
         let shared = shared.await.map_err(|_| Error::Closed)??;
         Ok(Self { shared, _thread: thread })
+    }
+
+    /// Tries plays of which nothing is kept ahead of all queues, also those that come to other processes: by `trial`,
+    /// or as claims like others. Only the first call does anything.
+    pub fn try_with(&self, trial: Arc<dyn Trial>) {
+        self.shared.try_with(trial);
+    }
+
+    /// How many other processes are known to try plays.
+    pub fn triers(&self) -> usize {
+        self.shared.trials.triers()
+    }
+
+    /// What the database is called that processes share.
+    pub fn database(&self) -> &str {
+        &self.shared.database
     }
 
     /// What this process is called in Redis.
@@ -216,8 +200,10 @@ impl Shared {
         let shards =
             agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         let me = Uuid::now_v7().to_string();
+        // Databases of one Redis share its channels.
+        let database = link.agree("circles:database", &Uuid::now_v7().to_string()).await?;
         let shared = Arc::new_cyclic(|shared: &Weak<Self>| {
-            let (submitting, settling) = (shared.clone(), shared.clone());
+            let (submitting, settling, reading) = (shared.clone(), shared.clone(), shared.clone());
             Self {
                 link,
                 runtime: Handle::current(),
@@ -230,10 +216,17 @@ impl Shared {
                     let shared = settling.upgrade();
                     async move { shared.ok_or(Error::Closed)?.settle_all(shard, batch).await }
                 }),
+                reads: Batcher::new(shards, move |shard, batch| {
+                    let shared = reading.upgrade();
+                    async move { shared.ok_or(Error::Closed)?.read_all(shard, batch).await }
+                }),
                 me,
+                database,
                 config,
                 // Unless plays turn out to be short, nothing is claimed ahead.
                 state: Mutex::new(Local { pace: 1.0, ..Local::default() }),
+                trying: OnceLock::new(),
+                trials: Trials::default(),
                 wanted: Notify::new(),
                 takes_now: Notify::new(),
                 unsealed: Notify::new(),
@@ -389,61 +382,6 @@ impl Shared {
             let _ = tokio::time::timeout(Duration::from_millis(50), lane.lock()).await;
         }
     }
-
-    /// Seals a circle's records, as far as there are any.
-    async fn seal(&self, circle: &CircleId) -> Result<(), Error> {
-        let shard = self.shard_of(circle);
-        let mut args = vec![Value::from(circle.to_string()), 0.into()];
-        loop {
-            let (sealed, last, records): (u64, String, Vec<String>) = self.run(&SEAL, shard, args).await?;
-            if records.is_empty() {
-                return Ok(());
-            }
-            let mut head = Head::START;
-            if sealed > 0 {
-                head = serde_json::from_str::<Record>(&last)
-                    .map_or(Err(garbled("a seal")), |last| Ok(Head::of(&last)))?;
-            }
-            args = vec![Value::from(circle.to_string()), sealed.to_string().into()];
-            for record in records {
-                let ended: Ended = serde_json::from_str(&record).map_err(|_| garbled("a record"))?;
-                let record = head.seal(circle, ended.record()?);
-                head = Head::of(&record);
-                args.push(serde_json::to_string(&record).map_err(|_| garbled("JSON"))?.into());
-            }
-        }
-    }
-}
-
-/// What a script writes down of a play that ended.
-#[derive(Deserialize)]
-struct Ended {
-    task: Uuid,
-    caller: String,
-    #[serde(default)]
-    sha256: Option<String>,
-    accepted: u64,
-    ended: u64,
-    state: String,
-}
-
-impl Ended {
-    fn record(self) -> Result<Record, Error> {
-        let wrong = || garbled("a record");
-        let hash = Sha256::from([0; 32]);
-        Ok(Record {
-            task_id: self.task.into(),
-            caller: ApiCaller::try_from(self.caller).map_err(|_| wrong())?,
-            script_sha256: self.sha256.map(Sha256::try_from).transpose().map_err(|_| wrong())?,
-            accepted_at: self.accepted.try_into().map_err(|_| wrong())?,
-            ended_at: self.ended.try_into().map_err(|_| wrong())?,
-            outcome: state(&self.state)?.into(),
-            // These three are the seal's.
-            number: Head::START.number,
-            previous: hash.clone(),
-            hash,
-        })
-    }
 }
 
 /// A range as ZRANGEBYLEX takes it.
@@ -459,7 +397,14 @@ fn borders(range: &KeyRange) -> (String, String) {
 #[async_trait::async_trait]
 impl Store for RedisStore {
     async fn submit(&self, task: Task) -> Result<Ticket, Error> {
-        self.shared.submit(task).await
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        let accepted = Instant::now();
+        if let Some(outcome) = self.shared.attempt(&task).await {
+            return Ok(Ticket::ready(task.id, outcome));
+        }
+        self.shared.submit(task, accepted).await
     }
 
     fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
@@ -514,19 +459,7 @@ impl Store for RedisStore {
     }
 
     async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error> {
-        self.shared.seal(circle).await?;
-        let seals = format!("{}:seals:{circle}", Shared::shard_key(self.shared.shard_of(circle)));
-        let read = |texts: Vec<String>| {
-            let records = texts.iter().map(|text| serde_json::from_str::<Record>(text));
-            records.collect::<Result<Vec<_>, _>>().map_err(|_| garbled("a record"))
-        };
-        let last = read(self.shared.link.range(&seals, -1, -1).await?)?;
-        let head = last.first().map_or(Head::START, Head::of);
-        let from = i64::try_from(after).unwrap_or(i64::MAX);
-        let to = from.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX)).saturating_sub(1);
-        let records =
-            if limit == 0 { Vec::new() } else { read(self.shared.link.range(&seals, from, to).await?)? };
-        Ok(RecordPage { records, head: head.into() })
+        self.shared.provenance(circle, after, limit).await
     }
 
     async fn workers(&self) -> Result<usize, Error> {
@@ -535,6 +468,7 @@ impl Store for RedisStore {
 
     async fn close(&self) {
         self.shared.closing.cancel();
+        self.shared.trials.end();
         let (claimers, ready, waiting) = {
             let mut state = self.shared.lock();
             let waiting: Vec<_> = state.waiting.keys().copied().collect();

@@ -23,8 +23,10 @@ const SHORT_OPERATIONS: u64 = 2_000;
 const SHORT_TIME: Duration = Duration::from_micros(50);
 /// How Rhai names the functions that it makes of closures.
 const CLOSURE: &str = "anon$";
-/// Trials given up after which a script is not tried any more: its cost depends on its arguments.
-const STRIKES: u8 = 3;
+/// How many short plays in a row make up for a trial that was given up.
+const STRIKE: u8 = 64;
+/// From here on a script is not tried until its plays have made up for some: its cost depends on its arguments.
+const TOO_MANY: u8 = 3 * STRIKE;
 
 /// A bounded cache; the least useful scripts are dropped first.
 pub struct Scripts {
@@ -118,19 +120,31 @@ impl Script {
     pub fn is_short(&self) -> bool {
         !self.has_closures
             && self.was_short.load(Ordering::Relaxed)
-            && self.strikes.load(Ordering::Relaxed) < STRIKES
+            && self.strikes.load(Ordering::Relaxed) < TOO_MANY
     }
 
     /// Remembers what a play cost. One that waited, or touched what a trial may not, was not short.
     pub fn cost(&self, operations: u64, elapsed: Duration, waited: bool, touched: bool) {
         let short = operations <= SHORT_OPERATIONS && elapsed <= SHORT_TIME && !waited && !touched;
         self.was_short.store(short, Ordering::Relaxed);
+        if short {
+            self.was_indeed_short();
+        }
     }
 
-    /// Remembers that it was tried in vain.
+    /// Remembers that it was short, in a trial or otherwise.
+    pub fn was_indeed_short(&self) {
+        let strikes = self.strikes.load(Ordering::Relaxed);
+        if strikes > 0 {
+            // Threads that overtake each other here forgive a little less.
+            self.strikes.store(strikes - 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Remembers that it was tried in vain, be it only that the machine was busy.
     pub fn gave_up(&self) {
         self.was_short.store(false, Ordering::Relaxed);
-        let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(1);
+        let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(STRIKE);
         self.strikes.store(strikes, Ordering::Relaxed);
     }
 }
@@ -160,5 +174,39 @@ fn refuse_natives_of_its_own(ast: &AST) -> Result<(), ParseError> {
     match ast.iter_fn_def().find(|function| packages::is_reserved(&function.name)) {
         Some(function) => refused(&function.name, function.body.start_position()),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran_short(script: &Script) {
+        script.cost(1, Duration::ZERO, false, false);
+    }
+
+    #[test]
+    fn a_script_given_up_now_and_then_is_still_tried_and_one_given_up_again_and_again_hardly_ever() {
+        let script = Script::compile(&Engine::new_raw(), "1").unwrap();
+        let mut tried = 0;
+        let mut round = |given_up_of: usize| {
+            tried = 0;
+            for play in 0..10_000 {
+                if !script.is_short() {
+                    ran_short(&script);
+                } else if play % given_up_of == 0 {
+                    tried += 1;
+                    script.gave_up();
+                } else {
+                    tried += 1;
+                    script.was_indeed_short();
+                }
+            }
+            tried
+        };
+        assert!(round(100) > 9_000);
+        let often = round(1);
+        assert!((1..400).contains(&often), "{often}");
+        assert!(round(100) > 9_000, "it is not held against it for good");
     }
 }

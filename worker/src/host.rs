@@ -248,7 +248,10 @@ impl Trial for Host {
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
             // A limit may be the trial's own: the real ones decide.
-            Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => Some(outcome),
+            Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => {
+                script.was_indeed_short();
+                Some(outcome)
+            }
             _ => {
                 script.gave_up();
                 None

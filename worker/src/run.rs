@@ -200,7 +200,9 @@ impl Pool {
                 drop(played);
                 break Ok(());
             }
-            running.ends(&settlement.outcome);
+            if played.keeps(&settlement) {
+                running.ends(&settlement.outcome);
+            }
             // It may have to wait for others of its circle: those of other circles go on.
             let settled = self.runtime.block_on(async {
                 let mut settling = pin!(played.settle(settlement));

@@ -201,8 +201,8 @@ async fn a_task_that_was_lost_and_came_back_is_interrupted_all_the_same() {
     let (before, before_ends) = store.begin(task.clone()).unwrap();
     let (again, again_ends) = store.begin(task).unwrap();
     let lost = before.interrupt().clone();
-    claims.send(before).await.ok().expect("workers that take it");
-    claims.send(again).await.ok().expect("workers that take it");
+    assert!(claims.send(before).await.is_ok(), "workers that take it");
+    assert!(claims.send(again).await.is_ok(), "workers that take it");
     // Both are under way, as nobody else could have taken them.
     claims.reserve().await.expect("workers that have taken both");
     lost.cancel();

@@ -169,7 +169,7 @@ impl Shared {
     }
 
     /// Gives a claim to one who waits, or keeps it for the next who will.
-    fn hand_over(&self, mut claim: Claim) {
+    pub(super) fn hand_over(&self, mut claim: Claim) {
         loop {
             let next = {
                 let mut state = self.lock();

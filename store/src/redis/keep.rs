@@ -19,6 +19,7 @@ use super::{
     scripts::{REAP, RENEW, SEAL},
     take::PATIENCE,
     tickets::MISSED,
+    trials::{offers_channel, outcomes_channel, plays_channel},
 };
 use crate::{Error, TaskId};
 
@@ -37,6 +38,9 @@ impl Shared {
             format!("circles:server:{}", self.me),
             format!("circles:worker:{}", self.me),
             lines_channel(&self.me),
+            offers_channel(&self.database),
+            plays_channel(&self.me),
+            outcomes_channel(&self.me),
         ];
         let shards: BTreeSet<u16> = self.config.only.iter().map(|circle| self.shard_of(circle)).collect();
         channels.extend(shards.into_iter().map(|shard| Self::shard_key(shard) + HINT));
@@ -75,6 +79,8 @@ impl Shared {
     async fn hear(self: Arc<Self>, mut messages: Messages) {
         let server = format!("circles:server:{}", self.me);
         let lines = lines_channel(&self.me);
+        let (plays, outcomes) = (plays_channel(&self.me), outcomes_channel(&self.me));
+        let offers = offers_channel(&self.database);
         loop {
             let message = match tokio::time::timeout(PATIENCE, messages.recv()).await {
                 Ok(Ok(message)) => message,
@@ -88,6 +94,12 @@ impl Shared {
             };
             if message.channel == server {
                 self.hear_answers(&message.value);
+            } else if message.channel == plays {
+                self.hear_plays(message.value.as_bytes().unwrap_or_default());
+            } else if message.channel == outcomes {
+                self.hear_outcomes(message.value.as_bytes().unwrap_or_default());
+            } else if message.channel == offers {
+                self.hear_offer(message.value.as_bytes().unwrap_or_default());
             } else if message.channel == lines {
                 self.hear_lines(&message.value);
             } else if let Some(shard) = message.channel.strip_suffix(HINT) {

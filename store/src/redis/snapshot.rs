@@ -26,13 +26,12 @@ impl View {
     }
 
     /// Asks the shard. For threads of scripts: blocks.
-    fn read(&self, what: Vec<Value>) -> Result<Vec<Option<String>>, Error> {
+    fn read(&self, what: [Value; 4]) -> Result<Vec<Option<String>>, Error> {
         let version = self.version.get().cloned().unwrap_or_default();
-        let mut args = vec![Value::from(self.circle.to_string()), version.into()];
-        args.extend(what);
+        let [verb, first, last, most] = what;
+        let read = Read([self.circle.to_string().into(), version.into(), verb, first, last, most]);
         let shard = self.shared.shard_of(&self.circle);
-        let asked = self.shared.run::<Value>(&READ, shard, args);
-        match self.shared.block_on(asked)? {
+        match self.shared.block_on(self.shared.reads.send(shard, read))? {
             Value::Array(answer) => {
                 let [version, found] = <[Value; 2]>::try_from(answer).map_err(|_| garbled("an answer"))?;
                 let version = version.as_string().ok_or_else(|| garbled("a version"))?;
@@ -44,9 +43,19 @@ impl View {
     }
 }
 
+/// What is to be read, as the script takes it.
+pub struct Read([Value; 6]);
+
+impl Shared {
+    /// Reads together; what each brings.
+    pub(super) async fn read_all(&self, shard: u16, batch: Vec<Read>) -> Result<Vec<Value>, Error> {
+        self.run(&READ, shard, batch.into_iter().flat_map(|Read(args)| args).collect()).await
+    }
+}
+
 impl Snapshot for View {
     fn get(&self, key: &str) -> Result<Option<Json>, Error> {
-        let found = self.read(vec!["get".into(), key.into()])?;
+        let found = self.read(["get".into(), key.into(), "".into(), "".into()])?;
         Ok(found.into_iter().next().flatten().map(Into::into))
     }
 
@@ -56,7 +65,7 @@ impl Snapshot for View {
         }
         let (first, last) = super::borders(range);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = self.read(vec!["scan".into(), first.into(), last.into(), limit.into()])?;
+        let found = self.read(["scan".into(), first.into(), last.into(), limit.into()])?;
         let mut texts = found.into_iter().flatten();
         let mut documents = Vec::new();
         while let (Some(key), Some(value)) = (texts.next(), texts.next()) {

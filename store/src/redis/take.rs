@@ -48,11 +48,24 @@ impl Local {
 
     /// How many tasks of each circle this process runs.
     fn counts(&self) -> HashMap<CircleId, usize> {
-        let mut counts = HashMap::new();
+        let mut counts = self.attempts.clone();
         for holding in self.holding.values() {
             *counts.entry(holding.circle).or_default() += 1;
         }
         counts
+    }
+
+    /// Changes how many plays of a circle are tried here.
+    pub(super) fn attempts_of(&mut self, circle: &CircleId, change: impl FnOnce(usize) -> usize) {
+        match change(self.attempts.get(circle).copied().unwrap_or(0)) {
+            0 => drop(self.attempts.remove(circle)),
+            count => drop(self.attempts.insert(*circle, count)),
+        }
+    }
+
+    /// How many plays this process runs, or is about to.
+    fn running(&self) -> usize {
+        self.holding.len() + self.attempts.values().sum::<usize>()
     }
 
     /// Takes note of how long a play took.
@@ -103,7 +116,7 @@ impl Shared {
 
     /// How many tasks may be claimed now: one for each who waits, and those that will be run within
     /// `Config::ahead`.
-    fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         let mut state = self.lock();
         state.claimers.retain(|claimer| !claimer.is_closed());
         if state.going_back > 0 {
@@ -113,7 +126,7 @@ impl Shared {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let ahead = (self.config.ahead.as_secs_f64() / state.pace.max(1e-9)) as usize;
         let ahead = if state.takes { ahead.saturating_sub(state.ready.len()) } else { 0 };
-        let free = self.config.running_limit.saturating_sub(state.holding.len());
+        let free = self.config.running_limit.saturating_sub(state.running());
         // No circle is to have more than half of what may run.
         let most_of_one = state.counts().into_values().max().unwrap_or(0);
         let fair = free.saturating_sub(most_of_one).div_ceil(2).max(1);
@@ -224,7 +237,7 @@ impl Shared {
     /// embedded store's queue.
     pub(super) fn greedy_circles(&self) -> Vec<CircleId> {
         let state = self.lock();
-        let room = self.config.running_limit.saturating_sub(state.holding.len());
+        let room = self.config.running_limit.saturating_sub(state.running());
         state.counts().into_iter().filter(|(_, count)| *count >= room).map(|(circle, _)| circle).collect()
     }
 }

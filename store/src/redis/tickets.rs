@@ -1,7 +1,7 @@
 //! Those who wait for the end of a task.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     future::Future,
     pin::{Pin, pin},
     sync::Arc,
@@ -11,11 +11,7 @@ use std::{
 
 use circles_api::CircleId;
 use fred::types::Value;
-use futures_util::{
-    StreamExt as _,
-    future::{join_all, ready},
-    stream,
-};
+use futures_util::{StreamExt as _, future::ready, stream};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep_until, timeout, timeout_at},
@@ -23,10 +19,10 @@ use tokio::{
 
 use super::{
     Shared,
-    known::{Known, Told, garbled, state_name, view},
+    known::{Told, garbled, state_name, view},
     lines::Reader,
     link::COMMAND,
-    scripts::{ANSWERS, CANCEL, LOOK, SUBMIT},
+    scripts::{ANSWERS, CANCEL, LOOK},
 };
 use crate::{Error, Failure, Outcome, Task, TaskId, TaskView, Ticket, Watch, WatchEvent};
 
@@ -36,37 +32,6 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 const TELL: Duration = COMMAND.saturating_add(Duration::from_secs(1));
 /// After how long it is asked whether an answer was missed.
 pub const MISSED: Duration = Duration::from_secs(1);
-
-/// How many answers are acknowledged at once; Lua takes no more than some thousand values.
-const ACKNOWLEDGED: usize = 1_000;
-
-/// A task on its way to Redis.
-pub struct Submission {
-    id: TaskId,
-    circle: String,
-    /// Milliseconds.
-    timeout: u64,
-    flags: &'static str,
-    pool: String,
-    /// What the scripts have to know of it.
-    text: String,
-    body: String,
-    /// Circle, caller and idempotency key.
-    key: String,
-    call: String,
-}
-
-/// What came of it.
-pub enum Reply {
-    Accepted,
-    Full,
-    /// The key is that of another call.
-    Conflict(TaskId),
-    /// The same call was made before, and is under way.
-    Known(TaskId),
-    /// The same call was made before, and this came of it.
-    Ended(TaskId, String),
-}
 
 /// Which tasks are ended.
 enum Which {
@@ -89,52 +54,10 @@ pub struct Waiting {
 }
 
 impl Shared {
-    pub(super) async fn submit(self: &Arc<Self>, task: Task) -> Result<Ticket, Error> {
-        if self.closing.is_cancelled() {
-            return Err(Error::Closed);
-        }
-        let shard = self.shard_of(&task.circle);
-        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for);
-        let submission = Submission {
-            id: task.id,
-            timeout: known.timeout,
-            flags: known.flags(),
-            text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
-            body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
-            call: known.key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
-            key: known.key.unwrap_or_default(),
-            circle: known.circle,
-            pool: known.pool,
-        };
-        let mut waiter = self.wait_for(&task, task.id);
-        match self.submits.send(shard, submission).await {
-            Ok(Reply::Accepted) => Ok(waiter.ticket()),
-            Ok(Reply::Full) => {
-                waiter.forget();
-                Err(Error::Full)
-            }
-            Ok(Reply::Conflict(id)) => {
-                waiter.forget();
-                Err(Error::Conflict(id))
-            }
-            Ok(Reply::Ended(id, outcome)) => {
-                waiter.forget();
-                let outcome = serde_json::from_str(&outcome).map_err(|_| garbled("an outcome"))?;
-                Ok(Ticket::ready(id, outcome))
-            }
-            Ok(Reply::Known(id)) => {
-                waiter.forget();
-                Ok(self.wait_for(&task, id).joined_ticket())
-            }
-            // It may have been accepted all the same: dropped, the waiter sees to it that it does not run, unless
-            // it may be asked for again.
-            Err(error) => Err(error),
-        }
-    }
-
-    fn wait_for(self: &Arc<Self>, task: &Task, id: TaskId) -> Waiter {
+    /// Waits for the end of a task on behalf of a call that came then.
+    pub(super) fn wait_for(self: &Arc<Self>, task: &Task, id: TaskId, came: Instant) -> Waiter {
         let receiver = self.expect(id, &task.circle, task.is_recorded());
-        let deadline = Instant::now() + task.timeout;
+        let deadline = came + task.timeout;
         Waiter {
             shared: self.clone(),
             id,
@@ -171,57 +94,6 @@ impl Shared {
                 state.waiting.remove(&id);
             }
         }
-    }
-
-    pub(super) async fn submit_all(&self, shard: u16, batch: Vec<Submission>) -> Result<Vec<Reply>, Error> {
-        let acknowledged = self.to_acknowledge(shard);
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let mut args = vec![
-            Value::from(self.me.clone()),
-            count(self.config.queue_limit).into(),
-            count(self.config.circle_queue_limit).into(),
-            count(acknowledged.len()).into(),
-        ];
-        args.extend(acknowledged.iter().map(|id| Value::from(id.as_str())));
-        let mut pools = BTreeSet::new();
-        for task in batch {
-            let timeout = task.timeout.to_string();
-            let [id, circle, flags] = [task.id.to_string(), task.circle, task.flags.to_owned()];
-            let parts =
-                [id, circle, timeout, flags, task.pool.clone(), task.text, task.body, task.key, task.call];
-            args.extend(parts.map(Value::from));
-            pools.insert(task.pool);
-        }
-        let submitted = self.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
-        let replies = if !pools.is_empty() {
-            // On the same connection, so behind it.
-            let hinted = join_all(pools.iter().map(|pool| self.hint(pool, shard)));
-            let (submitted, hinted) = tokio::join!(submitted, hinted);
-            // Who does not hear of it is told when shards are looked after.
-            drop(hinted);
-            submitted
-        } else {
-            submitted.await
-        };
-        let replies = match replies {
-            Ok(replies) => replies,
-            Err(error) => {
-                self.lock().acknowledged.entry(shard).or_default().extend(acknowledged);
-                return Err(error);
-            }
-        };
-        replies.into_iter().map(|reply| Reply::read(&reply)).collect()
-    }
-
-    /// Some of a shard's answers that it may forget.
-    fn to_acknowledge(&self, shard: u16) -> Vec<String> {
-        let mut state = self.lock();
-        let Some(all) = state.acknowledged.get_mut(&shard) else { return Vec::new() };
-        let some = all.split_off(all.len().saturating_sub(ACKNOWLEDGED));
-        if all.is_empty() {
-            state.acknowledged.remove(&shard);
-        }
-        some
     }
 
     /// An outcome that was told: hands it on, and lets Redis forget it.
@@ -447,24 +319,6 @@ fn ended_view(view: TaskView, outcome: Outcome) -> TaskView {
     TaskView { state: outcome.state(), ended_at: Some(now), outcome: Some(outcome), ..view }
 }
 
-impl Reply {
-    fn read(reply: &[String]) -> Result<Self, Error> {
-        let name = |id: &String| id.parse().map_err(|_| garbled("a task's name"));
-        match reply {
-            [what] if what == "accepted" => Ok(Self::Accepted),
-            [what] if what == "full" => Ok(Self::Full),
-            [what, id] if what == "conflict" => Ok(Self::Conflict(name(id)?)),
-            [what, id] if what == "known" => Ok(Self::Known(name(id)?)),
-            [what, id, outcome] if what == "ended" => Ok(Self::Ended(name(id)?, outcome.clone())),
-            _ => Err(garbled("a reply")),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Forgets that somebody waited.
 struct Gone {
     shared: Arc<Shared>,
@@ -478,7 +332,7 @@ impl Drop for Gone {
 }
 
 /// Who made a call and waits for its outcome. Dropped early it cancels the task, unless it may be asked for again.
-struct Waiter {
+pub struct Waiter {
     shared: Arc<Shared>,
     id: TaskId,
     circle: CircleId,
@@ -488,12 +342,12 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn ticket(self) -> Ticket {
+    pub fn ticket(self) -> Ticket {
         Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.outcome())))))
     }
 
     /// For the end of the same call that was made before.
-    fn joined_ticket(self) -> Ticket {
+    pub fn joined_ticket(self) -> Ticket {
         Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.joined())))))
     }
 
@@ -555,7 +409,7 @@ impl Waiter {
         }
     }
 
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.recorded = true;
     }
 }

@@ -11,6 +11,7 @@ mod processes;
 mod restarts;
 mod tasks;
 mod transactions;
+mod trials;
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@
 -- has no room for what it wrote. All but the first change nothing.
 
 local worker = ARGV[1]
+local time = now()
 local replies, results = {}, results()
 
 local function within(name, range)
@@ -21,18 +22,38 @@ local function within(name, range)
   return last == '' or is_less(name, last) or (not before_last and name == last)
 end
 
+-- Circles as they will be once all plays of this step are settled: `state` reads one when it is first asked for,
+-- `write_down` writes those that have changed.
+local circles = {}
+
+local function state(circle)
+  local found = circles[circle]
+  if not found then
+    local version, floor, bytes, undo = version_of(circle)
+    found = {
+      version = version, floor = floor, bytes = bytes, undo = undo, before = version,
+      way = redis.call('GET', key('way', circle)), undos = {},
+    }
+    circles[circle] = found
+  end
+  return found
+end
+
 -- Whether anything that was read has changed since.
 local function overtaken(circle, read, keys, ranges)
-  local version, floor = version_of(circle)
-  if read < floor then
+  local at = state(circle)
+  if read < at.floor then
     return true
+  end
+  if read == at.version then
+    return false
   end
   local wanted = {}
   for _, name in ipairs(keys) do
     wanted[name] = true
   end
-  for later = read + 1, version do
-    local undo = undo_of(circle, later)
+  for later = read + 1, at.version do
+    local undo = at.undos[later] or undo_of(circle, later)
     for index = 1, #undo, 2 do
       if wanted[undo[index]] then
         return true
@@ -47,61 +68,79 @@ local function overtaken(circle, read, keys, ranges)
   return false
 end
 
--- By how many bytes the documents of a circle grow.
-local function growth(circle, writes)
-  local documents = key('documents', circle)
-  local grows = 0
-  for index = 1, #writes, 2 do
-    local name, value = writes[index], writes[index + 1]
-    local before = redis.call('HSTRLEN', documents, name)
-    if before > 0 then
-      grows = grows - before - #name
-    end
-    if value then
-      grows = grows + #value + #name
-    end
-  end
-  return grows
-end
-
 -- How many versions can be gone back, how many bytes of what they replaced are kept for that, and for how many
 -- milliseconds after the last. Who read before that counts as overtaken.
 local VERSIONS, UNDO_BYTES, UNDO_TIME = 256, 1048576, 300000
 
-local function apply(circle, writes, grows)
-  local state = key('circle', circle)
-  local documents, keys, undone = key('documents', circle), key('keys', circle), key('undo', circle)
-  local _, floor = version_of(circle)
-  local version = redis.call('HINCRBY', state, 'version', 1)
-  redis.call('HINCRBY', state, 'bytes', grows)
-  local undo = {}
+-- Changes documents; whether they have room.
+local function apply(circle, writes, most)
+  local at = state(circle)
+  local names = {}
   for index = 1, #writes, 2 do
-    local name, value = writes[index], writes[index + 1]
-    undo[index] = name
-    undo[index + 1] = redis.call('HGET', documents, name)
+    names[#names + 1] = writes[index]
+  end
+  local documents, keys = key('documents', circle), key('keys', circle)
+  local undo, set, new, gone, grows = {}, {}, {}, {}, 0
+  for index, before in ipairs(fields(documents, names)) do
+    local name, value = names[index], writes[2 * index]
+    undo[#undo + 1] = name
+    undo[#undo + 1] = before
+    if before then
+      grows = grows - #before - #name
+    end
     if value then
-      redis.call('HSET', documents, name, value)
-      redis.call('ZADD', keys, 0, name)
+      grows = grows + #value + #name
+      set[#set + 1] = name
+      set[#set + 1] = value
     else
-      redis.call('HDEL', documents, name)
-      redis.call('ZREM', keys, name)
+      gone[#gone + 1] = name
+    end
+    if value and not before then
+      new[#new + 1] = 0
+      new[#new + 1] = name
     end
   end
-  local packed = cmsgpack.pack(undo)
-  local bytes = #packed
-  if floor < version - 1 then
-    bytes = bytes + tonumber(redis.call('HGET', state, 'undo') or 0)
-  else
+  if grows > 0 and at.bytes + grows > most then
+    return false
+  end
+  each('HSET', documents, set)
+  each('ZADD', keys, new)
+  each('HDEL', documents, gone)
+  each('ZREM', keys, gone)
+  at.version, at.bytes, at.undos[at.version + 1] = at.version + 1, at.bytes + grows, undo
+  return true
+end
+
+local function write_down(circle, at)
+  local undone = key('undo', circle)
+  if at.floor == at.before then
     redis.call('DEL', undone)
+    at.undo = 0
   end
-  redis.call('HSET', undone, version, packed)
-  while floor < version and (version - floor > VERSIONS or bytes > UNDO_BYTES) do
-    floor = floor + 1
-    bytes = bytes - redis.call('HSTRLEN', undone, floor)
-    redis.call('HDEL', undone, floor)
+  local packed, kept = {}, {}
+  for version = at.before + 1, at.version do
+    packed[version] = cmsgpack.pack(at.undos[version])
+    at.undo = at.undo + #packed[version]
   end
+  local gone = {}
+  while at.floor < at.version and (at.version - at.floor > VERSIONS or at.undo > UNDO_BYTES) do
+    at.floor = at.floor + 1
+    local of_ours = packed[at.floor]
+    at.undo = at.undo - (of_ours and #of_ours or redis.call('HSTRLEN', undone, at.floor))
+    if of_ours then
+      packed[at.floor] = nil
+    else
+      gone[#gone + 1] = at.floor
+    end
+  end
+  for version, undo in pairs(packed) do
+    kept[#kept + 1] = version
+    kept[#kept + 1] = undo
+  end
+  each('HSET', undone, kept)
+  each('HDEL', undone, gone)
   redis.call('PEXPIRE', undone, UNDO_TIME)
-  redis.call('HSET', state, 'floor', floor, 'undo', bytes)
+  redis.call('HSET', key('circle', circle), 'version', at.version, 'floor', at.floor, 'bytes', at.bytes, 'undo', at.undo)
 end
 
 -- For how many milliseconds an overtaken play has the right of way.
@@ -112,25 +151,25 @@ local AGAIN = 120000
 
 -- Applies what a play did to its circle's documents; if that cannot be, why not.
 local function commit(id, circle, read, keys, ranges, writes, most)
-  local way = key('way', circle)
-  local has_way = #writes > 0 and redis.call('GET', way)
+  if not read and #writes == 0 then
+    return nil
+  end
+  local at = state(circle)
+  local has_way = #writes > 0 and at.way
   if has_way and has_way ~= id then
     return 'later'
   end
   if read and overtaken(circle, read, keys, ranges) then
-    redis.call('SET', way, id, 'PX', WAY)
+    redis.call('SET', key('way', circle), id, 'PX', WAY)
+    at.way = id
     return 'overtaken'
   end
-  if #writes > 0 then
-    local grows = growth(circle, writes)
-    local bytes = tonumber(redis.call('HGET', key('circle', circle), 'bytes') or 0)
-    if grows > 0 and bytes + grows > most then
-      return 'full'
-    end
-    apply(circle, writes, grows)
+  if #writes > 0 and not apply(circle, writes, most) then
+    return 'full'
   end
   if has_way then
-    redis.call('DEL', way)
+    redis.call('DEL', key('way', circle))
+    at.way = false
   end
 end
 
@@ -162,7 +201,7 @@ local function settle(index, id, epoch, told, outcome, how)
     task = parse(lives[index])
   end
   if how == '' then
-    finish(id, task, 'Succeeded', outcome, false, nil, nil, results)
+    finish(id, task, 'Succeeded', outcome, false, nil, time, results)
     return 'recorded'
   end
   local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
@@ -170,7 +209,7 @@ local function settle(index, id, epoch, told, outcome, how)
   if why_not then
     return why_not
   end
-  finish(id, task, state, outcome, leaves, sha256 or nil, now(), results)
+  finish(id, task, state, outcome, leaves, sha256 or nil, time, results)
   if epoch == '' then
     redis.call('SET', key('done', id), '1', 'PX', AGAIN + rest(task).timeout)
   end
@@ -180,6 +219,11 @@ end
 for index = 1, #ids do
   replies[index] = settle(index, unpack(ARGV, 5 * index - 3, 5 * index + 1))
   over[ids[index]] = replies[index] == 'recorded'
+end
+for circle, at in pairs(circles) do
+  if at.version > at.before then
+    write_down(circle, at)
+  end
 end
 tell(results)
 return replies

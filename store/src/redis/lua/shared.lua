@@ -53,14 +53,18 @@ local function is_less(one, other)
   return #one < #other
 end
 
--- Which version a circle's documents are at, and the last one that cannot be gone back behind.
+-- Which version a circle's documents are at, the last one that cannot be gone back behind, and how many bytes the
+-- documents and what earlier versions held take.
 local function version_of(circle)
-  local state = redis.call('HMGET', key('circle', circle), 'version', 'floor')
-  local version, floor = tonumber(state[1] or 0), tonumber(state[2] or 0)
+  local state = redis.call('HMGET', key('circle', circle), 'version', 'floor', 'bytes', 'undo')
+  for index = 1, 4 do
+    state[index] = tonumber(state[index] or 0)
+  end
+  local version, floor, bytes, undo = unpack(state)
   if version > floor and redis.call('EXISTS', key('undo', circle)) == 0 then
     floor = version
   end
-  return version, floor
+  return version, floor, bytes, undo
 end
 
 -- What a version changed: keys and what they held before, in turn.
@@ -150,9 +154,10 @@ local function enqueue(circle, pool, ids, in_front)
   redis.call('INCRBY', shard .. ':count', #ids)
 end
 
--- What a step brings about, carried out together by `tell`: tasks that end, and what servers are told.
+-- What a step brings about, carried out together by `tell`: tasks that end, their records by circle, and what servers
+-- are told.
 local function results()
-  return { ended = {}, answers = {} }
+  return { ended = {}, records = {}, answers = {} }
 end
 
 local function answer(results, server, id, outcome)
@@ -173,8 +178,9 @@ local function finish(id, task, state, outcome, leaves, sha256, time, results)
     local record = {
       task = id, caller = more.caller, sha256 = sha256, accepted = more.accepted, ended = time, state = state,
     }
-    redis.call('RPUSH', key('records', task.circle), cjson.encode(record))
-    redis.call('SADD', shard .. ':unsealed', task.circle)
+    local records = results.records[task.circle] or {}
+    records[#records + 1] = cjson.encode(record)
+    results.records[task.circle] = records
   end
   if is(task, 'k') then
     local remembered, more = key('task', id), rest(task)
@@ -197,6 +203,10 @@ end
 -- Carries out what a step brought about. Servers are told the shard, then tasks and outcomes in turn; that is kept
 -- until they say that they have it.
 local function tell(results)
+  for circle, records in pairs(results.records) do
+    each('RPUSH', key('records', circle), records)
+    redis.call('SADD', shard .. ':unsealed', circle)
+  end
   for _, name in ipairs({ ':live', ':body', ':held' }) do
     each('HDEL', shard .. name, results.ended)
   end

@@ -1,0 +1,159 @@
+//! Tasks on their way to Redis.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use fred::types::Value;
+use futures_util::future::join_all;
+
+use super::{
+    Shared,
+    known::{Known, garbled, whole_millis},
+    scripts::SUBMIT,
+};
+use crate::{Error, Task, TaskId, Ticket};
+
+/// How many answers are acknowledged at once; Lua takes no more than some thousand values.
+const ACKNOWLEDGED: usize = 1_000;
+
+/// A task on its way to Redis.
+pub struct Submission {
+    id: TaskId,
+    circle: String,
+    /// Milliseconds.
+    timeout: u64,
+    flags: &'static str,
+    pool: String,
+    /// What the scripts have to know of it.
+    text: String,
+    body: String,
+    /// Circle, caller and idempotency key.
+    key: String,
+    call: String,
+}
+
+/// What came of it.
+pub enum Reply {
+    Accepted,
+    Full,
+    /// The key is that of another call.
+    Conflict(TaskId),
+    /// The same call was made before, and is under way.
+    Known(TaskId),
+    /// The same call was made before, and this came of it.
+    Ended(TaskId, String),
+}
+
+impl Shared {
+    /// Submits a task whose time has run since it came.
+    pub(super) async fn submit(self: &Arc<Self>, task: Task, came: Instant) -> Result<Ticket, Error> {
+        if self.closing.is_cancelled() {
+            return Err(Error::Closed);
+        }
+        let shard = self.shard_of(&task.circle);
+        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for);
+        let submission = Submission {
+            id: task.id,
+            timeout: whole_millis(task.timeout.saturating_sub(came.elapsed())),
+            flags: known.flags(),
+            text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
+            body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
+            call: known.key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
+            key: known.key.unwrap_or_default(),
+            circle: known.circle,
+            pool: known.pool,
+        };
+        let mut waiter = self.wait_for(&task, task.id, came);
+        match self.submits.send(shard, submission).await {
+            Ok(Reply::Accepted) => Ok(waiter.ticket()),
+            Ok(Reply::Full) => {
+                waiter.forget();
+                Err(Error::Full)
+            }
+            Ok(Reply::Conflict(id)) => {
+                waiter.forget();
+                Err(Error::Conflict(id))
+            }
+            Ok(Reply::Ended(id, outcome)) => {
+                waiter.forget();
+                let outcome = serde_json::from_str(&outcome).map_err(|_| garbled("an outcome"))?;
+                Ok(Ticket::ready(id, outcome))
+            }
+            Ok(Reply::Known(id)) => {
+                waiter.forget();
+                Ok(self.wait_for(&task, id, came).joined_ticket())
+            }
+            // It may have been accepted all the same: dropped, the waiter sees to it that it does not run, unless
+            // it may be asked for again.
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn submit_all(&self, shard: u16, batch: Vec<Submission>) -> Result<Vec<Reply>, Error> {
+        let acknowledged = self.to_acknowledge(shard);
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut args = vec![
+            Value::from(self.me.clone()),
+            count(self.config.queue_limit).into(),
+            count(self.config.circle_queue_limit).into(),
+            count(acknowledged.len()).into(),
+        ];
+        args.extend(acknowledged.iter().map(|id| Value::from(id.as_str())));
+        let mut pools = BTreeSet::new();
+        for task in batch {
+            let timeout = task.timeout.to_string();
+            let [id, circle, flags] = [task.id.to_string(), task.circle, task.flags.to_owned()];
+            let parts =
+                [id, circle, timeout, flags, task.pool.clone(), task.text, task.body, task.key, task.call];
+            args.extend(parts.map(Value::from));
+            pools.insert(task.pool);
+        }
+        let submitted = self.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
+        let replies = if !pools.is_empty() {
+            // On the same connection, so behind it.
+            let hinted = join_all(pools.iter().map(|pool| self.hint(pool, shard)));
+            let (submitted, hinted) = tokio::join!(submitted, hinted);
+            // Who does not hear of it is told when shards are looked after.
+            drop(hinted);
+            submitted
+        } else {
+            submitted.await
+        };
+        let replies = match replies {
+            Ok(replies) => replies,
+            Err(error) => {
+                self.lock().acknowledged.entry(shard).or_default().extend(acknowledged);
+                return Err(error);
+            }
+        };
+        replies.into_iter().map(|reply| Reply::read(&reply)).collect()
+    }
+
+    /// Some of a shard's answers that it may forget.
+    fn to_acknowledge(&self, shard: u16) -> Vec<String> {
+        let mut state = self.lock();
+        let Some(all) = state.acknowledged.get_mut(&shard) else { return Vec::new() };
+        let some = all.split_off(all.len().saturating_sub(ACKNOWLEDGED));
+        if all.is_empty() {
+            state.acknowledged.remove(&shard);
+        }
+        some
+    }
+}
+
+impl Reply {
+    fn read(reply: &[String]) -> Result<Self, Error> {
+        let name = |id: &String| id.parse().map_err(|_| garbled("a task's name"));
+        match reply {
+            [what] if what == "accepted" => Ok(Self::Accepted),
+            [what] if what == "full" => Ok(Self::Full),
+            [what, id] if what == "conflict" => Ok(Self::Conflict(name(id)?)),
+            [what, id] if what == "known" => Ok(Self::Known(name(id)?)),
+            [what, id, outcome] if what == "ended" => Ok(Self::Ended(name(id)?, outcome.clone())),
+            _ => Err(garbled("a reply")),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

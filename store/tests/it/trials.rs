@@ -1,0 +1,351 @@
+//! Plays that workers try ahead of all queues: each store here stands for a process.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use circles_store::{
+    Claim, Error, Outcome, RedisConfig, RedisStore, Settled, Settlement, Source, Store, Task, Ticket, Trial,
+};
+use circles_testing::Redis;
+use futures_util::FutureExt as _;
+
+use crate::{
+    conformance::{circle, keyed, script, settle, soon, success, task},
+    tasks::submitted,
+};
+
+/// Ends a script at once whose text says so.
+#[derive(Default)]
+struct AtOnce {
+    tried: AtomicUsize,
+}
+
+impl Trial for AtOnce {
+    fn attempt(&self, task: &Task) -> Option<Outcome> {
+        self.tried.fetch_add(1, Ordering::SeqCst);
+        matches!(&task.source, Source::Script(script) if &**script == "short").then(|| success("at once"))
+    }
+}
+
+struct Together {
+    redis: std::rc::Rc<Redis>,
+    url: String,
+}
+
+impl Together {
+    fn begin() -> Self {
+        let redis = circles_testing::redis_of_this_test();
+        Self { url: redis.url(), redis }
+    }
+
+    async fn store_with(&self, config: RedisConfig) -> Arc<RedisStore> {
+        let config = RedisConfig { lease: Duration::from_secs(2), shards: 4, ..config };
+        Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
+    }
+
+    async fn store(&self) -> Arc<RedisStore> {
+        self.store_with(RedisConfig::default()).await
+    }
+
+    /// A server, and a worker that it knows to try plays.
+    async fn pair(&self) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
+        let (server, worker, trial) = (self.store().await, self.store().await, Arc::new(AtOnce::default()));
+        worker.try_with(trial.clone());
+        until(|| server.triers() == 1).await;
+        (server, worker, trial)
+    }
+
+    /// What Redis holds of tasks and documents.
+    fn holds(&self) -> String {
+        format!("{:?}", self.redis.ask(&["KEYS", "circles:{*"]))
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    soon(holds).await;
+}
+
+/// Plays on a task of its own: a play that is tried has no ticket before it has ended.
+fn play(server: &Arc<RedisStore>, task: Task) -> impl Future<Output = Outcome> {
+    let server = server.clone();
+    let playing = tokio::spawn(async move { server.submit(task).await.unwrap().await });
+    async { soon(playing).await.unwrap() }
+}
+
+/// A worker that waits for a claim.
+fn claims(worker: &Arc<RedisStore>) -> impl Future<Output = Claim> {
+    let worker = worker.clone();
+    let mut waiting = Box::pin(async move { worker.claim().await.unwrap() });
+    // From here on it waits.
+    assert!((&mut waiting).now_or_never().is_none());
+    soon(waiting)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_play_is_tried_ahead_of_all_queues_and_leaves_nothing_in_redis() {
+    let together = Together::begin();
+    let (server, _worker, trial) = together.pair().await;
+    let before = together.holds();
+    for _ in 0..3 {
+        assert_eq!(play(&server, task("short")).await, success("at once"));
+    }
+    assert_eq!(trial.tried.load(Ordering::SeqCst), 3);
+    assert_eq!(together.holds(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_plays_are_tried_together_and_each_has_its_own_outcome() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let runner = {
+        let worker = worker.clone();
+        tokio::spawn(async move {
+            while let Ok(claim) = worker.claim().await {
+                let outcome = success(script(&claim));
+                settle(claim, outcome).await;
+            }
+        })
+    };
+    let plays = (0..500).map(|number| {
+        let play =
+            play(&server, task(&if number % 2 == 0 { "short".to_owned() } else { number.to_string() }));
+        async move { (number, play.await) }
+    });
+    for (number, outcome) in futures_util::future::join_all(plays).await {
+        let expected = if number % 2 == 0 { "at once".to_owned() } else { number.to_string() };
+        assert_eq!(outcome, success(&expected));
+    }
+    worker.close().await;
+    soon(runner).await.unwrap();
+}
+
+/// What is kept, and what is to be seen while it runs, goes through the queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_not_tried() {
+    let together = Together::begin();
+    let (server, worker, trial) = together.pair().await;
+    for kept in [keyed("short", "k"), submitted("short")] {
+        let ticket = server.submit(kept).await.unwrap();
+        settle(soon(worker.claim()).await.unwrap(), success("queued")).await;
+        assert_eq!(soon(ticket).await, success("queued"));
+    }
+    assert_eq!(trial.tried.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing_in_redis() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let before = together.holds();
+    let claim = claims(&worker);
+    let outcome = play(&server, task("long"));
+    let claim = claim.await;
+    let snapshot = claim.snapshot().unwrap();
+    let read = tokio::task::spawn_blocking(move || snapshot.get("k").unwrap());
+    assert_eq!(soon(read).await.unwrap(), None);
+    assert_eq!(worker.held(), 0);
+    assert!(claim.keeps(&success("read").into()));
+    settle(claim, success("read")).await;
+    assert_eq!(outcome.await, success("read"));
+    assert_eq!(together.holds(), before);
+}
+
+fn writes(output: &str) -> Settlement {
+    let writes = [("k".into(), Some("1".into()))].into_iter().collect();
+    Settlement { writes, ..success(output).into() }
+}
+
+/// Tried, queued, and run: it must have happened once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let claim = claims(&worker);
+    let outcome = play(&server, task("long"));
+    let claim = claim.await;
+    assert!(!claim.keeps(&writes("tried")));
+    assert!(matches!(claim.settle(writes("tried")).await, Ok(Settled::Recorded)));
+    let claim = soon(worker.claim()).await.unwrap();
+    assert!(claim.keeps(&writes("queued")));
+    assert!(matches!(claim.settle(writes("queued")).await, Ok(Settled::Recorded)));
+    assert_eq!(outcome.await, success("queued"));
+    assert_eq!(soon(server.provenance(&circle(1), 0, 10)).await.unwrap().records.len(), 1);
+}
+
+/// The attack: a play that is tried sends a letter, and is then run again.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_reaches_outside_before_a_play_is_queued() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let claim = claims(&worker);
+    let outcome = play(&server, task("long"));
+    let claim = claim.await;
+    assert_eq!(claim.mark(), Err(Error::Overtaken));
+    // What the play's thread makes of it.
+    settle(claim, Outcome::Failed(circles_store::Failure::Conflict)).await;
+    let claim = soon(worker.claim()).await.unwrap();
+    let claim = soon(tokio::task::spawn_blocking(move || (claim.mark(), claim))).await.unwrap();
+    assert_eq!(claim.0, Ok(()));
+    settle(claim.1, success("sent")).await;
+    assert_eq!(outcome.await, success("sent"));
+}
+
+/// Whatever a worker says late, or when it has gone: the play is run once, and its caller told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_play_whose_worker_says_nothing_is_queued() {
+    let together = Together::begin();
+    let (server, silent, _) = together.pair().await;
+    let other = together.store().await;
+    let tried = claims(&silent);
+    let outcome = play(&server, task("long"));
+    let tried = tried.await;
+    let queued = soon(other.claim()).await.unwrap();
+    assert_eq!(queued.task().id, tried.task().id);
+    assert_eq!(server.triers(), 0);
+    settle(tried, success("late")).await;
+    settle(queued, success("queued")).await;
+    assert_eq!(outcome.await, success("queued"));
+    // It is heard of again.
+    until(|| server.triers() == 1).await;
+    assert_eq!(play(&server, task("short")).await, success("at once"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_play_that_takes_too_long_for_a_trial_is_queued() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let tried = claims(&worker);
+    let outcome = play(&server, task("long"));
+    let tried = tried.await;
+    assert!(tried.deadline() < std::time::Instant::now() + Duration::from_millis(100));
+    settle(tried, Outcome::TimedOut).await;
+    settle(soon(worker.claim()).await.unwrap(), success("queued")).await;
+    assert_eq!(outcome.await, success("queued"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outcomes_that_are_large_come_through_the_queue() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let large = "x".repeat(1 << 20);
+    let tried = claims(&worker);
+    let outcome = play(&server, task("long"));
+    settle(tried.await, success(&large)).await;
+    settle(soon(worker.claim()).await.unwrap(), success(&large)).await;
+    assert_eq!(outcome.await, success(&large));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_of_a_pool_or_of_chosen_circles_tries_no_other_plays() {
+    let together = Together::begin();
+    let pools = HashMap::from([(circle(2), "big".to_owned())]);
+    let config = |pool: &str, only: &[u8]| RedisConfig {
+        pools: pools.clone(),
+        pool: pool.to_owned(),
+        only: only.iter().map(|number| circle(*number)).collect(),
+        ..RedisConfig::default()
+    };
+    let server = together.store_with(config("", &[])).await;
+    let (of_pool, of_third) = (Arc::new(AtOnce::default()), Arc::new(AtOnce::default()));
+    let big = together.store_with(config("big", &[])).await;
+    big.try_with(of_pool.clone());
+    let third = together.store_with(config("", &[3])).await;
+    third.try_with(of_third.clone());
+    until(|| server.triers() == 2).await;
+    let of_circle = |number| Task { circle: circle(number), ..task("short") };
+    assert_eq!(play(&server, of_circle(2)).await, success("at once"));
+    assert_eq!(play(&server, of_circle(3)).await, success("at once"));
+    let tried = || (of_pool.tried.load(Ordering::SeqCst), of_third.tried.load(Ordering::SeqCst));
+    assert_eq!(tried(), (1, 1));
+    let outcome = play(&server, of_circle(1));
+    let others = together.store().await;
+    settle(soon(others.claim()).await.unwrap(), success("queued")).await;
+    assert_eq!(outcome.await, success("queued"));
+    assert_eq!(tried(), (1, 1));
+}
+
+/// Those who share a Redis and not a database share its channels, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn plays_are_not_handed_to_workers_of_another_database() {
+    let (here, there) = (Together::begin(), Together::begin());
+    let (server, _worker, tried_here) = here.pair().await;
+    let (other, _other_worker, tried_there) = there.pair().await;
+    for _ in 0..10 {
+        assert_eq!(play(&server, task("short")).await, success("at once"));
+    }
+    assert_eq!((server.triers(), other.triers()), (1, 1));
+    let tried = |trial: &AtOnce| trial.tried.load(Ordering::SeqCst);
+    assert_eq!((tried(&tried_here), tried(&tried_there)), (10, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_takes_tasks_itself_tries_them_itself() {
+    let together = Together::begin();
+    let (server, trial) = (together.store().await, Arc::new(AtOnce::default()));
+    server.try_with(trial.clone());
+    let ticket: Ticket = server.submit(task("short")).await.unwrap();
+    assert_eq!(soon(ticket).await, success("at once"));
+    assert_eq!(trial.tried.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_closes_is_handed_nothing_more_and_gives_back_what_it_tries() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let tried = claims(&worker);
+    let outcome = play(&server, task("long"));
+    let tried = tried.await;
+    worker.close().await;
+    until(|| server.triers() == 0).await;
+    drop(tried);
+    let other = together.store().await;
+    settle(soon(other.claim()).await.unwrap(), success("queued")).await;
+    assert_eq!(outcome.await, success("queued"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_leaves_nothing() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let tried = claims(&worker);
+    let playing = tokio::spawn({
+        let server = server.clone();
+        async move { server.submit(task("long")).await.map(drop) }
+    });
+    let tried = tried.await;
+    playing.abort();
+    assert!(playing.await.unwrap_err().is_cancelled());
+    settle(tried, success("nobody hears it")).await;
+    assert_eq!(play(&server, task("short")).await, success("at once"));
+}
+
+/// Redis belongs to servers and workers; what comes through it is doubted all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_are_not_ours_disturb_nobody() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    for id in [server.id(), worker.id()] {
+        for channel in [
+            format!("circles:trials:{}", server.database()),
+            format!("circles:trials:plays:{id}"),
+            format!("circles:trials:outcomes:{id}"),
+        ] {
+            for junk in ["", "x", "\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}", "[1,2]"] {
+                together.redis.ask(&["PUBLISH", &channel, junk]);
+            }
+        }
+    }
+    assert_eq!(play(&server, task("short")).await, success("at once"));
+}
