@@ -21,9 +21,11 @@ use std::{
 
 use circles_client::Client;
 use circles_testing::Dice;
-use circles_tests::NEVER;
 use futures_util::future::join_all;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -33,6 +35,9 @@ use self::{
     world::{CIRCLES, SERVERS, Shape, World},
 };
 
+/// How long it takes at most until all goes on by itself: a second or two, and the rest is for a machine that has more
+/// to do than it can.
+const GOES_ON: Duration = Duration::from_secs(180);
 /// What no server and no worker comes near, unless each fault leaves something behind.
 const MOST: Takes = Takes { threads: 200, megabytes: 1_000, files: 300 };
 /// How many answers there are to be at least, for each minute of a long run: 12,000 in half an hour.
@@ -84,69 +89,88 @@ async fn run(shape: Shape, (time, answers): (Duration, usize)) {
     }
     let seed = crate::crashes::seed();
     say(format_args!("{shape:?} for {time:?}, seed {seed}"));
-    let mut world = World::start(shape, seed).await;
-    let (ledger, stop) = (Arc::new(Ledger::default()), CancellationToken::new());
-    let mut clients = load::begin(&world, seed, &ledger, &stop).await;
-    let mut dice = Dice::new(seed, 0);
-    let mut struck: BTreeMap<Fault, usize> = BTreeMap::new();
-    let begun = Instant::now();
-    let (mut faults, mut most) = (Vec::new(), Takes::default());
-    while begun.elapsed() < time || ledger.answers() < answers {
+    let mut run = Run::begin(shape, seed).await;
+    let (mut faults, mut dice) = (Vec::new(), Dice::new(seed, 0));
+    while run.begun.elapsed() < time || run.ledger.answers() < answers {
         if faults.is_empty() {
             // Each of them in turn, in an order of its own each time.
             faults.clone_from(&kinds);
             shuffle(&mut faults, &mut dice);
         }
         let Some(fault) = faults.pop() else { break };
-        let at = begun.elapsed();
-        fault.strike(&mut world, &mut dice).await;
-        let took = begun.elapsed() - at;
-        if let Some(ended) = clients.try_join_next() {
+        run.strike(fault, &mut dice).await;
+        timeout(GOES_ON, run.ledger.more(20)).await.expect("clients that are answered");
+        dice.pause(300_000).await;
+    }
+    run.end().await;
+}
+
+/// Clients in a world in which things go wrong.
+struct Run {
+    world: World,
+    ledger: Arc<Ledger>,
+    clients: JoinSet<()>,
+    stop: CancellationToken,
+    begun: Instant,
+    struck: BTreeMap<Fault, usize>,
+    takes: Takes,
+}
+
+impl Run {
+    async fn begin(shape: Shape, seed: u64) -> Self {
+        let world = World::start(shape, seed).await;
+        let (ledger, stop) = (Arc::default(), CancellationToken::new());
+        let clients = load::begin(&world, seed, &ledger, &stop).await;
+        let (begun, struck, takes) = (Instant::now(), BTreeMap::new(), Takes::default());
+        Self { world, ledger, clients, stop, begun, struck, takes }
+    }
+
+    /// Has something go wrong, and sees that all goes on.
+    async fn strike(&mut self, fault: Fault, dice: &mut Dice) {
+        let at = self.begun.elapsed();
+        fault.strike(&mut self.world, dice).await;
+        let took = self.begun.elapsed() - at;
+        if let Some(ended) = self.clients.try_join_next() {
             panic!("a client ended beside {fault:?}: {ended:?}");
         }
         let mended = Instant::now();
-        goes_on(&world, fault).await;
+        goes_on(&self.world, fault).await;
         say(format_args!(
-            "{:>4} s {fault:?} for {:.1?}, goes on after {:.1?}; {} answers, {} that Redis was away",
+            "{:>4} s {fault:?} for {took:.1?}, goes on after {:.1?}; {} answers, {} that Redis was away",
             at.as_secs(),
-            took,
             mended.elapsed(),
+            self.ledger.answers(),
+            self.ledger.unavailable.load(Ordering::SeqCst),
+        ));
+        *self.struck.entry(fault).or_default() += 1;
+        self.takes = self.takes.max(self.world.takes());
+        assert_eq!(self.takes.max(MOST), MOST, "a server or a worker grows: {:?}", self.struck);
+    }
+
+    /// Lets clients end, and looks at everything.
+    async fn end(self) {
+        self.stop.cancel();
+        let ended = timeout(2 * GOES_ON, self.clients.join_all());
+        ended.await.expect("clients that end, and do not panic");
+        let Self { world, ledger, begun, struck, takes, .. } = self;
+        let findings = audit::audit(&world, &ledger).await;
+        assert_eq!(world.complaints(), Vec::<String>::new());
+        say(format_args!("{} faults in {:?}: {struck:?}", struck.values().sum::<usize>(), begun.elapsed()));
+        say(format_args!(
+            "{} answers, {} that Redis was away, the latest {:?} past its deadline; {findings}; \
+             no server or worker took more than {takes:?}",
             ledger.answers(),
             ledger.unavailable.load(Ordering::SeqCst),
+            ledger.latest.lock().expect("nobody panics with it"),
         ));
-        *struck.entry(fault).or_default() += 1;
-        most = most.max(world.takes());
-        assert_eq!(most.max(MOST), MOST, "a server or a worker grows: {struck:?}");
-        ledger_more(&ledger, 20).await;
-        dice.pause(300_000).await;
     }
-    stop.cancel();
-    while let Some(ended) = timeout(4 * NEVER, clients.join_next()).await.expect("clients that end") {
-        ended.expect("no client panics");
-    }
-    let findings = audit::audit(&world, &ledger).await;
-    assert_eq!(world.complaints(), Vec::<String>::new());
-    say(format_args!(
-        "{shape:?}: {} faults in {:?}: {struck:?}; {} answers, {} that Redis was away, the latest {:?} past its \
-         deadline",
-        struck.values().sum::<usize>(),
-        begun.elapsed(),
-        ledger.answers(),
-        ledger.unavailable.load(Ordering::SeqCst),
-        ledger.latest.lock().expect("nobody panics with it"),
-    ));
-    say(format_args!("{shape:?}: {findings}; no server or worker took more than {most:?}"));
-}
-
-async fn ledger_more(ledger: &Ledger, answers: usize) {
-    timeout(NEVER, ledger.more(answers)).await.expect("clients that are answered");
 }
 
 /// Nobody has to help: plays of every circle succeed by way of every server.
 async fn goes_on(world: &World, after: Fault) {
     let urls = (0..SERVERS).flat_map(|server| (0..CIRCLES).map(move |circle| world.url(server, circle)));
     join_all(urls.map(|url| async move {
-        let last = Instant::now() + Duration::from_secs(30);
+        let last = Instant::now() + GOES_ON;
         while let Err(error) = probe(&url).await {
             assert!(Instant::now() < last, "{after:?}: {url}: {error:?}");
             sleep(Duration::from_millis(20)).await;
@@ -156,7 +180,7 @@ async fn goes_on(world: &World, after: Fault) {
 }
 
 async fn probe(url: &str) -> Result<(), circles_client::Error> {
-    let client = Client::builder(url).timeout(Duration::from_secs(5)).connect().await?;
+    let client = Client::builder(url).timeout(Duration::from_secs(20)).connect().await?;
     client.play("db::get(`total`)").await?;
     Ok(())
 }
