@@ -8,3 +8,9 @@ pub trait Trial: Send + Sync + 'static {
     /// happened and it must be queued.
     fn attempt(&self, task: &Task) -> Option<Outcome>;
 }
+
+impl<T: Trial + ?Sized> Trial for std::sync::Arc<T> {
+    fn attempt(&self, task: &Task) -> Option<Outcome> {
+        (**self).attempt(task)
+    }
+}

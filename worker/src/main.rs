@@ -46,7 +46,7 @@ async fn run(args: Args) -> Result<(), String> {
         None => None,
     };
     let mut signals = Signals::install()?;
-    store.try_with(host.clone());
+    store.try_with(Arc::new(metrics.counting(host.clone())));
     let workers = Workers::start(store.clone(), host, args.slots(metrics));
 
     announce(&store, status.as_ref());

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use circles_store::{Failure, Outcome, State};
+use circles_store::{Failure, Outcome, State, Task, Trial};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -53,10 +53,29 @@ impl Metrics {
         registry.register("running", "Plays under way", self.running.clone());
     }
 
+    /// Has plays counted that are tried, and end so.
+    pub fn counting<T: Trial>(&self, trial: T) -> impl Trial {
+        Counted { metrics: self.clone(), trial }
+    }
+
     /// Counts a play from now until what is returned goes.
     pub(crate) fn begin(&self) -> Running<'_> {
         self.running.inc();
         Running { metrics: self, began: Instant::now(), ended: None }
+    }
+}
+
+struct Counted<T> {
+    metrics: Metrics,
+    trial: T,
+}
+
+impl<T: Trial> Trial for Counted<T> {
+    fn attempt(&self, task: &Task) -> Option<Outcome> {
+        let mut running = self.metrics.begin();
+        let outcome = self.trial.attempt(task)?;
+        running.ends(&outcome);
+        Some(outcome)
     }
 }
 
