@@ -1,0 +1,448 @@
+//! All that must hold of one value, gathered from a schema, what it refers to, and the branches of its `allOf`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{
+    Findings,
+    scalar::{Bound, NumberRules, TextRules, regex},
+};
+use crate::{
+    check::{is_annotation, whole},
+    error::Faults,
+    resolve::{Lost, Node, Place},
+};
+
+/// References and compositions within each other: more than this is a loop or a trap.
+const DEEPEST: usize = 100;
+
+/// Sets of the types of JSON.
+pub(super) mod kinds {
+    pub(crate) const NULL: u8 = 1;
+    pub(crate) const BOOL: u8 = 1 << 1;
+    pub(crate) const INTEGER: u8 = 1 << 2;
+    /// With a fraction; beside [`INTEGER`] it is a number.
+    pub(crate) const FRACTION: u8 = 1 << 3;
+    pub(crate) const NUMBER: u8 = INTEGER | FRACTION;
+    pub(crate) const TEXT: u8 = 1 << 4;
+    pub(crate) const LIST: u8 = 1 << 5;
+    pub(crate) const OBJECT: u8 = 1 << 6;
+    pub(crate) const ALL: u8 = (1 << 7) - 1;
+
+    /// The types of a set, one by one; `number` is one.
+    pub(crate) fn each(set: u8) -> impl Iterator<Item = u8> {
+        let number = if set & FRACTION == 0 { INTEGER } else { NUMBER };
+        [NULL, BOOL, number, TEXT, LIST, OBJECT].into_iter().filter(move |kind| set & kind != 0)
+    }
+
+    pub(super) fn of_name(name: &str) -> u8 {
+        match name {
+            "null" => NULL,
+            "boolean" => BOOL,
+            "integer" => INTEGER,
+            "number" => NUMBER,
+            "string" => TEXT,
+            "array" => LIST,
+            "object" => OBJECT,
+            _ => 0,
+        }
+    }
+}
+
+/// A schema that must hold, or a part of it.
+#[derive(Clone, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) node: Node<'a>,
+    /// Without its own `oneOf` and `anyOf`, which are dealt out to others.
+    pub(super) bare: bool,
+    /// Only for values of these types.
+    pub(super) only: u8,
+}
+
+/// What tells parts apart.
+pub(super) type PartKey = (Place, bool, u8);
+
+impl<'a> Part<'a> {
+    pub(super) fn whole(node: Node<'a>) -> Self {
+        Self { node, bare: false, only: kinds::ALL }
+    }
+
+    pub(super) fn key(&self) -> PartKey {
+        (self.node.place(), self.bare, self.only)
+    }
+}
+
+/// All that must hold of one value.
+#[derive(Debug)]
+pub(super) struct Flat<'a> {
+    pub(super) types: u8,
+    /// Whether anything says of what types the value is.
+    pub(super) typed: bool,
+    /// Whether null is let in beside them, as OpenAPI 3.0 says it.
+    pub(super) nullable: bool,
+    pub(super) never: bool,
+    pub(super) properties: BTreeMap<String, Vec<Node<'a>>>,
+    pub(super) required: BTreeSet<String>,
+    pub(super) closed: bool,
+    /// Whether `additionalProperties: true` stands there.
+    pub(super) open: bool,
+    pub(super) additional: Vec<Node<'a>>,
+    pub(super) patterns: Vec<Node<'a>>,
+    pub(super) items: Vec<Node<'a>>,
+    pub(super) prefix: Vec<Node<'a>>,
+    /// Nothing after the prefix.
+    pub(super) ends: bool,
+    pub(super) least_items: u64,
+    pub(super) most_items: Option<u64>,
+    pub(super) values: Option<Vec<Value>>,
+    pub(super) text: TextRules,
+    pub(super) number: NumberRules,
+    pub(super) format: Option<String>,
+    pub(super) unions: Vec<Vec<Node<'a>>>,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) deprecated: bool,
+    /// Whether a part lies in the network.
+    pub(super) remote: bool,
+}
+
+impl Flat<'_> {
+    /// Whether nothing is said but of what types the value is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.values.is_none()
+            && self.unions.is_empty()
+            && self.text.is_free()
+            && self.number == NumberRules::default()
+            && self.properties.is_empty()
+            && self.required.is_empty()
+            && !self.closed
+            && self.additional.is_empty()
+            && self.patterns.is_empty()
+            && self.items.is_empty()
+            && self.prefix.is_empty()
+    }
+
+    /// The types, null aside, as told or as the keywords imply.
+    pub(super) fn kinds(&self) -> u8 {
+        if self.typed {
+            return self.types & !kinds::NULL;
+        }
+        let object = !self.properties.is_empty()
+            || !self.required.is_empty()
+            || self.closed
+            || !self.additional.is_empty()
+            || !self.patterns.is_empty();
+        let list = !self.items.is_empty() || !self.prefix.is_empty();
+        let number = self.number != NumberRules::default();
+        let implied = [
+            (object, kinds::OBJECT),
+            (list, kinds::LIST),
+            (number, kinds::NUMBER),
+            (!self.text.is_free(), kinds::TEXT),
+        ];
+        implied.iter().filter(|(implied, _)| *implied).fold(0, |set, (_, kind)| set | kind) & self.types
+    }
+
+    /// Whether null is let in, and something else.
+    pub(super) fn or_null(&self) -> bool {
+        let listed = self.values.as_ref().is_some_and(|values| values.contains(&Value::Null));
+        let alone = match &self.values {
+            Some(values) => values.iter().all(Value::is_null),
+            None => self.typed && self.types == kinds::NULL,
+        };
+        let typed = self.typed && self.types & kinds::NULL != 0 && self.values.is_none();
+        !alone && (self.nullable || listed || typed)
+    }
+}
+
+/// Gathers what several parts say together.
+pub(super) fn flatten<'a>(parts: &[Part<'a>], findings: &mut Findings, faults: &mut Faults) -> Flat<'a> {
+    let flat = Flat {
+        types: kinds::ALL,
+        typed: false,
+        nullable: false,
+        never: false,
+        properties: BTreeMap::new(),
+        required: BTreeSet::new(),
+        closed: false,
+        open: false,
+        additional: Vec::new(),
+        patterns: Vec::new(),
+        items: Vec::new(),
+        prefix: Vec::new(),
+        ends: false,
+        least_items: 0,
+        most_items: None,
+        values: None,
+        text: TextRules::default(),
+        number: NumberRules::default(),
+        format: None,
+        unions: Vec::new(),
+        title: None,
+        description: None,
+        deprecated: false,
+        remote: false,
+    };
+    let mut gatherer = Gatherer { flat, above: Vec::new(), seen: BTreeSet::new(), findings, faults };
+    for part in parts {
+        gatherer.schema(&part.node, part.bare, false);
+        if part.only != kinds::ALL {
+            gatherer.flat.types &= part.only;
+            gatherer.flat.typed = true;
+        }
+    }
+    gatherer.flat
+}
+
+struct Gatherer<'a, 'f> {
+    flat: Flat<'a>,
+    /// The schemas that we are inside of.
+    above: Vec<Place>,
+    seen: BTreeSet<(Place, bool)>,
+    findings: &'f mut Findings,
+    faults: &'f mut Faults,
+}
+
+impl<'a> Gatherer<'a, '_> {
+    fn schema(&mut self, node: &Node<'a>, bare: bool, referred: bool) {
+        let place = node.place();
+        if self.above.contains(&place) {
+            node.fault(self.faults, "this schema includes itself");
+            return;
+        }
+        // Said once, it holds.
+        if !self.seen.insert((place.clone(), bare)) {
+            return;
+        }
+        if self.above.len() >= DEEPEST {
+            node.fault(self.faults, format!("more than {DEEPEST} schemas include each other"));
+            return;
+        }
+        match node.value {
+            Value::Bool(false) => self.flat.never = true,
+            Value::Object(_) => {
+                self.above.push(place);
+                self.object(node, bare, referred);
+                self.above.pop();
+            }
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, node: &Node<'a>, bare: bool, referred: bool) {
+        if let Some(reference) = node.reference() {
+            match node.target(reference) {
+                Ok(target) => self.schema(&target, bare, true),
+                Err(Lost::Remote(_)) => self.flat.remote = true,
+                Err(Lost::Dangling(_)) => {}
+            }
+        }
+        self.annotations(node, referred);
+        if let Some(kinds) = node.get("type") {
+            self.kinds(&kinds, node);
+        }
+        for (key, member) in node.members() {
+            match key {
+                "allOf" => member.elements().for_each(|branch| self.schema(&branch, bare, referred)),
+                "oneOf" | "anyOf" if !bare => self.union(&member),
+                "enum" => self.values(member.elements().map(|value| value.value.clone()).collect()),
+                "const" => self.values(vec![member.value.clone()]),
+                "format" => self.flat.format = member.value.as_str().map(str::to_owned),
+                _ if self.object_keyword(key, &member)
+                    || self.list_keyword(key, &member, node)
+                    || self.scalar_keyword(key, &member, node) => {}
+                _ => self.other(key, &member),
+            }
+        }
+    }
+
+    fn annotations(&mut self, node: &Node<'a>, referred: bool) {
+        let flag = |key| node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true));
+        self.flat.nullable |= flag("nullable") || flag("x-nullable");
+        // What a schema is called that this one refers to is that schema's name.
+        if !referred {
+            self.flat.deprecated |= flag("deprecated");
+            let text = |key| node.text(key).map(str::to_owned);
+            self.flat.title = self.flat.title.take().or_else(|| text("title"));
+            self.flat.description = self.flat.description.take().or_else(|| text("description"));
+        }
+    }
+
+    fn kinds(&mut self, member: &Node<'a>, node: &Node<'a>) {
+        let mut set = match member.value {
+            Value::String(name) => kinds::of_name(name),
+            Value::Array(names) => {
+                names.iter().filter_map(Value::as_str).fold(0, |set, name| set | kinds::of_name(name))
+            }
+            _ => 0,
+        };
+        if set == 0 {
+            return;
+        }
+        if node.get("nullable").is_some_and(|flag| flag.value == &Value::Bool(true)) {
+            set |= kinds::NULL;
+        }
+        if self.flat.types & set == 0 {
+            member.fault(self.faults, "no value is of this type and of the one that is also asked for");
+            self.flat.never = true;
+        }
+        self.flat.types &= set;
+        self.flat.typed = true;
+    }
+
+    /// Alternatives; those that only say which properties are needed make no other type.
+    fn union(&mut self, member: &Node<'a>) {
+        let branches = member.elements().collect::<Vec<_>>();
+        let says_nothing_of_values = |branch: &Node<'a>| {
+            branch.value.as_object().is_some_and(|schema| {
+                schema.keys().all(|key| key == "required" || key == "not" || is_annotation(key))
+                    && schema.keys().any(|key| key == "required" || key == "not")
+            })
+        };
+        if branches.is_empty() || branches.iter().all(says_nothing_of_values) {
+            self.unchecked(member, "alternatives of required properties");
+        } else {
+            self.flat.unions.push(branches);
+        }
+    }
+
+    fn values(&mut self, values: Vec<Value>) {
+        let kept = match self.flat.values.take() {
+            Some(others) => others.into_iter().filter(|value| values.contains(value)).collect(),
+            None => values,
+        };
+        self.flat.values = Some(kept);
+    }
+
+    fn object_keyword(&mut self, key: &str, member: &Node<'a>) -> bool {
+        let flat = &mut self.flat;
+        match key {
+            "properties" => {
+                for (name, property) in member.members() {
+                    flat.properties.entry(name.to_owned()).or_default().push(property);
+                }
+            }
+            "required" => {
+                let names = member.elements().filter_map(|name| name.value.as_str().map(str::to_owned));
+                flat.required.extend(names);
+            }
+            "additionalProperties" | "unevaluatedProperties" => match member.value {
+                Value::Bool(false) => flat.closed = true,
+                Value::Bool(true) => flat.open = true,
+                Value::Object(schema) if schema.is_empty() => flat.open = true,
+                _ => flat.additional.push(member.clone()),
+            },
+            "patternProperties" => flat.patterns.extend(member.members().map(|(_, schema)| schema)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn list_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
+        let flat = &mut self.flat;
+        let length = || whole(member.value).and_then(|length| u64::try_from(length).ok());
+        match key {
+            "items" if member.value.is_array() => flat.prefix.extend(member.elements()),
+            "prefixItems" => flat.prefix.extend(member.elements()),
+            "items" if member.value == &Value::Bool(false) => flat.ends = true,
+            "additionalItems" | "unevaluatedItems" => {
+                let after = node.get("prefixItems").or_else(|| node.get("items"));
+                let after = after.is_some_and(|prefix| prefix.value.is_array());
+                match member.value {
+                    Value::Bool(false) if after => flat.ends = true,
+                    Value::Object(_) if after => flat.items.push(member.clone()),
+                    _ => {}
+                }
+            }
+            "items" => flat.items.push(member.clone()),
+            "minItems" => flat.least_items = flat.least_items.max(length().unwrap_or(0)),
+            "maxItems" => {
+                flat.most_items = [flat.most_items, length()].into_iter().flatten().min();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn scalar_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
+        let flat = &mut self.flat;
+        let length = || whole(member.value).and_then(|length| u64::try_from(length).ok());
+        match key {
+            "pattern" => match (member.value.as_str(), &flat.text.pattern) {
+                (Some(pattern), None) if regex(pattern).is_ok() => {
+                    flat.text.pattern = Some(pattern.to_owned())
+                }
+                (Some(pattern), Some(other)) if pattern != other => {
+                    self.unchecked(member, "a second pattern")
+                }
+                _ => {}
+            },
+            // No string is shorter than nothing.
+            "minLength" => flat.text.least = flat.text.least.max(length().filter(|least| *least > 0)),
+            "maxLength" => {
+                flat.text.most = [flat.text.most, length()].into_iter().flatten().min();
+            }
+            "minimum" | "exclusiveMinimum" => {
+                let exclusive = key.starts_with('e') || is_true(node, "exclusiveMinimum");
+                if let Some(bound) = bound(member, exclusive)
+                    && flat.number.least.is_none_or(|other| tighter(bound, other, 1.0))
+                {
+                    flat.number.least = Some(bound);
+                }
+            }
+            "maximum" | "exclusiveMaximum" => {
+                let exclusive = key.starts_with('e') || is_true(node, "exclusiveMaximum");
+                if let Some(bound) = bound(member, exclusive)
+                    && flat.number.most.is_none_or(|other| tighter(bound, other, -1.0))
+                {
+                    flat.number.most = Some(bound);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn other(&mut self, key: &str, member: &Node<'a>) {
+        const UNCHECKED: [&str; 16] = [
+            "not",
+            "if",
+            "then",
+            "else",
+            "propertyNames",
+            "contains",
+            "uniqueItems",
+            "multipleOf",
+            "minProperties",
+            "maxProperties",
+            "dependencies",
+            "dependentRequired",
+            "dependentSchemas",
+            "minContains",
+            "maxContains",
+            "$dynamicRef",
+        ];
+        if let Some(known) = UNCHECKED.into_iter().find(|known| *known == key) {
+            self.unchecked(member, known);
+        }
+    }
+
+    fn unchecked(&mut self, member: &Node<'a>, what: &'static str) {
+        self.findings.unchecked.insert(member.place(), what);
+    }
+}
+
+fn is_true(node: &Node<'_>, key: &str) -> bool {
+    node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true))
+}
+
+fn bound(member: &Node<'_>, exclusive: bool) -> Option<Bound> {
+    Some(Bound { value: member.value.as_f64()?, exact: whole(member.value), exclusive })
+}
+
+/// Whether a bound leaves less room than another; `side` is 1 for the lower end.
+fn tighter(bound: Bound, other: Bound, side: f64) -> bool {
+    let (bound_at, other_at) = (bound.value * side, other.value * side);
+    bound_at > other_at || (bound_at == other_at && bound.exclusive)
+}

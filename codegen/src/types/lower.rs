@@ -1,0 +1,573 @@
+//! Schemas to types: what stands where it is used, and what becomes a definition with a name.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use serde_json::Value;
+
+use super::{
+    Body, Def, DefId, Field, Integer, Rest, Struct, TextVariant, Ty, Types, ValueVariant,
+    finish::finish,
+    flat::{Flat, Part, PartKey, flatten, kinds},
+    scalar::{IntegerRules, NumberRules},
+};
+use crate::{
+    check::is_annotation,
+    document::Document,
+    error::Faults,
+    names::{self, Scope},
+    resolve::{Lost, Node, Place},
+};
+
+/// More types than this nobody reads; a document that asks for more is made to exhaust us.
+const MOST_TYPES: usize = 40_000;
+/// Lists within lists and the like, in one schema.
+const DEEPEST: usize = 100;
+/// serde knows no longer tuples.
+const LONGEST_TUPLE: usize = 16;
+
+/// Lowers every schema of a checked document. With `support`, strings in the format of UUIDs become such.
+pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults) -> Types {
+    let mut lowerer = Lowerer {
+        support,
+        types: Types::default(),
+        names: Scope::default(),
+        by_parts: HashMap::new(),
+        by_text: HashMap::new(),
+        queue: VecDeque::new(),
+        depth: 0,
+        full: false,
+        faults,
+    };
+    for named in &document.schemas {
+        let name = lowerer.names.claim(names::schema_type_name(&named.name));
+        let parts = vec![Part::whole(named.schema.clone())];
+        let id = lowerer.add(parts, name, false);
+        lowerer.types.named.push((named.name.clone(), id));
+    }
+    for (schema, name) in places(document) {
+        let ty = lowerer.ty(vec![Part::whole(schema.clone())], &name);
+        lowerer.types.places.insert(schema.place(), ty);
+    }
+    while let Some(work) = lowerer.queue.pop_front() {
+        let body = lowerer.body(&work);
+        if let Some(def) = lowerer.types.defs.get_mut(work.id) {
+            def.body = body;
+        }
+    }
+    let mut types = lowerer.types;
+    finish(&mut types, document, faults);
+    types
+}
+
+/// Schemas outside `components.schemas`, each with a name for its type should it need one.
+fn places<'d, 'a>(document: &'d Document<'a>) -> Vec<(&'d Node<'a>, String)> {
+    let mut places = Vec::new();
+    for method in &document.methods {
+        let named = |part: &str| join(&names::type_name(&method.name), part);
+        places.extend(method.params.iter().map(|param| (&param.schema, named(&param.name))));
+        places.extend(method.result.iter().map(|result| (result, named("result"))));
+        let item = method.subscription.as_ref().map(|subscription| &subscription.item);
+        places.extend(item.map(|item| (item, named("item"))));
+    }
+    for error in &document.errors {
+        let name = join(&names::type_name(&error.name), "data");
+        places.extend(error.data.as_ref().map(|data| (data, name)));
+    }
+    places
+}
+
+/// A name for what stands inside of something with a name; the oldest part goes first where it gets too long.
+pub(super) fn join(parent: &str, child: &str) -> String {
+    let child = names::type_name(child);
+    let whole = format!("{parent}{child}");
+    let whole = if whole.len() > 72 && child.len() > 3 { child } else { whole };
+    names::schema_type_name(&whole)
+}
+
+/// A definition whose body is not known yet.
+pub(super) struct Work<'a> {
+    id: DefId,
+    parts: Vec<Part<'a>>,
+    /// Without null, which stands where the definition is used.
+    solid: bool,
+    pub(super) name: String,
+}
+
+pub(super) struct Lowerer<'a, 'f> {
+    support: bool,
+    pub(super) types: Types,
+    names: Scope,
+    by_parts: HashMap<(Vec<PartKey>, bool), DefId>,
+    /// Inline schemas that say the same share a definition.
+    by_text: HashMap<(usize, String), DefId>,
+    queue: VecDeque<Work<'a>>,
+    depth: usize,
+    full: bool,
+    pub(super) faults: &'f mut Faults,
+}
+
+impl<'a> Lowerer<'a, '_> {
+    pub(super) fn flatten(&mut self, parts: &[Part<'a>]) -> Flat<'a> {
+        flatten(parts, &mut self.types.report, self.faults)
+    }
+
+    /// The type of what must hold together, as it is written where it is used.
+    pub(super) fn ty(&mut self, parts: Vec<Part<'a>>, name: &str) -> Ty {
+        if self.depth >= DEEPEST {
+            return self.any(&parts, "nested too deep");
+        }
+        self.depth += 1;
+        let ty = match pure_reference(&parts) {
+            Some(node) => self.reference(&node, name),
+            None => {
+                let flat = self.flatten(&parts);
+                let ty = self.solid(&flat, &parts, name);
+                if flat.or_null() || self.null_branch(&flat) { ty.or_null() } else { ty }
+            }
+        };
+        self.depth -= 1;
+        ty
+    }
+
+    /// What a `$ref` alone stands for.
+    fn reference(&mut self, node: &Node<'a>, name: &str) -> Ty {
+        let target = match node.target(node.reference().unwrap_or(&Value::Null)) {
+            Ok(target) => target,
+            Err(Lost::Remote(_)) => return self.any_at(node.place(), "it lies in the network"),
+            Err(Lost::Dangling(_)) => return self.any_at(node.place(), "its reference leads nowhere"),
+        };
+        let parts = vec![Part::whole(target.clone())];
+        if let Some(id) = self.by_parts.get(&(keys(&parts), false)) {
+            return Ty::Def(*id);
+        }
+        let named = pointed_name(&target.pointer);
+        if !named.is_component {
+            let flat = self.flatten(&parts);
+            let plain = flat.is_plain() && !flat.or_null() && pure_reference(&parts).is_none();
+            if plain && flat.kinds().count_ones() <= 1 && flat.kinds() & (kinds::LIST | kinds::OBJECT) == 0 {
+                return self.ty(parts, name);
+            }
+        }
+        let wished =
+            if named.name.is_empty() { name.to_owned() } else { names::schema_type_name(&named.name) };
+        let rust = self.names.claim(wished);
+        Ty::Def(self.add(parts, rust, false))
+    }
+
+    /// The type of a value that is not null.
+    fn solid(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
+        if flat.never {
+            return Ty::Never;
+        }
+        if flat.remote && flat.is_plain() {
+            return self.any(parts, "it lies in the network");
+        }
+        if let Some(values) = &flat.values {
+            return match literals(values).as_slice() {
+                [] if values.is_empty() => Ty::Never,
+                [] => Ty::Null,
+                [Value::Bool(_), Value::Bool(_)] => Ty::Bool,
+                _ => self.define(flat, parts, name),
+            };
+        }
+        if !flat.unions.is_empty() {
+            return match self.single_branch(flat, parts) {
+                Some(parts) => self.ty(parts, name),
+                None => self.define(flat, parts, name),
+            };
+        }
+        let kinds = flat.kinds();
+        match kinds {
+            0 if flat.typed && flat.types == kinds::NULL => Ty::Null,
+            0 if flat.typed => Ty::Never,
+            0 => self.any(parts, "its schema says nothing"),
+            _ if kinds == kinds::ALL & !kinds::NULL => self.any(parts, "its schema names every type"),
+            _ if kinds::each(kinds).nth(1).is_some() => self.define(flat, parts, name),
+            kinds::BOOL => Ty::Bool,
+            kinds::TEXT if !flat.text.is_free() => self.define(flat, parts, name),
+            kinds::TEXT if self.support && flat.format.as_deref() == Some("uuid") => Ty::Uuid,
+            kinds::TEXT => Ty::Text,
+            kinds::INTEGER => match integer(flat) {
+                Some(integer) => Ty::Integer(integer),
+                None => self.define(flat, parts, name),
+            },
+            kinds::NUMBER if flat.number == NumberRules::default() => Ty::Number,
+            kinds::LIST => self.list(flat, parts, name),
+            kinds::OBJECT if flat.properties.is_empty() && flat.required.is_empty() && !flat.closed => {
+                self.map(flat, parts, name)
+            }
+            _ => self.define(flat, parts, name),
+        }
+    }
+
+    fn list(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
+        let prefix = flat.prefix.len();
+        let length = u64::try_from(prefix).unwrap_or(u64::MAX);
+        let exact = flat.ends || flat.most_items.is_some_and(|most| most <= length);
+        let item = join(name, "item");
+        if prefix > 0 {
+            let whole = prefix > 1 || exact || flat.least_items >= length;
+            let types = flat
+                .prefix
+                .clone()
+                .into_iter()
+                .enumerate()
+                .map(|(index, node)| self.ty(vec![Part::whole(node)], &join(name, &index.to_string())));
+            let types = types.collect::<Vec<_>>();
+            return match types.as_slice() {
+                [one] if !whole => Ty::List(Box::new(one.clone())),
+                _ if prefix <= LONGEST_TUPLE && (exact || flat.items.is_empty()) => Ty::Tuple(types),
+                [one, others @ ..] if others.iter().all(|other| other == one) => {
+                    Ty::List(Box::new(one.clone()))
+                }
+                _ => Ty::List(Box::new(self.any(parts, "a long list whose items differ"))),
+            };
+        }
+        if flat.least_items > 0 || flat.most_items.is_some() {
+            if let Some(part) = parts.first() {
+                self.types.report.unchecked.insert(part.node.place(), "minItems and maxItems");
+            }
+        }
+        if flat.items.is_empty() {
+            return Ty::List(Box::new(self.any(parts, "nothing is said of its items")));
+        }
+        Ty::List(Box::new(self.ty(wholes(&flat.items), &item)))
+    }
+
+    fn map(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
+        let value = match self.rest(flat, parts, name) {
+            Rest::Typed(ty) => ty,
+            Rest::Open | Rest::Refused => self.any(parts, "nothing is said of its members"),
+        };
+        Ty::Map(Box::new(value))
+    }
+
+    /// Members that no property describes.
+    fn rest(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Rest {
+        let value = join(name, "value");
+        let described = match (flat.additional.as_slice(), flat.patterns.as_slice()) {
+            ([], []) if flat.open && !flat.properties.is_empty() => {
+                return Rest::Typed(self.any(parts, "further members of any kind are allowed"));
+            }
+            ([], []) => return if flat.closed { Rest::Refused } else { Rest::Open },
+            (additional, []) => additional,
+            ([], [_]) if flat.closed || flat.properties.is_empty() => flat.patterns.as_slice(),
+            ([], [one, others @ ..]) if others.iter().all(|other| other.value == one.value) => {
+                std::slice::from_ref(one)
+            }
+            _ => return Rest::Typed(self.any(parts, "its members differ by the pattern of their names")),
+        };
+        Rest::Typed(self.ty(wholes(described), &value))
+    }
+
+    /// A definition for what needs a name, by its title or where it stands.
+    fn define(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
+        let key = (keys(parts), true);
+        if let Some(id) = self.by_parts.get(&key) {
+            return Ty::Def(*id);
+        }
+        let text = self.shared_text(flat, parts);
+        if let Some(id) = text.as_ref().and_then(|text| self.by_text.get(text)) {
+            return Ty::Def(*id);
+        }
+        let titled = flat.title.as_deref().filter(|title| is_name(title)).map(names::schema_type_name);
+        let titled = titled.filter(|titled| self.names.take(titled));
+        let rust = titled.unwrap_or_else(|| self.names.claim(names::schema_type_name(name)));
+        let id = self.add(parts.to_vec(), rust, true);
+        if let Some(text) = text {
+            self.by_text.insert(text, id);
+        }
+        Ty::Def(id)
+    }
+
+    /// What an inline schema says, if others that say the same may share its type: those that carry a title, and
+    /// objects and alternatives, which are the same wherever they stand.
+    fn shared_text(&self, flat: &Flat<'a>, parts: &[Part<'a>]) -> Option<(usize, String)> {
+        let [Part { node, bare: false, only: kinds::ALL }] = parts else { return None };
+        let composed = !flat.properties.is_empty() || !flat.unions.is_empty();
+        if flat.title.is_none() && (!composed || self.support) {
+            return None;
+        }
+        let mut said = node.value.as_object()?.clone();
+        said.retain(|key, _| key == "title" || key == "format" || !is_annotation(key));
+        Some((node.file, Value::Object(said).to_string()))
+    }
+
+    fn add(&mut self, parts: Vec<Part<'a>>, name: String, solid: bool) -> DefId {
+        let id = self.types.defs.len();
+        if id >= MOST_TYPES {
+            if !self.full
+                && let Some(part) = parts.first()
+            {
+                let problem = format!("the schemas make more than {MOST_TYPES} types");
+                self.faults.fatal(part.node.file_name(), &part.node.pointer, problem);
+            }
+            self.full = true;
+            return 0;
+        }
+        let place = parts.first().map(|part| part.node.place());
+        self.by_parts.insert((keys(&parts), solid), id);
+        self.types.defs.push(Def {
+            name: name.clone(),
+            doc: String::new(),
+            deprecated: false,
+            inline: solid,
+            place: place.unwrap_or(Place { file: 0, pointer: String::new() }),
+            body: Body::Pending,
+        });
+        self.queue.push_back(Work { id, parts, solid, name });
+        id
+    }
+
+    fn body(&mut self, work: &Work<'a>) -> Body {
+        if !work.solid
+            && let Some(node) = pure_reference(&work.parts)
+        {
+            let doc = node.text("description").unwrap_or_default().to_owned();
+            let ty = self.reference(&node, &work.name);
+            self.describe(work.id, doc, false);
+            return Body::Newtype(ty);
+        }
+        let flat = self.flatten(&work.parts);
+        let doc = flat.description.clone().or_else(|| flat.title.clone()).unwrap_or_default();
+        self.describe(work.id, doc, flat.deprecated);
+        if !work.solid && (flat.or_null() || self.null_branch(&flat)) {
+            return Body::Newtype(self.solid(&flat, &work.parts, &work.name).or_null());
+        }
+        let kinds = flat.kinds();
+        if flat.never {
+            return Body::Newtype(Ty::Never);
+        }
+        if let Some(values) = &flat.values {
+            return enumeration(values);
+        }
+        if !flat.unions.is_empty() {
+            return match self.single_branch(&flat, &work.parts) {
+                Some(parts) => Body::Newtype(self.ty(parts, &work.name)),
+                None => self.union(&flat, work, &work.parts),
+            };
+        }
+        if kinds::each(kinds).nth(1).is_some() && kinds != kinds::ALL & !kinds::NULL {
+            return self.union_of_kinds(kinds, work, &work.parts);
+        }
+        match kinds {
+            kinds::TEXT if !flat.text.is_free() => Body::Text(flat.text),
+            kinds::INTEGER if integer(&flat).is_none() => Body::Integer(integer_rules(&flat)),
+            kinds::NUMBER if flat.number != NumberRules::default() => Body::Number(flat.number),
+            kinds::OBJECT if !flat.properties.is_empty() || !flat.required.is_empty() || flat.closed => {
+                Body::Struct(self.fields(&flat, &work.parts, &work.name, None))
+            }
+            _ => match self.solid(&flat, &work.parts, &work.name) {
+                Ty::Any => Body::Any,
+                ty => Body::Newtype(ty),
+            },
+        }
+    }
+
+    fn describe(&mut self, id: DefId, doc: String, deprecated: bool) {
+        if let Some(def) = self.types.defs.get_mut(id) {
+            def.doc = doc;
+            def.deprecated = deprecated;
+        }
+    }
+
+    /// The properties of an object; `tag` is left out.
+    pub(super) fn fields(
+        &mut self,
+        flat: &Flat<'a>,
+        parts: &[Part<'a>],
+        name: &str,
+        tag: Option<&str>,
+    ) -> Struct {
+        let rest = self.rest(flat, parts, name);
+        let mut scope = Scope::with(&["extra"]);
+        let mut fields = Vec::new();
+        let undescribed = flat.required.iter().filter(|name| !flat.properties.contains_key(*name));
+        let undescribed = undescribed.map(|name| (name, None)).collect::<Vec<_>>();
+        let described = flat.properties.iter().map(|(name, schemas)| (name, Some(schemas)));
+        for (wire, schemas) in described.chain(undescribed).filter(|(wire, _)| Some(wire.as_str()) != tag) {
+            let required = flat.required.contains(wire);
+            let ty = match (schemas, &rest) {
+                (Some(schemas), _) => self.ty(wholes(schemas), &join(name, wire)),
+                (None, Rest::Typed(ty)) => ty.clone(),
+                (None, _) => self.any(parts, "a property is required and not described"),
+            };
+            if ty == Ty::Never && !required {
+                continue;
+            }
+            let nodes = schemas.map(Vec::as_slice).unwrap_or_default();
+            let described = nodes.iter().find_map(|node| node.text("description"));
+            let described = described.or_else(|| nodes.iter().find_map(|node| node.text("title")));
+            let deprecated =
+                nodes.iter().any(|node| node.get("deprecated").is_some_and(|flag| flag.value == true));
+            fields.push(Field {
+                name: scope.value(wire),
+                wire: wire.clone(),
+                doc: described.unwrap_or_default().to_owned(),
+                deprecated,
+                required,
+                ty,
+            });
+        }
+        Struct { fields, rest }
+    }
+
+    pub(super) fn any(&mut self, parts: &[Part<'a>], why: &'static str) -> Ty {
+        match parts.first() {
+            Some(part) => self.any_at(part.node.place(), why),
+            None => Ty::Any,
+        }
+    }
+
+    fn any_at(&mut self, place: Place, why: &'static str) -> Ty {
+        self.types.report.fallbacks.insert(place, why);
+        Ty::Any
+    }
+}
+
+/// The integer that holds all that a schema lets in, if no rule is left to check.
+fn integer(flat: &Flat<'_>) -> Option<Integer> {
+    let rules = integer_rules(flat);
+    match (rules.least, rules.most) {
+        (None, None) => Some(rules.integer),
+        (Some(0), None) => Some(if rules.integer == Integer::I64 { Integer::U64 } else { rules.integer })
+            .filter(|integer| integer.range().0 == 0),
+        (least, most) => {
+            let (low, high) = rules.integer.range();
+            (least.is_none_or(|least| least == low) && most.is_none_or(|most| most == high))
+                .then_some(rules.integer)
+        }
+    }
+}
+
+fn integer_rules(flat: &Flat<'_>) -> IntegerRules {
+    let bound = |bound: super::scalar::Bound, outward: f64, step: i128| {
+        let whole = bound
+            .exact
+            .unwrap_or(if outward > 0.0 { bound.value.floor() } else { bound.value.ceil() } as i128);
+        if bound.exclusive && bound.exact.is_some() { whole.saturating_add(step) } else { whole }
+    };
+    let least = flat.number.least.map(|least| bound(least, -1.0, 1));
+    let most = flat.number.most.map(|most| bound(most, 1.0, -1));
+    let said = flat.format.as_deref().and_then(Integer::of_format);
+    let holds = |integer: &Integer| {
+        let (low, high) = integer.range();
+        least.is_none_or(|least| least >= low) && most.is_none_or(|most| most <= high)
+    };
+    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most));
+    IntegerRules { least, most, integer }
+}
+
+/// Values but null, each once.
+fn literals(values: &[Value]) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    values.iter().filter(|value| !value.is_null() && seen.insert(value.to_string())).cloned().collect()
+}
+
+fn enumeration(values: &[Value]) -> Body {
+    let values = literals(values);
+    let mut scope = Scope::default();
+    if values.iter().all(Value::is_string) {
+        let texts = values.iter().filter_map(Value::as_str);
+        let variants = texts.map(|text| TextVariant {
+            name: scope.claim(names::type_name(text)),
+            wire: text.to_owned(),
+            doc: String::new(),
+        });
+        return Body::Texts(variants.collect());
+    }
+    let variants = values.into_iter().map(|value| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        ValueVariant { name: scope.claim(names::type_name(&text)), value }
+    });
+    Body::Values(variants.collect())
+}
+
+fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {
+    let mut keys = parts.iter().map(Part::key).collect::<Vec<_>>();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+fn wholes<'a>(nodes: &[Node<'a>]) -> Vec<Part<'a>> {
+    let mut seen = BTreeMap::new();
+    let nodes = nodes.iter().filter(|node| seen.insert(node.place(), ()).is_none());
+    let mut wholes: Vec<_> = nodes.cloned().map(Part::whole).collect();
+    // What says the same twice says it once.
+    wholes.dedup_by(|one, other| one.node.value == other.node.value && one.node.file == other.node.file);
+    wholes
+}
+
+/// The schema that refers to another and says nothing else, be it as the only branch of an `allOf`.
+pub(super) fn pure_reference<'a>(parts: &[Part<'a>]) -> Option<Node<'a>> {
+    let [Part { node, bare: _, only: kinds::ALL }] = parts else { return None };
+    let mut node = node.clone();
+    loop {
+        let says = |key: &str| !is_annotation(key) && key != "nullable" && key != "x-nullable";
+        let mut keys = node.value.as_object()?.keys().filter(|key| says(key));
+        let (key, None) = (keys.next()?, keys.next()) else { return None };
+        if node.get("nullable").or_else(|| node.get("x-nullable")).is_some_and(|flag| flag.value == true) {
+            return None;
+        }
+        match key.as_str() {
+            "$ref" => return Some(node),
+            "allOf" | "oneOf" | "anyOf" => {
+                let branches = node.get(key)?;
+                let mut branches = branches.elements();
+                let (branch, None) = (branches.next()?, branches.next()) else { return None };
+                node = branch;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Whether a title can name a type: a sentence cannot.
+fn is_name(title: &str) -> bool {
+    let title = title.trim();
+    title.len() <= 48
+        && title.split_whitespace().count() <= 5
+        && title.starts_with(|first: char| first.is_ascii_alphabetic())
+}
+
+/// A name from where a reference points to.
+struct Pointed {
+    name: String,
+    /// Whether it stands where schemas are kept by name.
+    is_component: bool,
+}
+
+fn pointed_name(pointer: &str) -> Pointed {
+    const KEEPERS: [&str; 3] = ["schemas", "definitions", "$defs"];
+    const STEPS: [&str; 13] = [
+        "components",
+        "properties",
+        "items",
+        "allOf",
+        "oneOf",
+        "anyOf",
+        "schema",
+        "methods",
+        "params",
+        "result",
+        "additionalProperties",
+        "prefixItems",
+        "contentDescriptors",
+    ];
+    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    let steps = steps.collect::<Vec<_>>();
+    let is_keeper = |step: &String| KEEPERS.contains(&step.as_str()) || step.starts_with("x-");
+    let keeper = steps.iter().rposition(is_keeper);
+    let is_component = keeper.is_some_and(|keeper| keeper + 2 == steps.len());
+    let after = steps.get(keeper.map_or(0, |keeper| keeper + 1)..).unwrap_or_default();
+    let telling =
+        after.iter().filter(|step| !STEPS.contains(&step.as_str()) && step.parse::<usize>().is_err());
+    let telling = telling.cloned().collect::<Vec<_>>();
+    let name = match telling.as_slice() {
+        [.., one, two] if !is_component => format!("{one}_{two}"),
+        [.., one] => one.clone(),
+        [] => String::new(),
+    };
+    Pointed { name, is_component }
+}
