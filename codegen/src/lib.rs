@@ -29,7 +29,9 @@
 //! [jsonrpsee]: https://docs.rs/jsonrpsee
 //! [typify]: https://docs.rs/typify
 
+mod build;
 mod check;
+mod diff;
 mod document;
 mod error;
 mod json;
@@ -47,11 +49,13 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::TokenStream;
 
-use self::{error::Faults, load::Files};
 pub use self::{
+    build::build,
+    diff::Change,
     error::{Error, Fault},
     report::{Remark, Report},
 };
+use self::{error::Faults, load::Files};
 
 /// What is made of a document, and how the output fits into the crate that includes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +111,7 @@ pub struct Generated {
     typescript: String,
     tests: String,
     report: Report,
+    files: Vec<String>,
 }
 
 impl Generated {
@@ -129,6 +134,11 @@ impl Generated {
     /// A module with types and a client over the standard `WebSocket`.
     pub fn typescript(&self) -> &str {
         &self.typescript
+    }
+
+    /// The files that were read, the document first; one without a name for a text.
+    pub fn files(&self) -> &[String] {
+        &self.files
     }
 
     /// What was made, and what of the document could not be said.
@@ -159,12 +169,29 @@ pub fn generate_file(path: &Path, settings: &Settings) -> Result<Generated, Erro
     made(files, text.as_deref().unwrap_or_default(), faults, settings)
 }
 
-fn made(
-    files: Option<Files>,
-    text: &str,
-    mut faults: Faults,
-    settings: &Settings,
-) -> Result<Generated, Error> {
+/// What changed from one document to another, and whom each change breaks, in the order of their places.
+///
+/// # Errors
+///
+/// What is wrong with either document.
+pub fn diff(old: &Path, new: &Path, settings: &Settings) -> Result<Vec<Change>, Error> {
+    let read = |path: &Path| {
+        let mut faults = Faults::new(settings.lenient);
+        let files = Files::of_path(path, settings.root.as_deref(), &mut faults).map(|(files, _)| files);
+        understood(files, faults, settings).map(|understood| understood.model)
+    };
+    Ok(diff::changes(&read(old)?, &read(new)?))
+}
+
+/// A document that was understood.
+struct Understood {
+    model: model::Model,
+    report: Report,
+    tests: String,
+    files: Vec<String>,
+}
+
+fn understood(files: Option<Files>, mut faults: Faults, settings: &Settings) -> Result<Understood, Error> {
     if let Some(path) = &settings.support
         && syn::parse_str::<syn::Path>(path).is_err()
     {
@@ -172,11 +199,12 @@ fn made(
     }
     faults.check()?;
     let Some(files) = files else { return Err(Fault::new("", "nothing could be read").into()) };
+    let supported = settings.support.is_some();
     let mut document = document::read(&files, &mut faults);
-    check::check(&document, settings.support.is_some(), &mut faults);
+    check::check(&document, supported, &mut faults);
     document.drop_repeated();
-    let types = types::lower(&document, settings.support.is_some(), &mut faults);
-    if settings.support.is_some() {
+    let types = types::lower(&document, supported, &mut faults);
+    if supported {
         // An interface of ours promises that its types say all that its document says.
         for (place, what) in &types.report.unchecked {
             let file = document.files_name(place.file);
@@ -187,12 +215,18 @@ fn made(
     let vectors = vectors::gather(&document, &types);
     let report = Report::new(&document, &types, &vectors, faults);
     let tests = render::rust::tests(&vectors, &document, &types);
-    let model = model::lower(&document, types);
+    let names = files.names().map(str::to_owned).collect();
+    Ok(Understood { model: model::lower(&document, types), report, tests, files: names })
+}
+
+fn made(files: Option<Files>, text: &str, faults: Faults, settings: &Settings) -> Result<Generated, Error> {
+    let Understood { model, report, tests, files } = understood(files, faults, settings)?;
     Ok(Generated {
         rust: render::rust::render(&model, text, settings)?,
         markdown: render::markdown::render(&model),
         typescript: render::typescript::render(&model),
         tests,
         report,
+        files,
     })
 }

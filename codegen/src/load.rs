@@ -69,6 +69,10 @@ impl Files {
         self.files.get(file)
     }
 
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.name.as_str())
+    }
+
     pub(crate) fn name(&self, file: usize) -> &str {
         self.get(file).map_or("", |file| file.name.as_str())
     }

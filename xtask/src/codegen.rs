@@ -2,7 +2,7 @@ mod corpus;
 
 use std::path::{Path, PathBuf};
 
-use circles_codegen::{Generated, Settings, generate_file};
+use circles_codegen::{Generated, Settings, diff, generate_file};
 
 use crate::run::{Result, read, root, target, write};
 
@@ -13,7 +13,11 @@ const REFRESH: &str = "UPDATE_GOLDEN=1 cargo test -p circles-codegen";
 /// What people read of the interface.
 const REFERENCE: &str = "docs/api.md";
 /// How to renew it.
-const REFRESH_REFERENCE: &str = "cargo xtask codegen --target markdown --out docs";
+
+/// The client for TypeScript.
+const TYPESCRIPT: &str = "client/typescript/circles.ts";
+/// How to renew it, and what else is committed.
+const REFRESH_ALL: &str = "cargo xtask codegen --refresh";
 
 /// What `cargo xtask codegen` takes.
 #[derive(Debug, Default, clap::Args)]
@@ -21,6 +25,9 @@ pub struct Args {
     /// Write nothing; fail if what is committed for review is not what the generator makes now.
     #[arg(long, conflicts_with = "out")]
     check: bool,
+    /// Write anew what is committed: the reference in docs/ and the client for TypeScript.
+    #[arg(long, conflicts_with_all = ["check", "out", "document"])]
+    refresh: bool,
     /// The document [default: openrpc.json of this repository].
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     document: Option<PathBuf>,
@@ -39,6 +46,9 @@ pub struct Args {
     /// What to make: the file is api.rs, api.md or api.ts.
     #[arg(long, value_enum, default_value_t = Target::Rust)]
     target: Target,
+    /// Name each change from one document to another, and whom it breaks.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["check", "document", "out"])]
+    diff: Vec<PathBuf>,
     /// Generate every document below a directory, compile what came out, and print a table.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "document", "out"])]
     corpus: Option<PathBuf>,
@@ -85,6 +95,14 @@ pub fn codegen(args: &Args) -> Result {
     if let Some(directory) = &args.corpus {
         return corpus::corpus(directory, args.clippy, args.examples);
     }
+    if let [old, new] = args.diff.as_slice() {
+        return changes(old, new, args);
+    }
+    if args.refresh {
+        let generated = generated(&Args::default())?;
+        write(&root().join(REFERENCE), generated.markdown())?;
+        return write(&root().join(TYPESCRIPT), generated.typescript());
+    }
     if args.check {
         return check_golden();
     }
@@ -98,11 +116,21 @@ pub fn codegen(args: &Args) -> Result {
     Ok(())
 }
 
+fn changes(old: &Path, new: &Path, args: &Args) -> Result {
+    let settings = Settings { root: args.root.clone(), lenient: args.lenient, ..Settings::default() };
+    let changes = diff(old, new, &settings).map_err(|error| format!("no comparison:\n{error}"))?;
+    changes.iter().for_each(|change| println!("{change}"));
+    let breaking = changes.iter().filter(|change| change.breaks_clients || change.breaks_servers).count();
+    println!("{} changes, {breaking} of them break somebody", changes.len());
+    Ok(())
+}
+
 /// Fails if what is committed is stale: the golden, and the reference in docs/.
 pub fn check_golden() -> Result {
     let generated = generated(&Args::default())?;
     check(&root().join(GOLDEN), generated.rust(), REFRESH)?;
-    check(&root().join(REFERENCE), generated.markdown(), REFRESH_REFERENCE)
+    check(&root().join(REFERENCE), generated.markdown(), REFRESH_ALL)?;
+    check(&root().join(TYPESCRIPT), generated.typescript(), REFRESH_ALL)
 }
 
 /// The document of this repository as its crate includes it; any other so that it stands alone.

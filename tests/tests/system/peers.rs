@@ -15,6 +15,17 @@ async fn a_python_program_logs_in_and_plays() {
 }
 
 #[tokio::test]
+async fn the_generated_typescript_client_logs_in_plays_and_watches() {
+    let world = World::builder().auth().start().await;
+    let mut command = Command::new("node");
+    command.arg(format!("{PEERS}/play_typescript.mjs"));
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../client/typescript/circles.ts"));
+    command.arg(world.circle_url(0)).arg("40 + 2");
+    let (code, stdout, stderr) = run(command.env("CIRCLES_TEST_NODE_MODULES", peer_node_modules())).await;
+    assert_eq!((code, stdout.trim()), (0, "42\nseen"), "{stderr}");
+}
+
+#[tokio::test]
 async fn the_readme_shows_the_programs_that_are_built_and_tested() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
     for path in ["tests/peers/play.py", "client/examples/play.rs"] {

@@ -21,7 +21,7 @@ const fn arrows(from: &'static str, to: &'static [&'static str]) -> Arrows {
 }
 
 /// Every crate stands here; nothing depends on `circles-cli`, `circles-tests`, `circles-bench` or `xtask`.
-const ALLOWED: [Arrows; 14] = [
+const ALLOWED: [Arrows; 15] = [
     arrows("circles-codegen", &[]),
     Arrows { build: &["circles-codegen"], ..arrows("circles-api", &[]) },
     arrows("circles-auth", &["circles-api"]),
@@ -56,6 +56,7 @@ const ALLOWED: [Arrows; 14] = [
     ),
     arrows("circles-bench", &[]),
     arrows("circles-testing", &["circles-api", "circles-store"]),
+    Arrows { build: &["circles-codegen"], ..arrows("petstore", &[]) },
     arrows("xtask", &["circles-codegen"]),
 ];
 
