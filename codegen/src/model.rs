@@ -1,10 +1,13 @@
 //! The document in names and types, ready to be written in any language.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::{
     document::{self, Document, Example, Server},
     names::{self, Scope},
+    resolve::Place,
     types::{Ty, Types},
 };
 
@@ -124,7 +127,9 @@ pub(crate) struct ErrorObject {
 pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
     let title = if document.title.trim().is_empty() { "Api" } else { &document.title };
     let trait_name = names::type_name(title);
+    let places = document.errors.iter().enumerate().map(|(index, error)| (error.node.place(), index));
     let mut namer = Namer {
+        errors: places.collect(),
         functions: Scope::with(&TAKEN_METHODS),
         types: Scope::with(&TAKEN_TYPES),
         document,
@@ -155,7 +160,7 @@ fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
     let mut scope = Scope::with(&["types", "codes", "support"]);
     let many = methods.len() >= MANY
         && methods.iter().any(|method| Some(&method.tags) != methods.first().map(|first| &first.tags));
-    let mut known = std::collections::BTreeMap::new();
+    let mut known = BTreeMap::new();
     for (index, method) in methods.iter().enumerate() {
         let at = match method.tags.first().filter(|_| many) {
             None => 0,
@@ -178,6 +183,8 @@ fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
 }
 
 struct Namer<'d, 'a> {
+    /// Where each error object stands among all.
+    errors: BTreeMap<Place, usize>,
     functions: Scope,
     types: Scope,
     document: &'d Document<'a>,
@@ -200,8 +207,10 @@ impl Namer<'_, '_> {
     }
 
     fn method(&mut self, method: &document::Method<'_>) -> Method {
-        let errors = self.document.errors.iter().enumerate();
-        let errors = errors.filter(|(_, error)| method.errors.contains(&error.node.place()));
+        let mut errors =
+            method.errors.iter().filter_map(|place| self.errors.get(place).copied()).collect::<Vec<_>>();
+        errors.sort_unstable();
+        errors.dedup();
         let type_name = names::type_name(&method.name);
         Method {
             name: self.functions.value(&method.name),
@@ -217,7 +226,7 @@ impl Namer<'_, '_> {
             structure: method.structure,
             params: self.params(method),
             result: method.result.as_ref().map(|result| self.lowered.at(&result.place()).clone()),
-            errors: errors.map(|(index, _)| index).collect(),
+            errors,
             examples: method.examples.clone(),
             extensions: method.extensions.clone(),
             wire: method.name.clone(),

@@ -6,7 +6,10 @@
 
 mod finish;
 mod flat;
+mod kinds;
+mod leaf;
 mod lower;
+mod naming;
 pub(crate) mod scalar;
 mod union;
 

@@ -18,8 +18,8 @@ use std::{
 use circles_codegen::{Settings, generate};
 use serde_json::{Map, Value, json};
 
-/// No document of this size may take longer, on a machine that does other things too.
-const LONGEST: Duration = Duration::from_secs(20);
+/// No document of this size may take longer, unoptimised and on a machine that does much else; most take milliseconds.
+const LONGEST: Duration = Duration::from_secs(120);
 /// Grafts must not make documents grow without end.
 const LARGEST: usize = 200_000;
 

@@ -12,8 +12,6 @@ const GOLDEN: &str = "codegen/tests/golden/circles/expected.rs";
 const REFRESH: &str = "UPDATE_GOLDEN=1 cargo test -p circles-codegen";
 /// What people read of the interface.
 const REFERENCE: &str = "docs/api.md";
-/// How to renew it.
-
 /// The client for TypeScript.
 const TYPESCRIPT: &str = "client/typescript/circles.ts";
 /// How to renew it, and what else is committed.

@@ -97,10 +97,10 @@ impl<'a> Checker<'a, '_> {
                 member.fault(self.faults, "expected an array that is not empty");
             }
             "pattern" => self.pattern(member),
-            "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
-                if whole(member.value).is_none_or(|length| length < 0) {
-                    member.fault(self.faults, "expected an integer that is not negative");
-                }
+            "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
+                if whole(member.value).is_none_or(|length| length < 0) =>
+            {
+                member.fault(self.faults, "expected an integer that is not negative");
             }
             "minimum" | "maximum" | "multipleOf" if !member.value.is_number() => {
                 member.fault(self.faults, "expected a number");

@@ -1,5 +1,7 @@
 //! Reads the parts of a document. What is missing or of the wrong type is noted and left out.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{
@@ -14,7 +16,7 @@ use crate::{
 };
 
 pub(crate) fn read<'a>(files: &'a Files, faults: &mut Faults) -> Document<'a> {
-    let mut reader = Reader { faults };
+    let mut reader = Reader { faults, errors: BTreeSet::new() };
     let document = Node::root(files);
     if !document.value.is_object() {
         reader.faults.fatal(document.file_name(), "", "expected an object");
@@ -43,6 +45,8 @@ pub(crate) fn read<'a>(files: &'a Files, faults: &mut Faults) -> Document<'a> {
 
 struct Reader<'f> {
     faults: &'f mut Faults,
+    /// Places of the error objects that were read.
+    errors: BTreeSet<Place>,
 }
 
 impl<'a> Reader<'_> {
@@ -169,6 +173,7 @@ impl<'a> Reader<'_> {
             .filter_map(|(name, node)| {
                 let node = self.resolved(&node)?;
                 let data = data.as_ref().and_then(|data| data.get(name));
+                self.errors.insert(node.place());
                 self.error(&node, Some(name), data)
             })
             .collect()
@@ -184,9 +189,12 @@ impl<'a> Reader<'_> {
         if code.is_none() {
             node.fault(self.faults, "no code, which is an integer");
         }
-        let message = self.required_text(node, "message");
+        let message = self.present_text(node, "message");
         let message = message.or_else(|| name.map(str::to_owned))?;
-        let name = name.map_or_else(|| message.clone(), str::to_owned);
+        let unnamed = || {
+            if message.is_empty() { format!("code {}", code.unwrap_or_default()) } else { message.clone() }
+        };
+        let name = name.map_or_else(unnamed, str::to_owned);
         let code = code?;
         if i32::try_from(code).is_err() {
             let at = step(&node.pointer, "code");
@@ -291,7 +299,7 @@ impl<'a> Reader<'_> {
         let mut places = Vec::new();
         for error in self.list(node, "errors", false) {
             let place = error.place();
-            if errors.iter().any(|known| known.node.place() == place) {
+            if !self.errors.insert(place.clone()) {
                 places.push(place);
             } else if let Some(error) = self.error(&error, None, None) {
                 errors.push(error);

@@ -1,5 +1,6 @@
 //! The model as Rust.
 
+mod alternatives;
 mod enumerations;
 mod errors;
 mod faults;

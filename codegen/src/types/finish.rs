@@ -17,7 +17,47 @@ pub(super) fn finish(types: &mut Types, document: &Document<'_>, faults: &mut Fa
 
 /// A type that is itself again before any step into the value has no value: reading one would never end.
 fn cut_inclusions(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
-    let groups = components(&types.defs, |def, visit| match &def.body {
+    cut_alternatives(types, document, faults);
+    let groups = inclusions(types);
+    for (id, def) in types.defs.iter_mut().enumerate() {
+        if groups.get(id).copied().flatten().is_some() {
+            let file = document.files_name(def.place.file);
+            faults.add(file, &def.place.pointer, "this schema includes itself");
+            def.body = Body::Any;
+        }
+    }
+}
+
+/// To be one of itself says nothing, as long as there is another alternative; to be itself or null lets null in.
+fn cut_alternatives(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
+    let groups = inclusions(types);
+    for (id, def) in types.defs.iter_mut().enumerate() {
+        let Some(group) = groups.get(id).copied().flatten() else { continue };
+        let Body::Union(union) = &mut def.body else { continue };
+        let inside = |variant: &Variant| {
+            let Content::Ty(ty) = &variant.content else { return false };
+            let mut inside = false;
+            visit_same(ty, &mut |other| inside |= groups.get(other).copied().flatten() == Some(group));
+            inside
+        };
+        if union.variants.iter().all(inside) {
+            continue;
+        }
+        let or_null = |variant: &Variant| matches!(variant.content, Content::Ty(Ty::Option(_)));
+        let null = union.variants.iter().any(|variant| inside(variant) && or_null(variant));
+        union.variants.retain(|variant| !inside(variant));
+        let has_null = |variant: &Variant| matches!(variant.content, Content::Ty(Ty::Null));
+        if null && !union.variants.iter().any(has_null) {
+            union.variants.push(null_variant());
+        }
+        let file = document.files_name(def.place.file);
+        faults.warn(file, &def.place.pointer, "this schema is one of its own alternatives");
+    }
+}
+
+/// Which definitions are themselves again before any step into the value.
+fn inclusions(types: &Types) -> Vec<Option<usize>> {
+    components(&types.defs, |def, visit| match &def.body {
         Body::Newtype(ty) => visit_same(ty, visit),
         Body::Union(union) if union.form == Form::Untagged => {
             for variant in &union.variants {
@@ -27,44 +67,7 @@ fn cut_inclusions(types: &mut Types, document: &Document<'_>, faults: &mut Fault
             }
         }
         _ => {}
-    });
-    for (id, def) in types.defs.iter_mut().enumerate() {
-        let Some(group) = groups.get(id).copied().flatten() else { continue };
-        let file = document.files_name(def.place.file);
-        let inside = |ty: &Ty| {
-            let mut inside = false;
-            visit_same(ty, &mut |other| inside |= groups.get(other).copied().flatten() == Some(group));
-            inside
-        };
-        match &mut def.body {
-            Body::Newtype(ty) if inside(ty) => {
-                faults.add(file, &def.place.pointer, "this schema includes itself");
-                def.body = Body::Any;
-            }
-            Body::Union(union) => {
-                // To be one of itself says nothing; to be itself or null lets null in.
-                let mut null = false;
-                union.variants.retain(|variant| match &variant.content {
-                    Content::Ty(ty) if inside(ty) => {
-                        null |= matches!(ty, Ty::Option(_));
-                        false
-                    }
-                    _ => true,
-                });
-                let has_null = |variant: &Variant| matches!(variant.content, Content::Ty(Ty::Null));
-                if null && !union.variants.iter().any(has_null) {
-                    union.variants.push(null_variant());
-                }
-                if union.variants.is_empty() {
-                    faults.add(file, &def.place.pointer, "this schema includes itself");
-                    def.body = Body::Any;
-                } else {
-                    faults.warn(file, &def.place.pointer, "this schema is one of its own alternatives");
-                }
-            }
-            _ => {}
-        }
-    }
+    })
 }
 
 fn null_variant() -> Variant {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Findings,
+    Findings, kinds,
     scalar::{Bound, NumberRules, TextRules, regex},
 };
 use crate::{
@@ -16,39 +16,6 @@ use crate::{
 
 /// References and compositions within each other: more than this is a loop or a trap.
 const DEEPEST: usize = 100;
-
-/// Sets of the types of JSON.
-pub(super) mod kinds {
-    pub(crate) const NULL: u8 = 1;
-    pub(crate) const BOOL: u8 = 1 << 1;
-    pub(crate) const INTEGER: u8 = 1 << 2;
-    /// With a fraction; beside [`INTEGER`] it is a number.
-    pub(crate) const FRACTION: u8 = 1 << 3;
-    pub(crate) const NUMBER: u8 = INTEGER | FRACTION;
-    pub(crate) const TEXT: u8 = 1 << 4;
-    pub(crate) const LIST: u8 = 1 << 5;
-    pub(crate) const OBJECT: u8 = 1 << 6;
-    pub(crate) const ALL: u8 = (1 << 7) - 1;
-
-    /// The types of a set, one by one; `number` is one.
-    pub(crate) fn each(set: u8) -> impl Iterator<Item = u8> {
-        let number = if set & FRACTION == 0 { INTEGER } else { NUMBER };
-        [NULL, BOOL, number, TEXT, LIST, OBJECT].into_iter().filter(move |kind| set & kind != 0)
-    }
-
-    pub(super) fn of_name(name: &str) -> u8 {
-        match name {
-            "null" => NULL,
-            "boolean" => BOOL,
-            "integer" => INTEGER,
-            "number" => NUMBER,
-            "string" => TEXT,
-            "array" => LIST,
-            "object" => OBJECT,
-            _ => 0,
-        }
-    }
-}
 
 /// A schema that must hold, or a part of it.
 #[derive(Clone, Debug)]

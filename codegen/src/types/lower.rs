@@ -1,14 +1,17 @@
 //! Schemas to types: what stands where it is used, and what becomes a definition with a name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::Value;
 
 use super::{
-    Body, Def, DefId, Field, Integer, Rest, Struct, TextVariant, Ty, Types, ValueVariant,
+    Body, Def, DefId, Field, Rest, Struct, Ty, Types,
     finish::finish,
-    flat::{Flat, Part, PartKey, flatten, kinds},
-    scalar::{IntegerRules, NumberRules},
+    flat::{Flat, Part, PartKey, flatten},
+    kinds,
+    leaf::{enumeration, integer, integer_rules, literals},
+    naming::{is_name, join, pointed_name},
+    scalar::NumberRules,
 };
 use crate::{
     check::is_annotation,
@@ -74,14 +77,6 @@ fn places<'d, 'a>(document: &'d Document<'a>) -> Vec<(&'d Node<'a>, String)> {
         places.extend(error.data.as_ref().map(|data| (data, name)));
     }
     places
-}
-
-/// A name for what stands inside of something with a name; the oldest part goes first where it gets too long.
-pub(super) fn join(parent: &str, child: &str) -> String {
-    let child = names::type_name(child);
-    let whole = format!("{parent}{child}");
-    let whole = if whole.len() > 72 && child.len() > 3 { child } else { whole };
-    names::schema_type_name(&whole)
 }
 
 /// A definition whose body is not known yet.
@@ -223,10 +218,10 @@ impl<'a> Lowerer<'a, '_> {
                 _ => Ty::List(Box::new(self.any(parts, "a long list whose items differ"))),
             };
         }
-        if flat.least_items > 0 || flat.most_items.is_some() {
-            if let Some(part) = parts.first() {
-                self.types.report.unchecked.insert(part.node.place(), "minItems and maxItems");
-            }
+        if (flat.least_items > 0 || flat.most_items.is_some())
+            && let Some(part) = parts.first()
+        {
+            self.types.report.unchecked.insert(part.node.place(), "minItems and maxItems");
         }
         if flat.items.is_empty() {
             return Ty::List(Box::new(self.any(parts, "nothing is said of its items")));
@@ -425,64 +420,6 @@ impl<'a> Lowerer<'a, '_> {
     }
 }
 
-/// The integer that holds all that a schema lets in, if no rule is left to check.
-fn integer(flat: &Flat<'_>) -> Option<Integer> {
-    let rules = integer_rules(flat);
-    match (rules.least, rules.most) {
-        (None, None) => Some(rules.integer),
-        (Some(0), None) => Some(if rules.integer == Integer::I64 { Integer::U64 } else { rules.integer })
-            .filter(|integer| integer.range().0 == 0),
-        (least, most) => {
-            let (low, high) = rules.integer.range();
-            (least.is_none_or(|least| least == low) && most.is_none_or(|most| most == high))
-                .then_some(rules.integer)
-        }
-    }
-}
-
-fn integer_rules(flat: &Flat<'_>) -> IntegerRules {
-    let bound = |bound: super::scalar::Bound, outward: f64, step: i128| {
-        let whole = bound
-            .exact
-            .unwrap_or(if outward > 0.0 { bound.value.floor() } else { bound.value.ceil() } as i128);
-        if bound.exclusive && bound.exact.is_some() { whole.saturating_add(step) } else { whole }
-    };
-    let least = flat.number.least.map(|least| bound(least, -1.0, 1));
-    let most = flat.number.most.map(|most| bound(most, 1.0, -1));
-    let said = flat.format.as_deref().and_then(Integer::of_format);
-    let holds = |integer: &Integer| {
-        let (low, high) = integer.range();
-        least.is_none_or(|least| least >= low) && most.is_none_or(|most| most <= high)
-    };
-    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most));
-    IntegerRules { least, most, integer }
-}
-
-/// Values but null, each once.
-fn literals(values: &[Value]) -> Vec<Value> {
-    let mut seen = BTreeSet::new();
-    values.iter().filter(|value| !value.is_null() && seen.insert(value.to_string())).cloned().collect()
-}
-
-fn enumeration(values: &[Value]) -> Body {
-    let values = literals(values);
-    let mut scope = Scope::default();
-    if values.iter().all(Value::is_string) {
-        let texts = values.iter().filter_map(Value::as_str);
-        let variants = texts.map(|text| TextVariant {
-            name: scope.claim(names::type_name(text)),
-            wire: text.to_owned(),
-            doc: String::new(),
-        });
-        return Body::Texts(variants.collect());
-    }
-    let variants = values.into_iter().map(|value| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        ValueVariant { name: scope.claim(names::type_name(&text)), value }
-    });
-    Body::Values(variants.collect())
-}
-
 fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {
     let mut keys = parts.iter().map(Part::key).collect::<Vec<_>>();
     keys.sort();
@@ -521,53 +458,4 @@ pub(super) fn pure_reference<'a>(parts: &[Part<'a>]) -> Option<Node<'a>> {
             _ => return None,
         }
     }
-}
-
-/// Whether a title can name a type: a sentence cannot.
-fn is_name(title: &str) -> bool {
-    let title = title.trim();
-    title.len() <= 48
-        && title.split_whitespace().count() <= 5
-        && title.starts_with(|first: char| first.is_ascii_alphabetic())
-}
-
-/// A name from where a reference points to.
-struct Pointed {
-    name: String,
-    /// Whether it stands where schemas are kept by name.
-    is_component: bool,
-}
-
-fn pointed_name(pointer: &str) -> Pointed {
-    const KEEPERS: [&str; 3] = ["schemas", "definitions", "$defs"];
-    const STEPS: [&str; 13] = [
-        "components",
-        "properties",
-        "items",
-        "allOf",
-        "oneOf",
-        "anyOf",
-        "schema",
-        "methods",
-        "params",
-        "result",
-        "additionalProperties",
-        "prefixItems",
-        "contentDescriptors",
-    ];
-    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
-    let steps = steps.collect::<Vec<_>>();
-    let is_keeper = |step: &String| KEEPERS.contains(&step.as_str()) || step.starts_with("x-");
-    let keeper = steps.iter().rposition(is_keeper);
-    let is_component = keeper.is_some_and(|keeper| keeper + 2 == steps.len());
-    let after = steps.get(keeper.map_or(0, |keeper| keeper + 1)..).unwrap_or_default();
-    let telling =
-        after.iter().filter(|step| !STEPS.contains(&step.as_str()) && step.parse::<usize>().is_err());
-    let telling = telling.cloned().collect::<Vec<_>>();
-    let name = match telling.as_slice() {
-        [.., one, two] if !is_component => format!("{one}_{two}"),
-        [.., one] => one.clone(),
-        [] => String::new(),
-    };
-    Pointed { name, is_component }
 }

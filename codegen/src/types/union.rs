@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::{
     Body, Content, Form, Integer, TextVariant, Ty, Union, Variant,
-    flat::{Flat, Part, kinds},
-    lower::{Lowerer, Work, join, pure_reference},
+    flat::{Flat, Part},
+    kinds,
+    lower::{Lowerer, Work, pure_reference},
+    naming::join,
 };
 use crate::{
     names::{self, Scope},
