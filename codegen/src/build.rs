@@ -6,8 +6,8 @@ use std::{env, fs, path::Path};
 
 use crate::{Settings, generate_file};
 
-/// For build scripts: writes `$OUT_DIR/api.rs` for `include!`, and `$OUT_DIR/api_examples.rs`, its tests; cargo runs the
-/// script again when a file of the document changes.
+/// For build scripts: writes `$OUT_DIR/api.rs` for `include!`, and `$OUT_DIR/api_examples.rs`, its tests; cargo runs
+/// the script again when a file of the document changes.
 ///
 /// # Errors
 ///

@@ -86,7 +86,10 @@ fn a_value_that_may_be_anything_is_reported_with_its_place() {
 
 #[test]
 fn titles_name_types_and_other_schemas_under_one_title_stay_apart() {
-    let point = |property: &str| json!({ "title": "Point", "type": "object", "properties": { property: { "type": "string" } } });
+    let point = |property: &str| {
+        let properties = json!({ property: { "type": "string" } });
+        json!({ "title": "Point", "type": "object", "properties": properties })
+    };
     let generated = made(
         json!({ "type": "object", "properties": { "a": point("x"), "b": point("x"), "c": point("y") } }),
         json!({}),
@@ -111,7 +114,8 @@ fn a_schema_that_is_itself_is_refused_and_one_that_holds_itself_is_boxed() {
         generate(&text, &Settings { lenient: true, ..Settings::default() }).unwrap();
     }
     let reference = json!({ "$ref": "#/components/schemas/A" });
-    let held = json!({ "A": { "type": "object", "properties": { "next": reference, "all": { "type": "array", "items": reference } } } });
+    let properties = json!({ "next": reference, "all": { "type": "array", "items": reference } });
+    let held = json!({ "A": { "type": "object", "properties": properties } });
     let generated = made(reference, json!({ "schemas": held }));
     assert!(generated.rust().contains("pub next: ::std::option::Option<::std::boxed::Box<A>>"));
     assert!(generated.rust().contains("::std::vec::Vec<A>"));
@@ -126,7 +130,9 @@ fn files_refer_to_each_other_and_a_root_is_looked_in() {
         fs::write(path, value.to_string()).unwrap();
     };
     write("api/main.json", document(&json!({ "$ref": "./shared/types.json#/definitions/Pet" }), &json!({})));
-    let pet = json!({ "type": "object", "properties": { "owner": { "$ref": "api/main.json#/methods/0/params/0/schema" }, "friend": { "$ref": "#/definitions/Pet" } } });
+    let owner = json!({ "$ref": "api/main.json#/methods/0/params/0/schema" });
+    let properties = json!({ "owner": owner, "friend": { "$ref": "#/definitions/Pet" } });
+    let pet = json!({ "type": "object", "properties": properties });
     write("shared/types.json", json!({ "definitions": { "Pet": pet } }));
     let main = directory.path().join("api/main.json");
     let error = generate_file(&main, &Settings::default()).unwrap_err();
@@ -140,7 +146,10 @@ fn files_refer_to_each_other_and_a_root_is_looked_in() {
 #[test]
 fn examples_that_their_schema_refuses_are_listed_and_make_no_test() {
     let mut document = document(&json!({ "type": "integer", "maximum": 5 }), &json!({}));
-    let example = |value: i64| json!({ "name": "e", "params": [{ "name": "key", "value": "k" }], "result": { "name": "r", "value": value } });
+    let example = |value: i64| {
+        let result = json!({ "name": "r", "value": value });
+        json!({ "name": "e", "params": [{ "name": "key", "value": "k" }], "result": result })
+    };
     document["methods"][0]["examples"] = json!([example(5), example(6)]);
     let generated = generate(&document.to_string(), &Settings::default()).unwrap();
     assert_eq!((generated.report().examples, generated.report().invalid_examples.len()), (3, 1));

@@ -81,7 +81,8 @@ impl Page<'_> {
         if let Kind::Subscription { notification, unsubscribe, item } = &method.kind {
             let item = phrase(item, types);
             let text = format!(
-                "**Subscription:** `{notification}` notifications tell of it, each with {item}; `{unsubscribe}` ends it."
+                "**Subscription:** `{notification}` notifications tell of it, each with {item}; \
+                 `{unsubscribe}` ends it."
             );
             self.paragraph(&text);
         }

@@ -108,7 +108,8 @@ const LIBRARY: &str = "//! What the generator made of a document.\n\n#![deny(war
 
 fn package_manifest(name: &str) -> String {
     let dependencies = [
-        "jsonrpsee = { version = \"0.26.1\", default-features = false, features = [\"client-core\", \"macros\", \"server-core\"] }",
+        "jsonrpsee = { version = \"0.26.1\", default-features = false, \
+         features = [\"client-core\", \"macros\", \"server-core\"] }",
         "regress = \"0.10.5\"",
         "serde = { version = \"1.0\", features = [\"derive\"] }",
         "serde_json = { version = \"1.0\", features = [\"raw_value\"] }",
