@@ -12,6 +12,8 @@ mod load;
 mod plain;
 mod play;
 mod process;
+mod redis;
+mod resp;
 mod sample;
 mod script;
 mod socket;
@@ -51,6 +53,8 @@ enum Command {
     Script(table::Rounds),
     /// A server with few circles and with many: start-up, memory, latency, open files.
     Growth(growth::Args),
+    /// Plays through a Redis to workers in processes of their own, beside the bare method and Redis by itself.
+    Redis(redis::Args),
     /// Serve the bare method with jsonrpsee alone, until standard input ends.
     #[command(hide = true)]
     PlainServer,
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Command::Circle(circle) => circle::circle(&args.server, &circle),
         Command::Script(rounds) => script::script(&args.examples, rounds),
         Command::Growth(growth) => growth::growth(&args.server, &growth),
+        Command::Redis(redis) => redis::redis(&args.server, &redis),
         Command::PlainServer => plain::serve(),
     };
     match outcome {
@@ -88,6 +93,7 @@ mod tests {
         assert!(!parses("bench play --seconds 0") && !parses("bench play --seconds NaN"));
         assert!(!parses("bench play --rounds 0"));
         assert!(parses("bench circle --rounds 2 --disk d") && parses("bench script --rounds 2"));
+        assert!(parses("bench redis --workers 1,2 --rounds 2") && !parses("bench redis --workers 0"));
         assert!(parses("bench growth --circles 1,10") && !parses("bench growth --circles 0"));
     }
 }

@@ -41,6 +41,23 @@ impl Process {
         Self::start(command.arg("--config").arg(config).arg("--data-dir").arg(data_dir), None)
     }
 
+    /// Starts a `circles-server` that leaves scripts to the workers of a Redis.
+    pub fn on_redis(server: &Path, url: &str, data_dir: &Path) -> Result<Self> {
+        let mut command = server_command(server);
+        Self::start(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)
+    }
+
+    /// Starts a `circles-worker`, which is reached nowhere.
+    pub fn worker(worker: &Path, url: &str, data_dir: &Path) -> Result<Self> {
+        let mut command = program(worker);
+        let (process, line) =
+            Self::spawn(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)?;
+        if !line.starts_with("worker ") {
+            return Err(format!("{} said {line:?}, not that it is ready", worker.display()));
+        }
+        Ok(process)
+    }
+
     /// Starts this program again as a plain jsonrpsee server.
     pub fn plain() -> Result<Self> {
         let own = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
@@ -59,6 +76,14 @@ impl Process {
 
     fn start(command: &mut Command, data: Option<TempDir>) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
+        let (mut process, line) = Self::spawn(command, data)?;
+        process.place = place(&line).ok_or_else(|| format!("{name} said {line:?}, not where it listens"))?;
+        Ok(process)
+    }
+
+    /// Starts a program and waits for its first line.
+    fn spawn(command: &mut Command, data: Option<TempDir>) -> Result<(Self, String)> {
+        let name = command.get_program().to_string_lossy().into_owned();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| format!("{name}: {error}"))?;
         let mut line = String::new();
@@ -68,9 +93,7 @@ impl Process {
         let stdin = child.stdin.take();
         // Owned from here on, so that a line we cannot read ends the process too.
         let nowhere = Place { address: ([127, 0, 0, 1], 0).into(), path: String::new() };
-        let mut process = Self { child, place: nowhere, _stdin: stdin, _data: data };
-        process.place = place(&line).ok_or_else(|| format!("{name} said {line:?}, not where it listens"))?;
-        Ok(process)
+        Ok((Self { child, place: nowhere, _stdin: stdin, _data: data }, line))
     }
 }
 
@@ -89,8 +112,15 @@ pub fn temporary(directory: Option<&Path>) -> Result<TempDir> {
 
 /// A server that nothing of this environment sets up.
 fn server_command(server: &Path) -> Command {
-    let mut command = Command::new(server);
-    command.args(["--port", "0"]).env("RUST_LOG", "warn");
+    let mut command = program(server);
+    command.args(["--port", "0"]);
+    command
+}
+
+/// A program that nothing of this environment sets up.
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env("RUST_LOG", "error").env_remove("REDIS_URL");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CIRCLES_"))
     {
         command.env_remove(name);

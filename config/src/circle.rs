@@ -8,7 +8,8 @@ use std::{
 
 use circles_auth::PublicKey;
 use circles_store::Access;
-use circles_worker::Limits;
+
+use crate::Limits;
 
 /// A circle and everything that is set about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct CircleConfig {
     pub limits: Limits,
     /// What its scripts may ask for by name.
     pub secrets: Secrets,
+    /// The workers that its tasks are for, with Redis; without one, those of no pool.
+    pub pool: Option<String>,
 }
 
 impl CircleConfig {
@@ -46,6 +49,7 @@ impl CircleConfig {
             access: Access::default(),
             limits: Limits::default(),
             secrets: Secrets::default(),
+            pool: None,
         }
     }
 
@@ -62,8 +66,8 @@ fn make_folder(path: &Path) -> Result<(), String> {
     made.map_err(|error| format!("{} cannot be made: {error}", path.display()))
 }
 
-/// Where a circle's things lie unless it is said otherwise.
-pub(crate) fn default_path(data_dir: &Path, key: PublicKey, name: &str) -> PathBuf {
+/// Where a circle's things lie unless it is said otherwise: its `circle.db`, `scripts` and `files`.
+pub fn default_path(data_dir: &Path, key: impl fmt::Display, name: &str) -> PathBuf {
     data_dir.join(key.to_string()).join(name)
 }
 

@@ -10,10 +10,10 @@ use std::{
 use circles_auth::{PublicKey, SecretKey};
 use circles_key_file as key_file;
 use circles_store::{Access, Who};
-use circles_worker::Limits;
 use serde_json::Value;
 
 use crate::{
+    Limits,
     circle::{CircleConfig, Secrets, default_path},
     fault::{Fault, Place},
     limits,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Every field that a circle may have in the file.
-pub const FIELDS: [&str; 10] = [
+pub const FIELDS: [&str; 11] = [
     "id",
     "port",
     "public_key",
@@ -34,16 +34,17 @@ pub const FIELDS: [&str; 10] = [
     "access",
     "limits",
     "secrets",
+    "pool",
 ];
 
 /// Fields of the design that have no effect yet, so that naming them would be an error nobody notices.
-const NOT_YET: [(&str, &str); 4] = [
+const NOT_YET: [(&str, &str); 3] = [
     ("http", "scripts cannot reach out yet, so there are no rules for it"),
     ("webhooks", "webhooks are not served yet"),
-    ("pool", "workers are not chosen by circle yet"),
     ("provenance", "which plays leave a record cannot be chosen yet"),
 ];
 
+const NAME: &str = "a name of 1 to 64 letters, digits, - and _";
 const PUBLIC_KEY: &str = "a public key: 66 lower-case hex digits, a point of secp256k1";
 
 /// What a circle of the file is, as far as it could be read.
@@ -58,6 +59,7 @@ pub struct Entry {
     access: Access,
     limits: Limits,
     secrets: Secrets,
+    pool: Option<String>,
 }
 
 /// The key of a circle, and where it comes from.
@@ -85,7 +87,7 @@ impl Entry {
         if !object.has("id") {
             object.fault_here("expected a circle to have an id");
         }
-        let id = object.take("id", "a name of 1 to 64 letters, digits, - and _", id);
+        let id = object.take("id", NAME, named);
         let port = object.take("port", "a port from 0 to 65535", |port| port.as_u64()?.try_into().ok());
         let keyless = !object.has("public_key") && !object.has("key_file");
         let mut path = |name, kind: Kind| {
@@ -103,7 +105,7 @@ impl Entry {
         let files_path = path("files_path", Kind::Folder);
         let key = match keyless {
             true => match default_key_path(id.as_deref(), db_path.as_deref(), around.data_dir) {
-                Some(path) => Key::find(path, &mut object),
+                Some(path) => Key::find(path, around.makes_keys, &mut object),
                 None => Key::default(),
             },
             false => Key::read(key_file, &mut object),
@@ -111,6 +113,7 @@ impl Entry {
         let access = object.take_with("access", access).unwrap_or_default();
         let limits = object.take_with("limits", limits::read).unwrap_or_default();
         let secrets = object.take_with("secrets", |value, at, faults| secrets(value, at, around, faults));
+        let pool = object.take("pool", NAME, named);
         for (name, reason) in NOT_YET {
             if object.take_with(name, |_, _, _| ()).is_some() {
                 object.fault(name, format!("this version has no such setting: {reason}; remove the field"));
@@ -130,6 +133,7 @@ impl Entry {
             access,
             limits,
             secrets: secrets.unwrap_or_default(),
+            pool,
         })
     }
 
@@ -145,6 +149,7 @@ impl Entry {
             access: self.access,
             limits: self.limits,
             secrets: self.secrets,
+            pool: self.pool,
         })
     }
 }
@@ -170,9 +175,16 @@ impl Key {
     }
 
     /// The key that was made for a circle of which no key is said, or a new one.
-    fn find(path: PathBuf, object: &mut Object<'_>) -> Self {
+    fn find(path: PathBuf, may_make: bool, object: &mut Object<'_>) -> Self {
         let (key, is_new) = match key_file::read(&path) {
             Ok(key) => (Some(key), false),
+            Err(key_file::Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound && !may_make => {
+                object.fault_here(format!(
+                    "expected public_key, or key_file, or the key that a server makes at {}",
+                    path.display()
+                ));
+                (None, false)
+            }
             Err(key_file::Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
                 let made = SecretKey::generate();
                 let key = made.map_err(|error| object.fault_here(format!("no key could be made: {error}")));
@@ -228,10 +240,14 @@ fn default_key_path(id: Option<&str>, db_path: Option<&Path>, data_dir: &Path) -
     }
 }
 
-fn id(value: &Value) -> Option<String> {
-    let id = text(value)?;
+fn named(value: &Value) -> Option<String> {
+    text(value).filter(|name| is_name(name)).map(str::to_owned)
+}
+
+/// Whether a text can name a circle for people, or a pool: 1 to 64 letters, digits, `-` and `_`.
+pub fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (id.len() <= 64 && id.bytes().all(is_plain)).then(|| id.to_owned())
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// A text that something can be named by.

@@ -16,10 +16,9 @@ mod object;
 mod paths;
 mod read;
 
-pub use circle::{CircleConfig, Secrets};
+pub use circle::{CircleConfig, Secrets, default_path};
 pub use circles_store::{Access, Who};
-pub use circles_worker::Limits;
-pub use entry::FIELDS;
+pub use entry::{FIELDS, is_name};
 pub use fault::{Fault, Faults};
-pub use limits::most;
+pub use limits::{Limits, most, parse as parse_limits};
 pub use read::{Surroundings, parse, read};

@@ -1,59 +1,87 @@
-//! The limits of a circle: those of [`Limits`], each replaced if the file says so.
+//! What one play may use, and what may be said about it.
 
-use circles_worker::Limits;
-use serde_json::{Map, Value};
+mod read;
 
-use crate::{
-    fault::{Fault, Place},
-    object::{expected, unknown},
-};
+use serde::{Deserialize, Serialize};
 
-/// How far above its default a limit may be set. What is wanted beyond is more likely a slip of the hand.
-const FACTOR: u64 = 100;
+pub use read::{most, parse, read};
 
-/// The most that a limit may be set to, given its name and its default. The least is 1: scripts must be able
-/// to do something, and to Rhai 0 means without limit.
-///
-/// Depths may only be lowered. The stacks that scripts run on are made for the defaults, and a stack that
-/// overflows takes the whole process with it.
-pub fn most(name: &str, default: u64) -> u64 {
-    if name.ends_with("_depth") { default } else { default.saturating_mul(FACTOR) }
+/// What one play may use. A play that passes a limit ends with the limit's name, which is the field's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of source, in UTF-8. The longest script of openrpc.json in its widest encoding fits.
+    pub script_bytes: usize,
+    /// Rhai operations: expressions and statements evaluated. A few seconds' worth; time is limited beside it.
+    pub operations: u64,
+    /// Nested calls of script functions. Each takes up to some tens of kilobytes of stack.
+    pub call_depth: usize,
+    /// Nested expressions in a script, and in each of its functions.
+    pub expression_depth: usize,
+    /// Variables in scope at a time.
+    pub variables: usize,
+    /// Functions that a script defines.
+    pub functions: usize,
+    /// Imports that a play makes, those of imported modules included.
+    pub modules: usize,
+    /// Bytes that a play may hold at a time, whatever it holds them in.
+    pub memory_bytes: usize,
+    /// Lines logged.
+    pub log_lines: usize,
+    /// Bytes logged.
+    pub log_bytes: usize,
+    /// Bytes of the result as JSON, and as text.
+    pub result_bytes: usize,
+    /// Nesting of the result, as deep as JSON parsers commonly read.
+    pub result_depth: usize,
+    /// Bytes of one file, read or written.
+    pub file_bytes: u64,
+    /// Changes to files: writes, renames, removals, directories made.
+    pub file_writes: usize,
+    /// Bytes written to files, all together.
+    pub written_bytes: u64,
+    /// Bytes that all files of the circle may take on the disk, 4 KiB for each file and directory among them.
+    pub disk_bytes: u64,
+    /// Names in a directory that is listed.
+    pub list_entries: usize,
+    /// Bytes of one document of the database, as JSON.
+    pub document_bytes: usize,
+    /// Documents that a play writes or deletes.
+    pub db_writes: usize,
+    /// Bytes that it writes there, keys included, all together.
+    pub db_write_bytes: usize,
+    /// Calls into other circles.
+    pub circle_calls: usize,
+    /// How many circles deep a play may be called by others; 0 is one that came from outside.
+    pub circle_depth: u8,
 }
 
-/// The limits that hold unless said otherwise, by name.
-pub fn defaults() -> Map<String, Value> {
-    match serde_json::to_value(Limits::default()) {
-        Ok(Value::Object(defaults)) => defaults,
-        _ => Map::new(),
-    }
-}
-
-/// Reads what stands at `limits`.
-pub fn read(value: Value, at: Place, faults: &mut Vec<Fault>) -> Limits {
-    let Value::Object(given) = value else {
-        faults.push(expected(&at, "an object of limits by name", &value));
-        return Limits::default();
-    };
-    let defaults = defaults();
-    let mut limits = defaults.clone();
-    for (name, value) in given {
-        let at = at.child(&name);
-        let Some(default) = defaults.get(&name) else {
-            let known: Vec<_> = defaults.keys().map(String::as_str).collect();
-            faults.push(unknown(&at, &known));
-            continue;
-        };
-        // A limit that is no number says itself what it expects, below.
-        if let Some(most) = default.as_u64().map(|default| most(&name, default))
-            && !value.as_u64().is_some_and(|value| (1..=most).contains(&value))
-        {
-            faults.push(expected(&at, &format!("a whole number from 1 to {most}"), &value));
-            continue;
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            script_bytes: 256 << 10,
+            operations: 100_000_000,
+            call_depth: 64,
+            expression_depth: 64,
+            variables: 1_000,
+            functions: 500,
+            modules: 50,
+            memory_bytes: 64 << 20,
+            log_lines: 1_000,
+            log_bytes: 256 << 10,
+            result_bytes: 1 << 20,
+            result_depth: 100,
+            file_bytes: 16 << 20,
+            file_writes: 1_000,
+            written_bytes: 64 << 20,
+            disk_bytes: 1 << 30,
+            list_entries: 10_000,
+            document_bytes: 1 << 20,
+            db_writes: 10_000,
+            db_write_bytes: 16 << 20,
+            circle_calls: 100,
+            // SPEC §6.
+            circle_depth: 4,
         }
-        limits.insert(name, value);
     }
-    serde_json::from_value(Value::Object(limits)).unwrap_or_else(|error| {
-        faults.push(at.fault(error.to_string()));
-        Limits::default()
-    })
 }

@@ -24,6 +24,8 @@ pub struct Surroundings<'a> {
     pub data_dir: &'a Path,
     /// The environment: a variable's value by its name.
     pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Whether a circle without a key gets one. Made at two places, keys would not be the same.
+    pub makes_keys: bool,
 }
 
 /// Reads a config file, and makes and keeps the keys of circles that have none yet.

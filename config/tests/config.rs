@@ -11,7 +11,9 @@ use std::{
 };
 
 use circles_auth::{PublicKey, SecretKey};
-use circles_config::{Access, CircleConfig, Faults, Limits, Surroundings, Who, most, parse, read};
+use circles_config::{
+    Access, CircleConfig, Faults, Limits, Surroundings, Who, most, parse, parse_limits, read,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -41,7 +43,11 @@ impl Place {
 
     fn parse_text(&self, text: &str) -> Result<Vec<CircleConfig>, Faults> {
         let env = |name: &str| self.env.get(name).cloned();
-        parse(text, &self.path("circles.json"), Surroundings { data_dir: &self.path("data"), env: &env })
+        parse(
+            text,
+            &self.path("circles.json"),
+            Surroundings { data_dir: &self.path("data"), env: &env, makes_keys: true },
+        )
     }
 
     fn parse(&self, config: &Value) -> Result<Vec<CircleConfig>, Faults> {
@@ -138,7 +144,7 @@ fn nothing_is_made_for_a_file_with_a_fault() {
 fn a_file_is_read_and_one_that_is_not_there_is_said() {
     let place = Place::new();
     let (path, data) = (place.path("circles.json"), place.path("data"));
-    let around = Surroundings { data_dir: &data, env: &|_| None };
+    let around = Surroundings { data_dir: &data, env: &|_| None, makes_keys: true };
     let error = read(&path, around).unwrap_err().to_string();
     assert!(error.starts_with(path.to_str().unwrap()) && error.contains("No such file"), "{error}");
     fs::write(&path, json!([circle(json!({}))]).to_string()).unwrap();
@@ -199,7 +205,8 @@ fn each_fault_names_its_place_and_what_is_expected() {
         ),
         (json!({ "http": {} }), format!("/0/http: {not_yet}: scripts cannot reach out yet")),
         (json!({ "webhooks": {} }), format!("/0/webhooks: {not_yet}: webhooks")),
-        (json!({ "pool": "a" }), format!("/0/pool: {not_yet}: workers")),
+        (json!({ "pool": "a b" }), "/0/pool: expected a name of 1 to 64 letters".into()),
+        (json!({ "pool": "" }), "/0/pool: expected a name of 1 to 64 letters".into()),
         (json!({ "provenance": "all" }), format!("/0/provenance: {not_yet}: which plays")),
         (json!({ "dbpath": "x" }), "/0/dbpath: no such field; there are id, port, public_key".into()),
     ] {
@@ -353,4 +360,38 @@ fn all_faults_are_said_at_once() {
         .replace("{limits}", &known.join(", "))
         .replace("{operations}", &most("operations", Limits::default().operations).to_string());
     assert_eq!(format!("{said}\n"), golden, "\n{said}");
+}
+
+#[test]
+fn limits_stand_for_themselves_as_in_a_circle() {
+    let expected = Limits { operations: 7, circle_depth: 1, ..Limits::default() };
+    assert_eq!(parse_limits(r#"{ "operations": 7, "circle_depth": 1 }"#), Ok(expected));
+    assert_eq!(parse_limits("{}"), Ok(Limits::default()));
+    for (text, parts) in [
+        ("", &["EOF"][..]),
+        ("[]", &["expected an object of limits"]),
+        (
+            r#"{ "operations": 0, "speed": 1 }"#,
+            &["/operations: expected a whole number", "; /speed: no such field"],
+        ),
+        (r#"{ "operations": 1, "operations": 2 }"#, &["operations"]),
+    ] {
+        let error = parse_limits(text).unwrap_err();
+        for part in parts {
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
+
+#[test]
+fn where_no_keys_are_made_a_circle_without_one_is_a_fault_and_one_that_was_made_is_found() {
+    let place = Place::new();
+    let (data, path) = (place.path("data"), place.path("circles.json"));
+    let text = json!([{ "id": "a" }]).to_string();
+    let around = |makes_keys| Surroundings { data_dir: &data, env: &|_| None, makes_keys };
+    let faults = parse(&text, &path, around(false)).unwrap_err().to_string();
+    assert!(faults.contains("/0: expected public_key, or key_file, or the key"), "{faults}");
+    assert!(!data.exists());
+    let made = parse(&text, &path, around(true)).unwrap();
+    assert_eq!(parse(&text, &path, around(false)).unwrap(), made);
 }

@@ -45,8 +45,11 @@ fn every_example_is_without_fault() {
         let directory = tempfile::tempdir().unwrap();
         let key = SecretKey::generate().unwrap();
         circles_key_file::write(&directory.path().join("alice.key"), &key, false).unwrap();
-        let around =
-            Surroundings { data_dir: &directory.path().join("data"), env: &|name| Some(name.into()) };
+        let around = Surroundings {
+            data_dir: &directory.path().join("data"),
+            env: &|name| Some(name.into()),
+            makes_keys: true,
+        };
         let page = page(name);
         let blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
         let examples: Vec<_> = blocks.filter(|block| block.starts_with('[')).collect();

@@ -1,11 +1,12 @@
 //! The command line of `circles-server`, and the settings it stands for.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration};
 
 use circles_auth::{PublicKey, audience_of};
 use circles_config::{CircleConfig, Surroundings};
+use circles_daemon::{LogFormat, RedisUrl, duration, grace};
 use circles_server::{Audience, Circle, Limits, Origins, Settings};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 /// Serves circles: peers connect by WebSocket, prove who they are, and play scripts.
 ///
@@ -57,7 +58,14 @@ pub struct Args {
     #[arg(value_delimiter = ',', value_parser = origin)]
     pub allow_origins: Vec<String>,
 
-    /// Scripts that run at a time [default: one a core].
+    /// The Redis that takes plays to workers and keeps what circles hold: redis:// or rediss:// for TLS, with
+    /// -cluster or -sentinel behind the scheme where there is one. Without it the server does all of that itself. A
+    /// password in it is not shown anywhere.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub redis_url: Option<RedisUrl>,
+
+    /// Scripts that this server runs at a time, beside slow ones [default: one a core; with --redis-url none, since
+    /// circles-worker runs them].
     #[arg(long, env = "CIRCLES_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroUsize>,
 
@@ -91,20 +99,12 @@ pub struct Args {
     pub log_format: LogFormat,
 }
 
-/// How to write logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// A line for people.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
 impl Args {
     /// The circles to serve: those of the config, then those named, or else one of our own. Keys are made
     /// where they have to be.
     pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
-        let around = Surroundings { data_dir: &self.data_dir, env: &|name| std::env::var_os(name) };
+        let around =
+            Surroundings { data_dir: &self.data_dir, env: &|name| std::env::var_os(name), makes_keys: true };
         let mut circles = match &self.config {
             Some(path) => {
                 circles_config::read(path, around).map_err(|faults| format!("--config {faults}"))?
@@ -124,7 +124,26 @@ impl Args {
             let key = key.map_err(|error| format!("--data-dir: {error}"))?;
             circles.push(CircleConfig::plain(key.public_key(), &self.data_dir));
         }
+        if self.redis_url.is_none()
+            && let Some(CircleConfig { id, pool: Some(pool), .. }) =
+                circles.iter().find(|circle| circle.pool.is_some())
+        {
+            return Err(format!(
+                "--config: {id} is for the workers of pool {pool}; expected --redis-url to say where they are"
+            ));
+        }
         Ok(circles)
+    }
+
+    /// Threads that take plays here, if any are to.
+    pub fn slots(&self) -> Option<NonZeroUsize> {
+        let alone = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.workers.or_else(|| self.redis_url.is_none().then(alone))
+    }
+
+    /// Plays that may wait, and how many of them may be of one circle.
+    pub const fn queue_limits(&self) -> (usize, usize) {
+        (self.queue_limit.get(), self.queue_limit.get().div_ceil(4))
     }
 
     /// What the library is told.
@@ -157,24 +176,6 @@ impl Args {
             self.host
         ))
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    const EXPECTED: &str = "expected a duration such as 500ms, 30s or 24h";
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("expected more than no time at all".to_owned()),
-        // A year: beyond it clocks and timers are not sure to add up.
-        Ok(duration) if duration > Duration::from_secs(366 * 86_400) => {
-            Err("expected at most a year".to_owned())
-        }
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{EXPECTED}: {error}")),
-    }
-}
-
-/// Where 0 means: not at all.
-fn grace(text: &str) -> Result<Duration, String> {
-    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration(text) }
 }
 
 /// Bounded as `timeout_ms` in openrpc.json is.
@@ -218,7 +219,8 @@ mod tests {
             Args::command().get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"))
         {
             let long = arg.get_long().unwrap_or_default();
-            let expected = format!("CIRCLES_{}", long.replace('-', "_").to_uppercase());
+            let name = long.replace('-', "_").to_uppercase();
+            let expected = if long == "redis-url" { name } else { format!("CIRCLES_{name}") };
             assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");
         }
     }

@@ -12,6 +12,7 @@ use circles_api::{
 use circles_store as store;
 use circles_store::{Access, Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView, Verb};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 pub use self::watch::{PlayEvents, What};
 use crate::fault::{internal, retry_after};
@@ -45,6 +46,7 @@ pub struct Dispatch {
     store: Arc<dyn Store>,
     task_timeout: Duration,
     access: Arc<HashMap<CircleId, Access>>,
+    over: CancellationToken,
 }
 
 impl Asker {
@@ -61,9 +63,15 @@ impl Asker {
 
 impl Dispatch {
     /// Plays go to `store`; none may take longer than `task_timeout`, which also holds where a caller names
-    /// no limit. `access` has every circle that is served; where there is no access, nobody has it.
-    pub fn new(store: Arc<dyn Store>, task_timeout: Duration, access: HashMap<CircleId, Access>) -> Self {
-        Self { store, task_timeout, access: Arc::new(access) }
+    /// no limit. `access` has every circle that is served; where there is no access, nobody has it. Nobody waits
+    /// for a play any more once it is `over`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        task_timeout: Duration,
+        access: HashMap<CircleId, Access>,
+        over: CancellationToken,
+    ) -> Self {
+        Self { store, task_timeout, access: Arc::new(access), over }
     }
 
     /// Whether a caller may do this in a circle; every way to a script of it asks here first.
@@ -77,11 +85,20 @@ impl Dispatch {
     /// Plays a script and waits for what it leaves. Dropping the future cancels the play, unless it has an
     /// idempotency key.
     pub async fn play(&self, asker: Asker, source: Source, wishes: Wishes) -> Result<PlayResult, Error> {
-        let task = self.task(asker, source, wishes, Kind::Play)?;
-        let timeout = task.timeout;
+        self.outcome(self.task(asker, source, wishes, Kind::Play)?).await
+    }
+
+    /// Has a task run and waits for what comes of it.
+    async fn outcome(&self, task: Task) -> Result<PlayResult, Error> {
+        let (timeout, goes_on) = (task.timeout, task.idempotency_key.is_some());
         let ticket = self.store.submit(task).await.map_err(refused)?;
         let id = ticket.task();
-        answer::played(id, timeout, ticket.await)
+        tokio::select! {
+            biased;
+            outcome = ticket => answer::played(id, timeout, outcome),
+            // Asked again elsewhere, the same call gets its outcome.
+            () = self.over.cancelled() => Err(if goes_on { unavailable() } else { Fault::Cancelled.into() }),
+        }
     }
 
     /// Accepts a script to run, durably, and returns the name of the task.
@@ -97,9 +114,7 @@ impl Dispatch {
         // now and not by a task that fails; it decides again when the task runs.
         let question =
             Task { id: TaskId::now_v7(), idempotency_key: None, kind: Kind::Question, ..task.clone() };
-        let timeout = question.timeout;
-        let ticket = self.store.submit(question).await.map_err(refused)?;
-        answer::played(ticket.task(), timeout, ticket.await)?;
+        self.outcome(question).await?;
         Ok(self.store.submit(task).await.map_err(refused)?.task())
     }
 
@@ -109,7 +124,10 @@ impl Dispatch {
         if view.state.is_final() || wait.is_zero() {
             return answer::task(view);
         }
-        let later = self.store.task(&asker.circle, id, wait).await.map_err(refused)?;
+        let later = tokio::select! {
+            later = self.store.task(&asker.circle, id, wait) => later.map_err(refused)?,
+            () = self.over.cancelled() => return answer::task(view),
+        };
         answer::task(later.ok_or(Fault::TaskNotFound)?)
     }
 
@@ -181,7 +199,16 @@ fn refused(error: store::Error) -> Error {
     match error {
         store::Error::Full => Fault::Overloaded(retry_after(RETRY)).into(),
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
-        store::Error::Closed => Fault::BackendUnavailable(retry_after(RETRY)).into(),
+        store::Error::Closed => unavailable(),
+        store::Error::Unavailable(cause) | store::Error::NoRoom(cause) => {
+            tracing::debug!(%cause, "a call was refused");
+            unavailable()
+        }
         other => internal(other),
     }
+}
+
+/// Redis is away, or this server closes.
+fn unavailable() -> Error {
+    Fault::BackendUnavailable(retry_after(RETRY)).into()
 }

@@ -46,6 +46,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(first_circle).post(post_first_circle))
         .route("/ws/", get(first_circle))
         .route("/health", get(health))
+        .route("/ready", get(ready))
         .route("/openrpc.json", get(document))
         .route("/{circle}", get(named_circle).post(post_named_circle))
         .layer(DefaultBodyLimit::max(limits.message_bytes))
@@ -187,6 +188,25 @@ fn unknown_circle() -> Response {
 async fn health() -> Response {
     let body = concat!("{\"status\":\"ok\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}\n");
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Whether a play would run now.
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let problem = match shared.store.workers().await {
+        _ if shared.shutdown.is_cancelled() => "shutting down",
+        Ok(0) => "no worker takes tasks",
+        Ok(workers) => {
+            let body = format!("{{\"status\":\"ready\",\"workers\":{workers}}}\n");
+            return ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+        }
+        Err(error) => {
+            tracing::debug!(%error, "not ready");
+            "the store is not available"
+        }
+    };
+    let body = format!("{{\"status\":\"{problem}\"}}\n");
+    let head = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::SERVICE_UNAVAILABLE, head, body).into_response()
 }
 
 async fn document() -> Response {

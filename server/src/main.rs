@@ -1,57 +1,39 @@
-//! `circles-server`: the edge, an embedded store and its workers in one process.
+//! `circles-server`: the edge, with a store and workers of its own or those that a Redis joins it to.
 
 mod config;
 
 use std::{
-    collections::HashMap, io::Write as _, net::SocketAddr, num::NonZeroUsize, path::PathBuf,
-    process::ExitCode, sync::Arc, thread::available_parallelism, time::Duration,
+    collections::HashMap, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc,
+    time::Duration,
 };
 
 use circles_config::CircleConfig;
+use circles_daemon::{RedisUrl, Signals, log_to_stderr};
 use circles_server::{BindError, Server};
-use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Store as _};
+use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, RedisConfig, RedisStore, Store};
 use circles_worker::{CircleSettings, CountingAllocator, Host, Limits, Workers};
 use clap::Parser as _;
 use mimalloc::MiMalloc;
-use tokio::{
-    net::lookup_host,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::{net::lookup_host, time::timeout};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Args, LogFormat};
+use crate::config::Args;
 
 /// Counts what scripts allocate, which their memory limit rests on.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator::new(MiMalloc);
 
-/// Short scripts may run on a thread of the runtime, with a call depth that fits this stack.
-const RUNTIME_STACK: usize = 8 << 20;
 /// How long connections may take to close once the plays are over.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let args = Args::parse();
     log_to_stderr(args.log_format);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(RUNTIME_STACK).build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(&args)),
-        Err(error) => Err(format!("no runtime: {error}")),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => {
-            // Not a log line: it answers the person who typed the command.
-            let _ = writeln!(std::io::stderr(), "error: {sentence}");
-            ExitCode::from(2)
-        }
-    }
+    circles_daemon::run(run(args))
 }
 
-async fn run(args: &Args) -> Result<(), String> {
-    let address = resolve(args).await?;
+async fn run(args: Args) -> Result<(), String> {
+    let address = resolve(&args).await?;
     args.check_exposure(address)?;
     let circles = args.circles()?;
     let settings = args.settings(&circles)?;
@@ -59,58 +41,93 @@ async fn run(args: &Args) -> Result<(), String> {
         circle.make_folders()?;
     }
 
-    let host = Arc::new(Host::with_circles(Limits::default(), settings_of(&circles)));
-    let queue_limit = args.queue_limit.get();
-    let circle_queue_limit = queue_limit.div_ceil(4);
-    let config = EmbeddedConfig { queue_limit, circle_queue_limit, ..EmbeddedConfig::default() };
-    let ids: Vec<_> = circles.iter().map(|circle| circle.key.circle_id()).collect();
-    let store = open_store(config, &circles)?.with_trial(host.clone());
-    let store = Arc::new(store);
-    let found = store.recover(ids).await.map_err(|error| format!("the store cannot be opened: {error}"))?;
-    if found > 0 {
-        tracing::info!(tasks = found, "took up tasks of an earlier process");
-    }
-    let mut signals = Signals::install().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let server =
-        Server::bind(address, settings, store.clone()).await.map_err(|error| not_bound(&error, args))?;
-    let workers = args.workers.or(available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let workers = Workers::start(store.clone(), host, workers);
+    let known = circles.iter().map(|circle| (circle.key.circle_id(), CircleSettings::from(circle)));
+    let host = Arc::new(Host::with_circles(Limits::default(), known.collect()));
+    let backend = match &args.redis_url {
+        Some(url) => Backend::redis(&args, url, &circles).await?,
+        None => Backend::embedded(&args, &circles, &host).await?,
+    };
+    let mut signals = Signals::install()?;
+    let bound = Server::bind(address, settings, backend.store()).await;
+    let server = bound.map_err(|error| not_bound(&error, &args))?;
+    let workers = args.slots().map(|slots| Workers::start(backend.store(), host, slots));
 
     announce(&server);
     let shutdown = CancellationToken::new();
-    let served = tokio::spawn(server.serve(shutdown.clone(), args.grace + GOODBYE));
+    // Plays that run here are interrupted when the grace is over, and have to say so.
+    let patience = if workers.is_some() { args.grace + GOODBYE } else { args.grace };
+    let served = tokio::spawn(server.serve(shutdown.clone(), patience));
     signals.next().await;
     tracing::info!(grace = ?args.grace, "shutting down; a second signal exits at once");
     let drain = async {
         shutdown.cancel();
-        store.close().await;
-        workers.shutdown(args.grace).await;
+        backend.store().close().await;
+        if let Some(workers) = workers {
+            workers.shutdown(args.grace).await;
+        }
         let served = served.await;
-        store.shut().await;
+        backend.shut().await;
         served
     };
-    tokio::select! {
-        ended = drain => ended.map_err(|error| format!("the server ended badly: {error}")),
-        () = signals.next() => {
-            tracing::warn!("a second signal: exiting at once");
-            std::process::exit(130);
-        }
-    }
+    signals.unless_again(drain).await.map_err(|error| format!("the server ended badly: {error}"))
 }
 
-/// What the scripts of each circle may reach.
-fn settings_of(configs: &[CircleConfig]) -> HashMap<CircleId, CircleSettings> {
-    let settings = configs.iter().map(|circle| {
-        let settings = CircleSettings {
-            library: Some(circle.rhai_path.clone()),
-            files: Some(circle.files_path.clone()),
-            secrets: circle.secrets.clone().into(),
-            limits: circle.limits,
-            access: circle.access.clone(),
+/// What takes plays to workers and keeps what circles hold.
+enum Backend {
+    Embedded(Arc<EmbeddedStore>),
+    Redis(Arc<RedisStore>),
+}
+
+impl Backend {
+    /// In files of this process. Takes up what an earlier one left.
+    async fn embedded(args: &Args, circles: &[CircleConfig], host: &Arc<Host>) -> Result<Self, String> {
+        let (queue_limit, circle_queue_limit) = args.queue_limits();
+        let config = EmbeddedConfig { queue_limit, circle_queue_limit, ..EmbeddedConfig::default() };
+        let store = open_store(config, circles)?.with_trial(host.clone());
+        let found = store.recover(circles.iter().map(|circle| circle.key.circle_id())).await;
+        let found = found.map_err(|error| format!("the store cannot be opened: {error}"))?;
+        if found > 0 {
+            tracing::info!(tasks = found, "took up tasks of an earlier process");
+        }
+        Ok(Self::Embedded(Arc::new(store)))
+    }
+
+    /// In a Redis, which other processes share. One that is away is an error: a URL that is wrong looks the same.
+    async fn redis(args: &Args, url: &RedisUrl, circles: &[CircleConfig]) -> Result<Self, String> {
+        let (queue_limit, circle_queue_limit) = args.queue_limits();
+        let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
+        let config = RedisConfig {
+            queue_limit,
+            circle_queue_limit,
+            pools: pinned.collect(),
+            ..RedisConfig::default()
         };
-        (circle.key.circle_id(), settings)
-    });
-    settings.collect()
+        let store = RedisStore::connect(url.checked()?, config).await;
+        let store = store.map_err(|error| format!("--redis-url {url}: {error}"))?;
+        for warning in store.warnings().await.unwrap_or_default() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self::Redis(Arc::new(store)))
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Embedded(store) => store.clone(),
+            Self::Redis(store) => store.clone(),
+        }
+    }
+
+    /// Lets go of what it holds. To be called last.
+    async fn shut(&self) {
+        match self {
+            Self::Embedded(store) => store.shut().await,
+            Self::Redis(store) => {
+                if timeout(GOODBYE, store.shut()).await.is_err() {
+                    tracing::warn!("Redis was not told of everything; leases and deadlines end what is left");
+                }
+            }
+        }
+    }
 }
 
 fn open_store(bounds: EmbeddedConfig, configs: &[CircleConfig]) -> Result<EmbeddedStore, String> {
@@ -151,32 +168,4 @@ fn announce(server: &Server) {
     }
     let _ = stdout.flush();
     tracing::info!(address = %server.address(), "serving");
-}
-
-fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
-    }
-}
-
-/// SIGINT and SIGTERM, which mean the same.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn install() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use circles_auth::PublicKey;
@@ -23,6 +23,9 @@ use crate::{
     rpc::{Limits, Rpc},
 };
 use circles_api::CirclesServer as _;
+
+/// How long the answers of calls may take that are ended.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a server serves, and how.
 #[derive(Clone, Debug)]
@@ -92,9 +95,12 @@ struct Accept {
 pub struct Shared {
     pub(crate) settings: Settings,
     pub(crate) methods: Methods,
+    pub(crate) store: Arc<dyn Store>,
     /// Counts WebSockets that are open.
     pub(crate) connections: TaskTracker,
     pub(crate) shutdown: CancellationToken,
+    /// Tells calls that still wait that nobody does any more.
+    over: CancellationToken,
 }
 
 impl Server {
@@ -130,9 +136,12 @@ impl Server {
         };
         let access =
             settings.circles.iter().map(|circle| (circle.key.circle_id(), circle.access.clone())).collect();
-        let dispatch = Dispatch::new(store, settings.task_timeout, access);
+        let over = CancellationToken::new();
+        let dispatch = Dispatch::new(store.clone(), settings.task_timeout, access, over.clone());
         let shared = Shared {
             methods: Rpc::new(dispatch).into_rpc().into(),
+            store,
+            over,
             connections: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             settings,
@@ -153,8 +162,9 @@ impl Server {
         self.circles.iter().map(url).collect()
     }
 
-    /// Serves until `shutdown`; then accepts nothing more, lets calls under way end within `grace`, and
-    /// returns when the last connection is gone. Plays are drained by the store's owner, beside this.
+    /// Serves until `shutdown`; then accepts nothing more, lets calls under way end within `grace`, answers the
+    /// rest with an error, and returns when the last connection is gone, or a second later. Plays are drained by
+    /// the store's owner, beside this.
     pub async fn serve(self, shutdown: CancellationToken, grace: Duration) {
         let limits = self.shared.settings.limits;
         let accept = Accept {
@@ -172,7 +182,12 @@ impl Server {
             accept.requests.wait().await;
             self.shared.connections.wait().await;
         };
-        if timeout(grace, gone).await.is_err() {
+        let mut gone = pin!(gone);
+        if timeout(grace, &mut gone).await.is_ok() {
+            return;
+        }
+        self.shared.over.cancel();
+        if timeout(FAREWELL, gone).await.is_err() {
             tracing::warn!("connections were still open when the grace period ended");
         }
     }

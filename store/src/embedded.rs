@@ -339,6 +339,11 @@ impl Store for EmbeddedStore {
         Ok(found.await?.unwrap_or_else(empty))
     }
 
+    async fn workers(&self) -> Result<usize, Error> {
+        // Its own process, and no other can.
+        if self.shared.is_closed() { Err(Error::Closed) } else { Ok(1) }
+    }
+
     async fn close(&self) {
         let left = {
             let mut state = self.shared.lock();

@@ -13,6 +13,7 @@ mod claim;
 mod documents;
 mod embedded;
 mod outcome;
+mod redis;
 mod task;
 mod ticket;
 
@@ -27,6 +28,7 @@ pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore, Trial};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
+pub use redis::{Config as RedisConfig, RedisStore};
 pub use task::{Caller, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView};
 pub use ticket::Ticket;
 
@@ -46,6 +48,12 @@ pub enum Error {
     /// A circle's file cannot be used. The path stands in the text, which is for the log.
     #[error("{0}")]
     File(Arc<str>),
+    /// Redis cannot be reached, or refuses. The cause is for the log.
+    #[error("Redis is not available: {0}")]
+    Unavailable(Arc<str>),
+    /// Redis is full: nothing that needs room is done. The cause is for the log.
+    #[error("{0}")]
+    NoRoom(Arc<str>),
     /// A snapshot is so old that what it shows is gone: the play has to be run again.
     #[error("the snapshot was overtaken")]
     Overtaken,
@@ -99,6 +107,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A circle's records behind the one of number `after`, the oldest first, and the last of all.
     async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error>;
+
+    /// How many processes take tasks, or at once why that cannot be known.
+    async fn workers(&self) -> Result<usize, Error>;
 
     /// Stops accepting and handing out. Queued plays end as [`Outcome::Cancelled`]; submitted tasks wait for
     /// the next process; claimed ones go on.

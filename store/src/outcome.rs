@@ -73,6 +73,8 @@ pub enum Failure {
     NoScript,
     /// Other plays overtook its reads as often as it was run.
     Conflict,
+    /// Redis went away while it ran, and it could not be run again.
+    Unavailable,
     /// A fault of ours. The cause stands in the log under this id.
     Internal(Uuid),
 }

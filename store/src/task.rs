@@ -5,6 +5,7 @@ use std::{
 
 use circles_api::{CircleId, types::TaskState};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::Outcome;
@@ -88,6 +89,14 @@ impl Task {
     /// Whether a call that carries the same idempotency key is this one, made again.
     pub fn is_same_call(&self, other: &Self) -> bool {
         self.source == other.source && self.args == other.args
+    }
+
+    /// Hash of what it runs: the same for the same call.
+    pub(crate) fn call(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        // Values that were JSON once are JSON again; objects keep their members sorted.
+        hash.update(serde_json::to_vec(&(&self.source, &self.args)).unwrap_or_default());
+        hash.finalize().into()
     }
 
     /// Whether a record of it is kept beyond its end.

@@ -1,13 +1,20 @@
-//! What the tests of several crates share: a store that goes with its test, and one that tells what happens.
+//! What the tests of several crates share: a store that goes with its test, and one that tells what happens; Redis in
+//! every shape, and a network between that fails at will.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
+mod dice;
+mod proxy;
+mod redis;
 mod watched;
 
 use std::sync::Arc;
 
 use circles_store::{Claim, EmbeddedConfig, EmbeddedStore, Outcome, Settled, Settlement, Store, Task};
 
+pub use dice::Dice;
+pub use proxy::{Mode, Proxy, Trap};
+pub use redis::{Certificates, Cluster, Redis, RedisBuilder, Reply, Sentinels, loopback, redis_of_this_test};
 pub use watched::Watched;
 
 /// A store on a directory of its own, which goes with it.

@@ -101,6 +101,10 @@ impl<S: Store> Store for Watched<S> {
         self.inner.provenance(circle, after, limit).await
     }
 
+    async fn workers(&self) -> Result<usize, Error> {
+        self.inner.workers().await
+    }
+
     async fn close(&self) {
         self.inner.close().await;
     }

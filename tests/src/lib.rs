@@ -3,14 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
+mod between;
+mod fleet;
 mod program;
 mod raw;
 mod world;
 
+pub use between::{Between, Embedded, OnRedis};
 pub use circles_testing::Watched;
+pub use fleet::{Fleet, Worker, end, event, get, program};
 pub use program::{Program, binary, peer_node_modules, peer_python, run};
 pub use raw::Raw;
-pub use world::{Builder, World, secret_key};
+pub use world::{Builder, World, WorldOn, secret_key};
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},

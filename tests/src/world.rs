@@ -1,18 +1,18 @@
 use std::{
-    collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration,
+    any::Any, collections::BTreeMap, marker::PhantomData, net::SocketAddr, num::NonZeroUsize, path::PathBuf,
+    sync::Arc, time::Duration,
 };
 
 use circles_auth::{PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
-use circles_store::{Access, EmbeddedConfig, EmbeddedStore, Store};
-use circles_testing::embedded;
+use circles_store::{Access, EmbeddedConfig, Store};
 use circles_worker::{CircleSettings, Host, Workers};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Raw, Watched, soon};
+use crate::{Between, Embedded, NEVER, Raw, Watched, between::Ends, soon};
 
 /// The key of somebody who has a name in a test.
 pub fn secret_key(name: &str) -> SecretKey {
@@ -21,36 +21,44 @@ pub fn secret_key(name: &str) -> SecretKey {
     hex.parse().expect("a number below the order of the curve")
 }
 
-/// A server with its store and workers, in this process, on a port of its own.
-pub struct World {
+/// A world whose server and workers share a store of this process.
+pub type World = WorldOn<Embedded>;
+
+/// A server and its workers, in this process, on a port of its own, with something between them.
+pub struct WorldOn<B: Between> {
     /// Where it listens for the circles without a port of their own.
     pub address: SocketAddr,
     /// The circles it serves, in order.
     pub circles: Vec<PublicKey>,
     /// Where each of them is reached.
     urls: Vec<String>,
-    /// Its store, which tells what happens.
-    pub store: Arc<Watched<EmbeddedStore>>,
+    /// The store of its workers, which tells what happens.
+    pub store: Arc<Watched<B::Store>>,
+    /// The store of its server.
+    between: Arc<dyn Store>,
     /// Where its circles have their libraries and files.
     directory: TempDir,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
     workers: Workers,
+    /// Goes last.
+    _keeps: Box<dyn Any + Send + Sync>,
 }
 
-/// What a [`World`] is like.
-pub struct Builder {
+/// What a [`WorldOn`] is like.
+pub struct Builder<B> {
     settings: Settings,
     address: SocketAddr,
     workers: NonZeroUsize,
-    queue: EmbeddedConfig,
+    queue_limit: usize,
     trial: bool,
     limits: circles_worker::Limits,
+    between: PhantomData<B>,
 }
 
-impl World {
+impl<B: Between> WorldOn<B> {
     /// One circle, `alice`'s, open to everybody, two workers.
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<B> {
         Builder {
             settings: Settings {
                 circles: vec![secret_key("alice").public_key().into()],
@@ -63,9 +71,10 @@ impl World {
             },
             address: ([127, 0, 0, 1], 0).into(),
             workers: NonZeroUsize::MIN.saturating_add(1),
-            queue: EmbeddedConfig::default(),
+            queue_limit: EmbeddedConfig::default().queue_limit,
             trial: false,
             limits: circles_worker::Limits::default(),
+            between: PhantomData,
         }
     }
 
@@ -104,6 +113,13 @@ impl World {
         std::fs::write(path, source).expect("a script");
     }
 
+    /// Puts an empty file where a circle's scripts see it, such as one that waits for it.
+    pub fn put(&self, circle: usize, name: &str) {
+        let files = self.directory.path().join(self.circles[circle].to_string()).join("files");
+        std::fs::create_dir_all(&files).expect("a folder");
+        std::fs::write(files.join(name), "").expect("a file");
+    }
+
     /// The directory of a circle's library.
     pub fn library(&self, circle: usize) -> PathBuf {
         self.directory.path().join(self.circles[circle].to_string()).join("scripts")
@@ -112,13 +128,14 @@ impl World {
     /// Drains as the binary does, and waits for it.
     pub async fn stop(self, grace: Duration) {
         self.shutdown.cancel();
+        self.between.close().await;
         self.store.close().await;
         soon(self.workers.shutdown(grace)).await;
         soon(self.server).await.expect("the server ends well");
     }
 }
 
-impl Builder {
+impl<B: Between> Builder<B> {
     /// Serves these people's circles instead.
     pub fn circles(mut self, names: &[&str]) -> Self {
         self.settings.circles = names.iter().map(|name| secret_key(name).public_key().into()).collect();
@@ -161,9 +178,9 @@ impl Builder {
         self
     }
 
-    /// Changes the bounds of the queue.
-    pub fn queue(mut self, change: impl FnOnce(&mut EmbeddedConfig)) -> Self {
-        change(&mut self.queue);
+    /// Lets so many tasks wait.
+    pub const fn queue_limit(mut self, tasks: usize) -> Self {
+        self.queue_limit = tasks;
         self
     }
 
@@ -180,7 +197,7 @@ impl Builder {
     }
 
     /// Starts it.
-    pub async fn start(self) -> World {
+    pub async fn start(self) -> WorldOn<B> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let settings = self.settings.circles.iter().map(|circle| {
             let folder = directory.path().join(circle.key.to_string());
@@ -190,21 +207,30 @@ impl Builder {
                 secrets: BTreeMap::from([("key".to_owned(), "hush".to_owned())]),
                 limits: self.limits,
                 access: circle.access.clone(),
+                ..CircleSettings::default()
             };
             (circle.key.circle_id(), settings)
         });
         let host = Arc::new(Host::with_circles(self.limits, settings.collect()));
-        let mut store = embedded(self.queue);
-        if self.trial {
-            store = store.with_trial(host.clone());
-        }
-        let store = Arc::new(Watched::new(store));
-        let server = Server::bind(self.address, self.settings, store.clone()).await.expect("a free port");
+        let Ends { server: between, workers: store, keeps } =
+            B::begin(self.queue_limit, self.trial.then(|| host.clone())).await;
+        let server = Server::bind(self.address, self.settings, between.clone()).await.expect("a free port");
         let address = server.address();
         let (circles, urls) = server.addresses().into_iter().unzip();
         let workers = Workers::start(store.clone(), host, self.workers);
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(server.serve(shutdown.clone(), Duration::from_secs(5)));
-        World { address, circles, urls, store, directory, shutdown, server, workers }
+        let server = tokio::spawn(server.serve(shutdown.clone(), NEVER));
+        WorldOn {
+            address,
+            circles,
+            urls,
+            store,
+            between,
+            directory,
+            shutdown,
+            server,
+            workers,
+            _keeps: keeps,
+        }
     }
 }

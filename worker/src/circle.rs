@@ -14,12 +14,13 @@ use std::{
     collections::BTreeMap,
     fmt,
     io::ErrorKind,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use circles_store::Access;
+use circles_config::{CircleConfig, default_path};
+use circles_store::{Access, CircleId};
 
 use crate::{Limits, cache::Script, engine::Engines};
 
@@ -39,6 +40,8 @@ pub struct CircleSettings {
     /// The directory of its script library. Nothing is written there; it must not lie within `files`, where
     /// scripts write.
     pub library: Option<PathBuf>,
+    /// Whether nothing may run in the circle while that directory is not there: a policy in it would not be seen.
+    pub library_required: bool,
     /// The directory of its files, its own alone; made when a script first writes.
     pub files: Option<PathBuf>,
     /// What scripts may know and nobody else, by name.
@@ -49,11 +52,36 @@ pub struct CircleSettings {
     pub access: Access,
 }
 
+impl CircleSettings {
+    /// Of a circle of which nothing is said, whose things lie under `data_dir`.
+    pub fn under(data_dir: &Path, circle: &CircleId) -> Self {
+        Self {
+            library: Some(default_path(data_dir, circle, "scripts")),
+            files: Some(default_path(data_dir, circle, "files")),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&CircleConfig> for CircleSettings {
+    fn from(circle: &CircleConfig) -> Self {
+        Self {
+            library: Some(circle.rhai_path.clone()),
+            library_required: false,
+            files: Some(circle.files_path.clone()),
+            secrets: circle.secrets.clone().into(),
+            limits: circle.limits,
+            access: circle.access.clone(),
+        }
+    }
+}
+
 /// Secrets are named, not shown.
 impl fmt::Debug for CircleSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircleSettings")
             .field("library", &self.library)
+            .field("library_required", &self.library_required)
             .field("files", &self.files)
             .field("secrets", &self.secrets.keys())
             .field("limits", &self.limits)
@@ -78,7 +106,7 @@ impl Circle {
     /// A circle whose limits are those of `engines`.
     pub fn new(settings: CircleSettings, engines: Arc<Engines>) -> Self {
         Self {
-            library: Library::new(settings.library),
+            library: Library::new(settings.library, settings.library_required),
             files: Files::new(settings.files),
             engines,
             access: settings.access,
@@ -102,6 +130,7 @@ impl Circle {
     pub fn policy(&self) -> Result<Option<Arc<Script>>, LibraryFault> {
         // Only what is certainly not there is no policy: one that cannot be read denies.
         let there = match self.library.open()? {
+            None if self.library.is_required() => return Err(LibraryFault::Absent),
             None => false,
             Some(root) => match root.symlink_metadata(format!("{POLICY}.rhai")) {
                 Ok(_) => true,

@@ -22,7 +22,19 @@ pub struct Engines {
 
 impl Engines {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, real: build(limits, false), trial: build(limits.for_trial(), true) }
+        Self { limits, real: build(limits, false), trial: build(for_trial(limits), true) }
+    }
+}
+
+/// What a play may use that is tried on the thread where it arrives: so little that it delays nobody.
+pub fn for_trial(limits: Limits) -> Limits {
+    Limits {
+        operations: limits.operations.min(5_000),
+        call_depth: limits.call_depth.min(8),
+        memory_bytes: limits.memory_bytes.min(256 << 10),
+        log_bytes: limits.log_bytes.min(16 << 10),
+        result_bytes: limits.result_bytes.min(64 << 10),
+        ..limits
     }
 }
 

@@ -1,3 +1,4 @@
+mod circles;
 mod policy;
 
 use std::{
@@ -21,12 +22,13 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use self::circles::Circles;
 use crate::{
     CircleSettings, LibraryScript, Limits,
     cache::{Script, Scripts},
     circle::{Circle, LibraryFault},
     clock,
-    engine::Engines,
+    engine::for_trial,
     failure, memory,
     natives::printed,
     play::{Constants, Link, Play, Stop, Terms},
@@ -42,9 +44,7 @@ const LOST_MEMORY: usize = 256 << 20;
 
 /// Runs scripts, one at a time on each thread that asks.
 pub struct Host {
-    circles: HashMap<CircleId, Arc<Circle>>,
-    /// What every circle is that has no settings of its own. It holds nothing that two could share.
-    other: Arc<Circle>,
+    circles: Circles,
     scripts: Scripts,
     /// Bytes of values that hold each other and so are never freed.
     lost: AtomicUsize,
@@ -61,19 +61,17 @@ impl Host {
         if !memory::is_counted() {
             tracing::warn!("CountingAllocator is not this program's allocator: memory_bytes is not held");
         }
-        // Most circles have the same limits.
-        let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
-        let mut circle = |settings: CircleSettings| {
-            let limits = settings.limits;
-            let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits)));
-            Arc::new(Circle::new(settings, engines.clone()))
-        };
-        Self {
-            other: circle(CircleSettings { limits, ..CircleSettings::default() }),
-            circles: circles.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
-            scripts: Scripts::new(),
-            lost: AtomicUsize::new(0),
-        }
+        Self { circles: Circles::new(limits, circles), scripts: Scripts::new(), lost: AtomicUsize::new(0) }
+    }
+
+    /// Has a rule say what the tasks of all other circles reach, if whoever accepted them knew. No circle is ever
+    /// called by another because of it.
+    pub fn with_others(
+        mut self,
+        settings: impl Fn(&CircleId) -> CircleSettings + Send + Sync + 'static,
+    ) -> Self {
+        self.circles = self.circles.with_others(settings);
+        self
     }
 
     /// Plays a claimed task on this thread until it ends, its deadline passes or it is interrupted, and hands the
@@ -87,7 +85,11 @@ impl Host {
         on_slow: impl FnOnce() + 'static,
     ) -> (Claim, Settlement) {
         let task = claim.task().clone();
-        let circle = self.circle(&task.circle);
+        // A short script would end before it looks.
+        if claim.interrupt().is_cancelled() {
+            return (claim, Outcome::Cancelled.into());
+        }
+        let circle = &self.circles.get(&task.circle);
         let constants = match constants(&task) {
             Ok(constants) => constants,
             Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
@@ -111,6 +113,7 @@ impl Host {
             Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
             // Which the store takes as what it is.
             Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
+            Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
             Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
         });
         let settlement = play.settlement(outcome, hash);
@@ -177,7 +180,9 @@ impl Host {
                 Err(LibraryFault::NotFound) => Err(Failure::NoScript),
                 Err(LibraryFault::TooLarge) => Err(failure::limit("script_bytes")),
                 Err(LibraryFault::Compile(error)) => Err(failure::of_compiling(&error)),
-                Err(fault @ LibraryFault::Io(_)) => Err(internal(&format!("library script {name}: {fault}"))),
+                Err(fault @ (LibraryFault::Absent | LibraryFault::Io(_))) => {
+                    Err(internal(&format!("library script {name}: {fault}")))
+                }
             },
             Source::Listing => Ok(None),
         }
@@ -188,22 +193,19 @@ impl Host {
     /// What the library of a circle offers, sorted by name. It reads the disk and compiles what is new: to be
     /// called where blocking does no harm.
     pub fn scripts(&self, circle: &CircleId) -> io::Result<Vec<LibraryScript>> {
-        self.circle(circle).scripts()
+        self.circles.get(circle).scripts()
     }
 
-    /// Whether a circle's plays may run here when other circles call it.
-    pub(crate) fn serves(&self, circle: &CircleId) -> bool {
-        self.circles.contains_key(circle)
+    /// Whether a circle's plays may run here when this other one calls it.
+    pub(crate) fn serves(&self, circle: &CircleId, caller: &CircleId) -> bool {
+        // A stranger's script names whom it likes: circles are not made, and their access is not guessed, for that.
+        circle == caller || self.circles.is_named(circle)
     }
 
     /// Whether a circle's list lets another circle play this; its policy is asked when it does.
     pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
         let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
-        self.circle(circle).access.allows(circle, &Caller::Peer(*caller), verb)
-    }
-
-    fn circle(&self, id: &CircleId) -> &Arc<Circle> {
-        self.circles.get(id).unwrap_or(&self.other)
+        self.circles.get(circle).access.allows(circle, &Caller::Peer(*caller), verb)
     }
 
     /// A script can tie values into a knot out of sight, too, inside a function; Rhai never frees those. Too
@@ -230,7 +232,7 @@ impl Host {
 impl Trial for Host {
     fn attempt(&self, task: &Task) -> Option<Outcome> {
         let Source::Script(source) = &task.source else { return None };
-        let circle = self.circle(&task.circle);
+        let circle = self.circles.get(&task.circle);
         let script = self.scripts.get(source, circle.limits()).filter(|script| script.is_short())?;
         if !circle.is_sure_to_have_no_policy()
             || task.kind != Kind::Play
@@ -241,7 +243,7 @@ impl Trial for Host {
         }
         let constants = constants(task).ok()?;
         let terms = Terms::of_trial(Instant::now(), TRIAL_TIME);
-        let play = Rc::new(Play::new(constants, circle.clone(), circle.limits().for_trial(), terms));
+        let play = Rc::new(Play::new(constants, circle.clone(), for_trial(*circle.limits()), terms));
         let engine = &circle.engines.trial;
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
@@ -394,6 +396,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::engine::Engines;
 
     fn play(host: &Arc<Host>, script: &str) -> Outcome {
         let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
@@ -408,7 +411,7 @@ mod tests {
         let mut engines = Engines::new(Limits::default());
         engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
         let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
-        let host = Arc::new(Host { other: Arc::new(circle), ..Host::new(Limits::default()) });
+        let host = Arc::new(Host { circles: Circles::all(circle), ..Host::new(Limits::default()) });
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
         }

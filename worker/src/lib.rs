@@ -18,8 +18,8 @@ mod clock;
 mod engine;
 mod failure;
 mod host;
-mod limits;
 mod memory;
+mod metrics;
 mod natives;
 mod packages;
 mod play;
@@ -27,10 +27,11 @@ mod run;
 mod value;
 
 pub use circle::{CircleSettings, LibraryFunction, LibraryScript};
+pub use circles_config::Limits;
 pub use host::Host;
-pub use limits::Limits;
 pub use memory::CountingAllocator;
-pub use run::Workers;
+pub use metrics::Metrics;
+pub use run::{Slots, Workers};
 
 #[cfg(test)]
 #[global_allocator]

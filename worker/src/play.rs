@@ -41,6 +41,8 @@ pub enum Stop {
     NotShort,
     /// What it read is gone: it has to be run again.
     Overtaken,
+    /// Its circle cannot be read now.
+    Unavailable,
     /// Something of ours failed; [`Play::take_fault`] tells what.
     Fault,
 }

@@ -18,15 +18,40 @@ use circles_store::{Claim, Kind, Outcome, Settled, Store, Task, TaskId};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Host, play::SLOW};
+use crate::{Host, Metrics, play::SLOW};
 
-/// Scripts that run at a time, slow ones included, over all circles. Each may hold `memory_bytes`.
-const MAX_THREADS: usize = 64;
 /// Address space, not memory: only what is used takes any. A play may nest values as deep as its memory
 /// allows, some 600,000 levels at 64 MiB, and each level takes up to about 1.5 KiB to print, compare or drop.
 const STACK: usize = 1 << 30;
 /// How long an interrupted script may take to notice: within 100 ms it should have.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How many scripts run at a time, and where it is counted.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    /// Threads that take tasks.
+    pub open: NonZeroUsize,
+    /// Scripts at a time, slow ones included, over all circles; no more than [`Slots::MOST`]. Each may hold
+    /// `memory_bytes`.
+    pub most: NonZeroUsize,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Slots {
+    /// The most scripts that one process runs at a time.
+    pub const MOST: NonZeroUsize = match NonZeroUsize::new(64) {
+        Some(most) => most,
+        None => NonZeroUsize::MIN,
+    };
+}
+
+/// So many, and as many slow ones beside them as there may be.
+impl From<NonZeroUsize> for Slots {
+    fn from(open: NonZeroUsize) -> Self {
+        Self { open, most: Self::MOST, metrics: Metrics::default() }
+    }
+}
 
 /// The threads on which scripts run, apart from every runtime's.
 ///
@@ -42,6 +67,8 @@ struct Pool {
     host: Arc<Host>,
     runtime: Handle,
     state: Mutex<State>,
+    metrics: Metrics,
+    most: usize,
     closing: CancellationToken,
     threads: TaskTracker,
 }
@@ -58,18 +85,22 @@ struct State {
 }
 
 impl Workers {
-    /// Starts to take tasks from `store`, `slots` at a time. Must be called on a tokio runtime with timers,
+    /// Starts to take tasks from `store`. Must be called on a tokio runtime with timers,
     /// which carries what waits.
-    pub fn start(store: Arc<dyn Store>, host: Arc<Host>, slots: NonZeroUsize) -> Self {
+    pub fn start(store: Arc<dyn Store>, host: Arc<Host>, slots: impl Into<Slots>) -> Self {
+        let Slots { open, most, metrics } = slots.into();
+        let most = most.min(Slots::MOST).get();
         let pool = Arc::new(Pool {
             store,
             host,
             runtime: Handle::current(),
             state: Mutex::default(),
+            metrics,
+            most,
             closing: CancellationToken::new(),
             threads: TaskTracker::new(),
         });
-        for _ in 0..slots.get() {
+        for _ in 0..open.get() {
             pool.fill_slot();
         }
         Self { pool }
@@ -96,7 +127,7 @@ impl Pool {
     fn fill_slot(self: &Arc<Self>) {
         {
             let mut state = self.state();
-            if state.threads >= MAX_THREADS {
+            if state.threads >= self.most {
                 state.unheld += 1;
                 return;
             }
@@ -148,6 +179,7 @@ impl Pool {
 
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
         let task = claim.task().clone();
+        let mut running = self.metrics.begin();
         self.begins(task.id, claim.interrupt());
         let on_slow = {
             let pool = self.clone();
@@ -166,6 +198,7 @@ impl Pool {
                 drop(played);
                 break Ok(());
             }
+            running.ends(&settlement.outcome);
             // It may have to wait for others of its circle: those of other circles go on.
             let settled = self.runtime.block_on(async {
                 let mut settling = pin!(played.settle(settlement));

@@ -14,7 +14,7 @@ use std::{
     path::Path,
 };
 
-use circles_store::{Access, Caller, Failure, Outcome, Task};
+use circles_store::{Caller, Failure, Outcome, Task};
 use circles_worker::{CircleSettings, CountingAllocator, Host};
 use harness::{CALLER, CIRCLE, Case, Stage, on_script_thread, play, put, small};
 use serde_json::Value;
@@ -43,7 +43,7 @@ fn every_example_does_what_it_says() {
             files: Some(root.path().join("files")),
             secrets: BTreeMap::from([("greeting".to_owned(), "hello".to_owned())]),
             limits: small(),
-            access: Access::default(),
+            ..CircleSettings::default()
         };
         let host = Host::with_circles(small(), HashMap::from([(CIRCLE.parse().unwrap(), settings)]));
         let host = Stage::new(host);

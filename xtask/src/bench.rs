@@ -3,14 +3,16 @@ use crate::run::{Result, cargo, run, target};
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to measure, and its flags: `play`, `circle`, `script`, `growth`, or `--help` for the list.
+    /// What to measure, and its flags: `play`, `circle`, `script`, `growth`, `redis`, or `--help` for the list.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     args: Vec<String>,
 }
 
 /// Builds for release, then measures. The bench is a crate of its own, so that other chores do not wait for it.
 pub fn bench(args: &Args) -> Result {
-    run(&mut cargo("build --release --package circles-server --package circles-bench"))?;
+    run(&mut cargo(
+        "build --release --package circles-server --package circles-worker --package circles-bench",
+    ))?;
     if args.args.first().is_some_and(|what| what == "script") {
         // Only the worker knows the engine.
         run(&mut cargo("build --release --package circles-worker --example scripts"))?;

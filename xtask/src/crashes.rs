@@ -30,6 +30,7 @@ pub fn crashes(args: &Args) -> Result {
     run(tests.env("CIRCLES_TEST_KILLS", kills.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
 }
 
-fn any_seed() -> u64 {
+/// Another one each time.
+pub fn any_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()))
 }

@@ -3,11 +3,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
 
 mod bench;
+mod chaos;
 mod ci;
 mod codegen;
 mod crashes;
 mod debian;
 mod peers;
+mod redis;
 mod run;
 mod test;
 mod tidy;
@@ -33,6 +35,8 @@ enum Command {
     Test(test::Args),
     /// Kill servers while clients work, again and again, and audit what is left.
     Crashes(crashes::Args),
+    /// Have everything around a Redis fail while clients work, again and again, and audit what is left.
+    Chaos(chaos::Args),
     /// What CI runs before the tests.
     Ci,
     /// The rules of the house: arrows between crates, words, links, lengths.
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Codegen(args) => codegen::codegen(&args),
         Command::Test(args) => test::test(&args),
         Command::Crashes(args) => crashes::crashes(&args),
+        Command::Chaos(args) => chaos::chaos(&args),
         Command::Ci => ci::ci(),
         Command::Tidy => tidy::tidy(),
         Command::Bench(args) => bench::bench(&args),
@@ -76,6 +81,8 @@ mod tests {
             "test -- -p circles-store -- --nocapture",
             "crashes --kills 200 --seed 7",
             "crashes",
+            "chaos --minutes 3 --seed 7",
+            "chaos",
             "test",
             "ci",
         ] {

@@ -1,5 +1,5 @@
 use crate::{
-    peers,
+    peers, redis,
     run::{Result, cargo, run},
 };
 
@@ -15,6 +15,7 @@ pub struct Args {
 /// Builds the binaries that system tests start, then runs the tests.
 pub fn test(args: &Args) -> Result {
     let peers = peers::prepare()?;
+    redis::prepare()?;
     build()?;
     // One failure hides no other.
     let mut tests = cargo("test --no-fail-fast");

@@ -14,6 +14,7 @@ use circles_store::{Failure, Outcome, TaskId, TaskView};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::Value;
 
+use super::unavailable;
 use crate::fault::internal;
 
 /// A task as its caller sees it.
@@ -94,6 +95,7 @@ fn failed(id: TaskId, failure: Failure) -> Error {
                 Err(error) => internal(error),
             }
         }
+        Failure::Unavailable => unavailable(),
         Failure::Internal(id) => Error::Internal { id: Some(id) },
     }
 }

@@ -10,6 +10,8 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use circles_api::CircleId;
@@ -20,6 +22,9 @@ use crate::Error;
 use open::State;
 pub use open::{Open, RIGHT_OF_WAY, Taken};
 pub use view::View;
+
+/// How long a thread may take from telling of a failure to letting go of what failed.
+const LETTING_GO: Duration = Duration::from_millis(100);
 
 /// A circle that this process serves, open or not.
 pub struct Circle {
@@ -85,8 +90,14 @@ impl Circle {
             if !open.has_failed() {
                 return Ok(open.clone());
             }
-            // What failed is closed first: two handles on one file exclude each other.
-            if Arc::strong_count(open) > 1 {
+            // What failed is closed first: two handles on one file exclude each other. Who was told of the failure may
+            // be here before the thread that told it has let go.
+            let until = Instant::now() + LETTING_GO;
+            while Arc::strong_count(open) > 1 {
+                if Instant::now() < until {
+                    thread::yield_now();
+                    continue;
+                }
                 let sentence = "the disk failed, and plays from before have not ended yet; try again";
                 return Err(Error::File(format!("{}: {sentence}", self.path.display()).into()));
             }

@@ -3,14 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod conformance;
+mod connections;
+mod failovers;
 mod faults;
+mod links;
+mod processes;
 mod restarts;
 mod tasks;
 mod transactions;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, Error, Outcome, Store, Task, Trial};
+use circles_store::{
+    EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial,
+};
+use tokio::runtime::Handle;
 
 /// A store on a directory of its own, which goes with it.
 fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
@@ -26,6 +33,24 @@ fn within(bounds: conformance::Bounds) -> Arc<dyn Store> {
         ..EmbeddedConfig::default()
     }))
 }
+
+/// A store on a Redis database of its own.
+fn on_redis(bounds: conformance::Bounds) -> Arc<dyn Store> {
+    let url = circles_testing::redis_of_this_test().url();
+    let config = RedisConfig {
+        queue_limit: bounds.queue,
+        circle_queue_limit: bounds.circle_queue,
+        // Limits of the queue are a shard's.
+        shards: if bounds.queue < conformance::WIDE.queue { 1 } else { 16 },
+        ..RedisConfig::default()
+    };
+    let store = tokio::task::block_in_place(|| Handle::current().block_on(RedisStore::connect(&url, config)));
+    Arc::new(store.unwrap())
+}
+
+conformance::suite!(redis_tasks, on_redis);
+tasks::tasks!(redis_records, on_redis);
+transactions::transactions!(redis_transactions, on_redis);
 
 conformance::suite!(embedded_tasks, within);
 tasks::tasks!(embedded_records, within);
@@ -50,4 +75,10 @@ async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
     assert_eq!(store.queued(), 1);
     store.close().await;
     assert_eq!(store.submit(conformance::task("b")).await.err(), Some(Error::Closed));
+}
+
+/// In Redis, whatever is told is kept already.
+#[tokio::test]
+async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept() {
+    tasks::who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(within(conformance::WIDE)).await;
 }

@@ -240,7 +240,6 @@ macro_rules! tasks {
             use super::*;
             $crate::conformance::cases_in! { $crate::tasks; $make;
                 a_submitted_task_runs_without_its_caller: WIDE,
-                who_repeats_a_submission_is_told_no_sooner_than_it_is_kept: WIDE,
                 a_submission_that_was_a_play_before_is_told_of_once_the_play_is_kept: WIDE,
                 who_waits_for_a_task_is_told_when_it_ends: WIDE,
                 who_waits_too_short_is_told_how_far_it_is: WIDE,

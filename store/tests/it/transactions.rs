@@ -312,7 +312,9 @@ pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
         let (Step::Get(which, _) | Step::Put(which, _, _) | Step::Scan(which, _, _, _) | Step::Settle(which)) =
             step;
         if running[which].is_none() {
-            let play = play(&store).await;
+            let mut play = play(&store).await;
+            // From here on it sees what is there now, whatever it looks at first.
+            assert_eq!(play.transaction.get("first").unwrap(), None);
             running[which] = Some(Running { play, steps: Vec::new(), began: model.clone(), writes: false });
         }
         let current = running[which].as_mut().unwrap();
@@ -383,8 +385,9 @@ macro_rules! transactions {
 
                 #[test]
                 fn plays_side_by_side_are_as_one_after_the_other(steps in $crate::transactions::steps()) {
-                    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-                    runtime.unwrap().block_on($crate::transactions::plays_side_by_side($make(WIDE), steps));
+                    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+                    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+                    runtime.block_on(async { $crate::transactions::plays_side_by_side($make(WIDE), steps).await });
                 }
             }
         }

@@ -2,8 +2,10 @@
 
 use circles_api::codes::FORBIDDEN;
 use circles_store::{Access, Who};
-use circles_tests::{Raw, World, secret_key};
+use circles_tests::{Raw, secret_key};
 use serde_json::{Value, json};
+
+use super::World;
 
 fn only(names: &[&str]) -> Who {
     names.iter().map(|name| secret_key(name).public_key().circle_id()).collect()

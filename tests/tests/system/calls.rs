@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use circles_api::codes::{CANCELLED, CONFLICT, LIMIT_EXCEEDED, SCRIPT_ERROR, SCRIPT_TIMEOUT};
+use circles_api::codes::{CONFLICT, LIMIT_EXCEEDED, SCRIPT_ERROR, SCRIPT_TIMEOUT};
 use circles_store::{Access, Who};
-use circles_tests::{Raw, World, secret_key, soon};
+use circles_tests::{Raw, secret_key};
 use serde_json::{Value, json};
+
+use super::World;
 
 /// Calls `ARGS.way`, one circle after another, with itself; what comes of it is the way that was gone.
 const CHAIN: &str = r#"
@@ -15,7 +17,7 @@ const CHAIN: &str = r#"
     [next] + circle(next).play(ARGS.script, #{ way: way, script: ARGS.script })
 "#;
 
-async fn world() -> (World, String, String) {
+pub async fn world() -> (World, String, String) {
     let world = World::builder().circles(&["alice", "carol"]).start().await;
     let [alice, carol] = [0, 1].map(|circle| world.circles[circle].to_string());
     (world, alice, carol)
@@ -27,7 +29,7 @@ async fn played(raw: &mut Raw, script: &str, args: Value) -> Result<Value, Value
 }
 
 /// How many tasks are under way in a circle, as its owner sees it.
-async fn under_way(world: &World, owner: &str, circle: usize) -> usize {
+pub async fn under_way(world: &World, owner: &str, circle: usize) -> usize {
     let mut raw = world.raw_of(owner, circle).await;
     let page = raw.call("tasks", json!({ "state": "running" })).await.unwrap();
     page["tasks"].as_array().unwrap().len()
@@ -85,48 +87,6 @@ async fn the_deadline_of_a_play_holds_for_what_it_calls() {
         assert!(began.elapsed() < Duration::from_secs(2), "{script}: {:?}", began.elapsed());
         assert_eq!(under_way(&world, "carol", 1).await, 0, "{script}");
     }
-}
-
-#[tokio::test]
-async fn what_ends_a_play_ends_what_it_calls() {
-    let (world, alice, carol) = world().await;
-    let mut raw = world.raw().await;
-    let inner = format!(r#"circle("{alice}").play("sleep(60)")"#);
-    let call = raw.request("play", json!(["circle(ARGS[0]).play(ARGS[1])", [carol, inner]]));
-    raw.send(call).await;
-    let task = world.store.began().await;
-    soon(async { while under_way(&world, "alice", 0).await < 2 {} }).await;
-    // The innermost is the circle's own to end, and what called it hears of it.
-    let mut owner = world.raw_of("alice", 0).await;
-    assert_eq!(owner.call("cancel", json!([task.id])).await, Ok(json!({ "cancelled": true })));
-    assert_eq!(raw.receive().await.unwrap()["error"]["code"], CANCELLED);
-    assert_eq!((under_way(&world, "alice", 0).await, under_way(&world, "carol", 1).await), (0, 0));
-}
-
-#[tokio::test]
-async fn a_called_play_is_ended_by_its_circles_owner_and_its_caller_hears_of_it() {
-    let (world, _, carol) = world().await;
-    let mut raw = world.raw().await;
-    let script = "try { circle(ARGS).play(\"sleep(60)\") } catch (why) { return why; }";
-    let call = raw.request("play", json!([script, carol]));
-    raw.send(call).await;
-    let mut owner = world.raw_of("carol", 1).await;
-    let id = soon(async {
-        loop {
-            let page = owner.call("tasks", json!({ "state": "running" })).await.unwrap();
-            if let Some(task) = page["tasks"].get(0) {
-                break task["task_id"].clone();
-            }
-        }
-    })
-    .await;
-    assert_eq!(owner.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));
-    let answer = raw.receive().await.unwrap();
-    assert_eq!(
-        answer["result"]["value"],
-        json!({ "error": "CANCELLED", "message": "cancelled" }),
-        "{answer}"
-    );
 }
 
 #[tokio::test]

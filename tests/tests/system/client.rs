@@ -4,13 +4,15 @@ use std::{net::SocketAddr, time::Duration};
 
 use circles_client::{CirclesClient as _, Client, Error, codes};
 use circles_store::Outcome;
-use circles_tests::{World, address_of_its_own, secret_key, soon};
+use circles_tests::{address_of_its_own, secret_key, soon};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
+
+use super::World;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Plot {

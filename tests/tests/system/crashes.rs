@@ -5,7 +5,6 @@
 //! `what_was_acknowledged_outlives_a_power_failure` in the store.
 
 mod audit;
-mod dice;
 mod ledger;
 mod load;
 mod order;
@@ -13,10 +12,11 @@ mod order;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use circles_client::Client;
+use circles_testing::Dice;
 use circles_tests::{Program, address_of_its_own, soon};
 use tempfile::TempDir;
 use tokio::{process::Command, task::JoinSet};
@@ -24,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     audit::{Audit, Findings},
-    dice::Dice,
     ledger::Ledger,
 };
 use crate::programs::{server_at, started};
@@ -189,14 +188,6 @@ async fn beside<T>(clients: &mut JoinSet<()>, what: impl Future<Output = T>) -> 
     }
 }
 
-impl Dice {
-    /// Waits up to so many microseconds: the one kind of moment that no event marks.
-    async fn pause(&mut self, most: usize) {
-        let pause = u64::try_from(self.below(most)).expect("a short while");
-        tokio::time::sleep(Duration::from_micros(pause)).await;
-    }
-}
-
 fn command(directory: &Path, port: u16) -> Command {
     let mut command = server_at(directory, port);
     let host = address_of_its_own(61).ip().to_string();
@@ -228,13 +219,13 @@ fn check_log(log: &str) {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
 /// Another one each time, unless it is given.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     number("CIRCLES_TEST_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         u64::from(now.subsec_nanos())

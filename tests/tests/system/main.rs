@@ -4,6 +4,8 @@
 
 mod access;
 mod calls;
+mod calls_listed;
+mod chaos;
 mod circles;
 mod cli;
 mod cli_tasks;
@@ -13,6 +15,7 @@ mod frames;
 mod guarantees;
 mod hostility;
 mod http;
+mod on_redis;
 mod peers;
 mod plays;
 mod policy;
@@ -22,6 +25,10 @@ mod sessions;
 mod subscriptions;
 mod tasks;
 mod tasks_shared;
+mod worker_starts;
+mod workers;
+
+use circles_tests::World;
 
 /// As in the server: what the memory limit of scripts rests on.
 #[global_allocator]

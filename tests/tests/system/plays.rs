@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use circles_api::codes;
 use circles_store::Outcome;
-use circles_tests::{Raw, World, soon};
+use circles_tests::{Raw, soon};
 use serde_json::{Value, json};
+
+use super::World;
 
 #[tokio::test]
 async fn a_result_carries_output_value_logs_and_cost() {
@@ -103,7 +105,7 @@ async fn a_play_with_a_key_goes_on_without_its_caller_and_answers_the_same_call_
 
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
-    let world = World::builder().workers(1).queue(|it| it.queue_limit = 1).start().await;
+    let world = World::builder().workers(1).queue_limit(1).start().await;
     let mut raw = world.raw().await;
     // A script may hand its worker on once it is slow, so fill whatever takes tasks until one is refused.
     let mut sent = 0;

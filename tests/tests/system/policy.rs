@@ -3,8 +3,10 @@
 use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use circles_api::codes::FORBIDDEN;
-use circles_tests::{Raw, World, secret_key, soon};
+use circles_tests::{Raw, secret_key, soon};
 use serde_json::{Value, json};
+
+use super::World;
 
 use crate::access::{gets_in, ways_in};
 

@@ -155,3 +155,32 @@ async fn a_second_signal_exits_at_once() {
     server.signal("TERM").await;
     assert!(server.ends_within(Duration::from_secs(20)).await);
 }
+
+/// Ends a server with a signal while it runs a script that was submitted; the next one runs it from the beginning.
+async fn outlives(signal: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut first, url) = started(server(directory.path()).args(["--grace", "10ms"])).await;
+    let mut raw = Raw::connect(&url).await;
+    let submitted = json!([r#"let n = db::incr("runs"); sleep(1.5); n"#]);
+    let id = raw.call("submit", submitted).await.unwrap()["task_id"].take();
+    let task = raw.call("task", json!([id, 200])).await.unwrap();
+    assert_eq!(task["state"], "running", "{task}");
+    first.signal(signal).await;
+    assert!(first.ends_within(Duration::from_secs(30)).await);
+    let (_second, url) = started(&mut server(directory.path())).await;
+    let mut raw = Raw::connect(&url).await;
+    let task = raw.call("task", json!([id, 30_000])).await.unwrap();
+    // The first run left nothing.
+    assert_eq!((&task["state"], &task["result"]["value"]), (&json!("succeeded"), &json!(1)), "{task}");
+    assert_eq!(raw.play(r#"db::get("runs")"#).await, Ok(json!(1)));
+}
+
+#[tokio::test]
+async fn a_submitted_script_runs_though_the_server_was_killed() {
+    outlives("KILL").await;
+}
+
+#[tokio::test]
+async fn a_submitted_script_that_outlasts_the_grace_is_run_by_the_next_server() {
+    outlives("TERM").await;
+}

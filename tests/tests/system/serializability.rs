@@ -9,9 +9,11 @@ use std::{
 };
 
 use circles_api::codes::CANCELLED;
-use circles_tests::{Raw, World, soon};
+use circles_tests::{Raw, soon};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+
+use super::World;
 
 /// A play that is watched.
 struct Watched {
@@ -175,7 +177,7 @@ async fn transfers_keep_the_sum_that_readers_see() {
 
 /// Reads `n`; the first time it waits to be overtaken, the second it keeps whoever else was overtaken waiting.
 const HOLDS: &str = r#"
-    if db::get("n") == () { print("read"); sleep(0.3); db::set("m", 1); }
+    if db::get("n") == () { print("read"); while !fs::exists("first") { sleep(0.01) } db::set("m", 1); }
     else { print("again"); sleep(20); db::set("m", 2); }
 "#;
 
@@ -186,18 +188,22 @@ async fn a_play_that_waits_to_be_run_again_can_be_cancelled() {
     let mut first = Watched::play(&world, HOLDS).await;
     first.says("read").await;
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
+    world.put(0, "first");
     first.says("again").await;
 
-    let mut second =
-        Watched::play(&world, r#"let n = db::get("n"); print("read"); sleep(0.3); db::set("n", 9)"#).await;
+    let script =
+        r#"let n = db::get("n"); print("read"); while !fs::exists("second") { sleep(0.01) } db::set("n", 9)"#;
+    let mut second = Watched::play(&world, script).await;
     second.says("read").await;
     raw.play(r#"db::set("n", 2)"#).await.unwrap();
+    world.put(0, "second");
     second.restarts().await;
     let began = Instant::now();
     assert_eq!(raw.call("cancel", json!([second.id])).await, Ok(json!({ "cancelled": true })));
     let task = second.ends().await;
     assert_eq!((&task["state"], &task["error"]["code"]), (&json!("cancelled"), &json!(CANCELLED)), "{task}");
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // The first would have held it up for twenty seconds.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     raw.call("cancel", json!([first.id])).await.unwrap();
     assert_eq!(first.ends().await["state"], "cancelled");
 }
@@ -209,6 +215,7 @@ async fn plays_that_wait_to_be_run_again_hold_up_no_other_circle() {
     let mut first = Watched::play(&world, HOLDS).await;
     first.says("read").await;
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
+    world.put(0, "first");
     first.says("again").await;
     // They overtake each other, and whoever is overtaken waits for the first.
     let mut many = world.raw().await;
@@ -234,13 +241,19 @@ async fn a_play_that_is_run_again_and_calls_its_own_circle_does_not_wait_for_its
     let world = Arc::new(World::builder().workers(4).start().await);
     let mut raw = world.raw().await;
     let script = r#"
-        if db::get("n") == () { print("read"); sleep(0.3); db::set("m", 1); return 0; }
+        if db::get("n") == () {
+            print("read");
+            while !fs::exists("first") { sleep(0.01) }
+            db::set("m", 1);
+            return 0;
+        }
         print("again");
         try { circle(CIRCLE).play(`let k = db::get("k"); sleep(0.1); db::set("j", k)`); } catch {}
     "#;
     let mut outer = Watched::play(&world, script).await;
     outer.says("read").await;
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
+    world.put(0, "first");
     outer.says("again").await;
     let began = Instant::now();
     let over = Arc::new(AtomicBool::new(false));

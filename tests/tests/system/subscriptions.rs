@@ -5,9 +5,11 @@ use std::time::Duration;
 use circles_api::codes;
 use circles_client::types::PlayEvent;
 use circles_store::Outcome;
-use circles_tests::{Raw, World, soon};
+use circles_tests::{Raw, soon};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
+
+use super::World;
 
 const SILENT: &str = "sleep(60)";
 

@@ -6,10 +6,10 @@ use std::{
 };
 
 use circles_api::codes::{CANCELLED, FORBIDDEN, SCRIPT_NOT_FOUND, SCRIPT_TIMEOUT};
-use circles_tests::{Raw, World, soon};
+use circles_tests::{Raw, soon};
 use serde_json::{Value, json};
 
-use crate::programs::{server, started};
+use super::World;
 
 const INVALID_PARAMS: i32 = -32602;
 /// Scripts of one circle that run at a time, slow ones included: half of what there are threads for.
@@ -60,34 +60,6 @@ async fn a_submitted_script_runs_though_its_caller_has_gone() {
     assert_eq!((&task["state"], &task["result"]["value"]), (&json!("succeeded"), &json!(id)), "{task}");
     assert_eq!(task["result"]["logs"], json!([{ "level": "info", "text": "done" }]));
     assert_eq!(again.play(r#"db::get("left")"#).await.unwrap(), task["caller"]);
-}
-
-/// Ends a server with a signal while it runs a script that was submitted; the next one runs it from the beginning.
-async fn outlives(signal: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut first, url) = started(server(directory.path()).args(["--grace", "10ms"])).await;
-    let mut raw = Raw::connect(&url).await;
-    let id = submitted(&mut raw, r#"let n = db::incr("runs"); sleep(1.5); n"#).await;
-    let task = raw.call("task", json!([id, 200])).await.unwrap();
-    assert_eq!(task["state"], "running", "{task}");
-    first.signal(signal).await;
-    assert!(first.ends_within(Duration::from_secs(30)).await);
-    let (_second, url) = started(&mut server(directory.path())).await;
-    let mut raw = Raw::connect(&url).await;
-    let task = ended(&mut raw, &id).await;
-    // The first run left nothing.
-    assert_eq!((&task["state"], &task["result"]["value"]), (&json!("succeeded"), &json!(1)), "{task}");
-    assert_eq!(raw.play(r#"db::get("runs")"#).await, Ok(json!(1)));
-}
-
-#[tokio::test]
-async fn a_submitted_script_runs_though_the_server_was_killed() {
-    outlives("KILL").await;
-}
-
-#[tokio::test]
-async fn a_submitted_script_that_outlasts_the_grace_is_run_by_the_next_server() {
-    outlives("TERM").await;
 }
 
 #[tokio::test]
@@ -169,7 +141,8 @@ async fn a_cancelled_play_that_waits_for_a_worker_ends_at_once_and_never_runs() 
     assert_eq!(raw.call("cancel", json!([queued[0]])).await, Ok(json!({ "cancelled": true })));
     assert_eq!(player.receive().await.unwrap()["error"]["code"], CANCELLED);
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
-    assert_eq!(world.store.inner.queued(), 0);
+    let queued = ids(&raw.call("tasks", json!({ "state": "queued" })).await.unwrap()).0;
+    assert_eq!(queued, [""; 0]);
 }
 
 #[tokio::test]

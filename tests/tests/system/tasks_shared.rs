@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use circles_api::codes::{CONFLICT, TASK_NOT_FOUND};
-use circles_tests::{Raw, World};
+use circles_tests::Raw;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+
+use super::World;
 
 /// Calls `play`, `run` or `submit` with a key; returns the task, whether it has ended or not.
 async fn keyed(raw: &mut Raw, method: &str, key: &str, args: &Value) -> Result<Value, Value> {

@@ -35,6 +35,9 @@ pub enum LibraryFault {
     /// There is none of this name, or the name is none.
     #[error("there is no such script in the library")]
     NotFound,
+    /// The library is not where it has to be.
+    #[error("its folder is not there")]
+    Absent,
     /// It is longer than `script_bytes`.
     #[error("it is longer than script_bytes allows")]
     TooLarge,
@@ -50,6 +53,8 @@ pub enum LibraryFault {
 /// place, or replaced, at any time, and a circle nobody plays in holds nothing open.
 pub struct Library {
     root: Option<PathBuf>,
+    /// Whether nothing may run while it is not there.
+    required: bool,
     scripts: Cache<Box<str>, Arc<Loaded>, BySource>,
 }
 
@@ -100,8 +105,8 @@ impl Weighter<Box<str>, Arc<Loaded>> for BySource {
 }
 
 impl Library {
-    pub fn new(root: Option<PathBuf>) -> Self {
-        Self { root, scripts: Cache::with_weighter(SCRIPTS, SOURCE_BYTES, BySource) }
+    pub fn new(root: Option<PathBuf>, required: bool) -> Self {
+        Self { root, required, scripts: Cache::with_weighter(SCRIPTS, SOURCE_BYTES, BySource) }
     }
 
     /// The library's directory; `None` if there is none, which is an empty library.
@@ -112,6 +117,11 @@ impl Library {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether nothing may run while the directory is not there.
+    pub const fn is_required(&self) -> bool {
+        self.required
     }
 
     /// The script of this name as it stands now, compiled by an engine with these limits.

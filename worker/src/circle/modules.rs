@@ -45,7 +45,9 @@ impl ModuleResolver for Resolver {
                 ParseErrorType::TooManyFunctions => play.stop(Stop::Limit("functions")),
                 _ => EvalAltResult::ErrorInModule(path.to_owned(), Box::new(error.into()), at).into(),
             },
-            fault @ LibraryFault::Io(_) => throw(format!("module {path}: {fault}"), at),
+            fault @ (LibraryFault::Absent | LibraryFault::Io(_)) => {
+                throw(format!("module {path}: {fault}"), at)
+            }
         })?;
         if script.has_closures {
             play.imports_closures()?;

@@ -8,7 +8,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
 use super::{Host, empty};
 use crate::{
     cache::Script,
-    circle::Circle,
+    circle::{Circle, LibraryFault},
     failure,
     play::{Play, Stop},
 };
@@ -24,6 +24,10 @@ impl Host {
         hash: Option<[u8; 32]>,
     ) -> Result<bool, Stop> {
         let policy = match circle.policy() {
+            Err(LibraryFault::Absent) => {
+                let _ = play.broken(format!("circle {}: {}", task.circle, LibraryFault::Absent));
+                return Err(Stop::Fault);
+            }
             Ok(None) => return Ok(true),
             _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
             Ok(Some(policy)) => policy,

@@ -48,7 +48,7 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
     }
     let args = to_json(&args, &play.limits)
         .map_err(|_| throw("circle: the arguments have no JSON form".to_owned()))?;
-    if !link.host.serves(&peer.0) {
+    if !link.host.serves(&peer.0, &play.constants.circle) {
         return Err(refusal("UNKNOWN_CIRCLE", "this circle is not served here", None));
     }
     if !link.host.lets(&peer.0, &play.constants.circle, &source) {
@@ -109,6 +109,7 @@ fn failed(failure: Failure) -> Box<EvalAltResult> {
         Failure::Forbidden => refusal("FORBIDDEN", "forbidden", None),
         Failure::NoScript => refusal("SCRIPT_NOT_FOUND", "no such script", None),
         Failure::Conflict => refusal("CONFLICT", "in conflict with another task", None),
+        Failure::Unavailable => refusal("BACKEND_UNAVAILABLE", "not available now", None),
         Failure::Internal(id) => refusal("INTERNAL", &format!("internal error {id}"), None),
     }
 }

@@ -73,10 +73,20 @@ impl Play {
 
     /// Stops the play for a fault that is not the script's.
     pub fn fault(&self, error: circles_store::Error) -> Box<EvalAltResult> {
-        if error == circles_store::Error::Overtaken {
-            return self.stop(Stop::Overtaken);
+        match error {
+            circles_store::Error::Overtaken => return self.stop(Stop::Overtaken),
+            circles_store::Error::Unavailable(cause) | circles_store::Error::NoRoom(cause) => {
+                tracing::warn!(%cause, "a play cannot go on");
+                return self.stop(Stop::Unavailable);
+            }
+            _ => {}
         }
-        self.fault.borrow_mut().get_or_insert_with(|| error.to_string());
+        self.broken(error.to_string())
+    }
+
+    /// Stops the play for this cause, which is not the script's.
+    pub fn broken(&self, cause: String) -> Box<EvalAltResult> {
+        self.fault.borrow_mut().get_or_insert(cause);
         self.stop(Stop::Fault)
     }
 

@@ -18,7 +18,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Access, Caller, EmbeddedConfig, Failure, LogLine, Outcome, Source, Store, Task};
+use circles_store::{Caller, EmbeddedConfig, Failure, LogLine, Outcome, Source, Store, Task};
 use circles_testing::{embedded, played};
 use circles_worker::{CircleSettings, Host, Limits};
 use serde_json::{Value, json};
@@ -152,7 +152,7 @@ impl Circles {
             files: Some(self.path(directory).join("files")),
             secrets: BTreeMap::from([("key".to_owned(), secret.to_owned())]),
             limits,
-            access: Access::default(),
+            ..CircleSettings::default()
         };
         let circles = HashMap::from([
             (CIRCLE.parse().unwrap(), settings("circle", SECRET)),
@@ -242,6 +242,7 @@ pub fn lasting(outcome: &Outcome) -> String {
         Outcome::Failed(Failure::Forbidden) => json!("forbidden"),
         Outcome::Failed(Failure::NoScript) => json!("no such script"),
         Outcome::Failed(Failure::Conflict) => json!("conflict"),
+        Outcome::Failed(Failure::Unavailable) => json!("unavailable"),
         Outcome::Lost => json!("lost"),
         Outcome::TimedOut => json!("timed out"),
         Outcome::Cancelled => json!("cancelled"),

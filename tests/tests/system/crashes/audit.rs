@@ -14,12 +14,12 @@ use circles_client::{
     provenance::{Head, Verifier},
     types::{Task, TaskId, TaskState},
 };
+use circles_testing::Dice;
 use circles_tests::soon;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    dice::Dice,
     ledger::{Accepted, End, Ledger},
     load::{self, look},
     order::{Act, Order, Way},

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_client::{Client, SecretKey};
+use circles_testing::Dice;
 use circles_tests::{secret_key, soon};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    dice::Dice,
     ledger::{End, Ledger, is_of_a_crash},
     order::{LOOK, MONEY, Order, Way},
 };

@@ -1,8 +1,7 @@
 //! What clients ask for while servers die.
 
+use circles_testing::Dice;
 use serde_json::{Value, json};
-
-use super::dice::Dice;
 
 /// Accounts between which money moves.
 pub const ACCOUNTS: usize = 8;

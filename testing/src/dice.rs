@@ -1,6 +1,6 @@
-//! Choices that one number repeats.
+use std::time::Duration;
 
-/// SplitMix64: small, and the same everywhere.
+/// Choices that one number repeats: SplitMix64, which is small, and the same everywhere.
 pub struct Dice(u64);
 
 impl Dice {
@@ -26,5 +26,11 @@ impl Dice {
     /// One of several.
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
+    }
+
+    /// Waits up to so many microseconds: the one kind of moment that no event marks.
+    pub async fn pause(&mut self, most: usize) {
+        let pause = u64::try_from(self.below(most)).expect("a short while");
+        tokio::time::sleep(Duration::from_micros(pause)).await;
     }
 }

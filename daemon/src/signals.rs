@@ -1,0 +1,39 @@
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGINT and SIGTERM, which mean the same.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on; without it they end the process.
+    pub fn install() -> Result<Self, String> {
+        let install = || {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+            })
+        };
+        install().map_err(|error: std::io::Error| format!("signals cannot be caught: {error}"))
+    }
+
+    /// The next of them.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Drives `drain` to its end, unless a second signal says to end at once, with exit code 130.
+    pub async fn unless_again<T>(&mut self, drain: impl Future<Output = T>) -> T {
+        tokio::select! {
+            drained = drain => drained,
+            () = self.next() => {
+                tracing::warn!("a second signal: exiting at once");
+                std::process::exit(130)
+            }
+        }
+    }
+}

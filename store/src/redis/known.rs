@@ -1,0 +1,126 @@
+//! What the scripts know of a task.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Caller, Error, Kind, Outcome, State, Task, TaskId, TaskView};
+
+/// What the scripts have to know of a task that has not ended; also its view, while it is remembered. The scripts
+/// add fields of their own.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Known {
+    pub circle: String,
+    /// As `CALLER` shows it.
+    pub caller: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Box<str>>,
+    /// In milliseconds of Unix time, by the clock of the server.
+    pub accepted: u64,
+    /// Milliseconds.
+    pub timeout: u64,
+    pub pool: String,
+    /// Whether it is remembered when it has ended, and how long, in milliseconds.
+    pub kept: bool,
+    pub remember: u64,
+    pub submitted: bool,
+    pub retries: u8,
+    /// Its idempotency key, with circle and caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl Known {
+    pub fn of(task: &Task, pool: &str, remember: Duration) -> Self {
+        let (submitted, retries) = match task.kind {
+            Kind::Submitted { retries } => (true, retries),
+            Kind::Play | Kind::Question => (false, 0),
+        };
+        Self {
+            circle: task.circle.to_string(),
+            caller: task.caller.to_string(),
+            name: task.script_name().map(Into::into),
+            accepted: millis(task.accepted_at),
+            timeout: whole_millis(task.timeout),
+            pool: pool.to_owned(),
+            kept: task.is_recorded(),
+            remember: whole_millis(remember),
+            submitted,
+            retries,
+            key: task.idempotency_key.as_ref().map(|key| match &task.caller {
+                Caller::Anonymous => format!("{}::{key}", task.circle),
+                Caller::Peer(caller) => format!("{}:{caller}:{key}", task.circle),
+            }),
+        }
+    }
+
+    /// What scripts that only look for these need not read the rest for; see `parse` in `lua/shared.lua`.
+    pub const fn flags(&self) -> &'static str {
+        match (self.kept, self.submitted) {
+            (true, true) => "ks",
+            (true, false) => "k",
+            (false, _) => "-",
+        }
+    }
+
+    /// How others see the task, from what the scripts tell of it.
+    pub fn view(self, id: TaskId, told: &Told) -> Result<TaskView, Error> {
+        let caller = match &*self.caller {
+            "" => Caller::Anonymous,
+            key => Caller::Peer(key.parse().map_err(|_| garbled("a caller"))?),
+        };
+        let outcome: Option<Outcome> = match &*told.outcome {
+            "" => None,
+            text => Some(serde_json::from_str(text).map_err(|_| garbled("an outcome"))?),
+        };
+        let time = |text: &str| text.parse().ok().map(|millis| UNIX_EPOCH + Duration::from_millis(millis));
+        Ok(TaskView {
+            id,
+            caller,
+            script_name: self.name,
+            state: state(&told.state)?,
+            accepted_at: UNIX_EPOCH + Duration::from_millis(self.accepted),
+            timeout: Duration::from_millis(self.timeout),
+            started_at: time(&told.started),
+            ended_at: time(&told.ended),
+            outcome,
+        })
+    }
+}
+
+/// The rest of what the scripts tell of a task.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub state: String,
+    pub started: String,
+    pub ended: String,
+    pub outcome: String,
+}
+
+/// Reads what a script tells of a task.
+pub fn view(id: TaskId, known: &str, told: &Told) -> Result<TaskView, Error> {
+    serde_json::from_str::<Known>(known).map_err(|_| garbled("a task"))?.view(id, told)
+}
+
+/// As scripts write states: the names of the variants.
+pub fn state(text: &str) -> Result<State, Error> {
+    let value = serde_json::Value::from(text);
+    State::deserialize(value).map_err(|_| garbled("a state"))
+}
+
+pub fn state_name(state: State) -> String {
+    format!("{state:?}")
+}
+
+pub fn garbled(what: &str) -> Error {
+    Error::Unavailable(format!("what is in Redis is not {what} of ours").into())
+}
+
+pub fn millis(time: SystemTime) -> u64 {
+    whole_millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Beyond what Lua's numbers hold exactly, and far beyond any use.
+pub fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).map_or(1 << 50, |millis| millis.min(1 << 50))
+}

@@ -1,0 +1,36 @@
+-- Ends a task that has not ended: one that waits at once, with this outcome; a running one through its worker.
+--
+-- ARGV: the task; the circle; the state and the outcome of one that waits; 'queued' if a running one goes on, 'now' if
+-- it ends so as well, whatever its worker brings later.
+-- Returns 'ended'; 'told' if its worker hears of it now, 'again' if it had been told before; 'none' if there is no
+-- such task; 'running' if it was to go on.
+
+local id, circle, state, outcome, only = unpack(ARGV)
+local task = known(id)
+if not task or task.circle ~= circle then
+  return 'none'
+end
+local claim = held(redis.call('HGET', shard .. ':held', id))
+if claim and only == 'queued' then
+  return 'running'
+end
+if claim and only ~= 'now' then
+  local again = string.find(claim.flags, 'c', 1, true)
+  if not again then
+    claim.flags = claim.flags .. 'c'
+    hold(id, claim)
+  end
+  redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
+  return again and 'again' or 'told'
+end
+local may_have_reached_outside = false
+if claim then
+  may_have_reached_outside = string.find(claim.flags, 'm', 1, true) ~= nil
+  redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
+else
+  take_out(id, task)
+end
+local results = results()
+finish(id, task, state, outcome, is(task, 's') or may_have_reached_outside, nil, now(), results)
+tell(results)
+return 'ended'

@@ -1,0 +1,148 @@
+-- Hands tasks to a worker, circles in turn, and begins its lease.
+--
+-- ARGV: the worker; the number of this claim, so that it may be sent twice; how many tasks at most; the lease in
+-- milliseconds; the pool; how many circles are to be passed over; these circles; then circles, if tasks of no
+-- others are to be taken.
+-- Returns how many tasks still wait that might be taken; then, for each task: name, epoch, milliseconds to its
+-- deadline, servers that want to see what it logs, the task itself.
+
+local worker, number, most, lease, pool, passed = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5],
+  tonumber(ARGV[6])
+local only = { unpack(ARGV, 7 + passed) }
+local time = now()
+
+local tasks = {}
+
+-- What the worker is told of tasks.
+local function hand(ids, claims, found)
+  local bodies = fields(shard .. ':body', ids)
+  for index, id in ipairs(ids) do
+    local task = found[index]
+    local watchers = is(task, 'm') and rest(task).watchers or {}
+    tasks[#tasks + 1] = { id, claims[index], math.max(task.deadline - time, 0), watchers, bodies[index] }
+  end
+end
+
+-- The same claim again: the same tasks, as far as they are still the worker's.
+local function hand_again(ids)
+  local still, epochs, found = {}, {}, {}
+  for index, value in ipairs(fields(shard .. ':held', ids)) do
+    local claim = held(value)
+    if claim and claim.worker == worker and claim.number == number then
+      still[#still + 1] = ids[index]
+      epochs[#epochs + 1] = claim.epoch
+      found[#found + 1] = known(ids[index])
+    end
+  end
+  if #still > 0 then
+    hand(still, epochs, found)
+  end
+end
+
+local passes = {}
+for index = 7, 6 + passed do
+  passes[ARGV[index]] = true
+end
+local turns = key('turns', pool)
+local names, found, results = {}, {}, results()
+local dequeued = 0
+
+-- Takes tasks of a circle; whether some are left.
+local function take(circle, share)
+  local queue = key('queue', circle)
+  local ids = redis.call('LPOP', queue, share) or {}
+  dequeued = dequeued + #ids
+  if #ids > 0 then
+    for index, value in ipairs(fields(shard .. ':live', ids)) do
+      local task = value and parse(value)
+      if task and task.deadline <= time then
+        finish(ids[index], task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
+      elseif task then
+        names[#names + 1] = ids[index]
+        found[#found + 1] = task
+        if is(task, 'k') then
+          redis.call('HSET', key('task', ids[index]), 'state', 'Running', 'started', time)
+        end
+      end
+    end
+  end
+  return #ids == share and redis.call('EXISTS', queue) == 1
+end
+
+-- As many of each as keeps turns fair, and one at least.
+local function share(left)
+  return math.max(math.floor((most - #names) / (left + 1)), 1)
+end
+
+local function take_of_ours()
+  for index = 1, #only do
+    local circle = only[(index + number) % #only + 1]
+    if #names < most and not passes[circle] and redis.call('EXISTS', key('queue', circle)) == 1 then
+      if not take(circle, share(#only - index)) then
+        redis.call('LREM', turns, 0, circle)
+      end
+    end
+  end
+end
+
+local function take_in_turn()
+  local left = redis.call('LLEN', turns)
+  while #names < most and left > 0 do
+    left = left - 1
+    local circle = redis.call('LPOP', turns)
+    if passes[circle] or take(circle, share(left)) then
+      redis.call('RPUSH', turns, circle)
+    end
+  end
+end
+
+-- How many tasks wait that might be taken.
+local left
+
+local function claim_new()
+  if #only > 0 then
+    take_of_ours()
+  else
+    take_in_turn()
+  end
+  if dequeued > 0 then
+    left = redis.call('DECRBY', shard .. ':count', dequeued)
+  end
+  tell(results)
+  if #names == 0 then
+    redis.call('HDEL', shard .. ':workers', worker)
+    return
+  end
+  local epoch = redis.call('INCRBY', shard .. ':epoch', #names) - #names
+  local claims, epochs = {}, {}
+  for index, id in ipairs(names) do
+    epochs[index] = string.format('%.0f', epoch + index)
+    claims[#claims + 1] = id
+    claims[#claims + 1] = string.format('%s %s %s %.0f -', epochs[index], worker, number, time)
+  end
+  each('HSET', shard .. ':held', claims)
+  redis.call('HSET', shard .. ':workers', worker, number .. ' ' .. table.concat(names, ' '))
+  hand(names, epochs, found)
+end
+
+local last = redis.call('HGET', shard .. ':workers', worker)
+if last and string.sub(last, 1, #number + 1) == number .. ' ' then
+  local ids = {}
+  for id in string.gmatch(string.sub(last, #number + 2), '%S+') do
+    ids[#ids + 1] = id
+  end
+  hand_again(ids)
+else
+  claim_new()
+end
+if #tasks > 0 then
+  redis.call('ZADD', shard .. ':leases', time + lease, worker)
+end
+if #only > 0 then
+  left = 0
+  for _, circle in ipairs(only) do
+    left = left + redis.call('LLEN', key('queue', circle))
+  end
+end
+table.insert(tasks, 1, left or tonumber(redis.call('GET', shard .. ':count') or 0))
+return tasks

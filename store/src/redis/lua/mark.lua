@@ -1,0 +1,13 @@
+-- Marks a task before its first effect outside the database: from now on it is not run again after a crash.
+--
+-- ARGV: the task; the worker; the epoch of its claim.
+-- Returns 1, or 0 if the claim is no longer the worker's: then the effect must not happen.
+
+local id, worker, epoch = unpack(ARGV)
+local claim = held(redis.call('HGET', shard .. ':held', id))
+if not claim or claim.worker ~= worker or claim.epoch ~= epoch then
+  return 0
+end
+claim.flags = claim.flags .. 'm'
+hold(id, claim)
+return 1

@@ -1,0 +1,190 @@
+//! A store on each kind of Redis, by URL.
+
+use circles_store::{Error, RedisConfig, RedisStore, Store};
+use circles_testing::{Cluster, Redis, Sentinels, loopback};
+
+use crate::conformance::{settle, soon, success, task};
+
+/// Connects; a store is given few shards, so that each is looked after often.
+pub async fn connect(url: &str) -> RedisStore {
+    soon(RedisStore::connect(url, config())).await.unwrap()
+}
+
+pub fn config() -> RedisConfig {
+    RedisConfig { shards: 4, ..RedisConfig::default() }
+}
+
+/// A task is submitted by one process, run by another, and told of to the first.
+async fn serves(url: &str) {
+    let (server, worker) = (connect(url).await, connect(url).await);
+    for number in 0..8 {
+        let task = circles_store::Task { circle: crate::conformance::circle(number), ..task("a") };
+        let ticket = soon(server.submit(task)).await.unwrap();
+        settle(soon(worker.claim()).await.unwrap(), success("done")).await;
+        assert_eq!(soon(ticket).await, success("done"));
+    }
+    for store in [server, worker] {
+        soon(store.shut()).await;
+    }
+}
+
+async fn refusal(url: &str) -> String {
+    match soon(RedisStore::connect(url, config())).await {
+        Ok(_) => panic!("{url} is taken"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_redis_serves_with_and_without_a_database() {
+    let redis = Redis::start();
+    serves(&redis.url()).await;
+    serves(&format!("redis://{}", redis.address())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_lets_in_and_a_wrong_one_is_never_shown() {
+    let redis = Redis::builder().password("pa%ss").start();
+    let at = redis.address();
+    serves(&format!("redis://:pa%25ss@{at}")).await;
+    serves(&format!("redis://default:pa%25ss@{at}/7")).await;
+    for (url, part) in [
+        (format!("redis://:verysecret@{at}"), "does not know this user with this password"),
+        (format!("redis://somebody:verysecret@{at}"), "does not know this user with this password"),
+        (format!("redis://{at}"), "asks for a password"),
+    ] {
+        let refusal = refusal(&url).await;
+        assert!(refusal.contains(part) && refusal.contains(&at.to_string()), "{refusal}");
+        assert!(!refusal.contains("verysecret"), "{refusal}");
+    }
+}
+
+/// What a user of an access list needs, as the guide for operators says it.
+const RULES: [&str; 10] = [
+    "~circles:*",
+    "&circles:*",
+    "+@connection",
+    "+@read",
+    "+@write",
+    "+@scripting",
+    "+@pubsub",
+    "+info",
+    "+time",
+    "-@dangerous",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_needs_few_rights_and_is_told_which_are_missing() {
+    let redis = Redis::start();
+    let at = redis.address();
+    let grant = |name: &str, rules: &[&str]| {
+        let known = [&["ACL", "SETUSER", name, "on", ">secret", "reset", "on", ">secret"], rules].concat();
+        redis.ask(&known);
+    };
+    let mut rules = RULES.to_vec();
+    rules.push("+info");
+    grant("circles", &rules);
+    serves(&format!("redis://circles:secret@{at}")).await;
+    grant("deaf", &[&RULES[..1], &RULES[2..]].concat());
+    let refusal = refusal(&format!("redis://deaf:secret@{at}")).await;
+    assert!(refusal.contains("its user may not do this") && refusal.contains("NOPERM"), "{refusal}");
+    grant("blind", &[&["~other:*"], &RULES[1..]].concat());
+    let refusal = self::refusal(&format!("redis://blind:secret@{at}")).await;
+    assert!(refusal.contains("its user may not do this"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_serves() {
+    let redis = Redis::builder().set(&["--unixsocket", "redis.sock"]).start();
+    serves(&format!("redis+unix://{}", redis.file("redis.sock").display())).await;
+    let refusal = refusal(&format!("redis+unix://{}", redis.file("another.sock").display())).await;
+    assert!(refusal.contains("another.sock"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_asks_for_a_password_too() {
+    let redis = Redis::builder().password("secret").set(&["--unixsocket", "redis.sock"]).start();
+    let path = redis.file("redis.sock");
+    serves(&format!("redis+unix://default:secret@localhost{}", path.display())).await;
+    let refusal = refusal(&format!("redis+unix://{}", path.display())).await;
+    assert!(refusal.contains("asks for a password"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_serves_whom_the_certificates_name() {
+    let redis = Redis::builder().tls().start();
+    let at = redis.tls_address().unwrap();
+    let file = |name: &str| redis.file(name).display().to_string();
+    let (cert, key) = (file("client.pem"), file("client.key"));
+    serves(&format!("rediss://{at}/2?ca={}&cert={cert}&key={key}", file("ca.pem"))).await;
+    for (url, part) in [
+        // Signed by somebody else.
+        (
+            format!("rediss://{at}?ca={}&cert={cert}&key={key}", file("other.pem")),
+            "its certificate is not one to trust",
+        ),
+        // Without a certificate of our own, which this Redis asks for.
+        (format!("rediss://{at}?ca={}", file("ca.pem")), "it does not take the certificate shown to it"),
+        // Signed by nobody whom this system trusts.
+        (format!("rediss://{at}?cert={cert}&key={key}"), "its certificate is not one to trust"),
+        // Not a file with a key.
+        (format!("rediss://{at}?ca={}&cert={cert}&key={cert}", file("ca.pem")), "client.pem"),
+        // TLS where there is none, and none where there is.
+        (format!("rediss://{}?ca={}", redis.address(), file("ca.pem")), "no answer"),
+        (format!("redis://{at}"), "onnection"),
+    ] {
+        let refusal = refusal(&url).await;
+        assert!(refusal.contains(part), "{url}: {refusal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_lead_to_their_primary() {
+    let sentinels = Sentinels::start();
+    serves(&sentinels.url()).await;
+    let refusal = refusal(&sentinels.url().replace("=mine", "=yours")).await;
+    assert!(refusal.contains("its sentinels"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_serves() {
+    let cluster = Cluster::start();
+    serves(&cluster.url()).await;
+    // Each of its nodes knows the others.
+    serves(&format!("redis-cluster://{}", cluster.nodes()[5].address())).await;
+    let refusal = refusal(&format!("redis://{}", cluster.nodes()[0].address())).await;
+    assert!(refusal.contains("must begin with redis-cluster://"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_none_or_another_is_said_to_be() {
+    let redis = Redis::start();
+    let not_a_cluster = refusal(&format!("redis-cluster://{}", redis.address())).await;
+    assert!(not_a_cluster.contains("it is not a cluster"), "{not_a_cluster}");
+    let nobody = refusal(&format!("redis://{}:1", loopback())).await;
+    assert!(nobody.contains("refused"), "{nobody}");
+    let unknown = refusal("redis://nowhere.invalid").await;
+    assert!(unknown.contains("nowhere.invalid"), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dangerous_settings_are_warned_of() {
+    let durable = Redis::builder().durable().set(&["--maxmemory", "1gb"]).start();
+    let store = connect(&durable.url()).await;
+    assert_eq!(store.warnings().await, Ok(Vec::new()));
+    durable.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let [warning] = &store.warnings().await.unwrap()[..] else { panic!("one") };
+    assert!(warning.contains("allkeys-lru"), "{warning}");
+    let store = connect(&Redis::start().url()).await;
+    assert!(matches!(store.warnings().await, Err(Error::Unavailable(_))), "it has gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_cluster_all_primaries_are_looked_at() {
+    let cluster = Cluster::start();
+    let store = connect(&cluster.url()).await;
+    assert_eq!(store.warnings().await, Ok(Vec::new()));
+    let one = &cluster.nodes()[cluster.owner("any")];
+    one.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    assert_eq!(store.warnings().await.unwrap().len(), 1);
+}

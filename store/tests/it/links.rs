@@ -1,0 +1,388 @@
+//! What a store does when the network, or Redis, fails beneath it.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use circles_api::provenance::Verifier;
+use circles_store::{
+    Claim, Error, Failure, Outcome, RedisStore, Settled, State, Store, Task, TaskFilter, TaskId, Ticket,
+    Transaction,
+};
+use circles_testing::{Mode, Proxy, Redis, Trap};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    conformance::{circle, keyed, settle, soon, success, task},
+    connections::connect,
+    tasks::submitted,
+    transactions::settlement,
+};
+
+/// Longer than a command takes that gets no answer.
+const BOUND: Duration = Duration::from_secs(4);
+/// Longer than any answer takes where nothing is wrong, with room for a busy machine.
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// A server and a worker, each with a network of its own to one Redis.
+struct World {
+    redis: Redis,
+    to_server: Proxy,
+    to_worker: Proxy,
+    server: RedisStore,
+    worker: RedisStore,
+}
+
+impl World {
+    async fn start() -> Self {
+        let redis = Redis::builder().durable().start();
+        let to_server = Proxy::of_redis(redis.address(), 1).await;
+        let to_worker = Proxy::of_redis(redis.address(), 2).await;
+        let server = connect(&format!("redis://{}", to_server.address())).await;
+        let worker = connect(&format!("redis://{}", to_worker.address())).await;
+        let world = Self { redis, to_server, to_worker, server, worker };
+        // From now on Redis knows the scripts, so that each step is one request.
+        world.serves().await;
+        world
+    }
+
+    /// A submitted task that counts, as far as it runs.
+    async fn running(&self) -> (Ticket, Claim) {
+        let ticket = soon(self.server.submit(submitted("count"))).await.unwrap();
+        let claim = soon(self.worker.claim()).await.unwrap();
+        assert_eq!(claim.task().id, ticket.task());
+        (ticket, claim)
+    }
+
+    /// The network is as it was: a whole round succeeds, with nobody's help.
+    async fn serves(&self) {
+        serves(&self.server, &self.worker).await;
+    }
+
+    /// What happened to the only task: it ran once, and everything says so.
+    async fn counted_once(&self, task: TaskId) {
+        assert_eq!(count(&self.server), 1);
+        assert_eq!(tasks(&self.server).await, [(task, State::Succeeded)]);
+        let records = soon(self.server.provenance(&circle(1), 0, 10)).await.unwrap().records;
+        let mut chain = Verifier::new(circle(1));
+        records.iter().for_each(|record| chain.push(record).unwrap());
+        assert_eq!(records.iter().map(|record| record.task_id.0).collect::<Vec<_>>(), [task]);
+    }
+}
+
+/// Tries until there is something.
+pub async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let last = Instant::now() + Duration::from_secs(40);
+    loop {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        assert!(Instant::now() < last, "{what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Plays go through from one store to the other.
+pub async fn serves(server: &RedisStore, worker: &RedisStore) {
+    let ticket = until("a store that accepts", async || server.submit(task("again")).await.ok()).await;
+    let id = ticket.task();
+    let ended = until("a store that hands out", async || {
+        let claim = soon(worker.claim()).await.unwrap();
+        // Others may have been left in the queue.
+        let is_it = claim.task().id == id;
+        settle(claim, success("again")).await;
+        is_it.then_some(())
+    });
+    ended.await;
+    assert_eq!(soon(ticket).await, success("again"));
+}
+
+/// Reads what [`counting`] wrote.
+pub fn count(store: &RedisStore) -> u32 {
+    let (claim, _ticket) = store.begin(task("look")).unwrap();
+    number(&mut Transaction::new(claim.snapshot().unwrap()))
+}
+
+fn number(transaction: &mut Transaction) -> u32 {
+    transaction.get("n").unwrap().map_or(0, |n| n.parse().unwrap())
+}
+
+/// What a play writes that counts itself.
+pub fn counting(claim: &Claim) -> Transaction {
+    let mut transaction = Transaction::new(claim.snapshot().unwrap());
+    let next = number(&mut transaction) + 1;
+    transaction.put("n", Some(next.to_string().into()));
+    transaction
+}
+
+async fn settle_counting(claim: Claim) {
+    let settlement = settlement(counting(&claim));
+    assert!(matches!(soon(claim.settle(settlement)).await, Ok(Settled::Recorded)));
+}
+
+async fn tasks(store: &RedisStore) -> Vec<(TaskId, State)> {
+    let filter = TaskFilter { caller: None, state: None, before: None, limit: 100 };
+    let page = soon(store.tasks(&circle(1), filter)).await.unwrap();
+    page.tasks.into_iter().map(|task| (task.id, task.state)).collect()
+}
+
+/// Why a store accepts nothing, which it says in time.
+async fn refusal(store: &RedisStore, bound: Duration) -> String {
+    match timeout(bound, store.submit(task("refused"))).await {
+        Ok(Err(Error::Unavailable(cause))) => cause.to_string(),
+        Ok(Ok(_)) => panic!("it was accepted"),
+        Ok(Err(other)) => panic!("{other:?}"),
+        Err(_) => panic!("not refused within {bound:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_lost_is_not_asked_for_by_doing_it_again() {
+    let world = World::start().await;
+    let task = keyed("count", "k");
+    world.to_server.count(task.id.to_string());
+    let sprung = world.to_server.trap(Trap::CutAfter, task.id.to_string());
+    let lost = soon(world.server.submit(task.clone())).await;
+    assert!(matches!(lost, Err(Error::Unavailable(_))), "nobody knows whether it was accepted");
+    soon(sprung).await.unwrap();
+    // The same call finds the task that was accepted.
+    let again = Task { id: submitted("").id, ..task.clone() };
+    let ticket = until("a store that answers", async || world.server.submit(again.clone()).await.ok()).await;
+    assert_eq!(ticket.task(), task.id);
+    assert_eq!(world.to_server.counted(), 1);
+    settle_counting(soon(world.worker.claim()).await.unwrap()).await;
+    assert_eq!(soon(ticket).await, success(""));
+    assert_eq!(tasks(&world.server).await, [(task.id, State::Succeeded)]);
+    assert_eq!(count(&world.server), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settlement_happens_once_whatever_happens_to_its_messages() {
+    for trap in [Trap::CutBefore, Trap::CutAfter, Trap::Twice] {
+        let world = World::start().await;
+        let (ticket, claim) = world.running().await;
+        let id = ticket.task();
+        let counted = settlement(counting(&claim));
+        let sprung = world.to_worker.trap(trap, id.to_string());
+        assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)), "{trap:?}");
+        soon(sprung).await.unwrap();
+        assert_eq!(soon(ticket).await, success(""), "{trap:?}");
+        world.serves().await;
+        world.counted_once(id).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_submission_that_comes_twice_is_one() {
+    let world = World::start().await;
+    let task = submitted("count");
+    let sprung = world.to_server.trap(Trap::Twice, task.id.to_string());
+    let ticket = soon(world.server.submit(task)).await.unwrap();
+    soon(sprung).await.unwrap();
+    settle_counting(soon(world.worker.claim()).await.unwrap()).await;
+    let id = ticket.task();
+    assert_eq!(soon(ticket).await, success(""));
+    world.serves().await;
+    world.counted_once(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_redis_is_away_callers_are_told_at_once_and_then_all_goes_on() {
+    let mut world = World::start().await;
+    let (ticket, claim) = world.running().await;
+    let id = ticket.task();
+    let counted = settlement(counting(&claim));
+    world.redis.kill();
+    for _ in 0..10 {
+        let cause = refusal(&world.server, PROMPT).await;
+        assert!(cause.contains(&world.to_server.address().to_string()), "{cause}");
+        for store in [&world.server, &world.worker] {
+            assert!(matches!(timeout(PROMPT, store.workers()).await, Ok(Err(Error::Unavailable(_)))));
+        }
+    }
+    let settled = tokio::spawn(claim.settle(counted));
+    world.redis.start_again();
+    // Who waited is told, of what was settled meanwhile.
+    assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
+    assert_eq!(soon(ticket).await, success(""));
+    world.serves().await;
+    world.counted_once(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_redis_loses_nothing() {
+    let mut world = World::start().await;
+    let tickets: Vec<_> =
+        futures_util::future::join_all((0..20).map(|_| world.server.submit(submitted("count"))))
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+    for round in 0..4 {
+        for _ in 0..5 {
+            settle_counting(soon(world.worker.claim()).await.unwrap()).await;
+        }
+        if round < 3 {
+            world.redis.kill();
+            world.redis.start_again();
+            until("a worker that is back", async || world.worker.workers().await.ok()).await;
+        }
+    }
+    for ticket in tickets {
+        assert_eq!(soon(ticket).await, success(""));
+    }
+    world.serves().await;
+    assert_eq!(count(&world.server), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_swallows_is_found_out_and_callers_do_not_wait_for_it() {
+    for mode in [Mode::Hold, Mode::Swallow] {
+        let world = World::start().await;
+        world.serves().await;
+        world.to_server.set(mode);
+        let cause = refusal(&world.server, BOUND).await;
+        assert!(cause.contains("no answer in time"), "{cause}");
+        // From now on nobody waits.
+        sleep(Duration::from_millis(300)).await;
+        for _ in 0..5 {
+            refusal(&world.server, PROMPT / 4).await;
+        }
+        world.to_server.set(Mode::Pass);
+        world.serves().await;
+        assert_eq!(tasks(&world.server).await, [], "what was not accepted is not there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_swallows_is_found_out_though_nobody_calls() {
+    let world = World::start().await;
+    world.to_server.set(Mode::Swallow);
+    sleep(BOUND + PROMPT).await;
+    refusal(&world.server, PROMPT / 4).await;
+    world.to_server.set(Mode::Pass);
+    world.serves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_nobody_heard_is_asked_for() {
+    let world = World::start().await;
+    // The connection that listens is gone when the answer is published.
+    let (ticket, claim) = world.running().await;
+    let counted = settlement(counting(&claim));
+    world.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
+    let begun = Instant::now();
+    assert_eq!(soon(ticket).await, success(""));
+    assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
+    let world = World::start().await;
+    // Ids of connections, which Redis gives but once.
+    let listening = || {
+        let list = world.redis.ask(&["CLIENT", "LIST", "TYPE", "pubsub"]).text();
+        list.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let before = listening();
+    world.to_server.set(Mode::Deaf);
+    for _ in 0..3 {
+        let (ticket, claim) = world.running().await;
+        settle_counting(claim).await;
+        let begun = Instant::now();
+        assert_eq!(soon(ticket).await, success(""));
+        assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+    }
+    until("a connection that is made anew", async || {
+        (listening().intersection(&before).count() < 2).then_some(())
+    })
+    .await;
+    world.to_server.set(Mode::Pass);
+    until("an answer that is heard", async || {
+        let (ticket, claim) = world.running().await;
+        settle_counting(claim).await;
+        let begun = Instant::now();
+        assert_eq!(soon(ticket).await, success(""));
+        (begun.elapsed() < Duration::from_millis(500)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
+    let world = World::start().await;
+    let play = soon(world.server.submit(task("count"))).await.unwrap();
+    let claim = soon(world.worker.claim()).await.unwrap();
+    let counted = settlement(counting(&claim));
+    let (kept, kept_claim) = world.running().await;
+    let kept_counted = settlement(counting(&kept_claim));
+    let waits = soon(world.server.submit(submitted("waits"))).await.unwrap();
+    world.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    match timeout(PROMPT, world.server.submit(task("refused"))).await.unwrap() {
+        Err(Error::NoRoom(cause)) => assert!(cause.contains("it is full"), "{cause}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was accepted"),
+    }
+    // What it wrote has no room, and its caller is told.
+    assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(play).await, Outcome::Failed(Failure::Unavailable));
+    // The end of one that is remembered waits for room.
+    let settled = tokio::spawn(kept_claim.settle(kept_counted));
+    world.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
+    let expected = match soon(kept).await {
+        Outcome::Succeeded(_) => 1,
+        Outcome::Failed(Failure::Unavailable) => 0,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(count(&world.server), expected);
+    settle_counting(soon(world.worker.claim()).await.unwrap()).await;
+    assert_eq!(soon(waits).await, success(""));
+    world.serves().await;
+    assert_eq!(count(&world.server), expected + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_is_said_to_be_one_and_a_primary_again_serves() {
+    let world = World::start().await;
+    let (ticket, claim) = world.running().await;
+    let counted = settlement(counting(&claim));
+    let other = Redis::start();
+    let (ip, port) = (other.address().ip().to_string(), other.address().port().to_string());
+    // It does not follow yet, so it keeps what it holds.
+    world.redis.ask(&["CONFIG", "SET", "masterauth", "none"]);
+    other.freeze();
+    world.redis.ask(&["REPLICAOF", &ip, &port]);
+    let settled = tokio::spawn(claim.settle(counted));
+    let cause = refusal(&world.server, PROMPT).await;
+    assert!(cause.contains("it is a replica"), "{cause}");
+    // Also while connections are made in vain.
+    sleep(Duration::from_millis(500)).await;
+    let cause = refusal(&world.server, PROMPT).await;
+    assert!(cause.contains("it is a replica"), "{cause}");
+    world.redis.ask(&["REPLICAOF", "NO", "ONE"]);
+    assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
+    assert_eq!(soon(ticket).await, success(""));
+    world.serves().await;
+    assert_eq!(count(&world.server), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_was_changed_is_said_and_never_shown() {
+    let redis = Redis::builder().password("the-first-one").start();
+    let store = connect(&format!("redis://:the-first-one@{}", redis.address())).await;
+    redis.ask(&["ACL", "SETUSER", "default", "resetpass", ">another", ">for-the-test"]);
+    // It lets in who is in, until the connection breaks.
+    let ask = |words: &[&str]| redis.try_ask_as("for-the-test", words).unwrap();
+    ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let cause = until("a connection that broke", async || {
+        let Err(Error::Unavailable(cause)) = store.workers().await else { return None };
+        cause.contains("does not know this user").then_some(cause)
+    })
+    .await;
+    assert!(!cause.contains("the-first-one"), "{cause}");
+    ask(&["ACL", "SETUSER", "default", ">the-first-one"]);
+    serves(&store, &store).await;
+}

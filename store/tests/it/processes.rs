@@ -1,0 +1,434 @@
+//! What holds between processes that share a Redis: each store here stands for one.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use circles_store::{
+    Caller, CircleId, Error, Kind, LogLevel, LogLine, Outcome, RedisConfig, RedisStore, Settled, Settlement,
+    State, Store, Task, Transaction, WatchEvent,
+};
+use circles_testing::{Mode, Proxy};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::task::JoinSet;
+
+use crate::{
+    conformance::{circle, keyed, script, settle, soon, success, task},
+    tasks::submitted,
+    transactions::settlement,
+};
+
+/// Leases that end while a test waits for it, and not sooner.
+const LEASE: Duration = Duration::from_secs(2);
+
+struct Together {
+    url: String,
+}
+
+impl Together {
+    fn begin() -> Self {
+        Self { url: circles_testing::redis_of_this_test().url() }
+    }
+
+    async fn store(&self) -> Arc<dyn Store> {
+        self.store_with(RedisConfig::default()).await
+    }
+
+    async fn store_with(&self, config: RedisConfig) -> Arc<dyn Store> {
+        let config = RedisConfig { lease: LEASE, shards: 4, ..config };
+        Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
+    }
+
+    /// One that may die without a word.
+    async fn other(&self) -> Other {
+        Other { store: Some(self.store().await) }
+    }
+}
+
+/// A process that may die.
+struct Other {
+    store: Option<Arc<dyn Store>>,
+}
+
+impl Other {
+    fn store(&self) -> &Arc<dyn Store> {
+        self.store.as_ref().unwrap()
+    }
+
+    /// Whatever it does, it does no more.
+    fn die(&mut self) {
+        let store = self.store.take().unwrap();
+        assert_eq!(Arc::strong_count(&store), 1, "it dies with its last handle");
+    }
+}
+
+fn line(text: &str) -> LogLine {
+    LogLine { level: LogLevel::Info, text: text.to_owned() }
+}
+
+fn one() -> RedisConfig {
+    RedisConfig::default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_of_one_is_run_by_another_and_answered() {
+    let together = Together::begin();
+    let (server, worker) = (together.store().await, together.store().await);
+    let ticket = server.submit(task("a")).await.unwrap();
+    let claim = soon(worker.claim()).await.unwrap();
+    assert_eq!(claim.task().id, ticket.task());
+    settle(claim, success("done")).await;
+    assert_eq!(soon(ticket).await, success("done"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_call_is_answered_wherever_it_is_made() {
+    let together = Together::begin();
+    let (first, second, worker) = (together.store().await, together.store().await, together.store().await);
+    let ticket = first.submit(keyed("a", "k")).await.unwrap();
+    let again = second.submit(keyed("a", "k")).await.unwrap();
+    assert_eq!(again.task(), ticket.task());
+    settle(soon(worker.claim()).await.unwrap(), success("once")).await;
+    assert_eq!(soon(ticket).await, success("once"));
+    assert_eq!(soon(again).await, success("once"));
+    assert_eq!(soon(second.submit(keyed("a", "k"))).await.unwrap().await, success("once"));
+    assert!(matches!(first.submit(keyed("b", "k")).await, Err(Error::Conflict(_))));
+}
+
+/// Whichever comes first, the outcome on its way or the task that goes back: nothing is left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settling_that_is_dropped_half_way_leaves_nothing_held() {
+    let together = Together::begin();
+    let store = RedisStore::connect(&together.url, one()).await.unwrap();
+    for _ in 0..20 {
+        let _ticket = store.submit(task("a")).await.unwrap();
+        let claim = soon(store.claim()).await.unwrap();
+        assert!(claim.settle(success("")).now_or_never().is_none());
+        let let_go = async {
+            while store.held() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        soon(let_go).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_and_a_cancel_reach_the_worker() {
+    let together = Together::begin();
+    let (server, worker) = (together.store().await, together.store().await);
+    let ticket = server.submit(task("a")).await.unwrap();
+    let claim = soon(worker.claim()).await.unwrap();
+    drop(ticket);
+    soon(claim.interrupt().cancelled()).await;
+    settle(claim, Outcome::Cancelled).await;
+
+    let ticket = server.submit(submitted("b")).await.unwrap();
+    let claim = soon(worker.claim()).await.unwrap();
+    assert!(server.cancel(&circle(1), ticket.task()).await.unwrap());
+    soon(claim.interrupt().cancelled()).await;
+    settle(claim, Outcome::Cancelled).await;
+    assert_eq!(soon(ticket).await, Outcome::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_from_elsewhere_sees_every_line_before_the_end() {
+    let together = Together::begin();
+    let (server, late, worker) = (together.store().await, together.store().await, together.store().await);
+    let ticket = server.submit(task("a")).await.unwrap();
+    // One that watches before it runs, one that comes later.
+    let mut watch = server.watch(&circle(1), ticket.task()).await.unwrap().unwrap();
+    let claim = soon(worker.claim()).await.unwrap();
+    claim.log(&line("first"));
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("first"))));
+    let mut other = late.watch(&circle(1), ticket.task()).await.unwrap().unwrap();
+    assert_eq!(soon(other.next()).await, Some(WatchEvent::Logged(line("first"))));
+    for number in 0..300 {
+        claim.log(&line(&number.to_string()));
+    }
+    // What failed does not bring its lines along.
+    settle(claim, Outcome::Cancelled).await;
+    for watch in [&mut watch, &mut other] {
+        for number in 0..300 {
+            assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line(&number.to_string()))));
+        }
+        let Some(WatchEvent::Ended(view)) = soon(watch.next()).await else { panic!("no end") };
+        assert_eq!(view.state, State::Cancelled);
+    }
+    assert_eq!(soon(ticket).await, Outcome::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_sees_that_another_worker_begins_anew() {
+    let together = Together::begin();
+    let (server, mut dying) = (together.store().await, together.other().await);
+    let ticket = server.submit(task("a")).await.unwrap();
+    let claim = soon(dying.store().claim()).await.unwrap();
+    let mut watch = server.watch(&circle(1), ticket.task()).await.unwrap().unwrap();
+    claim.log(&line("half"));
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("half"))));
+    dying.die();
+    drop(claim);
+    let worker = together.store().await;
+    let claim = soon(worker.claim()).await.unwrap();
+    claim.log(&line("whole"));
+    settle(claim, success("")).await;
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Restarted));
+    assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("whole"))));
+    assert!(matches!(soon(watch.next()).await, Some(WatchEvent::Ended(_))));
+    assert_eq!(soon(ticket).await, success(""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_worker_held_is_run_by_another() {
+    let together = Together::begin();
+    let (server, mut dying) = (together.store().await, together.other().await);
+    let ticket = server.submit(task("a")).await.unwrap();
+    let first = soon(dying.store().claim()).await.unwrap();
+    dying.die();
+    let worker = together.store().await;
+    let claim = soon(worker.claim()).await.unwrap();
+    assert_eq!(claim.task().id, first.task().id);
+    settle(claim, success("by another")).await;
+    assert_eq!(soon(ticket).await, success("by another"));
+    drop(first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
+    let together = Together::begin();
+    let (server, mut dying) = (together.store().await, together.other().await);
+    let lost = server.submit(task("lost")).await.unwrap();
+    let first = soon(dying.store().claim()).await.unwrap();
+    let again = Task { kind: Kind::Submitted { retries: 1 }, ..task("again") };
+    let again = server.submit(again).await.unwrap();
+    let second = soon(dying.store().claim()).await.unwrap();
+    first.mark().unwrap();
+    second.mark().unwrap();
+    dying.die();
+    assert_eq!(soon(lost).await, Outcome::Lost);
+    let mut other = together.other().await;
+    let third = soon(other.store().claim()).await.unwrap();
+    assert_eq!(third.task().id, again.task());
+    // It was retried as often as it may be.
+    third.mark().unwrap();
+    other.die();
+    assert_eq!(soon(again).await, Outcome::Lost);
+    drop((first, second, third));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_heard_after_its_lease_changes_nothing() {
+    let together = Together::begin();
+    let server = together.store().await;
+    let address = together.url.trim_start_matches("redis://").split('/').next().unwrap().parse().unwrap();
+    let proxy = Proxy::of(address).await;
+    let url = together.url.replace(&address.to_string(), &proxy.address().to_string());
+    let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
+    let zombie: Arc<dyn Store> = Arc::new(RedisStore::connect(&url, config).await.unwrap());
+    let ticket = server.submit(submitted("a")).await.unwrap();
+    let id = ticket.task();
+    let claim = soon(zombie.claim()).await.unwrap();
+    proxy.set(Mode::Hold);
+    let worker = together.store().await;
+    let second = soon(worker.claim()).await.unwrap();
+    assert_eq!(second.task().id, claim.task().id);
+    // It does not know yet, and brings its outcome.
+    let settling = tokio::spawn(claim.settle(settlement_of("zombie")));
+    proxy.set(Mode::Pass);
+    assert!(matches!(soon(settling).await.unwrap(), Ok(Settled::Recorded)));
+    assert_eq!(server.task(&circle(1), id, Duration::ZERO).await.unwrap().unwrap().state, State::Running);
+    assert_eq!(value(&server, "who").await, None);
+    assert!(matches!(second.settle(settlement_of("heir")).await, Ok(Settled::Recorded)));
+    assert_eq!(soon(ticket).await, success(""));
+    assert_eq!(value(&server, "who").await.as_deref(), Some("\"heir\""));
+    assert_eq!(server.provenance(&circle(1), 0, 10).await.unwrap().records.len(), 1);
+}
+
+/// A play that wrote who it was, and read nothing.
+fn settlement_of(who: &str) -> Settlement {
+    let writes = [("who".into(), Some(format!("\"{who}\"").into()))].into_iter().collect();
+    Settlement { writes, ..success("").into() }
+}
+
+async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
+    let asking = Task::new(circle(1), Caller::Anonymous, task("").source, serde_json::json!(null), LEASE);
+    let (claim, ticket) = store.begin(asking).unwrap();
+    let found = claim.snapshot().unwrap().get(key).unwrap();
+    settle(claim, success("")).await;
+    assert_eq!(soon(ticket).await, success(""));
+    found.map(|found| found.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_raise_the_same_counter_leave_it_exact_and_none_in_conflict() {
+    let together = Together::begin();
+    let server = together.store().await;
+    let mut workers = JoinSet::new();
+    for _ in 0..4 {
+        let store = together.store().await;
+        for _ in 0..4 {
+            let store = store.clone();
+            workers.spawn(async move {
+                while let Ok(mut claim) = store.claim().await {
+                    loop {
+                        let mut transaction = Transaction::new(claim.snapshot().unwrap());
+                        let count = transaction.get("n").unwrap().map_or(0, |n| n.parse::<u32>().unwrap());
+                        transaction.put("n", Some((count + 1).to_string().into()));
+                        match claim.settle(settlement(transaction)).await.unwrap() {
+                            Settled::Recorded => break,
+                            Settled::Overtaken(again) => claim = again,
+                        }
+                    }
+                }
+            });
+        }
+    }
+    let mut callers = JoinSet::new();
+    for _ in 0..16 {
+        let server = server.clone();
+        callers.spawn(async move {
+            for _ in 0..15 {
+                assert_eq!(soon(server.submit(task("n"))).await.unwrap().await, success(""));
+            }
+        });
+    }
+    while let Some(done) = callers.join_next().await {
+        done.unwrap();
+    }
+    workers.abort_all();
+    assert_eq!(value(&server, "n").await.as_deref(), Some("240"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_and_chosen_circles_take_only_their_own() {
+    let together = Together::begin();
+    let pools = HashMap::from([(circle(2), "big".to_owned())]);
+    let server = together.store_with(RedisConfig { pools, ..one() }).await;
+    let big = together.store_with(RedisConfig { pool: "big".to_owned(), ..one() }).await;
+    let only = together.store_with(RedisConfig { only: vec![circle(3)], ..one() }).await;
+    let mut waiting_big = Box::pin(big.claim());
+    let mut waiting_only = Box::pin(only.claim());
+    assert!(waiting_big.as_mut().now_or_never().is_none() && waiting_only.as_mut().now_or_never().is_none());
+    let task_of = |number: u8| Task { circle: circle(number), ..task(&number.to_string()) };
+    let mut tickets = Vec::new();
+    for number in 1..=3 {
+        tickets.push(server.submit(task_of(number)).await.unwrap());
+    }
+    let claim = soon(waiting_big).await.unwrap();
+    assert_eq!(script(&claim), "2");
+    settle(claim, success("big")).await;
+    let claim = soon(waiting_only).await.unwrap();
+    assert_eq!(script(&claim), "3");
+    settle(claim, success("only")).await;
+    // Once more, now that both wait already.
+    let (waiting_big, waiting_only) = (big.claim(), only.claim());
+    tickets.push(server.submit(task_of(3)).await.unwrap());
+    tickets.push(server.submit(task_of(2)).await.unwrap());
+    settle(soon(waiting_only).await.unwrap(), success("only")).await;
+    settle(soon(waiting_big).await.unwrap(), success("big")).await;
+    let any = together.store().await;
+    let claim = soon(any.claim()).await.unwrap();
+    assert_eq!(script(&claim), "1");
+    settle(claim, success("any")).await;
+    let mut outcomes = Vec::new();
+    for ticket in tickets {
+        outcomes.push(soon(ticket).await);
+    }
+    assert_eq!(outcomes, ["any", "big", "only", "only", "big"].map(success));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_is_claimed_ahead_of_short_plays_and_goes_back_when_the_worker_closes() {
+    let together = Together::begin();
+    let server = together.store().await;
+    let ahead = RedisConfig { ahead: Duration::from_secs(3600), running_limit: 8, ..one() };
+    let worker = together.store_with(ahead).await;
+    let mut tickets = Vec::new();
+    for number in 0..8_u8 {
+        tickets.push(server.submit(Task { circle: circle(number % 4), ..task("a") }).await.unwrap());
+    }
+    let claim = soon(worker.claim()).await.unwrap();
+    let id = claim.task().id;
+    worker.close().await;
+    settle(claim, success("")).await;
+    let heir = together.store().await;
+    for _ in 0..7 {
+        let claim = soon(heir.claim()).await.unwrap();
+        assert_ne!(claim.task().id, id);
+        settle(claim, success("")).await;
+    }
+    for ticket in tickets {
+        assert_eq!(soon(ticket).await, success(""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_tasks_is_seen_until_it_is_gone() {
+    let together = Together::begin();
+    let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
+    let server = RedisStore::connect(&together.url, config).await.unwrap();
+    assert_eq!(server.workers().await.unwrap(), 0);
+    let mut other = together.other().await;
+    assert!(other.store().claim().now_or_never().is_none());
+    let all = |count: usize| {
+        let server = &server;
+        soon(async move {
+            while server.workers().await.unwrap() != count {
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    all(1).await;
+    other.die();
+    all(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_share_a_redis_agree_on_the_shards() {
+    let together = Together::begin();
+    let few = RedisStore::connect(&together.url, RedisConfig { shards: 4, ..one() }).await.unwrap();
+    let many = RedisStore::connect(&together.url, RedisConfig { shards: 64, ..one() }).await.unwrap();
+    let (server, worker): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(few), Arc::new(many));
+    for number in 0..20 {
+        let id: CircleId = circle(number);
+        let ticket = server.submit(Task { circle: id, ..task("a") }).await.unwrap();
+        settle(soon(worker.claim()).await.unwrap(), success("")).await;
+        assert_eq!(soon(ticket).await, success(""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_waits_keeps_its_connection() {
+    let together = Together::begin();
+    let redis = circles_testing::redis_of_this_test();
+    let worker = together.store().await;
+    let claiming = tokio::spawn(async move { worker.claim().await.map(drop) });
+    let waiting = || {
+        let clients = redis.ask(&["CLIENT", "LIST"]).text();
+        let waits = clients.lines().find(|client| client.contains("cmd=bzpopmin"))?;
+        waits.split(' ').next().map(str::to_owned)
+    };
+    let calls = || {
+        let stats = redis.ask(&["INFO", "commandstats"]).text();
+        let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_bzpopmin:calls="));
+        calls.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok()).unwrap_or(0)
+    };
+    let first = loop {
+        if let Some(first) = waiting() {
+            break first;
+        }
+        tokio::task::yield_now().await;
+    };
+    // Each of these came back with nothing.
+    let begun = calls();
+    while calls() < begun + 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let still = loop {
+        if let Some(still) = waiting() {
+            break still;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(first, still);
+    claiming.abort();
+}

@@ -1,0 +1,172 @@
+//! What lies in a shard of a real Redis, read as the model knows it.
+
+use serde_json::Value as Json;
+
+use super::{
+    redis::{Held, Lease, Live, Redis, Remembered},
+    resp::Value,
+    scenario::{Id, SERVERS, Set, TASKS, WORKERS, Who},
+    shard::{CIRCLE, KEY, LONG, Shard, number, outcome, server, small, task, way, worker},
+};
+
+/// What PTTL says of a key that is not there.
+const NOT_THERE: i64 = -2;
+
+/// Asked all at once, and read in turn.
+struct Answers(std::vec::IntoIter<Value>);
+
+impl Answers {
+    fn next(&mut self) -> Value {
+        self.0.next().expect("an answer to each question")
+    }
+
+    fn text(&mut self) -> Option<String> {
+        self.next().text()
+    }
+
+    fn pairs(&mut self) -> Vec<(String, String)> {
+        self.next().pairs()
+    }
+}
+
+impl Shard<'_> {
+    /// What lies in the shard.
+    pub fn redis(&mut self) -> Result<Redis, String> {
+        let mut answers = self.ask_for_all();
+        let mut redis = Redis {
+            held: answers.pairs().iter().map(|(id, text)| held(id, text)).collect(),
+            queue: answers.next().texts().iter().map(|id| number(id)).collect(),
+            epoch: answers.text().map_or(0, |epoch| small(&epoch)),
+            key: answers.text().map(|id| number(&id)),
+            version: answers.text().map_or(0, |version| small(&version)),
+            way: answers.text().map(|id| number(&id)),
+            ..Redis::default()
+        };
+        for (id, text) in answers.pairs() {
+            redis.live[usize::from(number(&id))] = Some(live(&text));
+        }
+        for (who, text) in answers.pairs() {
+            redis.claims[usize::from(number(&who))] = Some(claim(&text));
+        }
+        for text in answers.next().texts() {
+            let record: Json = serde_json::from_str(&text).expect("JSON");
+            redis.records[usize::from(number(record["task"].as_str().expect("a name")))] += 1;
+        }
+        for lease in &mut redis.leases {
+            *lease = answers.text().map(|ends| if ends == "0" { Lease::HasEnded } else { Lease::Runs });
+        }
+        for kept in &mut redis.answers {
+            for (id, text) in answers.pairs() {
+                kept[usize::from(number(&id))] = Some(outcome(&text));
+            }
+        }
+        for id in 0..TASKS {
+            redis.remembered[id] = answers.text().map(|state| remembered(&state));
+            let left = answers.next().int();
+            if left != NOT_THERE {
+                if left <= LONG as i64 {
+                    return Err(format!(
+                        "a nested play is known for {left} ms, and may come again for {LONG} ms"
+                    ));
+                }
+                redis.done.insert(id as Id);
+            }
+        }
+        look_at_the_rest(&mut answers, &redis)?;
+        Ok(redis)
+    }
+
+    fn ask_for_all(&mut self) -> Answers {
+        let (queue, records) = (format!(":queue:{CIRCLE}"), format!(":records:{CIRCLE}"));
+        let (key, circle) = (format!(":key:{KEY}"), format!(":circle:{CIRCLE}"));
+        let mut questions = vec![
+            vec!["HGETALL", ":held"],
+            vec!["LRANGE", &queue, "0", "-1"],
+            vec!["GET", ":epoch"],
+            vec!["HGET", &key, "task"],
+            vec!["HGET", &circle, "version"],
+        ];
+        let way = way();
+        questions.extend([vec!["GET", &way], vec!["HGETALL", ":live"], vec!["HGETALL", ":workers"]]);
+        questions.push(vec!["LRANGE", &records, "0", "-1"]);
+        let workers: Vec<_> = (0..WORKERS).map(|who| worker(who as Who)).collect();
+        questions.extend(workers.iter().map(|worker| vec!["ZSCORE", ":leases", worker]));
+        let answers: Vec<_> = (0..SERVERS).map(|who| format!(":answers:{}", server(who as Who))).collect();
+        questions.extend(answers.iter().map(|answers| vec!["HGETALL", &**answers]));
+        let ended = |of: &str| (0..TASKS).map(|id| format!(":{of}:{}", task(id as Id))).collect::<Vec<_>>();
+        let (tasks, done) = (ended("task"), ended("done"));
+        for (task, done) in tasks.iter().zip(&done) {
+            questions.extend([vec!["HGET", task, "state"], vec!["PTTL", done]]);
+        }
+        questions.extend([
+            vec!["GET", ":count"],
+            vec!["LRANGE", ":turns:", "0", "-1"],
+            vec!["HLEN", ":body"],
+        ]);
+        let keyed = questions.into_iter().map(|question| {
+            let name = self.key(question[1]);
+            let words = question.into_iter().enumerate();
+            words.map(|(at, word)| if at == 1 { name.clone() } else { word.to_owned() }).collect()
+        });
+        let keyed: Vec<Vec<String>> = keyed.collect();
+        Answers(self.commands.ask_all(&keyed).into_iter())
+    }
+}
+
+/// What follows from the rest does.
+fn look_at_the_rest(answers: &mut Answers, redis: &Redis) -> Result<(), String> {
+    let waiting = redis.queue.len();
+    let count = answers.text().unwrap_or_else(|| "0".to_owned());
+    let turns = answers.next().texts().len();
+    let bodies = answers.next().int();
+    let live = redis.live.iter().flatten().count();
+    if count != waiting.to_string() || turns != usize::from(waiting > 0) || bodies != live as i64 {
+        return Err(format!(
+            "{waiting} tasks wait, and are counted as {count}; their circle has {turns} turns; \
+             {live} tasks live, and {bodies} bodies are there"
+        ));
+    }
+    Ok(())
+}
+
+/// `parse` in `shared.lua`.
+fn live(text: &str) -> Live {
+    let words: Vec<_> = text.splitn(6, ' ').collect();
+    let [deadline, flags, retried, first, circle, rest] = words[..] else { panic!("{text}") };
+    assert_eq!(circle, CIRCLE);
+    let rest: Json = serde_json::from_str(rest).expect("JSON");
+    let more = rest.get("servers").and_then(Json::as_array).filter(|_| flags.contains('m'));
+    let mut servers = Set::of(number(first));
+    for who in more.into_iter().flatten() {
+        servers.insert(number(who.as_str().expect("a name")));
+    }
+    Live { servers, retried: small(retried), late: deadline == "0" }
+}
+
+/// `held` in `shared.lua`.
+fn held(id: &str, text: &str) -> Held {
+    let words: Vec<_> = text.split(' ').collect();
+    let [epoch, worker, claim, _, flags] = words[..] else { panic!("{text}") };
+    Held {
+        task: number(id),
+        worker: number(worker),
+        number: small(claim),
+        epoch: small(epoch),
+        marked: flags.contains('m'),
+        cancelled: flags.contains('c'),
+    }
+}
+
+/// A worker's last claim: its number and the tasks.
+fn claim(text: &str) -> (u8, Vec<Id>) {
+    let (claim, tasks) = text.split_once(' ').expect("tasks");
+    (small(claim), tasks.split(' ').map(number).collect())
+}
+
+fn remembered(state: &str) -> Remembered {
+    match state {
+        "Queued" => Remembered::Queued,
+        "Running" => Remembered::Running,
+        ended => Remembered::Ended(outcome(ended)),
+    }
+}

@@ -1,0 +1,287 @@
+mod ask;
+mod certificates;
+mod cluster;
+mod sentinels;
+
+use std::{
+    cell::RefCell,
+    io::{BufRead as _, BufReader, Read as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    rc::Rc,
+    sync::atomic::{AtomicU8, AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub use ask::Reply;
+pub use certificates::Certificates;
+pub use cluster::Cluster;
+pub use sentinels::Sentinels;
+
+/// How many databases each has: each store of a test has one of its own.
+const DATABASES: u32 = 256;
+/// Nothing that a Redis is waited for takes as long, unless it never comes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A Redis of a test's own, on a free port and in a directory of its own. It ends with its value.
+pub struct Redis {
+    /// None while it is down.
+    process: Option<Child>,
+    address: SocketAddr,
+    tls: Option<SocketAddr>,
+    arguments: Vec<String>,
+    password: Option<String>,
+    used: AtomicU32,
+    directory: TempDir,
+}
+
+/// How a [`Redis`] is set.
+#[derive(Default)]
+pub struct RedisBuilder {
+    at: Option<Ipv4Addr>,
+    settings: Vec<String>,
+    password: Option<String>,
+    durable: bool,
+    tls: bool,
+    sentinel: Option<String>,
+}
+
+impl RedisBuilder {
+    /// Keeps what it holds over a restart.
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// Lets nobody in without this password.
+    pub fn password(mut self, password: &str) -> Self {
+        self.password = Some(password.to_owned());
+        self.set(&["--requirepass", password])
+    }
+
+    /// Listens also on a port for TLS, with [`Certificates`] in its directory, and asks clients for theirs.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Settings as its command line takes them.
+    pub fn set(mut self, settings: &[&str]) -> Self {
+        self.settings.extend(settings.iter().map(|&setting| setting.to_owned()));
+        self
+    }
+
+    /// At this address, with a free port.
+    fn at(mut self, address: Ipv4Addr) -> Self {
+        self.at = Some(address);
+        self
+    }
+
+    /// A sentinel, with this in the file that it keeps.
+    fn sentinel(mut self, configuration: String) -> Self {
+        self.sentinel = Some(configuration);
+        self
+    }
+
+    /// Starts it, and returns when it takes connections.
+    pub fn start(self) -> Redis {
+        let host = self.at.unwrap_or_else(loopback);
+        loop {
+            // Somebody may take the port in between: then it ends at once.
+            let mut redis = self.made(host);
+            if redis.run() {
+                return redis;
+            }
+        }
+    }
+
+    fn made(&self, host: Ipv4Addr) -> Redis {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let address = free_port(host);
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let mut arguments = Vec::new();
+        if let Some(configuration) = &self.sentinel {
+            let file = directory.path().join("sentinel.conf");
+            std::fs::write(&file, configuration).expect("a file");
+            arguments.extend([file.display().to_string(), "--sentinel".to_owned()]);
+        } else {
+            let keeps = if self.durable { "yes" } else { "no" };
+            arguments.extend(words(&format!("--databases {DATABASES} --appendonly {keeps} --save")));
+            arguments.push(String::new());
+        }
+        arguments.extend(words(&format!("--bind {} --port {}", address.ip(), address.port())));
+        let tls = self.tls.then(|| free_port(host));
+        if let Some(tls) = tls {
+            Certificates::make(directory.path(), host);
+            arguments.extend(words(&format!(
+                "--tls-port {} --tls-cert-file server.pem --tls-key-file server.key --tls-ca-cert-file ca.pem",
+                tls.port()
+            )));
+        }
+        arguments.extend_from_slice(&self.settings);
+        let password = self.password.clone();
+        Redis { process: None, address, tls, arguments, password, used: AtomicU32::new(0), directory }
+    }
+}
+
+impl Redis {
+    /// A plain one.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// One that is set in another way.
+    pub fn builder() -> RedisBuilder {
+        RedisBuilder::default()
+    }
+
+    /// Runs the process; whether it got so far as to take connections.
+    fn run(&mut self) -> bool {
+        let mut process = Command::new("redis-server")
+            .args(&self.arguments)
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("redis-server: `apt-get install redis-server` brings it");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        while lines.read_line(&mut line).expect("lines of text") > 0 {
+            if line.contains("Ready to accept connections") || line.contains("+monitor master") {
+                // What it says later must have somewhere to go.
+                std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+                self.process = Some(process);
+                return true;
+            }
+            line.clear();
+        }
+        process.wait().expect("it has ended");
+        false
+    }
+
+    /// An empty database.
+    pub fn url(&self) -> String {
+        let database = self.used.fetch_add(1, Ordering::Relaxed);
+        assert!(database < DATABASES, "a Redis has {DATABASES} databases");
+        let password = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("redis://{password}{}/{database}", self.address)
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens for TLS, if it does.
+    pub const fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A file in its directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
+    /// Ends it without warning.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.kill().expect("it has not been waited for");
+        process.wait().expect("it has ended");
+    }
+
+    /// Starts it again, where it was, with what it kept.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "it runs");
+        assert!(self.run(), "its port was taken");
+    }
+
+    /// Stops its process, which keeps its connections and answers nobody.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = Pid::from_child(self.process.as_ref().expect("it runs"));
+        kill_process(id, signal).expect("it runs");
+    }
+
+    /// Sends it a command; an error is its text.
+    pub fn try_ask(&self, words: &[&str]) -> Result<Reply, String> {
+        ask::ask(self.address, self.password.as_deref(), words)
+    }
+
+    /// Sends it a command by another password.
+    pub fn try_ask_as(&self, password: &str, words: &[&str]) -> Result<Reply, String> {
+        ask::ask(self.address, Some(password), words)
+    }
+
+    /// Sends it a command that succeeds.
+    pub fn ask(&self, words: &[&str]) -> Reply {
+        self.try_ask(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// What it says of itself under this name.
+    pub fn info(&self, name: &str) -> String {
+        let info = self.ask(&["INFO", "everything"]).text();
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {name} in {info}")).to_owned()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // It may have been ended by its test.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Waits until something holds that nothing tells of.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let last = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < last, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn free_port(host: Ipv4Addr) -> SocketAddr {
+    TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("a port")
+}
+
+/// An address of this machine that nobody else is likely to use: a port there that was given up for a moment is
+/// still free, as what connects to somewhere does so from the first address.
+pub fn loopback() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 16 | (high & 0x6f), low, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The Redis of the test that runs on this thread; it ends with the thread.
+pub fn redis_of_this_test() -> Rc<Redis> {
+    thread_local! {
+        static REDIS: RefCell<Option<Rc<Redis>>> = const { RefCell::new(None) };
+    }
+    REDIS.with_borrow_mut(|redis| redis.get_or_insert_with(|| Rc::new(Redis::start())).clone())
+}

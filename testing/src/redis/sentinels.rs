@@ -1,0 +1,110 @@
+use std::{net::SocketAddr, time::Duration};
+
+use super::{Redis, Reply, loopback, until};
+
+/// What they call the Redis that they watch.
+const NAME: &str = "mine";
+/// After how long of silence the sentinels take a Redis for dead.
+const DOWN_AFTER: Duration = Duration::from_millis(1_000);
+
+/// A primary and its replica, and three sentinels that make the replica the primary when that one dies.
+pub struct Sentinels {
+    nodes: [Redis; 2],
+    sentinels: Vec<Redis>,
+}
+
+impl Sentinels {
+    /// Starts them, and returns once the sentinels know each other and the replica follows.
+    pub fn start() -> Self {
+        let host = loopback();
+        let ip = host.to_string();
+        // What connects to another of our addresses does so from the first.
+        let settings = ["--repl-diskless-sync-delay", "0", "--replica-announce-ip", &ip];
+        let node = || Redis::builder().at(host).durable().set(&settings);
+        let primary = node().start();
+        let port = primary.address().port().to_string();
+        let replica = node().set(&["--replicaof", &ip, &port]).start();
+        until("a replica that follows", || replica.info("master_link_status") == "up");
+        let configuration = format!(
+            "sentinel announce-ip {ip}\n\
+             sentinel monitor {NAME} {ip} {port} 2\n\
+             sentinel down-after-milliseconds {NAME} {}\n\
+             sentinel failover-timeout {NAME} 6000\n",
+            DOWN_AFTER.as_millis()
+        );
+        let sentinel = |_| Redis::builder().at(host).sentinel(configuration.clone()).start();
+        let sentinels: Vec<_> = (0..3).map(sentinel).collect();
+        for sentinel in &sentinels {
+            until("sentinels that know each other", || {
+                let ready = sentinel.try_ask(&["SENTINEL", "CKQUORUM", NAME]);
+                ready.is_ok_and(|reply| reply.text().contains("3 usable")) && replicas(sentinel) == 1
+            });
+        }
+        Self { nodes: [primary, replica], sentinels }
+    }
+
+    /// By way of the sentinels.
+    pub fn url(&self) -> String {
+        let [first, others @ ..] = &*self.sentinels else { panic!("there are three") };
+        let others: String = others.iter().map(|other| format!("&node={}", other.address())).collect();
+        format!("redis-sentinel://{}/0?sentinelServiceName={NAME}{others}", first.address())
+    }
+
+    /// The one of the nodes that takes writes, as far as the sentinels know.
+    pub fn primary(&mut self) -> &mut Redis {
+        let known = self.sentinels[0].ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).list();
+        let known: Vec<_> = known.into_iter().map(Reply::text).collect();
+        let node = self.nodes.iter_mut().find(|node| parts(node)[..] == known[..]);
+        node.expect("one of the two")
+    }
+
+    /// Makes the replica the primary and the primary a replica, and loses nothing.
+    pub fn fail_over(&mut self) {
+        let before = self.primary().address();
+        // It takes no more writes until it knows that it is a replica: they would be lost. CLIENT PAUSE would hold up
+        // the sentinels too, which publish.
+        self.primary().ask(&["CONFIG", "SET", "min-replicas-to-write", "9"]);
+        let [one, other] = &self.nodes;
+        until("a replica that has all", || {
+            one.info("master_repl_offset") == other.info("master_repl_offset")
+        });
+        // A sentinel may still be at the last one.
+        until("sentinels that begin", || self.sentinels[0].try_ask(&["SENTINEL", "FAILOVER", NAME]).is_ok());
+        self.await_other(before);
+        self.await_replica();
+        for node in &self.nodes {
+            node.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+        }
+    }
+
+    /// Lets the node at this address go on.
+    pub fn thaw(&self, address: SocketAddr) {
+        let node = self.nodes.iter().find(|node| node.address() == address);
+        node.expect("one of the two").thaw();
+    }
+
+    /// Waits until another than this one is the primary.
+    pub fn await_other(&mut self, before: SocketAddr) {
+        until("another primary", || {
+            let primary = self.primary();
+            primary.address() != before && primary.info("role") == "master"
+        });
+    }
+
+    /// Waits until there is a replica that follows.
+    pub fn await_replica(&mut self) {
+        until("a replica that follows", || {
+            self.nodes
+                .iter()
+                .any(|node| node.info("role") == "slave" && node.info("master_link_status") == "up")
+        });
+    }
+}
+
+fn parts(redis: &Redis) -> [String; 2] {
+    [redis.address().ip().to_string(), redis.address().port().to_string()]
+}
+
+fn replicas(sentinel: &Redis) -> usize {
+    sentinel.ask(&["SENTINEL", "REPLICAS", NAME]).list().len()
+}

@@ -1,0 +1,189 @@
+use std::path::{Path, PathBuf};
+
+use circles_testing::Redis;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    process::Command,
+};
+
+use crate::{Program, Raw, binary, secret_key, soon};
+
+/// A binary without what this process was told by its environment.
+pub fn program(name: &str) -> Command {
+    let mut command = Command::new(binary(name));
+    let ours = |name: &str| name.starts_with("CIRCLES_") || name == "REDIS_URL" || name == "RUST_LOG";
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What a GET answers: status and body. The URL has no host name.
+pub async fn get(url: &str) -> (u16, String) {
+    let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let mut stream = soon(TcpStream::connect(host)).await.expect("somebody listens there");
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it is read");
+    let mut answer = String::new();
+    soon(stream.read_to_string(&mut answer)).await.expect("it is UTF-8");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())
+}
+
+/// A Redis, a server that has no worker, and a directory for their things: processes as an operator starts them.
+pub struct Fleet {
+    /// What joins them.
+    pub redis: Redis,
+    /// The database of it that they use.
+    pub redis_url: String,
+    /// The server.
+    pub server: Program,
+    /// The URL of each of its circles.
+    pub urls: Vec<String>,
+    directory: TempDir,
+}
+
+/// A `circles-worker` that is ready.
+pub struct Worker {
+    /// The process.
+    pub program: Program,
+    /// What it is called in Redis.
+    pub id: String,
+    /// Where it answers.
+    pub url: String,
+}
+
+impl Fleet {
+    /// With a server of these people's circles.
+    pub async fn of(circles: &[&str]) -> Self {
+        let keys: Vec<_> = circles.iter().map(|name| secret_key(name).public_key().to_string()).collect();
+        Self::with(keys.len(), |command, _| {
+            for key in &keys {
+                command.args(["-k", key]);
+            }
+        })
+        .await
+    }
+
+    /// With a server that is told more, in a directory where there may be things for it, and has so many circles.
+    pub async fn with(circles: usize, tell: impl FnOnce(&mut Command, &Path)) -> Self {
+        let redis = Redis::start();
+        let redis_url = redis.url();
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut command = program("circles-server");
+        command
+            .args(["--port", "0", "--redis-url", &redis_url, "--data-dir"])
+            .arg(directory.path().join("data"));
+        tell(&mut command, directory.path());
+        let mut server = Program::start(&mut command);
+        let mut urls = Vec::new();
+        for _ in 0..circles {
+            let Some(line) = server.line().await else {
+                panic!("the server did not start: {}", server.ended().await.1);
+            };
+            urls.push(line.split(' ').nth(2).expect("circle, key, URL").to_owned());
+        }
+        Self { redis, redis_url, server, urls, directory }
+    }
+
+    /// Where everything lies.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A file of a circle, which its scripts see.
+    pub fn file(&self, circle: &str, name: &str) -> PathBuf {
+        let key = secret_key(circle).public_key().to_string();
+        self.directory().join("data").join(key).join("files").join(name)
+    }
+
+    /// A worker that is told more than where Redis and its things are.
+    pub fn command(&self, more: &[&str]) -> Command {
+        let mut command = program("circles-worker");
+        let data_dir = self.directory().join("data").display().to_string();
+        for (flag, value) in [
+            ("--redis-url", self.redis_url.as_str()),
+            ("--data-dir", &data_dir),
+            ("--listen", "127.0.0.1:0"),
+            ("--lease", "1s"),
+        ] {
+            if !more.contains(&flag) {
+                command.args([flag, value]);
+            }
+        }
+        command.args(more);
+        command
+    }
+
+    /// Starts one.
+    pub async fn worker(&self, more: &[&str]) -> Worker {
+        let mut program = Program::start(&mut self.command(more));
+        let Some(line) = program.line().await else {
+            panic!("the worker did not start: {}", program.ended().await.1);
+        };
+        let words: Vec<_> = line.split(' ').collect();
+        let ["worker", id, "ready", url] = words[..] else { panic!("{line}") };
+        Worker { program, id: id.to_owned(), url: url.to_owned() }
+    }
+
+    /// A path of the server's over HTTP.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let rest = self.urls[0].strip_prefix("ws://").expect("a URL");
+        let host = rest.split('/').next().expect("a host");
+        get(&format!("http://{host}{path}")).await
+    }
+
+    /// A connection to a circle.
+    pub async fn raw(&self, circle: usize) -> Raw {
+        Raw::connect(&self.urls[circle]).await
+    }
+
+    /// Begins to play a script that is watched, and returns when it has logged `begun`; with its task.
+    pub async fn begun(&self, circle: usize, script: &str) -> (Raw, Value) {
+        let mut raw = self.raw(circle).await;
+        raw.call("watch_play", json!({ "script": script })).await.expect("a subscription");
+        let id = event(&mut raw).await["task_id"].take();
+        while event(&mut raw).await["line"]["text"] != "begun" {}
+        (raw, id)
+    }
+}
+
+/// The next event of a play that is watched.
+pub async fn event(raw: &mut Raw) -> Value {
+    let event = raw.receive().await.expect("an event")["params"]["result"].take();
+    assert!(event.is_object(), "its end had been told already");
+    event
+}
+
+/// The task at the end of a play that is watched.
+pub async fn end(raw: &mut Raw) -> Value {
+    loop {
+        let mut event = event(raw).await;
+        if event["event"] == "ended" {
+            break event["task"].take();
+        }
+    }
+}
+
+impl Worker {
+    /// One of the numbers that it shows, 0 if it shows none of this name yet.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let (status, text) = get(&format!("{}/metrics", self.url)).await;
+        assert_eq!(status, 200, "{text}");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |number| number.parse().expect("a number"))
+    }
+
+    /// Returns once one of the numbers is as expected.
+    pub async fn shows(&self, name: &str, number: f64) {
+        soon(async { while (self.metric(name).await - number).abs() > f64::EPSILON {} }).await;
+    }
+
+    /// Whether it says that it is ready.
+    pub async fn is_ready(&self) -> bool {
+        get(&format!("{}/ready", self.url)).await.0 == 200
+    }
+}

@@ -1,0 +1,50 @@
+//! Plays that plays call, as their circle's owner sees them while they run. A store on Redis learns of them when
+//! they end.
+
+use circles_api::codes::CANCELLED;
+use circles_tests::soon;
+use serde_json::json;
+
+use super::calls::{under_way, world};
+
+#[tokio::test]
+async fn what_ends_a_play_ends_what_it_calls() {
+    let (world, alice, carol) = world().await;
+    let mut raw = world.raw().await;
+    let inner = format!(r#"circle("{alice}").play("sleep(60)")"#);
+    let call = raw.request("play", json!(["circle(ARGS[0]).play(ARGS[1])", [carol, inner]]));
+    raw.send(call).await;
+    let task = world.store.began().await;
+    soon(async { while under_way(&world, "alice", 0).await < 2 {} }).await;
+    // The innermost is the circle's own to end, and what called it hears of it.
+    let mut owner = world.raw_of("alice", 0).await;
+    assert_eq!(owner.call("cancel", json!([task.id])).await, Ok(json!({ "cancelled": true })));
+    assert_eq!(raw.receive().await.unwrap()["error"]["code"], CANCELLED);
+    assert_eq!((under_way(&world, "alice", 0).await, under_way(&world, "carol", 1).await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_called_play_is_ended_by_its_circles_owner_and_its_caller_hears_of_it() {
+    let (world, _, carol) = world().await;
+    let mut raw = world.raw().await;
+    let script = "try { circle(ARGS).play(\"sleep(60)\") } catch (why) { return why; }";
+    let call = raw.request("play", json!([script, carol]));
+    raw.send(call).await;
+    let mut owner = world.raw_of("carol", 1).await;
+    let id = soon(async {
+        loop {
+            let page = owner.call("tasks", json!({ "state": "running" })).await.unwrap();
+            if let Some(task) = page["tasks"].get(0) {
+                break task["task_id"].clone();
+            }
+        }
+    })
+    .await;
+    assert_eq!(owner.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));
+    let answer = raw.receive().await.unwrap();
+    assert_eq!(
+        answer["result"]["value"],
+        json!({ "error": "CANCELLED", "message": "cancelled" }),
+        "{answer}"
+    );
+}

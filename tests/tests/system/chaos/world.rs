@@ -1,0 +1,193 @@
+//! All that takes part: a Redis in some shape, servers, workers, and a network between all of them.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use circles_auth::SecretKey;
+use circles_testing::{Cluster, Proxy, Redis, Sentinels, loopback};
+use circles_tests::{program, secret_key};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::processes::Process;
+
+pub const SERVERS: usize = 2;
+pub const WORKERS: usize = 3;
+/// Circles, in shards of their own or not.
+pub const CIRCLES: usize = 4;
+/// How long after a worker's last word its plays are another's.
+pub const LEASE: &str = "2s";
+
+/// What all processes share.
+pub enum Backing {
+    /// One Redis, and for each process a network of its own to it: first the servers', then the workers'.
+    Single {
+        redis: Redis,
+        proxies: Vec<Proxy>,
+    },
+    Sentinels(Sentinels),
+    Cluster(Cluster),
+}
+
+/// Which [`Backing`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Single,
+    Sentinels,
+    Cluster,
+}
+
+pub struct Server {
+    process: Process,
+    address: SocketAddr,
+    /// Between it and its clients.
+    pub proxy: Proxy,
+}
+
+pub struct World {
+    directory: TempDir,
+    pub backing: Backing,
+    pub servers: Vec<Server>,
+    pub workers: Vec<Process>,
+}
+
+impl World {
+    pub async fn start(shape: Shape, seed: u64) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let backing = Backing::start(shape, seed).await;
+        let (host, mut servers, mut workers) = (loopback(), Vec::new(), Vec::new());
+        for number in 0..SERVERS {
+            // Nobody else takes ports of this address.
+            let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr());
+            let address = free.expect("a port");
+            let proxy = Proxy::of(address).await;
+            let command = || server_of(directory.path(), &backing.url(number), address, &proxy);
+            let process = started(command, &log_of(directory.path(), number)).await;
+            servers.push(Server { process, address, proxy });
+        }
+        for number in SERVERS..SERVERS + WORKERS {
+            workers.push(worker(directory.path(), &backing.url(number), number).await);
+        }
+        Self { directory, backing, servers, workers }
+    }
+
+    /// Where clients reach a circle by way of a server.
+    pub fn url(&self, server: usize, circle: usize) -> String {
+        format!("ws://{}/{}", self.servers[server].proxy.address(), circle_key(circle).public_key())
+    }
+
+    /// Where a circle's scripts append to files.
+    pub fn files(&self, circle: usize) -> PathBuf {
+        self.directory.path().join("data").join(circle_key(circle).public_key().to_string()).join("files")
+    }
+
+    /// Ends a server without warning and starts it again where it was.
+    pub async fn restart_server(&mut self, number: usize) {
+        let Self { directory, backing, servers, .. } = self;
+        let server = &mut servers[number];
+        server.process.kill().await;
+        let command = || server_of(directory.path(), &backing.url(number), server.address, &server.proxy);
+        server.process = started(command, &log_of(directory.path(), number)).await;
+    }
+
+    /// Starts another worker where one has ended.
+    pub async fn replace_worker(&mut self, number: usize) {
+        let url = self.backing.url(SERVERS + number);
+        self.workers[number] = worker(self.directory.path(), &url, SERVERS + number).await;
+    }
+
+    /// What all processes wrote that nobody should have to read.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for number in 0..SERVERS + WORKERS {
+            let log = std::fs::read_to_string(log_of(self.directory.path(), number)).expect("a log");
+            let is_bad =
+                |line: &&str| ["panicked", "of ours", "not ours"].iter().any(|word| line.contains(word));
+            complaints.extend(log.lines().filter(is_bad).map(str::to_owned));
+        }
+        complaints
+    }
+}
+
+impl Backing {
+    async fn start(shape: Shape, seed: u64) -> Self {
+        match shape {
+            Shape::Single => {
+                let redis = Redis::builder().durable().start();
+                let mut proxies = Vec::new();
+                for number in 0..SERVERS + WORKERS {
+                    proxies.push(Proxy::of_redis(redis.address(), seed ^ number as u64).await);
+                }
+                Self::Single { redis, proxies }
+            }
+            Shape::Sentinels => Self::Sentinels(tokio::task::block_in_place(Sentinels::start)),
+            Shape::Cluster => Self::Cluster(tokio::task::block_in_place(Cluster::start)),
+        }
+    }
+
+    /// For the process of this number.
+    fn url(&self, process: usize) -> String {
+        match self {
+            Self::Single { proxies, .. } => format!("redis://{}", proxies[process].address()),
+            Self::Sentinels(sentinels) => sentinels.url(),
+            Self::Cluster(cluster) => cluster.url(),
+        }
+    }
+}
+
+/// Whoever owns a circle.
+pub fn circle_key(number: usize) -> SecretKey {
+    secret_key(&format!("circle {number}"))
+}
+
+fn log_of(directory: &Path, process: usize) -> PathBuf {
+    directory.join(format!("{process}.log"))
+}
+
+fn server_of(directory: &Path, redis: &str, address: SocketAddr, proxy: &Proxy) -> Command {
+    let mut command = program("circles-server");
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    command
+        .args(["--host", &host, "--port", &port, "--redis-url", redis, "--task-timeout", "20s"])
+        .args(["--public-url", &format!("ws://{}", proxy.address()), "--data-dir"])
+        .arg(directory.join("data"))
+        .env("RUST_LOG", "warn");
+    for number in 0..CIRCLES {
+        command.args(["-k", &circle_key(number).public_key().to_string()]);
+    }
+    command
+}
+
+async fn started(command: impl FnMut() -> Command, log: &PathBuf) -> Process {
+    let (mut process, _) = Process::start(command, log).await;
+    for _ in 1..CIRCLES {
+        process.line().await;
+    }
+    process
+}
+
+async fn worker(directory: &Path, redis: &str, number: usize) -> Process {
+    let command = || {
+        let mut command = program("circles-worker");
+        command
+            .args([
+                "--redis-url",
+                redis,
+                "--lease",
+                LEASE,
+                "--concurrency",
+                "16",
+                "--grace",
+                "2s",
+                "--data-dir",
+            ])
+            .arg(directory.join("data"))
+            .env("RUST_LOG", "warn");
+        command
+    };
+    let (process, line) = Process::start(command, &log_of(directory, number)).await;
+    assert!(line.contains("ready"), "{line}");
+    process
+}

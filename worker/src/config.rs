@@ -1,0 +1,206 @@
+//! The command line of `circles-worker`, and the settings it stands for.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration};
+
+use circles_auth::PublicKey;
+use circles_config::{CircleConfig, Limits, Surroundings, parse_limits};
+use circles_daemon::{LogFormat, RedisUrl, duration, grace};
+use circles_store::{CircleId, RedisConfig};
+use circles_worker::{CircleSettings, Host, Metrics, Slots};
+use clap::Parser;
+
+/// Runs scripts: takes tasks that servers put into a Redis, and settles what comes of them.
+///
+/// When it is ready it prints one line, `worker <id> ready`, with the URL of --listen behind it if there is one, and
+/// nothing else, to standard output; logs go to standard error. SIGINT or SIGTERM lets running plays end within
+/// --grace and exits; a second signal exits at once.
+#[derive(Debug, Parser)]
+#[command(name = "circles-worker", version)]
+pub struct Args {
+    /// The Redis that servers put tasks into: redis:// or rediss:// for TLS, with -cluster or -sentinel behind the
+    /// scheme where there is one. A password in it is not shown anywhere.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub redis_url: RedisUrl,
+
+    /// Plays to hold at a time, slow ones included, 1 to 64. One circle has at most half of them.
+    #[arg(long, env = "CIRCLES_CONCURRENCY", default_value_t = 64, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub concurrency: u8,
+
+    /// What is set for circles: the file that the server has. Of a circle that is not in it, only what lies in
+    /// --data-dir is known, and no other circle can call it here.
+    #[arg(short = 'c', long, env = "CIRCLES_CONFIG", value_name = "circles.json")]
+    pub config: Option<PathBuf>,
+
+    /// A circle whose tasks to take, by its public key, and of no others. Repeatable.
+    #[arg(
+        short = 'k',
+        long = "circle",
+        env = "CIRCLES_CIRCLE",
+        value_name = "PUBLIC KEY",
+        value_delimiter = ','
+    )]
+    pub circles: Vec<PublicKey>,
+
+    /// The pool that this worker is of: it takes the tasks of circles that are pinned to it, and no others.
+    /// Without it, those of circles without a pool.
+    #[arg(long, env = "CIRCLES_POOL", value_name = "NAME", value_parser = pool)]
+    pub pool: Option<String>,
+
+    /// Where circles have their libraries and files, of which --config says nothing else.
+    #[arg(long, env = "CIRCLES_DATA_DIR", default_value = ".circles", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Limits of circles that are not in --config, as in its `limits`: {"operations": 1000000}.
+    #[arg(long, env = "CIRCLES_LIMITS", value_name = "JSON", value_parser = parse_limits)]
+    pub limits: Option<Limits>,
+
+    /// How long after this worker's last word its plays are given to others, 1s to 5m.
+    #[arg(long, env = "CIRCLES_LEASE", default_value = "10s", value_name = "DURATION", value_parser = lease)]
+    pub lease: Duration,
+
+    /// How long running plays may go on after SIGINT or SIGTERM.
+    #[arg(long, env = "CIRCLES_GRACE", default_value = "10s", value_name = "DURATION", value_parser = grace)]
+    pub grace: Duration,
+
+    /// Where to answer /health, /ready and /metrics over HTTP, such as 127.0.0.1:9100; port 0 picks a free one. They
+    /// are open to whoever reaches them [default: nowhere].
+    #[arg(long, env = "CIRCLES_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+
+    /// How to write logs. What to log is read from RUST_LOG [default: info].
+    #[arg(long, env = "CIRCLES_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+impl Args {
+    /// The circles of the config whose tasks come here.
+    pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
+        let Some(path) = &self.config else { return Ok(Vec::new()) };
+        // A key that was made here would not be the one of the server.
+        let around =
+            Surroundings { data_dir: &self.data_dir, env: &|name| std::env::var_os(name), makes_keys: false };
+        let mut circles =
+            circles_config::read(path, around).map_err(|faults| format!("--config {faults}"))?;
+        for circle in circles.iter().filter(|circle| self.circles.contains(&circle.key)) {
+            if circle.pool != self.pool {
+                let pool =
+                    circle.pool.as_ref().map_or("no pool".to_owned(), |pool| format!("the pool {pool}"));
+                return Err(format!("--circle {}: it is for {pool}; expected --pool to say so", circle.key));
+            }
+        }
+        circles.retain(|circle| {
+            circle.pool == self.pool && (self.circles.is_empty() || self.circles.contains(&circle.key))
+        });
+        Ok(circles)
+    }
+
+    /// What runs scripts, for these circles and those that nothing is said about.
+    pub fn host(&self, circles: &[CircleConfig]) -> Host {
+        let limits = self.limits.unwrap_or_default();
+        // Servers make the folders of their circles. Where a library is missing, this is not the server's disk, and a
+        // policy would be missing too.
+        let required = |settings| CircleSettings { library_required: true, ..settings };
+        let known = circles.iter().map(|circle| (circle.key.circle_id(), required(circle.into())));
+        let data_dir = self.data_dir.clone();
+        Host::with_circles(limits, known.collect()).with_others(move |circle| {
+            required(CircleSettings { limits, ..CircleSettings::under(&data_dir, circle) })
+        })
+    }
+
+    /// What the store is told.
+    pub fn store(&self, circles: &[CircleConfig]) -> RedisConfig {
+        let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
+        RedisConfig {
+            pools: pinned.collect(),
+            pool: self.pool.clone().unwrap_or_default(),
+            only: self.circles.iter().map(PublicKey::circle_id).collect::<Vec<CircleId>>(),
+            running_limit: self.concurrency.into(),
+            lease: self.lease,
+            ahead: AHEAD,
+            ..RedisConfig::default()
+        }
+    }
+
+    /// How many scripts run at a time: quick ones, several a core, as each waits for Redis most of its time.
+    pub fn slots(&self, metrics: Metrics) -> Slots {
+        let most = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
+        let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Slots { open: cores.saturating_mul(A_CORE).min(most), most, metrics }
+    }
+}
+
+/// Quick scripts that run at a time on each core.
+const A_CORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// Claimed ahead: what a claim's way to Redis and back takes, twenty times, and less than anybody notices.
+const AHEAD: Duration = Duration::from_millis(2);
+
+/// Bounded below by what a busy machine and network need, and above by how long anybody would wait.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    if lease < Duration::from_secs(1) || lease > Duration::from_secs(300) {
+        return Err("expected from 1s to 5m".to_owned());
+    }
+    Ok(lease)
+}
+
+/// As in circles.json.
+fn pool(text: &str) -> Result<String, String> {
+    if !circles_config::is_name(text) {
+        return Err("expected a name of 1 to 64 letters, digits, - and _".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, builder::Arg};
+
+    use super::*;
+
+    fn flags() -> Vec<Arg> {
+        let ours = |arg: &&Arg| !matches!(arg.get_id().as_str(), "help" | "version");
+        Args::command().get_arguments().filter(ours).cloned().collect()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_environment_variable() {
+        for flag in flags() {
+            let long = flag.get_long().unwrap();
+            let name = long.replace('-', "_").to_uppercase();
+            let expected = if long == "redis-url" { name } else { format!("CIRCLES_{name}") };
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(&*expected), "--{long}");
+        }
+    }
+
+    #[test]
+    fn every_flag_is_described_with_its_default() {
+        let page = include_str!("../../docs/operations.md");
+        let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `-")).collect();
+        assert_eq!(rows.len(), flags().len());
+        for flag in flags() {
+            let long = format!("`--{}`", flag.get_long().unwrap());
+            let row = rows.iter().find(|row| row.contains(&long)).unwrap_or_else(|| panic!("{long}"));
+            if let [default] = flag.get_default_values() {
+                assert!(row.contains(default.to_str().unwrap()), "{row}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_never_more_than_plays_at_a_time() {
+        for concurrency in ["1", "3", "64"] {
+            let args = Args::try_parse_from(["w", "--redis-url", "redis://a", "--concurrency", concurrency])
+                .unwrap();
+            let slots = args.slots(Metrics::default());
+            assert_eq!(slots.most.get().to_string(), concurrency);
+            assert!(slots.open <= slots.most);
+            assert_eq!(args.store(&[]).running_limit, slots.most.get());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `circles-worker`: takes tasks from a Redis and runs their scripts.
+
+mod config;
+mod status;
+
+use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
+
+use circles_daemon::{Signals, log_to_stderr};
+use circles_store::{RedisStore, Store as _};
+use circles_worker::{CountingAllocator, Metrics, Workers};
+use clap::Parser as _;
+use mimalloc::MiMalloc;
+use tokio::time::timeout;
+
+use crate::{config::Args, status::Status};
+
+/// Counts what scripts allocate, which their memory limit rests on.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator::new(MiMalloc);
+
+/// How long tasks may take to go back to Redis, once no script runs.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    log_to_stderr(args.log_format);
+    circles_daemon::run(run(args))
+}
+
+async fn run(args: Args) -> Result<(), String> {
+    let url = args.redis_url.checked()?;
+    let circles = args.circles()?;
+    for circle in circles.iter().filter(|circle| !circle.rhai_path.exists()) {
+        let library = circle.rhai_path.display();
+        tracing::warn!(circle = %circle.key, %library, "nothing runs in this circle until its library is there");
+    }
+    let host = Arc::new(args.host(&circles));
+    let metrics = Metrics::default();
+    let store = RedisStore::connect(url, args.store(&circles)).await;
+    let store = Arc::new(store.map_err(|error| format!("--redis-url {}: {error}", args.redis_url))?);
+    for warning in store.warnings().await.unwrap_or_default() {
+        tracing::warn!("{warning}");
+    }
+    let status = match args.listen {
+        Some(address) => Some(Status::bind(address, &store, &metrics, args.concurrency).await?),
+        None => None,
+    };
+    let mut signals = Signals::install()?;
+    let workers = Workers::start(store.clone(), host, args.slots(metrics));
+
+    announce(&store, status.as_ref());
+    let status = status.map(|status| tokio::spawn(status.serve()));
+    signals.next().await;
+    tracing::info!(grace = ?args.grace, "shutting down; a second signal exits at once");
+    let drain = async {
+        store.close().await;
+        workers.shutdown(args.grace).await;
+        if timeout(GOODBYE, store.shut()).await.is_err() {
+            tracing::warn!("Redis was not told of everything; leases end what is left");
+        }
+    };
+    signals.unless_again(drain).await;
+    // Probes see to the end that nothing is taken any more.
+    if let Some(status) = status {
+        status.abort();
+    }
+    Ok(())
+}
+
+/// The one thing on standard output: what programs that start a worker wait for.
+fn announce(store: &RedisStore, status: Option<&Status>) {
+    let url = status.map(|status| format!(" http://{}", status.address())).unwrap_or_default();
+    let mut stdout = std::io::stdout().lock();
+    // Nobody may be reading; the worker works all the same.
+    let _ = writeln!(stdout, "worker {} ready{url}", store.id());
+    let _ = stdout.flush();
+    tracing::info!(id = store.id(), "taking tasks");
+}

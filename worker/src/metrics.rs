@@ -1,0 +1,104 @@
+use std::time::Instant;
+
+use circles_store::{Failure, Outcome, State};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// What workers count; a copy counts the same.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    plays: Family<Ended, Counter>,
+    limits: Family<Passed, Counter>,
+    seconds: Histogram,
+    running: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Passed {
+    /// One of a fixed set: fields of [`Limits`](crate::Limits), and `database_bytes`.
+    limit: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            plays: Family::default(),
+            limits: Family::default(),
+            // From 100 µs, which a short play takes, to half an hour.
+            seconds: Histogram::new(exponential_buckets(0.000_1, 4.0, 13)),
+            running: Gauge::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Adds what is counted to what a program shows.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("plays", "Plays that ended here, by how", self.plays.clone());
+        registry.register("limits", "Plays that passed a limit, by its name", self.limits.clone());
+        registry.register("play_seconds", "Time from claim to settlement", self.seconds.clone());
+        registry.register("running", "Plays under way", self.running.clone());
+    }
+
+    /// Counts a play from now until what is returned goes.
+    pub(crate) fn begin(&self) -> Running<'_> {
+        self.running.inc();
+        Running { metrics: self, began: Instant::now(), ended: None }
+    }
+}
+
+/// A play under way.
+pub(crate) struct Running<'a> {
+    metrics: &'a Metrics,
+    began: Instant,
+    ended: Option<(State, Option<String>)>,
+}
+
+impl Running<'_> {
+    /// How it ended, as far as is known.
+    pub fn ends(&mut self, outcome: &Outcome) {
+        let limit = match outcome {
+            Outcome::Failed(Failure::Limit { limit }) => Some(limit.clone()),
+            _ => None,
+        };
+        self.ended = Some((outcome.state(), limit));
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.metrics.running.dec();
+        let Some((state, limit)) = self.ended.take() else { return };
+        self.metrics.seconds.observe(self.began.elapsed().as_secs_f64());
+        self.metrics.plays.get_or_create(&Ended { outcome: name(state) }).inc();
+        if let Some(limit) = limit {
+            self.metrics.limits.get_or_create(&Passed { limit }).inc();
+        }
+    }
+}
+
+/// A state as openrpc.json calls it.
+const fn name(state: State) -> &'static str {
+    match state {
+        State::Queued => "queued",
+        State::Running => "running",
+        State::Succeeded => "succeeded",
+        State::Failed => "failed",
+        State::TimedOut => "timed_out",
+        State::Cancelled => "cancelled",
+        State::Lost => "lost",
+    }
+}
