@@ -6,8 +6,8 @@ use std::{env, fs, path::Path};
 
 use crate::{Settings, generate_file};
 
-/// For build scripts: writes `$OUT_DIR/api.rs` for `include!`, and `$OUT_DIR/api_examples.rs`, its tests; cargo runs
-/// the script again when a file of the document changes.
+/// For build scripts: writes `$OUT_DIR/api.rs` for `include!`, and its tests `$OUT_DIR/api_examples.rs` and
+/// `$OUT_DIR/api_contract.rs`; cargo runs the script again when a file of the document changes.
 ///
 /// # Errors
 ///
@@ -21,7 +21,11 @@ pub fn build(document: impl AsRef<Path>, settings: &Settings) -> Result<(), Stri
         println!("cargo::rerun-if-changed={file}");
     }
     let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set; cargo sets it for build scripts")?;
-    for (name, text) in [("api.rs", generated.rust()), ("api_examples.rs", generated.tests())] {
+    for (name, text) in [
+        ("api.rs", generated.rust()),
+        ("api_examples.rs", generated.tests()),
+        ("api_contract.rs", generated.contract()),
+    ] {
         let path = Path::new(&directory).join(name);
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }

@@ -32,6 +32,12 @@ impl<'a> Document<'a> {
         self.files.name(file)
     }
 
+    /// A place in few words: the file without its folder, and the pointer.
+    pub(crate) fn short(&self, place: &Place) -> String {
+        let file = self.files_name(place.file);
+        format!("{}{}", file.rsplit('/').next().unwrap_or_default(), place.pointer)
+    }
+
     /// What stands at a place.
     pub(crate) fn node(&self, place: &Place) -> Option<Node<'a>> {
         let value = self.files.get(place.file)?.root.pointer(&place.pointer)?;
@@ -129,6 +135,8 @@ pub(crate) struct Example {
     pub(crate) error: Option<Value>,
     /// What must have been done before: `x-given` of the pairing.
     pub(crate) given: Option<String>,
+    /// JSON pointers into what is answered: what of it differs from time to time. `x-varies` of the pairing.
+    pub(crate) varies: Vec<String>,
 }
 
 /// A param of an example.
@@ -137,6 +145,13 @@ pub(crate) struct ExampleParam {
     pub(crate) place: Place,
     pub(crate) name: String,
     pub(crate) value: Option<Value>,
+}
+
+impl ExampleParam {
+    /// Which param it is one of: that of its name, else that of its position.
+    pub(crate) fn place_among<'n>(&self, mut names: impl Iterator<Item = &'n str>, position: usize) -> usize {
+        names.position(|name| name == self.name).unwrap_or(position)
+    }
 }
 
 /// What a call of a method begins: `x-subscription`.

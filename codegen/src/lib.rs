@@ -110,6 +110,7 @@ pub struct Generated {
     markdown: String,
     typescript: String,
     tests: String,
+    contract: String,
     report: Report,
     files: Vec<String>,
 }
@@ -124,6 +125,13 @@ impl Generated {
     /// schema is read as its type, and written it is the same JSON.
     pub fn tests(&self) -> &str {
         &self.tests
+    }
+
+    /// Rust tests, for `include!` in a module whose parent has the items' `types`: every example pairing of the
+    /// document is played against a live server, and what is answered is compared. The parent says against which:
+    /// `async fn live(example: &Example) -> impl Live`. The crate needs tokio's `macros` and `rt`.
+    pub fn contract(&self) -> &str {
+        &self.contract
     }
 
     /// A reference for people.
@@ -188,6 +196,7 @@ struct Understood {
     model: model::Model,
     report: Report,
     tests: String,
+    contract: String,
     files: Vec<String>,
 }
 
@@ -216,16 +225,19 @@ fn understood(files: Option<Files>, mut faults: Faults, settings: &Settings) -> 
     let report = Report::new(&document, &types, &vectors, faults);
     let tests = render::rust::tests(&vectors, &document, &types);
     let names = files.names().map(str::to_owned).collect();
-    Ok(Understood { model: model::lower(&document, types), report, tests, files: names })
+    let model = model::lower(&document, types);
+    let contract = render::rust::contract(&model, &vectors, &document);
+    Ok(Understood { model, report, tests, contract, files: names })
 }
 
 fn made(files: Option<Files>, text: &str, faults: Faults, settings: &Settings) -> Result<Generated, Error> {
-    let Understood { model, report, tests, files } = understood(files, faults, settings)?;
+    let Understood { model, report, tests, contract, files } = understood(files, faults, settings)?;
     Ok(Generated {
         rust: render::rust::render(&model, text, settings)?,
         markdown: render::markdown::render(&model),
         typescript: render::typescript::render(&model),
         tests,
+        contract,
         report,
         files,
     })

@@ -87,6 +87,22 @@ impl Method {
     }
 }
 
+impl Method {
+    /// What a call with an example's params carries: by position only where the document demands it.
+    pub(crate) fn example_params(&self, example: &Example) -> Value {
+        let names = || self.params.iter().map(|param| param.wire.as_str());
+        let places = example.params.iter().enumerate().map(|(position, given)| {
+            (given.place_among(names(), position), given.value.clone().unwrap_or_default())
+        });
+        let mut places = places.collect::<BTreeMap<_, _>>();
+        if self.structure == ParamStructure::ByPosition {
+            let count = places.keys().last().map_or(0, |last| last + 1);
+            return (0..count).map(|index| places.remove(&index).unwrap_or_default()).collect();
+        }
+        names().enumerate().filter_map(|(index, name)| Some((name, places.remove(&index)?))).collect()
+    }
+}
+
 /// What answers a method.
 #[derive(Debug)]
 pub(crate) enum Kind {

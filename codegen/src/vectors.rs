@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    document::Document,
+    document::{Document, Example, Method},
     resolve::{Node, Place},
     types::{Ty, Types},
     valid::is_valid,
@@ -33,8 +33,8 @@ pub(crate) fn gather(document: &Document<'_>, types: &Types) -> Vectors {
     for method in &document.methods {
         for example in &method.examples {
             for (position, given) in example.params.iter().enumerate() {
-                let named = method.params.iter().find(|param| param.name == given.name);
-                let param = named.or_else(|| method.params.get(position));
+                let names = method.params.iter().map(|param| param.name.as_str());
+                let param = method.params.get(given.place_among(names, position));
                 if let (Some(param), Some(value)) = (param, &given.value) {
                     vectors.add(given.place.clone(), &param.schema, types.at(&param.schema.place()), value);
                 }
@@ -42,6 +42,7 @@ pub(crate) fn gather(document: &Document<'_>, types: &Types) -> Vectors {
             if let (Some(result), Some(value)) = (&method.result, &example.result) {
                 vectors.add(example.place.clone(), result, types.at(&result.place()), value);
             }
+            vectors.add_error(example, method, document, types);
         }
     }
     for (id, def) in types.defs.iter().enumerate() {
@@ -61,6 +62,26 @@ pub(crate) fn gather(document: &Document<'_>, types: &Types) -> Vectors {
 }
 
 impl Vectors {
+    /// Whether an example can be held against a server: all of it is there, and valid by its own schemas.
+    pub(crate) fn plays(&self, example: &Example) -> bool {
+        let said =
+            example.params.iter().all(|param| param.value.is_some() && !self.invalid.contains(&param.place));
+        said && !self.invalid.contains(&example.place)
+    }
+
+    fn add_error(&mut self, example: &Example, method: &Method<'_>, document: &Document<'_>, types: &Types) {
+        let Some(error) = &example.error else { return };
+        let code = error.get("code").and_then(Value::as_i64);
+        let declared = document
+            .errors
+            .iter()
+            .filter(|declared| Some(declared.code) == code && method.errors.contains(&declared.node.place()));
+        for data in declared.filter_map(|declared| declared.data.as_ref()) {
+            let value = error.get("data").unwrap_or(&Value::Null);
+            self.add(example.place.clone(), data, types.at(&data.place()), value);
+        }
+    }
+
     fn add(&mut self, place: Place, schema: &Node<'_>, ty: &Ty, value: &Value) {
         if is_valid(schema, value) {
             self.valid.push(Vector { place, ty: ty.clone(), value: value.clone() });

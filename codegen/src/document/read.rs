@@ -1,13 +1,12 @@
 //! Reads the parts of a document. What is missing or of the wrong type is noted and left out.
 
+mod examples;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{
-    Auth, Document, ErrorObject, Example, ExampleParam, Method, NamedSchema, Param, ParamStructure, Server,
-    Subscription,
-};
+use super::{Auth, Document, ErrorObject, Method, NamedSchema, Param, ParamStructure, Server, Subscription};
 use crate::{
     error::Faults,
     json::step,
@@ -307,28 +306,5 @@ impl<'a> Reader<'_> {
             }
         }
         places
-    }
-
-    fn examples(&mut self, node: &Node<'a>) -> Vec<Example> {
-        let pairings = self.list(node, "examples", false);
-        let examples = pairings.into_iter().map(|pairing| {
-            let params = self.list(&pairing, "params", true);
-            let result = pairing.get("result").and_then(|result| self.resolved(&result));
-            Example {
-                place: pairing.place(),
-                name: pairing.text("name").unwrap_or_default().to_owned(),
-                params: params.iter().filter_map(|param| self.example_param(param)).collect(),
-                result: result.and_then(|result| result.get("value")).map(|value| value.value.clone()),
-                error: pairing.get("x-error").map(|error| error.value.clone()),
-                given: pairing.text("x-given").map(str::to_owned),
-            }
-        });
-        examples.collect()
-    }
-
-    fn example_param(&mut self, node: &Node<'a>) -> Option<ExampleParam> {
-        let name = self.required_text(node, "name")?;
-        let value = node.get("value").map(|value| value.value.clone());
-        Some(ExampleParam { place: node.place(), name, value })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     document::Example,
@@ -119,17 +119,9 @@ impl Page<'_> {
     }
 
     fn example(&mut self, method: &Method, example: &Example) {
-        let values = example.params.iter().map(|param| param.value.clone().unwrap_or_default());
-        let params: Value = match method.structure {
-            ParamStructure::ByPosition => values.collect(),
-            _ => {
-                let names = example.params.iter().map(|param| param.name.clone());
-                Value::Object(names.zip(values).collect())
-            }
-        };
         let mut request = json!({ "jsonrpc": "2.0", "id": 1, "method": method.wire });
         if let Some(request) = request.as_object_mut().filter(|_| !example.params.is_empty()) {
-            request.insert("params".to_owned(), params);
+            request.insert("params".to_owned(), method.example_params(example));
         }
         let answer = match (&example.error, &example.result) {
             (Some(error), _) => Some(json!({ "jsonrpc": "2.0", "id": 1, "error": error })),
@@ -137,7 +129,8 @@ impl Page<'_> {
             (None, None) => None,
         };
         let name = if example.name.is_empty() { "an example" } else { &example.name };
-        self.paragraph(&format!("**Example:** {name}"));
+        let given = example.given.as_ref().map(|given| format!("; given: {given}")).unwrap_or_default();
+        self.paragraph(&format!("**Example:** {name}{given}"));
         self.line("```json");
         for message in [Some(request), answer].into_iter().flatten() {
             let message = serde_json::to_string_pretty(&message).unwrap_or_default();
@@ -145,6 +138,11 @@ impl Page<'_> {
         }
         self.line("```");
         self.line("");
+        if !example.varies.is_empty() {
+            let varies = example.varies.iter().map(|pointer| format!("`{pointer}`"));
+            let varies = varies.collect::<Vec<_>>().join(", ");
+            self.paragraph(&format!("Differs from time to time: {varies}."));
+        }
     }
 
     fn errors(&mut self) {

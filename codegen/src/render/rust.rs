@@ -1,8 +1,10 @@
 //! The model as Rust.
 
 mod alternatives;
+mod contract;
 mod enumerations;
 mod errors;
+mod examples;
 mod faults;
 mod methods;
 mod scalars;
@@ -12,15 +14,13 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::Item;
 
+pub(crate) use self::{contract::contract, examples::tests};
 use super::docs;
 use crate::{
     Settings,
-    document::Document,
     error::{Error, Fault as Broken},
     model::{Group, Kind, Method, Model},
     names::ident,
-    types::Types,
-    vectors::Vectors,
 };
 
 /// Formatted Rust items.
@@ -149,35 +149,6 @@ fn apart(items: Vec<Item>) -> String {
 
 fn unparse(item: Item) -> String {
     prettyplease::unparse(&syn::File { shebang: None, attrs: Vec::new(), items: vec![item] })
-}
-
-/// Tests that every example survives being read and written; they stand in a module beside `types`.
-pub(crate) fn tests(vectors: &Vectors, document: &Document<'_>, types: &Types) -> String {
-    let path = quote!(super::types::);
-    let calls = vectors.valid.iter().map(|vector| {
-        let ty = types::written(&vector.ty, types, &path);
-        let (file, pointer) = (document.files_name(vector.place.file), &vector.place.pointer);
-        let file = file.rsplit('/').next().unwrap_or_default();
-        let (place, value) = (format!("{file}{pointer}"), vector.value.to_string());
-        quote!(survives::<#ty>(#place, #value, &mut faults);)
-    });
-    let calls = calls.collect::<Vec<_>>();
-    // One function with thousands of calls takes the compiler long.
-    let groups = calls.chunks(200).enumerate().map(|(index, calls)| {
-        let name = ident(&format!("examples_survive_{index}"));
-        quote! {
-            #[test]
-            fn #name() {
-                let mut faults = Vec::new();
-                #(#calls)*
-                assert!(faults.is_empty(), "{}", faults.join("\n"));
-            }
-        }
-    });
-    let text = include_str!("rust/support/survives.rs");
-    let survives = text.parse::<TokenStream>().unwrap_or_default();
-    let items = syn::parse2::<syn::File>(quote!(#survives #(#groups)*));
-    items.map(|file| apart(file.items)).unwrap_or_default()
 }
 
 fn constant(document: &str, settings: &Settings) -> TokenStream {

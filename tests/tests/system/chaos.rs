@@ -93,7 +93,8 @@ async fn run(shape: Shape, time: Duration, answers: usize) {
     let findings = audit::audit(&world, &ledger).await;
     assert_eq!(world.complaints(), Vec::<String>::new());
     say(format_args!(
-        "{shape:?}: {} faults in {:?}: {struck:?}; {} answers, {} that Redis was away, the latest {:?} past its deadline",
+        "{shape:?}: {} faults in {:?}: {struck:?}; {} answers, {} that Redis was away, \
+         the latest {:?} past its deadline",
         struck.values().sum::<usize>(),
         begun.elapsed(),
         ledger.answers(),

@@ -99,12 +99,12 @@ fn lay_out(project: &Path, rows: &[Row]) -> Result {
         write(&package.join("src/lib.rs"), LIBRARY)?;
         write(&package.join("src/api.rs"), generated.rust())?;
         write(&package.join("src/examples.rs"), generated.tests())?;
+        write(&package.join("src/contract.rs"), generated.contract())?;
     }
     Ok(())
 }
 
-const LIBRARY: &str = "//! What the generator made of a document.\n\n#![deny(warnings)]\n\ninclude!(\"api.rs\");\n\n\
-    #[cfg(test)]\nmod examples {\n    include!(\"examples.rs\");\n}\n";
+const LIBRARY: &str = include_str!("library.rs.txt");
 
 fn package_manifest(name: &str) -> String {
     let dependencies = [
@@ -115,15 +115,17 @@ fn package_manifest(name: &str) -> String {
         "serde_json = { version = \"1.0\", features = [\"raw_value\"] }",
     ];
     let dependencies = dependencies.join("\n");
+    let tokio = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }";
     format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependencies}\n"
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\n{dependencies}\n\n[dev-dependencies]\n{tokio}\n"
     )
 }
 
 /// Has cargo check all crates; the names of those that fail, with what is wrong on stderr.
 fn check(project: &Path, clippy: bool, examples: bool) -> Result<Vec<String>> {
     let words = match (clippy, examples) {
-        (true, _) => "clippy --offline --workspace --keep-going",
+        (true, _) => "clippy --offline --workspace --all-targets --keep-going",
         (false, true) => "test --offline --workspace --no-fail-fast",
         (false, false) => "check --offline --workspace --keep-going",
     };

@@ -48,18 +48,21 @@ const ALLOWED: [Arrows; 16] = [
     ),
     arrows("circles-client", &["circles-api", "circles-auth"]),
     arrows("circles-cli", &["circles-client", "circles-auth", "circles-key-file"]),
-    arrows(
-        "circles-tests",
-        &[
-            "circles-api",
-            "circles-auth",
-            "circles-client",
-            "circles-server",
-            "circles-store",
-            "circles-testing",
-            "circles-worker",
-        ],
-    ),
+    Arrows {
+        build: &["circles-codegen"],
+        ..arrows(
+            "circles-tests",
+            &[
+                "circles-api",
+                "circles-auth",
+                "circles-client",
+                "circles-server",
+                "circles-store",
+                "circles-testing",
+                "circles-worker",
+            ],
+        )
+    },
     arrows("circles-bench", &[]),
     arrows("circles-testing", &["circles-api", "circles-store"]),
     Arrows { build: &["circles-codegen"], ..arrows("petstore", &[]) },
