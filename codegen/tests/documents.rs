@@ -156,6 +156,74 @@ fn examples_that_their_schema_refuses_are_listed_and_make_no_test() {
     assert!(generated.tests().contains("/methods/0/examples/0") && !generated.tests().contains("\"6\""));
 }
 
+/// A document whose only example is this one, with `maximum` 5 as its result's rule and one declared error.
+fn with_example(example: Value) -> Value {
+    let data = json!({ "BUSY": { "type": "object", "required": ["left"], "properties": { "left": { "type": "integer" } } } });
+    let errors = json!({ "BUSY": { "code": 7, "message": "busy" } });
+    let mut document = document(
+        &json!({ "type": "integer", "maximum": 5 }),
+        &json!({ "errors": errors, "x-error-data": data }),
+    );
+    document["methods"][0]["errors"] = json!([{ "$ref": "#/components/errors/BUSY" }]);
+    document["methods"][0]["examples"] = json!([example]);
+    document
+}
+
+#[test]
+fn examples_become_tests_of_a_server_and_what_has_none_is_listed() {
+    let params = json!([{ "name": "key", "value": "k" }]);
+    let contract = |more: Value| {
+        let mut example = json!({ "name": "Of the key", "params": params });
+        example.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let generated = generate(&with_example(example).to_string(), &Settings::default()).unwrap();
+        generated.contract().to_owned()
+    };
+    let result = contract(json!({ "result": { "name": "r", "value": 5 }, "x-given": "a key" }));
+    for part in ["async fn get_of_the_key()", "given: Some(\"a key\")", r#"{\"key\":\"k\"}"#, "[\"7 BUSY\"]"]
+    {
+        assert!(result.contains(part), "{part} is not in\n{result}");
+    }
+    let error = json!({ "code": 7, "message": "busy", "data": { "left": 3 } });
+    let error = contract(json!({ "x-error": error, "x-varies": ["/data/left"] }));
+    for part in ["answer: Err(", "varies: &[\"/data/left\"]", "[\"get\"]"] {
+        assert!(error.contains(part), "{part} is not in\n{error}");
+    }
+    // What its own schemas refuse no server can answer.
+    let invalid = json!({ "code": 7, "message": "busy", "data": { "left": "three" } });
+    for invalid in [json!({ "result": { "name": "r", "value": 6 } }), json!({ "x-error": invalid })] {
+        assert!(contract(invalid).contains("EXAMPLES: [Example; 0usize]"));
+    }
+}
+
+#[test]
+fn an_example_that_contradicts_itself_is_refused_with_its_place() {
+    let refused = [
+        (json!({ "x-given": 3 }), "/x-given: expected a string"),
+        (json!({ "x-error": "busy" }), "/x-error: expected an object"),
+        (json!({ "x-error": { "message": "busy" } }), "/x-error: no code, which is an integer"),
+        (json!({ "x-error": { "code": 7 } }), "/x-error: no message"),
+        (
+            json!({ "x-error": { "code": 7, "message": "" }, "result": { "name": "r", "value": 5 } }),
+            "/result: expected no result beside x-error",
+        ),
+        (
+            json!({ "result": { "name": "r", "value": 5 }, "x-varies": ["/a"] }),
+            "/x-varies/0: expected a JSON pointer to a part of what is answered",
+        ),
+        (
+            json!({ "result": { "name": "r", "value": 5 }, "x-varies": "" }),
+            "/x-varies: expected an array of JSON pointers",
+        ),
+    ];
+    for (more, expected) in refused {
+        let mut example = json!({ "name": "e", "params": [{ "name": "key", "value": "k" }] });
+        example.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let text = with_example(example).to_string();
+        let error = generate(&text, &Settings::default()).unwrap_err().to_string();
+        assert_eq!(error, format!("/methods/0/examples/0{expected}"));
+    }
+}
+
 fn changes(edit: impl FnOnce(&mut Value)) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let schema =

@@ -6,33 +6,19 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { complaints, modules, options, typescript } from "./strict.mjs";
 
-const modules = resolve(process.env.CIRCLES_TEST_NODE_MODULES ?? "node_modules");
-const require = createRequire(join(modules, "here.js"));
-const typescript = require("typescript");
-const { WebSocket } = require("ws");
+const { WebSocket } = createRequire(join(modules, "here.js"))("ws");
 const secp256k1 = await import(pathToFileURL(join(modules, "@noble/secp256k1/index.js")).href);
 
 const [file, url, script] = process.argv.slice(2);
 
 /** The client as a module that node runs, once TypeScript has nothing to say against it. */
 async function client(file) {
-  const options = {
-    strict: true,
-    noEmit: true,
-    noUncheckedIndexedAccess: true,
-    exactOptionalPropertyTypes: true,
-    target: typescript.ScriptTarget.ES2022,
-    module: typescript.ModuleKind.ES2022,
-    lib: ["lib.es2022.d.ts", "lib.dom.d.ts"],
-    types: [],
-  };
-  const found = typescript.getPreEmitDiagnostics(typescript.createProgram([file], options));
-  if (found.length > 0) {
-    throw new Error(found.map((one) => typescript.flattenDiagnosticMessageText(one.messageText, "\n")).join("\n"));
-  }
+  const found = complaints([file]);
+  if (found.length > 0) throw new Error(found.join("\n"));
   const { outputText } = typescript.transpileModule(readFileSync(file, "utf8"), { compilerOptions: options });
   const directory = mkdtempSync(join(tmpdir(), "circles-client-"));
   try {

@@ -1,10 +1,14 @@
 mod corpus;
+mod growth;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use circles_codegen::{Generated, Settings, diff, generate_file};
 
-use crate::run::{Result, read, root, target, write};
+use crate::run::{Result, read, root, run, succeeds, target, write};
 
 /// What reviewers see of a change to the interface.
 const GOLDEN: &str = "codegen/tests/golden/circles/expected.rs";
@@ -56,6 +60,9 @@ pub struct Args {
     /// With --corpus: read and write again each example that is valid by its own schema.
     #[arg(long, requires = "corpus", conflicts_with = "clippy")]
     examples: bool,
+    /// Say how long generation takes for the document, and for ones that hold it several times over.
+    #[arg(long, requires = "document", conflicts_with_all = ["out", "report"])]
+    growth: bool,
 }
 
 /// Languages that a document becomes.
@@ -96,6 +103,9 @@ pub fn codegen(args: &Args) -> Result {
     if let [old, new] = args.diff.as_slice() {
         return changes(old, new, args);
     }
+    if let Some(document) = args.document.as_ref().filter(|_| args.growth) {
+        return growth::growth(document);
+    }
     if args.refresh {
         let generated = generated(&Args::default())?;
         write(&root().join(REFERENCE), generated.markdown())?;
@@ -107,6 +117,9 @@ pub fn codegen(args: &Args) -> Result {
     let path = args.out.clone().unwrap_or_else(|| target().join("codegen")).join(args.target.file());
     let generated = generated(args)?;
     write(&path, args.target.text(&generated))?;
+    if args.target == Target::Rust {
+        rustfmt([path.as_path()])?;
+    }
     println!("{}", path.display());
     if args.report || args.lenient {
         print!("{}", generated.report());
@@ -121,6 +134,19 @@ fn changes(old: &Path, new: &Path, args: &Args) -> Result {
     let breaking = changes.iter().filter(|change| change.breaks_clients || change.breaks_servers).count();
     println!("{} changes, {breaking} of them break somebody", changes.len());
     Ok(())
+}
+
+/// Formats files as people have theirs, where rustfmt is there: what the generator writes is in the style of
+/// prettyplease, which needs no other program.
+fn rustfmt<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result {
+    if !succeeds(Command::new("rustfmt").arg("--version")) {
+        return Ok(());
+    }
+    let mut command = Command::new("rustfmt");
+    command.args(["--edition", "2024"]).args(paths);
+    run(&mut command)?;
+    // What it does not finish with in one go is not formatted.
+    run(command.arg("--check").arg("--quiet"))
 }
 
 /// Fails if what is committed is stale: the golden, and the reference in docs/.

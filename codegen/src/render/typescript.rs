@@ -85,6 +85,12 @@ impl Module<'_> {
         self.line("");
         self.text.push_str(include_str!("typescript/connection.ts"));
         self.line("");
+        let by_position =
+            |method: &Method| method.structure == ParamStructure::ByPosition && !method.params.is_empty();
+        if self.model.methods.iter().any(by_position) {
+            self.text.push_str(include_str!("typescript/positions.ts"));
+            self.line("");
+        }
     }
 
     fn definitions(&mut self) {

@@ -1,11 +1,13 @@
 //! Schemas to types: what stands where it is used, and what becomes a definition with a name.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod members;
+
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
 use super::{
-    Body, Def, DefId, Field, Rest, Struct, Ty, Types,
+    Body, Def, DefId, Ty, Types,
     finish::finish,
     flat::{Flat, Part, PartKey, flatten},
     kinds,
@@ -25,8 +27,6 @@ use crate::{
 const MOST_TYPES: usize = 40_000;
 /// Lists within lists and the like, in one schema.
 const DEEPEST: usize = 100;
-/// serde knows no longer tuples.
-const LONGEST_TUPLE: usize = 16;
 
 /// Lowers every schema of a checked document. With `support`, strings in the format of UUIDs become such.
 pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults) -> Types {
@@ -195,66 +195,6 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    fn list(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
-        let prefix = flat.prefix.len();
-        let length = u64::try_from(prefix).unwrap_or(u64::MAX);
-        let exact = flat.ends || flat.most_items.is_some_and(|most| most <= length);
-        let item = join(name, "item");
-        if prefix > 0 {
-            let whole = prefix > 1 || exact || flat.least_items >= length;
-            let types = flat
-                .prefix
-                .clone()
-                .into_iter()
-                .enumerate()
-                .map(|(index, node)| self.ty(vec![Part::whole(node)], &join(name, &index.to_string())));
-            let types = types.collect::<Vec<_>>();
-            return match types.as_slice() {
-                [one] if !whole => Ty::List(Box::new(one.clone())),
-                _ if prefix <= LONGEST_TUPLE && (exact || flat.items.is_empty()) => Ty::Tuple(types),
-                [one, others @ ..] if others.iter().all(|other| other == one) => {
-                    Ty::List(Box::new(one.clone()))
-                }
-                _ => Ty::List(Box::new(self.any(parts, "a long list whose items differ"))),
-            };
-        }
-        if (flat.least_items > 0 || flat.most_items.is_some())
-            && let Some(part) = parts.first()
-        {
-            self.types.report.unchecked.insert(part.node.place(), "minItems and maxItems");
-        }
-        if flat.items.is_empty() {
-            return Ty::List(Box::new(self.any(parts, "nothing is said of its items")));
-        }
-        Ty::List(Box::new(self.ty(wholes(&flat.items), &item)))
-    }
-
-    fn map(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
-        let value = match self.rest(flat, parts, name) {
-            Rest::Typed(ty) => ty,
-            Rest::Open | Rest::Refused => self.any(parts, "nothing is said of its members"),
-        };
-        Ty::Map(Box::new(value))
-    }
-
-    /// Members that no property describes.
-    fn rest(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Rest {
-        let value = join(name, "value");
-        let described = match (flat.additional.as_slice(), flat.patterns.as_slice()) {
-            ([], []) if flat.open && !flat.properties.is_empty() => {
-                return Rest::Typed(self.any(parts, "further members of any kind are allowed"));
-            }
-            ([], []) => return if flat.closed { Rest::Refused } else { Rest::Open },
-            (additional, []) => additional,
-            ([], [_]) if flat.closed || flat.properties.is_empty() => flat.patterns.as_slice(),
-            ([], [one, others @ ..]) if others.iter().all(|other| other.value == one.value) => {
-                std::slice::from_ref(one)
-            }
-            _ => return Rest::Typed(self.any(parts, "its members differ by the pattern of their names")),
-        };
-        Rest::Typed(self.ty(wholes(described), &value))
-    }
-
     /// A definition for what needs a name, by its title or where it stands.
     fn define(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
         let key = (keys(parts), true);
@@ -366,47 +306,6 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    /// The properties of an object; `tag` is left out.
-    pub(super) fn fields(
-        &mut self,
-        flat: &Flat<'a>,
-        parts: &[Part<'a>],
-        name: &str,
-        tag: Option<&str>,
-    ) -> Struct {
-        let rest = self.rest(flat, parts, name);
-        let mut scope = Scope::with(&["extra"]);
-        let mut fields = Vec::new();
-        let undescribed = flat.required.iter().filter(|name| !flat.properties.contains_key(*name));
-        let undescribed = undescribed.map(|name| (name, None)).collect::<Vec<_>>();
-        let described = flat.properties.iter().map(|(name, schemas)| (name, Some(schemas)));
-        for (wire, schemas) in described.chain(undescribed).filter(|(wire, _)| Some(wire.as_str()) != tag) {
-            let required = flat.required.contains(wire);
-            let ty = match (schemas, &rest) {
-                (Some(schemas), _) => self.ty(wholes(schemas), &join(name, wire)),
-                (None, Rest::Typed(ty)) => ty.clone(),
-                (None, _) => self.any(parts, "a property is required and not described"),
-            };
-            if ty == Ty::Never && !required {
-                continue;
-            }
-            let nodes = schemas.map(Vec::as_slice).unwrap_or_default();
-            let described = nodes.iter().find_map(|node| node.text("description"));
-            let described = described.or_else(|| nodes.iter().find_map(|node| node.text("title")));
-            let deprecated =
-                nodes.iter().any(|node| node.get("deprecated").is_some_and(|flag| flag.value == true));
-            fields.push(Field {
-                name: scope.value(wire),
-                wire: wire.clone(),
-                doc: described.unwrap_or_default().to_owned(),
-                deprecated,
-                required,
-                ty,
-            });
-        }
-        Struct { fields, rest }
-    }
-
     pub(super) fn any(&mut self, parts: &[Part<'a>], why: &'static str) -> Ty {
         match parts.first() {
             Some(part) => self.any_at(part.node.place(), why),
@@ -425,15 +324,6 @@ fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {
     keys.sort();
     keys.dedup();
     keys
-}
-
-fn wholes<'a>(nodes: &[Node<'a>]) -> Vec<Part<'a>> {
-    let mut seen = BTreeMap::new();
-    let nodes = nodes.iter().filter(|node| seen.insert(node.place(), ()).is_none());
-    let mut wholes: Vec<_> = nodes.cloned().map(Part::whole).collect();
-    // What says the same twice says it once.
-    wholes.dedup_by(|one, other| one.node.value == other.node.value && one.node.file == other.node.file);
-    wholes
 }
 
 /// The schema that refers to another and says nothing else, be it as the only branch of an `allOf`.

@@ -97,9 +97,16 @@ fn lay_out(project: &Path, rows: &[Row]) -> Result {
         let package = project.join(&row.package);
         write(&package.join("Cargo.toml"), &package_manifest(&row.package))?;
         write(&package.join("src/lib.rs"), LIBRARY)?;
-        write(&package.join("src/api.rs"), generated.rust())?;
-        write(&package.join("src/examples.rs"), generated.tests())?;
-        write(&package.join("src/contract.rs"), generated.contract())?;
+        let texts = [
+            ("src/api.rs", generated.rust()),
+            ("src/examples.rs", generated.tests()),
+            ("src/contract.rs", generated.contract()),
+        ];
+        for (name, text) in texts {
+            write(&package.join(name), text)?;
+        }
+        let paths = texts.map(|(name, _)| package.join(name));
+        super::rustfmt(paths.iter().map(PathBuf::as_path))?;
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ const ALLOWED: [Arrows; 16] = [
     arrows("circles-client", &["circles-api", "circles-auth"]),
     arrows("circles-cli", &["circles-client", "circles-auth", "circles-key-file"]),
     Arrows {
+        dev: &["circles-codegen"],
         build: &["circles-codegen"],
         ..arrows(
             "circles-tests",

@@ -36,8 +36,10 @@ pub(crate) fn contract(model: &Model, vectors: &Vectors, document: &Document<'_>
         #live
         #same
         #[doc = " Methods and codes of errors that no example here shows."]
+        #[allow(dead_code, reason = "whoever wants an example of all looks here")]
         pub const WITHOUT_EXAMPLE: &[&str] = &[#(#missing),*];
         #[doc = " The example pairings that are played."]
+        #[allow(dead_code, reason = "few documents have no example")]
         pub static EXAMPLES: [Example; #count] = [#(#examples),*];
         #(#tests)*
     };
