@@ -173,7 +173,7 @@ pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
 /// Many methods are found by tag; few stand together.
 fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
     let mut groups = vec![Group { tag: None, trait_name: trait_name.to_owned(), methods: Vec::new() }];
-    let mut scope = Scope::with(&["types", "codes", "support"]);
+    let mut scope = Scope::with(&["types", "codes", "support", "interface"]);
     let many = methods.len() >= MANY
         && methods.iter().any(|method| Some(&method.tags) != methods.first().map(|first| &first.tags));
     let mut known = BTreeMap::new();

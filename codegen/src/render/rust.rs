@@ -23,6 +23,9 @@ use crate::{
     names::ident,
 };
 
+/// Params that a method may have, itself aside, before clippy says that they are too many.
+const MOST_PARAMS: usize = 6;
+
 /// Formatted Rust items.
 pub(crate) fn render(model: &Model, document: &str, settings: &Settings) -> Result<String, Error> {
     let parts = match &settings.support {
@@ -64,6 +67,7 @@ fn alone(model: &Model, document: &str, settings: &Settings) -> TokenStream {
     let items = types::items(model, settings);
     let support = support(model);
     let groups = model.groups.iter().map(|group| self::group(model, group, settings));
+    let chosen = chosen();
     let head = [
         quote! {
             #[doc = " What the types share."]
@@ -73,7 +77,7 @@ fn alone(model: &Model, document: &str, settings: &Settings) -> TokenStream {
             }
 
             #[doc = " The schemas of the document as types."]
-            #[allow(clippy::all, rustdoc::all, reason = "the document says what stands here")]
+            #chosen
             pub mod types {
                 #items
             }
@@ -107,16 +111,56 @@ fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
         quote!(#params #error)
     });
     let items = items.collect::<TokenStream>();
+    let Some((tag, module)) = &group.tag else {
+        let interface = interface(model, group, settings);
+        return quote!(#items #interface);
+    };
     let interface = methods::interface(model, group, settings, &up);
-    let Some((tag, module)) = &group.tag else { return quote!(#items #interface) };
-    let (doc, module) = (docs(&format!("Methods with the tag `{tag}`.")), ident(module));
+    let (doc, module, chosen) = (docs(&format!("Methods with the tag `{tag}`.")), ident(module), chosen());
     quote! {
         #doc
-        #[allow(clippy::all, rustdoc::all, reason = "the document says what stands here")]
+        #chosen
         pub mod #module {
             #items
             #interface
         }
+    }
+}
+
+/// The trait of methods without a tag. What jsonrpsee makes beside it is reached by no attribute of the trait: where
+/// clippy counts too many arguments there, a module around both says that they are meant.
+fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
+    let mut members = group.methods.iter().filter_map(|index| model.methods.get(*index));
+    if members.all(|method| method.params.len() <= MOST_PARAMS) {
+        return methods::interface(model, group, settings, &TokenStream::new());
+    }
+    let interface = methods::interface(model, group, settings, &quote!(super::));
+    let sides = [(settings.server, "Server"), (settings.client, "Client")];
+    let sides = sides.into_iter().filter(|(wanted, _)| *wanted && !interface.is_empty());
+    let names = sides.map(|(_, side)| ident(&format!("{}{side}", group.trait_name)));
+    let chosen = chosen();
+    quote! {
+        #chosen
+        mod interface {
+            #[allow(unused_imports, reason = "few traits need all of it")]
+            use super::*;
+
+            #interface
+        }
+
+        #(pub use self::interface::#names;)*
+    }
+}
+
+/// Allows what the document chose: names, how many of anything there are, and prose.
+fn chosen() -> TokenStream {
+    quote! {
+        #[allow(
+            clippy::doc_lazy_continuation, clippy::doc_overindented_list_items, clippy::enum_variant_names,
+            clippy::module_inception, clippy::should_implement_trait, clippy::too_many_arguments,
+            clippy::type_complexity, clippy::upper_case_acronyms, clippy::wrong_self_convention, rustdoc::all,
+            reason = "the document chose names, numbers and prose"
+        )]
     }
 }
 

@@ -27,11 +27,7 @@ impl Renderer<'_> {
             Form::External => TokenStream::new(),
         };
         let variants = union.variants.iter().map(|variant| {
-            let described = match variant.doc.trim() {
-                "" if variant.wire.is_empty() => TokenStream::new(),
-                "" => TokenStream::new(),
-                doc => docs(doc),
-            };
+            let described = docs(&variant.doc);
             let rename = (union.form != Form::Untagged && variant.name != variant.wire).then(|| {
                 let wire = &variant.wire;
                 quote!(#[serde(rename = #wire)])
