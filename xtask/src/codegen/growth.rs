@@ -26,7 +26,8 @@ pub fn growth(path: &Path) -> Result {
         let (kib, report) = (text.len().div_ceil(1024), generated.report());
         let per_kib = took / u32::try_from(kib.max(1)).unwrap_or(u32::MAX);
         let (methods, types, lines) = (report.methods, report.types, generated.rust().lines().count());
-        println!("| {times} | {kib} | {methods} | {types} | {lines} | {took:.0?} | {per_kib:.0?} |");
+        let (took, per_kib) = (took.as_millis(), per_kib.as_micros());
+        println!("| {times} | {kib} | {methods} | {types} | {lines} | {took} ms | {per_kib} µs |");
     }
     Ok(())
 }
