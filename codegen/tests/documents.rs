@@ -158,7 +158,8 @@ fn examples_that_their_schema_refuses_are_listed_and_make_no_test() {
 
 /// A document whose only example is this one, with `maximum` 5 as its result's rule and one declared error.
 fn with_example(example: Value) -> Value {
-    let data = json!({ "BUSY": { "type": "object", "required": ["left"], "properties": { "left": { "type": "integer" } } } });
+    let left = json!({ "left": { "type": "integer" } });
+    let data = json!({ "BUSY": { "type": "object", "required": ["left"], "properties": left } });
     let errors = json!({ "BUSY": { "code": 7, "message": "busy" } });
     let mut document = document(
         &json!({ "type": "integer", "maximum": 5 }),
