@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 
 fn build() -> Result<(), String> {
     let document = fs::read_to_string(DOCUMENT).map_err(|error| format!("openrpc.json: {error}"))?;
-    let generated = generate(&document, &Settings::default()).map_err(|error| {
+    let generated = generate(&document, &Settings::supported("crate", DOCUMENT)).map_err(|error| {
         let faults = error.faults().iter().map(|fault| format!("\n  {fault}")).collect::<String>();
         format!("openrpc.json cannot become Rust:{faults}")
     })?;

@@ -28,6 +28,10 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/api.rs"));
 }
 
+use std::sync::LazyLock;
+
+use sha2::{Digest as _, Sha256};
+
 #[doc(hidden)]
 pub use self::scalar::{TextRules, integer};
 pub use self::{
@@ -37,6 +41,17 @@ pub use self::{
     method::{Auth, InvalidParams, Method, NoParams, Param, Params, Type, check_params},
     scalar::{Integer, InvalidValue, Nullable, present},
 };
+
+/// The SHA-256 of [`DOCUMENT`], lower-case hex: two programs with the same one speak the same interface.
+pub fn document_sha256() -> &'static str {
+    static HASH: LazyLock<String> = LazyLock::new(|| {
+        let mut text = String::new();
+        // Text takes whatever is written to it.
+        let _ = hex::write(&Sha256::digest(DOCUMENT), &mut text);
+        text
+    });
+    &HASH
+}
 
 /// What the macros of this crate reach from other crates.
 #[doc(hidden)]

@@ -26,7 +26,17 @@ macro_rules! goldens {
     };
 }
 
-goldens!(accepted_minimal, accepted_names, accepted_schemas, accepted_subscriptions, circles);
+goldens!(
+    accepted_colliding_names,
+    accepted_minimal,
+    accepted_names,
+    accepted_no_methods,
+    accepted_required_after_optional,
+    accepted_schemas,
+    accepted_subscriptions,
+    accepted_unnameable,
+    circles
+);
 
 #[test]
 fn every_accepted_golden_is_compiled_here() {

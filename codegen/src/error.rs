@@ -3,20 +3,31 @@ use std::fmt;
 /// What is wrong at one place of a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
+    /// The file, as it was named; empty where one text was given without a name.
+    pub file: String,
     /// The place, as a JSON pointer (RFC 6901); empty for the document as a whole.
     pub pointer: String,
     /// What was found there, or what was expected.
     pub problem: String,
 }
 
+impl Fault {
+    pub(crate) fn new(pointer: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { file: String::new(), pointer: pointer.into(), problem: problem.into() }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.file.is_empty() {
+            write!(f, "{}: ", self.file)?;
+        }
         let place = if self.pointer.is_empty() { "the document" } else { &self.pointer };
         write!(f, "{place}: {}", self.problem)
     }
 }
 
-/// Every fault found in a document, in the order of their pointers; never empty.
+/// Every fault found in a document, in the order of their files and pointers; never empty.
 ///
 /// Displayed, it is one fault a line: `/methods/3/params/0: no schema`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,37 +56,66 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Faults as they are found.
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault] }
+    }
+}
+
+/// Faults as they are found: those that end the work, and those that can be passed over when that was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    lenient: bool,
+    fatal: Vec<Fault>,
+    passed: Vec<Fault>,
+}
 
 impl Faults {
-    pub(crate) fn add(&mut self, pointer: impl Into<String>, problem: impl Into<String>) {
-        self.0.push(Fault { pointer: pointer.into(), problem: problem.into() });
+    pub(crate) fn new(lenient: bool) -> Self {
+        Self { lenient, ..Self::default() }
+    }
+
+    /// Notes what nobody can pass over.
+    pub(crate) fn fatal(&mut self, file: &str, pointer: impl Into<String>, problem: impl Into<String>) {
+        let fault = Fault { file: file.to_owned(), ..Fault::new(pointer, problem) };
+        self.fatal.push(fault);
+    }
+
+    /// Notes what is wrong by the standard; lenient, the work goes on without the part.
+    pub(crate) fn add(&mut self, file: &str, pointer: impl Into<String>, problem: impl Into<String>) {
+        let fault = Fault { file: file.to_owned(), ..Fault::new(pointer, problem) };
+        if self.lenient { self.passed.push(fault) } else { self.fatal.push(fault) }
+    }
+
+    /// Notes what is doubtful but does no harm.
+    pub(crate) fn warn(&mut self, file: &str, pointer: impl Into<String>, problem: impl Into<String>) {
+        self.passed.push(Fault { file: file.to_owned(), ..Fault::new(pointer, problem) });
     }
 
     /// Ends a step: no later one has to cope with what this one refused.
-    pub(crate) fn finish(self) -> Result<(), Error> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.into_error()) }
+    pub(crate) fn check(&mut self) -> Result<(), Error> {
+        if self.fatal.is_empty() {
+            return Ok(());
+        }
+        Err(Error { faults: sorted(std::mem::take(&mut self.fatal)) })
     }
 
-    /// The faults in reading order, each once.
-    pub(crate) fn into_error(mut self) -> Error {
-        self.0.sort_by(|a, b| {
-            order(&a.pointer).cmp(&order(&b.pointer)).then_with(|| a.problem.cmp(&b.problem))
-        });
-        self.0.dedup();
-        Error { faults: self.0 }
+    /// What was passed over, in reading order.
+    pub(crate) fn into_passed(self) -> Vec<Fault> {
+        sorted(self.passed)
     }
+}
+
+/// In reading order, each once.
+pub(crate) fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by(|a, b| {
+        (&a.file, order(&a.pointer), &a.problem).cmp(&(&b.file, order(&b.pointer), &b.problem))
+    });
+    faults.dedup();
+    faults
 }
 
 /// Pointers in reading order: `/methods/2` before `/methods/10`.
 fn order(pointer: &str) -> Vec<(Option<u64>, &str)> {
     pointer.split('/').map(|step| (step.parse().ok(), step)).collect()
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        Self { faults: vec![fault] }
-    }
 }

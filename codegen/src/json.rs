@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 use crate::error::Faults;
 
 /// Reads a text whose objects name each key once. `None`, with the fault noted, if it is no JSON at all.
-pub(crate) fn read(text: &str, faults: &mut Faults) -> Option<Value> {
+pub(crate) fn read(file: &str, text: &str, faults: &mut Faults) -> Option<Value> {
     let repeated = RefCell::new(Vec::new());
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Strict { pointer: String::new(), repeated: &repeated }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     for pointer in repeated.into_inner() {
-        faults.add(pointer, "this key stands twice in its object");
+        faults.add(file, pointer, "this key stands twice in its object");
     }
-    value.map_err(|error| faults.add("", format!("not JSON: {error}"))).ok()
+    value.map_err(|error| faults.fatal(file, "", format!("not JSON: {error}"))).ok()
 }
 
 /// Appends one step to a pointer, escaped.

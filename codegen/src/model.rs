@@ -1,165 +1,294 @@
-//! The document in the names and types of Rust, ready to be written.
+//! The document in names and types, ready to be written in any language.
 
-use proc_macro2::Ident;
-use syn::{Type, parse_quote};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
 
 use crate::{
-    Settings,
-    document::{self, Auth, Document, ParamStructure},
-    error::Error,
-    names,
-    types::{self, Types, finish::option_of},
+    document::{self, Document, Example, Server},
+    names::{self, Scope},
+    resolve::Place,
+    types::{Ty, Types},
 };
 
+pub(crate) use crate::document::{Auth, ParamStructure};
+
 /// Names that the code jsonrpsee makes from the trait uses itself.
-const TAKEN_ARGUMENTS: [&str; 7] = ["params", "context", "ext", "rpc", "seq", "pending", "subscription_sink"];
+const TAKEN_ARGUMENTS: [&str; 10] =
+    ["params", "context", "ext", "rpc", "seq", "pending", "subscription_sink", "parsed", "err", "this"];
 const TAKEN_METHODS: [&str; 7] =
     ["into_rpc", "request", "notification", "batch_request", "subscribe", "subscribe_to_method", "clone"];
+/// Names that every output has beside those of the document.
+const TAKEN_TYPES: [&str; 8] = ["Fault", "Method", "Param", "Some", "None", "Ok", "Err", "ErrorObject"];
+/// From this many methods on, those of one tag stand in a module of their own.
+const MANY: usize = 24;
 
+/// Everything that any target renders.
+#[derive(Debug)]
 pub(crate) struct Model {
-    pub(crate) trait_name: Ident,
+    pub(crate) title: String,
+    pub(crate) version: String,
+    pub(crate) trait_name: String,
     pub(crate) description: String,
+    pub(crate) servers: Vec<Server>,
     pub(crate) methods: Vec<Method>,
-    pub(crate) faults: Vec<Fault>,
+    /// Methods by the module they stand in; without a name, at the top.
+    pub(crate) groups: Vec<Group>,
+    /// By falling code.
+    pub(crate) errors: Vec<ErrorObject>,
     pub(crate) types: Types,
 }
 
+/// Methods that stand together.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The tag, and the module's name.
+    pub(crate) tag: Option<(String, String)>,
+    pub(crate) trait_name: String,
+    /// Places in [`Model::methods`].
+    pub(crate) methods: Vec<usize>,
+}
+
+#[derive(Debug)]
 pub(crate) struct Method {
     pub(crate) wire: String,
-    pub(crate) ident: Ident,
+    /// As functions are named.
+    pub(crate) name: String,
     /// The type that holds the params by name.
-    pub(crate) params_type: Ident,
+    pub(crate) params_type: String,
+    /// The type of its errors.
+    pub(crate) error_type: String,
+    /// Empty if the document says nothing.
+    pub(crate) summary: String,
     pub(crate) description: String,
+    pub(crate) deprecated: bool,
+    pub(crate) tags: Vec<String>,
     pub(crate) auth: Auth,
     pub(crate) connection: bool,
     pub(crate) kind: Kind,
-    pub(crate) by_position: bool,
+    pub(crate) structure: ParamStructure,
     pub(crate) params: Vec<Param>,
-    pub(crate) result: Type,
-    /// Constants of the codes that it declares.
-    pub(crate) errors: Vec<Ident>,
+    /// None of a notification.
+    pub(crate) result: Option<Ty>,
+    /// Places in [`Model::errors`].
+    pub(crate) errors: Vec<usize>,
+    pub(crate) examples: Vec<Example>,
+    pub(crate) extensions: Map<String, Value>,
+}
+
+impl Method {
+    /// A summary and what there is to add, as two paragraphs; the name if the document says nothing.
+    pub(crate) fn doc(&self) -> String {
+        let mut doc = prose(&self.summary, &self.description);
+        if doc.is_empty() {
+            doc = format!("`{}`.", self.wire);
+        }
+        if self.deprecated { format!("{doc}\n\nDeprecated.") } else { doc }
+    }
+}
+
+impl Method {
+    /// What a call with an example's params carries: by position only where the document demands it.
+    pub(crate) fn example_params(&self, example: &Example) -> Value {
+        let names = || self.params.iter().map(|param| param.wire.as_str());
+        let places = example.params.iter().enumerate().map(|(position, given)| {
+            (given.place_among(names(), position), given.value.clone().unwrap_or_default())
+        });
+        let mut places = places.collect::<BTreeMap<_, _>>();
+        if self.structure == ParamStructure::ByPosition {
+            let count = places.keys().last().map_or(0, |last| last + 1);
+            return (0..count).map(|index| places.remove(&index).unwrap_or_default()).collect();
+        }
+        names().enumerate().filter_map(|(index, name)| Some((name, places.remove(&index)?))).collect()
+    }
 }
 
 /// What answers a method.
+#[derive(Debug)]
 pub(crate) enum Kind {
     /// A method of the trait.
     Call,
     /// A method of the trait, with notifications after its answer.
-    Subscription { notification: String, unsubscribe: String, item: Box<Type> },
-    /// jsonrpsee, which keeps the subscriptions that it ends.
+    Subscription { notification: String, unsubscribe: String, item: Ty },
+    /// The library, which keeps the subscriptions that it ends.
     Unsubscription,
 }
 
+#[derive(Debug)]
 pub(crate) struct Param {
     pub(crate) wire: String,
-    pub(crate) ident: Ident,
-    /// The name of the argument of the trait's method.
-    pub(crate) argument: Ident,
-    pub(crate) description: String,
+    /// As a field of the params' type.
+    pub(crate) field: String,
+    /// As an argument of the trait's method.
+    pub(crate) argument: String,
+    pub(crate) doc: String,
     pub(crate) required: bool,
-    /// As the document has it, without the `Option` of an optional param.
-    pub(crate) bare: Type,
-    pub(crate) ty: Type,
+    /// As the document has it, without the absence of an optional param.
+    pub(crate) ty: Ty,
 }
 
 /// A declared error.
-pub(crate) struct Fault {
-    pub(crate) variant: Ident,
-    pub(crate) constant: Ident,
+#[derive(Debug)]
+pub(crate) struct ErrorObject {
+    pub(crate) variant: String,
+    pub(crate) constant: String,
     pub(crate) name: String,
     pub(crate) code: i32,
     pub(crate) message: String,
-    pub(crate) data: Option<Type>,
+    /// The type of its data, where the document says it.
+    pub(crate) data: Option<Ty>,
 }
 
-/// Lowers a checked document.
-pub(crate) fn lower(document: &Document, settings: &Settings) -> Result<Model, Error> {
-    let types = types::lower(document, settings)?;
-    let faults = document.errors.iter().map(|error| fault(error, &types)).collect::<Vec<_>>();
-    let methods = document.methods.iter().map(|method| lower_method(method, document, &types)).collect();
-    let description = document.description.clone().unwrap_or_else(|| format!("{}.", document.title));
-    Ok(Model { trait_name: type_ident(&document.title), description, methods, faults, types })
-}
-
-fn lower_method(method: &document::Method, document: &Document, types: &Types) -> Method {
-    let errors = document.errors.iter().filter(|error| method.errors.contains(&error.pointer));
-    let mut description = prose([&method.summary, &method.description]);
-    if method.deprecated {
-        description.push_str("\n\nDeprecated.");
+/// Gives everything of a document its name.
+pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
+    let title = if document.title.trim().is_empty() { "Api" } else { &document.title };
+    let trait_name = names::type_name(title);
+    let places = document.errors.iter().enumerate().map(|(index, error)| (error.node.place(), index));
+    let mut namer = Namer {
+        errors: places.collect(),
+        functions: Scope::with(&TAKEN_METHODS),
+        types: Scope::with(&TAKEN_TYPES),
+        document,
+        lowered: &types,
+    };
+    for suffix in ["", "Server", "Client"] {
+        namer.types.take(&format!("{trait_name}{suffix}"));
     }
-    Method {
-        ident: free_ident(&method.name, &TAKEN_METHODS),
-        params_type: type_ident(&format!("{}_params", method.name)),
-        description: or_name(description, &method.name),
-        auth: method.auth,
-        connection: method.connection,
-        kind: kind(method, document, types),
-        by_position: method.structure == ParamStructure::ByPosition,
-        params: method.params.iter().map(|param| lower_param(param, types)).collect(),
-        result: types.at(&method.result.pointer),
-        errors: errors.map(|error| constant_ident(&error.name)).collect(),
-        wire: method.name.clone(),
+    let errors = namer.errors();
+    let methods = document.methods.iter().map(|method| namer.method(method)).collect::<Vec<_>>();
+    let description = document.description.clone().unwrap_or_else(|| format!("{title}."));
+    Model {
+        title: document.title.clone(),
+        version: document.version.clone(),
+        groups: groups(&methods, &trait_name),
+        trait_name,
+        description,
+        servers: document.servers.clone(),
+        methods,
+        errors,
+        types,
     }
 }
 
-fn kind(method: &document::Method, document: &Document, types: &Types) -> Kind {
-    if let Some(subscription) = &method.subscription {
-        return Kind::Subscription {
-            notification: subscription.notification.clone(),
-            unsubscribe: subscription.unsubscribe.clone(),
-            item: Box::new(types.at(&subscription.item.pointer)),
+/// Many methods are found by tag; few stand together.
+fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
+    let mut groups = vec![Group { tag: None, trait_name: trait_name.to_owned(), methods: Vec::new() }];
+    let mut scope = Scope::with(&["types", "codes", "support", "interface"]);
+    let many = methods.len() >= MANY
+        && methods.iter().any(|method| Some(&method.tags) != methods.first().map(|first| &first.tags));
+    let mut known = BTreeMap::new();
+    for (index, method) in methods.iter().enumerate() {
+        let at = match method.tags.first().filter(|_| many) {
+            None => 0,
+            Some(tag) => *known.entry(tag).or_insert_with(|| {
+                let module = scope.value(tag);
+                groups.push(Group {
+                    tag: Some((tag.clone(), module)),
+                    trait_name: format!("{}Api", names::type_name(tag)),
+                    methods: Vec::new(),
+                });
+                groups.len() - 1
+            }),
         };
+        if let Some(group) = groups.get_mut(at) {
+            group.methods.push(index);
+        }
     }
-    let ends = document.subscriptions().any(|(_, subscription)| subscription.unsubscribe == method.name);
-    if ends { Kind::Unsubscription } else { Kind::Call }
+    groups.retain(|group| !group.methods.is_empty());
+    groups
 }
 
-fn lower_param(param: &document::Param, types: &Types) -> Param {
-    let bare = types.at(&param.schema.pointer);
-    // jsonrpsee knows an optional param by this very spelling.
-    let inner = option_of(&bare).unwrap_or(&bare);
-    let ty = if param.required { bare.clone() } else { parse_quote!(Option<#inner>) };
-    Param {
-        ident: free_ident(&param.name, &[]),
-        argument: free_ident(&param.name, &TAKEN_ARGUMENTS),
-        description: or_name(prose([&param.summary, &param.description]), &param.name),
-        required: param.required,
-        wire: param.name.clone(),
-        bare,
-        ty,
+struct Namer<'d, 'a> {
+    /// Where each error object stands among all.
+    errors: BTreeMap<Place, usize>,
+    functions: Scope,
+    types: Scope,
+    document: &'d Document<'a>,
+    lowered: &'d Types,
+}
+
+impl Namer<'_, '_> {
+    fn errors(&mut self) -> Vec<ErrorObject> {
+        let (mut variants, mut constants) = (Scope::default(), Scope::default());
+        let errors = self.document.errors.iter().map(|error| ErrorObject {
+            variant: variants.claim(names::type_name(&error.name)),
+            constant: constants.constant(&error.name),
+            name: error.name.clone(),
+            // Read only if it fits.
+            code: i32::try_from(error.code).unwrap_or_default(),
+            message: error.message.clone(),
+            data: error.data.as_ref().map(|data| self.lowered.at(&data.place()).clone()),
+        });
+        errors.collect()
+    }
+
+    fn method(&mut self, method: &document::Method<'_>) -> Method {
+        let mut errors =
+            method.errors.iter().filter_map(|place| self.errors.get(place).copied()).collect::<Vec<_>>();
+        errors.sort_unstable();
+        errors.dedup();
+        let type_name = names::type_name(&method.name);
+        Method {
+            name: self.functions.value(&method.name),
+            params_type: self.types.claim(format!("{type_name}Params")),
+            error_type: self.types.claim(format!("{type_name}Error")),
+            summary: method.summary.clone().unwrap_or_default(),
+            description: method.description.clone().unwrap_or_default(),
+            deprecated: method.deprecated,
+            tags: method.tags.clone(),
+            auth: method.auth,
+            connection: method.connection,
+            kind: self.kind(method),
+            structure: method.structure,
+            params: self.params(method),
+            result: method.result.as_ref().map(|result| self.lowered.at(&result.place()).clone()),
+            errors,
+            examples: method.examples.clone(),
+            extensions: method.extensions.clone(),
+            wire: method.name.clone(),
+        }
+    }
+
+    fn kind(&self, method: &document::Method<'_>) -> Kind {
+        if let Some(subscription) = &method.subscription {
+            return Kind::Subscription {
+                notification: subscription.notification.clone(),
+                unsubscribe: subscription.unsubscribe.clone(),
+                item: self.lowered.at(&subscription.item.place()).clone(),
+            };
+        }
+        let mut subscriptions = self.document.subscriptions();
+        let ends = subscriptions.any(|(_, subscription)| subscription.unsubscribe == method.name);
+        if ends { Kind::Unsubscription } else { Kind::Call }
+    }
+
+    fn params(&self, method: &document::Method<'_>) -> Vec<Param> {
+        let (mut fields, mut arguments) = (Scope::default(), Scope::with(&TAKEN_ARGUMENTS));
+        let params = method.params.iter().map(|param| Param {
+            field: fields.value(&param.name),
+            argument: arguments.value(&param.name),
+            doc: match prose(
+                param.summary.as_deref().unwrap_or_default(),
+                param.description.as_deref().unwrap_or_default(),
+            ) {
+                doc if doc.is_empty() => format!("`{}`.", param.name),
+                doc if param.deprecated => format!("{doc}\n\nDeprecated."),
+                doc => doc,
+            },
+            required: param.required,
+            wire: param.name.clone(),
+            ty: self.lowered.at(&param.schema.place()).clone(),
+        });
+        params.collect()
     }
 }
 
-fn fault(error: &document::ErrorObject, types: &Types) -> Fault {
-    Fault {
-        variant: type_ident(&error.name),
-        constant: constant_ident(&error.name),
-        name: error.name.clone(),
-        // Checked to fit.
-        code: i32::try_from(error.code).unwrap_or_default(),
-        message: error.message.clone(),
-        data: error.data.as_ref().map(|data| types.at(&data.pointer)),
+/// Two paragraphs, or one where they say the same or one is missing.
+pub(crate) fn prose(summary: &str, description: &str) -> String {
+    let parts = [summary.trim(), description.trim()];
+    match parts {
+        [one, other] if one == other || other.is_empty() => one.to_owned(),
+        ["", other] => other.to_owned(),
+        _ => parts.join("\n\n"),
     }
-}
-
-/// A summary and what there is to add, as two paragraphs.
-fn prose(parts: [&Option<String>; 2]) -> String {
-    parts.into_iter().flatten().map(|part| part.trim()).collect::<Vec<_>>().join("\n\n")
-}
-
-fn or_name(description: String, name: &str) -> String {
-    if description.is_empty() { format!("`{name}`.") } else { description }
-}
-
-// Every name was checked to convert; the fallbacks are never seen.
-fn type_ident(name: &str) -> Ident {
-    names::ident(&names::type_name(name).unwrap_or_else(|| "Unnamed".to_owned()))
-}
-
-fn constant_ident(name: &str) -> Ident {
-    names::ident(&names::constant_name(name).unwrap_or_else(|| "UNNAMED".to_owned()))
-}
-
-fn free_ident(name: &str, taken: &[&str]) -> Ident {
-    names::ident(&names::free_value_name(name, taken).unwrap_or_else(|| "unnamed".to_owned()))
 }

@@ -1,46 +1,60 @@
-//! Names of the document as names of Rust.
+//! Names of the document as names of Rust: any text becomes one, and none is given out twice.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
 use proc_macro2::{Ident, Span};
 
-/// `task_id` and `task-id` become `TaskId`. `None` if nothing is left that may name a type.
-pub(crate) fn type_name(name: &str) -> Option<String> {
-    let name = name.to_pascal_case();
-    (name != "Self" && syn::parse_str::<Ident>(&name).is_ok()).then_some(name)
+/// Names are cut to this many characters: whole sentences are used as names.
+const LONGEST: usize = 64;
+
+/// `task_id` and `task-id` become `TaskId`.
+pub(crate) fn type_name(name: &str) -> String {
+    let name = words(name).to_pascal_case();
+    match name.chars().next() {
+        Some(first) if first.is_ascii_digit() => format!("N{name}"),
+        None => "Empty".to_owned(),
+        Some(_) if name == "Self" => "SelfValue".to_owned(),
+        Some(_) => name,
+    }
 }
 
 /// As [`type_name`], for schemas: their types must not hide the variants that every generated impl writes.
-pub(crate) fn schema_type_name(name: &str) -> Option<String> {
-    let name = type_name(name)?;
-    Some(if ["Ok", "Err", "Some", "None"].contains(&name.as_str()) { format!("{name}Value") } else { name })
+pub(crate) fn schema_type_name(name: &str) -> String {
+    let name = type_name(name);
+    if ["Ok", "Err", "Some", "None"].contains(&name.as_str()) { format!("{name}Value") } else { name }
 }
 
 /// `SCRIPT_TIMEOUT`, as constants are spelt.
-pub(crate) fn constant_name(name: &str) -> Option<String> {
-    let name = name.to_shouty_snake_case();
-    syn::parse_str::<Ident>(&name).is_ok().then_some(name)
+pub(crate) fn constant_name(name: &str) -> String {
+    let name = words(name).to_shouty_snake_case();
+    match name.chars().next() {
+        Some(first) if first.is_ascii_digit() => format!("N{name}"),
+        None => "EMPTY".to_owned(),
+        Some(_) => name,
+    }
 }
 
-/// `task_id`, as fields and functions are spelt; a keyword is escaped (`r#type`), or where Rust forbids that, given
-/// an underscore (`self_`).
-pub(crate) fn value_name(name: &str) -> Option<String> {
-    let name = name.to_snake_case();
-    if syn::parse_str::<Ident>(&name).is_ok() {
-        return Some(name);
+/// `task_id`, as fields and functions are spelt, before keywords are escaped.
+fn plain_value_name(name: &str) -> String {
+    let name = words(name).to_snake_case();
+    match name.chars().next() {
+        Some(first) if first.is_ascii_digit() => format!("_{name}"),
+        None => "empty".to_owned(),
+        Some(_) => name,
+    }
+}
+
+/// A keyword is escaped (`r#type`), or where Rust forbids that, given an underscore (`self_`).
+fn escaped(name: String) -> String {
+    // `gen` is a keyword since the edition of 2024.
+    if syn::parse_str::<Ident>(&name).is_ok() && name != "gen" {
+        return name;
     }
     match name.as_str() {
-        "self" | "super" | "crate" => Some(format!("{name}_")),
-        _ => {
-            let raw = format!("r#{name}");
-            syn::parse_str::<Ident>(&raw).is_ok().then_some(raw)
-        }
+        "self" | "super" | "crate" => format!("{name}_"),
+        _ => format!("r#{name}"),
     }
-}
-
-/// As [`value_name`], for functions and their arguments: out of the way of `taken`, which the macro's own code uses.
-pub(crate) fn free_value_name(name: &str, taken: &[&str]) -> Option<String> {
-    let name = value_name(name)?;
-    Some(if taken.contains(&name.as_str()) { format!("{name}_") } else { name })
 }
 
 /// An identifier from a text that one of the functions above gave.
@@ -51,32 +65,148 @@ pub(crate) fn ident(name: &str) -> Ident {
     }
 }
 
+/// Names that must differ.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    taken: BTreeSet<String>,
+    counts: BTreeMap<String, usize>,
+}
+
+impl Scope {
+    pub(crate) fn with(reserved: &[&str]) -> Self {
+        Self { taken: reserved.iter().map(|name| (*name).to_owned()).collect(), counts: BTreeMap::new() }
+    }
+
+    /// Takes a name if nobody has it.
+    pub(crate) fn take(&mut self, name: &str) -> bool {
+        self.taken.insert(name.to_owned())
+    }
+
+    /// The name, with a number if somebody has it already.
+    pub(crate) fn claim(&mut self, name: String) -> String {
+        self.numbered(name, "")
+    }
+
+    /// A field, a function or an argument for a name of the document.
+    pub(crate) fn value(&mut self, name: &str) -> String {
+        escaped(self.numbered(plain_value_name(name), "_"))
+    }
+
+    /// A constant for a name of the document.
+    pub(crate) fn constant(&mut self, name: &str) -> String {
+        self.numbered(constant_name(name), "_")
+    }
+
+    fn numbered(&mut self, name: String, between: &str) -> String {
+        if self.taken.insert(name.clone()) {
+            return name;
+        }
+        let count = self.counts.entry(name.clone()).or_insert(1);
+        loop {
+            *count += 1;
+            let numbered = format!("{name}{between}{count}");
+            if self.taken.insert(numbered.clone()) {
+                return numbered;
+            }
+        }
+    }
+}
+
+/// What of a text can stand in a name: ASCII letters and digits, the rest as gaps. A text of signs alone is spelt out.
+fn words(text: &str) -> String {
+    let text: String = text.trim().chars().take(LONGEST).collect();
+    let mut words = String::new();
+    if text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit())) {
+        words.push_str("minus ");
+    }
+    for character in text.chars() {
+        match character {
+            _ if character.is_ascii_alphanumeric() => words.push(character),
+            _ if character.is_ascii() => words.push(' '),
+            _ if character.is_alphanumeric() => words.push_str(&format!(" u{:x} ", u32::from(character))),
+            _ => words.push(' '),
+        }
+    }
+    if words.trim().is_empty() { text.chars().map(spelt).collect::<Vec<_>>().join(" ") } else { words }
+}
+
+/// The name of a sign.
+fn spelt(sign: char) -> String {
+    let name = match sign {
+        '+' => "plus",
+        '-' => "minus",
+        '*' => "star",
+        '/' => "slash",
+        '\\' => "backslash",
+        '=' => "equal",
+        '<' => "less",
+        '>' => "greater",
+        '!' => "bang",
+        '?' => "question",
+        '%' => "percent",
+        '&' => "and",
+        '|' => "or",
+        '^' => "caret",
+        '~' => "tilde",
+        '.' => "dot",
+        ',' => "comma",
+        ':' => "colon",
+        ';' => "semicolon",
+        '#' => "hash",
+        '$' => "dollar",
+        '@' => "at",
+        '_' => "underscore",
+        ' ' => "space",
+        _ => return format!("u{:x}", u32::from(sign)),
+    };
+    name.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn value_name(name: &str) -> String {
+        Scope::default().value(name)
+    }
+
     #[test]
     fn names_take_the_form_that_rust_expects_of_their_kind() {
-        assert_eq!(type_name("rpc.discover").as_deref(), Some("RpcDiscover"));
-        assert_eq!(value_name("rpc.discover").as_deref(), Some("rpc_discover"));
-        assert_eq!(constant_name("script failed").as_deref(), Some("SCRIPT_FAILED"));
+        assert_eq!(type_name("rpc.discover"), "RpcDiscover");
+        assert_eq!(value_name("rpc.discover"), "rpc_discover");
+        assert_eq!(constant_name("script failed"), "SCRIPT_FAILED");
     }
 
     #[test]
     fn keywords_are_escaped() {
-        assert_eq!(value_name("type").as_deref(), Some("r#type"));
-        assert_eq!(value_name("self").as_deref(), Some("self_"));
-        assert_eq!(type_name("self"), None);
+        assert_eq!(value_name("type"), "r#type");
+        assert_eq!(value_name("gen"), "r#gen");
+        assert_eq!(value_name("self"), "self_");
+        assert_eq!(type_name("self"), "SelfValue");
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_refused() {
-        for name in ["", "7", "…", "-", "_"] {
-            assert_eq!(
-                (type_name(name), value_name(name), constant_name(name)),
-                (None, None, None),
-                "{name}"
-            );
+    fn every_text_becomes_a_name() {
+        for (text, name) in [
+            ("", "Empty"),
+            ("7", "N7"),
+            ("-7", "Minus7"),
+            ("…", "U2026"),
+            ("<=", "LessEqual"),
+            ("_", "Underscore"),
+            ("größe", "GrUf6UdfE"),
+        ] {
+            assert_eq!(type_name(text), name);
+            for name in [type_name(text), value_name(text), constant_name(text)] {
+                assert!(syn::parse_str::<Ident>(name.trim_start_matches("r#")).is_ok(), "{text}: {name}");
+            }
         }
+    }
+
+    #[test]
+    fn no_name_is_given_out_twice() {
+        let mut scope = Scope::default();
+        let names = ["a-b", "a_b", "aB", "a_b_2"].map(|name| scope.value(name));
+        assert_eq!(names, ["a_b", "a_b_2", "a_b_3", "a_b_2_2"]);
     }
 }

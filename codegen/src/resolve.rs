@@ -1,79 +1,175 @@
-//! Local references: where a `$ref` leads, and whether it leads anywhere.
+//! References: where a `$ref` leads, and whether it leads anywhere.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{error::Faults, json::step};
+use crate::{
+    error::Faults,
+    json::step,
+    load::{Files, is_remote},
+};
+
+/// A place in the files of a document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) file: usize,
+    pub(crate) pointer: String,
+}
 
 /// A value of the document and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
+    pub(crate) files: &'a Files,
+    pub(crate) file: usize,
     pub(crate) value: &'a Value,
     pub(crate) pointer: String,
 }
 
+/// Why a reference leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It is wrong.
+    Dangling(String),
+    /// It names an address of the network, which is not asked.
+    Remote(String),
+}
+
+impl Lost {
+    /// As a fault says it.
+    pub(crate) fn problem(self) -> String {
+        match self {
+            Self::Dangling(problem) => problem,
+            Self::Remote(link) => format!("`{link}` lies in the network; only files are read"),
+        }
+    }
+}
+
 impl<'a> Node<'a> {
-    pub(crate) fn root(value: &'a Value) -> Self {
-        Self { value, pointer: String::new() }
+    pub(crate) fn root(files: &'a Files) -> Self {
+        static NOTHING: Value = Value::Null;
+        let value = files.get(0).map_or(&NOTHING, |file| &file.root);
+        Self { files, file: 0, value, pointer: String::new() }
+    }
+
+    fn at(&self, value: &'a Value, pointer: String) -> Self {
+        Self { files: self.files, file: self.file, value, pointer }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place { file: self.file, pointer: self.pointer.clone() }
+    }
+
+    /// The name of the file it stands in.
+    pub(crate) fn file_name(&self) -> &'a str {
+        self.files.name(self.file)
+    }
+
+    /// Notes a fault of this place.
+    pub(crate) fn fault(&self, faults: &mut Faults, problem: impl Into<String>) {
+        faults.add(self.file_name(), &self.pointer, problem);
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Self> {
         let value = self.value.as_object()?.get(key)?;
-        Some(Self { value, pointer: step(&self.pointer, key) })
+        Some(self.at(value, step(&self.pointer, key)))
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
+        self.value.as_object()?.get(key)?.as_str()
     }
 
     /// The elements of an array; none of anything else.
-    pub(crate) fn elements(&self) -> impl Iterator<Item = Self> {
+    pub(crate) fn elements(&self) -> impl Iterator<Item = Self> + use<'a> {
         let elements: &'a [Value] = self.value.as_array().map_or(&[], Vec::as_slice);
-        let pointer = self.pointer.clone();
-        elements.iter().enumerate().map(move |(index, value)| Self { value, pointer: step(&pointer, index) })
+        let this = self.clone();
+        elements.iter().enumerate().map(move |(index, value)| this.at(value, step(&this.pointer, index)))
     }
 
     /// The members of an object; none of anything else.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&'a str, Self)> {
-        let pointer = self.pointer.clone();
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&'a str, Self)> + use<'a> {
+        let this = self.clone();
         let members = self.value.as_object().into_iter().flatten();
-        members.map(move |(key, value)| (key.as_str(), Self { value, pointer: step(&pointer, key) }))
+        members.map(move |(key, value)| (key.as_str(), this.at(value, step(&this.pointer, key))))
     }
 
     /// The text of `$ref`, if this node is a reference.
     pub(crate) fn reference(&self) -> Option<&'a Value> {
         self.value.as_object()?.get("$ref")
     }
-}
 
-/// Follows `$ref` until something else stands there. `None`, with the fault noted, if nothing does.
-pub(crate) fn follow<'a>(root: &'a Value, node: &Node<'a>, faults: &mut Faults) -> Option<Node<'a>> {
-    let mut here = node.clone();
-    let mut seen = BTreeSet::new();
-    while let Some(reference) = here.reference() {
-        let at = step(&here.pointer, "$ref");
-        if !seen.insert(here.pointer.clone()) {
-            faults.add(step(&node.pointer, "$ref"), "this reference leads back to itself");
-            return None;
+    /// What one `$ref` of this node names.
+    pub(crate) fn target(&self, reference: &Value) -> Result<Self, Lost> {
+        let dangling = |problem: String| Err(Lost::Dangling(problem));
+        let Some(text) = reference.as_str() else {
+            return dangling("a reference is a string, such as \"#/components/schemas/Name\"".to_owned());
+        };
+        if let Some(node) = self.anchored(text) {
+            return Ok(node);
         }
-        match target(root, reference) {
-            Ok(next) => here = next,
-            Err(problem) => {
-                faults.add(at, problem);
-                return None;
+        let (link, fragment) = text.split_once('#').unwrap_or((text, ""));
+        if is_remote(link) {
+            return Err(Lost::Remote(text.to_owned()));
+        }
+        let file = self.files.linked(self.file, link);
+        let Some((index, file)) = file.and_then(|index| Some((index, self.files.get(index)?))) else {
+            return dangling(format!("`{text}` names a file that cannot be read: `{link}`"));
+        };
+        let Some(pointer) = percent_decode(fragment) else {
+            return dangling(format!("`{text}` is no JSON pointer"));
+        };
+        match file.root.pointer(&pointer) {
+            Some(value) => Ok(Self { files: self.files, file: index, value, pointer }),
+            None if index == self.file => {
+                self.nearby(&pointer).ok_or_else(|| Lost::Dangling(format!("nothing stands at `{text}`")))
             }
+            None => dangling(format!("nothing stands at `{text}`")),
         }
     }
-    Some(here)
-}
 
-/// What one `$ref` names.
-pub(crate) fn target<'a>(root: &'a Value, reference: &Value) -> Result<Node<'a>, String> {
-    let text = reference.as_str().ok_or("a reference is a string, such as \"#/components/schemas/Name\"")?;
-    let fragment = text
-        .strip_prefix('#')
-        .ok_or_else(|| format!("`{text}` lies outside this document; only local references are read"))?;
-    let pointer = percent_decode(fragment).ok_or_else(|| format!("`{text}` is no JSON pointer"))?;
-    match root.pointer(&pointer) {
-        Some(value) => Ok(Node { value, pointer }),
-        None => Err(format!("nothing stands at `{text}`")),
+    /// What has this text for its `$anchor` or `$id`.
+    fn anchored(&self, text: &str) -> Option<Self> {
+        let file = self.files.get(self.file)?;
+        let pointer = file.anchors.get(text)?;
+        Some(self.at(file.root.pointer(pointer)?, pointer.clone()))
+    }
+
+    /// Many write `#/definitions/Name` for what the schema around them defines.
+    fn nearby(&self, pointer: &str) -> Option<Self> {
+        if !pointer.starts_with("/definitions/") && !pointer.starts_with("/$defs/") {
+            return None;
+        }
+        let root = &self.files.get(self.file)?.root;
+        let mut around = self.pointer.as_str();
+        while let Some((parent, _)) = around.rsplit_once('/') {
+            let whole = format!("{parent}{pointer}");
+            if let Some(value) = root.pointer(&whole) {
+                return Some(self.at(value, whole));
+            }
+            around = parent;
+        }
+        None
+    }
+
+    /// Follows `$ref` until something else stands there. `None`, with the fault noted, if nothing does.
+    pub(crate) fn follow(&self, faults: &mut Faults) -> Option<Self> {
+        let mut here = self.clone();
+        let mut seen = BTreeSet::new();
+        while let Some(reference) = here.reference() {
+            if !seen.insert(here.place()) {
+                let at = step(&self.pointer, "$ref");
+                faults.add(self.file_name(), at, "this reference leads back to itself");
+                return None;
+            }
+            match here.target(reference) {
+                Ok(next) => here = next,
+                Err(lost) => {
+                    faults.add(here.file_name(), step(&here.pointer, "$ref"), lost.problem());
+                    return None;
+                }
+            }
+        }
+        Some(here)
     }
 }
 

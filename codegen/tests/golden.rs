@@ -40,7 +40,7 @@ fn every_document_becomes_what_is_expected_of_it() {
     let mut seen = 0;
     for entry in fs::read_dir(golden()).unwrap() {
         let directory = entry.unwrap().path();
-        let result = generate(&document(&directory), &Settings::default());
+        let result = generate(&document(&directory), &Settings::supported("crate", "../openrpc.json"));
         let (rust, error) = match &result {
             Ok(generated) => (Some(generated.rust()), None),
             Err(error) => (None, Some(format!("{error}\n"))),

@@ -73,7 +73,7 @@ fn replacements() -> Vec<Value> {
 #[test]
 fn no_mutation_of_a_document_makes_the_generator_panic() {
     panic::set_hook(Box::new(|info| PANICS.lock().unwrap().push(info.to_string())));
-    let settings = Settings::default();
+    let settings = Settings::supported("crate", "../openrpc.json");
     let replacements = replacements();
     let (mut accepted, mut refused) = (0_u32, 0_u32);
     let mut panicked = Vec::new();
@@ -81,9 +81,13 @@ fn no_mutation_of_a_document_makes_the_generator_panic() {
         let whole = serde_json::from_str::<Value>(text).unwrap();
         let mut pointers = Vec::new();
         places(&whole, "", &mut pointers);
-        for (index, pointer) in pointers.iter().enumerate() {
-            // Every place meets some of the replacements, schemas more of them: neighbours meet the others.
-            let turn = if pointer.contains("/schema") { 11 } else { 26 };
+        // Few of the places, since each mutant becomes a whole output; `fuzz.rs` takes any.
+        let taken = |index: usize, pointer: &str| {
+            index.is_multiple_of(if pointer.contains("/examples/") { 50 } else { 5 })
+        };
+        for (index, pointer) in pointers.iter().enumerate().filter(|(at, pointer)| taken(*at, pointer)) {
+            // Schemas meet more of the replacements: neighbours meet the others.
+            let turn = if pointer.contains("/schema") { 23 } else { 53 };
             let chosen = replacements.iter().enumerate().filter(|(at, _)| (at + index).is_multiple_of(turn));
             let mutants = chosen.map(|(_, replacement)| Some(replacement)).chain([None]);
             for replacement in mutants {
@@ -105,7 +109,7 @@ fn no_mutation_of_a_document_makes_the_generator_panic() {
     }
     drop(panic::take_hook());
     assert!(panicked.is_empty(), "{} panics:\n{}", panicked.len(), panicked.join("\n"));
-    assert!(accepted > 50 && refused > 1_000, "{accepted} accepted, {refused} refused");
+    assert!(accepted > 50 && refused > 50, "{accepted} accepted, {refused} refused");
 }
 
 #[test]

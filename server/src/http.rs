@@ -186,7 +186,9 @@ fn unknown_circle() -> Response {
 }
 
 async fn health() -> Response {
-    let body = concat!("{\"status\":\"ok\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}\n");
+    let (version, document) = (env!("CARGO_PKG_VERSION"), circles_api::document_sha256());
+    let body =
+        format!("{{\"status\":\"ok\",\"version\":\"{version}\",\"document_sha256\":\"{document}\"}}\n");
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 

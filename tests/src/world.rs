@@ -125,6 +125,11 @@ impl<B: Between> WorldOn<B> {
         self.directory.path().join(self.circles[circle].to_string()).join("scripts")
     }
 
+    /// Takes the store away from the server.
+    pub async fn close_store(&self) {
+        self.between.close().await;
+    }
+
     /// Drains as the binary does, and waits for it.
     pub async fn stop(self, grace: Duration) {
         self.shutdown.cancel();

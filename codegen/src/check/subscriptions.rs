@@ -8,57 +8,65 @@ use serde_json::{Value, json};
 use crate::{
     document::{Document, Method, Subscription},
     error::Faults,
-    json::step,
+    resolve::Node,
 };
 
 /// Checks the subscriptions of a document.
-pub(super) fn check(document: &Document, faults: &mut Faults) {
+pub(super) fn check(document: &Document<'_>, faults: &mut Faults) {
     let mut users =
         document.methods.iter().map(|method| (&method.name, "a method")).collect::<BTreeMap<_, _>>();
     let mut ends = BTreeMap::new();
     for (method, subscription) in document.subscriptions() {
         if !method.connection {
             let problem = "a subscription needs a connection: expected \"x-connection\": true beside it";
-            faults.add(&subscription.pointer, problem);
+            subscription.node.fault(faults, problem);
         }
         let name = &subscription.notification;
         if let Some(user) = users.insert(name, "the notification of another subscription") {
-            faults.add(step(&subscription.pointer, "notification"), format!("`{name}` is {user} already"));
+            member(&subscription.node, "notification").fault(faults, format!("`{name}` is {user} already"));
         }
         let name = &subscription.unsubscribe;
         if let Some(other) = ends.insert(name, &method.name) {
             let problem = format!("`{name}` ends the subscriptions of `{other}` already");
-            faults.add(step(&subscription.pointer, "unsubscribe"), problem);
+            member(&subscription.node, "unsubscribe").fault(faults, problem);
         }
         match document.methods.iter().find(|method| method.name == *name) {
-            None => faults.add(step(&subscription.pointer, "unsubscribe"), format!("no method `{name}`")),
+            None => {
+                member(&subscription.node, "unsubscribe").fault(faults, format!("no method `{name}`"));
+            }
             Some(end) => self::end(end, method, subscription, faults),
         }
     }
 }
 
 /// The method that ends a subscription takes what the other one answered, and answers whether there was one.
-fn end(end: &Method, method: &Method, subscription: &Subscription, faults: &mut Faults) {
+fn end(end: &Method<'_>, method: &Method<'_>, subscription: &Subscription<'_>, faults: &mut Faults) {
     if end.subscription.is_some() {
         let problem = format!("`{}` begins subscriptions itself", end.name);
-        faults.add(step(&subscription.pointer, "unsubscribe"), problem);
+        member(&subscription.node, "unsubscribe").fault(faults, problem);
         return;
     }
     if !end.connection {
         let problem = "it ends a subscription, which needs a connection: expected \"x-connection\": true";
-        faults.add(&end.pointer, problem);
+        end.node.fault(faults, problem);
     }
+    let result = method.result.as_ref().map(|result| bare(result.value));
     match end.params.as_slice() {
-        [id] if id.required && bare(&id.schema.value) == bare(&method.result.value) => {}
+        [id] if id.required && Some(bare(id.schema.value)) == result => {}
         _ => {
             let problem =
                 format!("expected one param, required, with the schema of the result of `{}`", method.name);
-            faults.add(step(&end.pointer, "params"), problem);
+            member(&end.node, "params").fault(faults, problem);
         }
     }
-    if bare(&end.result.value) != json!({ "type": "boolean" }) {
-        faults.add(&end.result.pointer, "it ends a subscription: expected a schema of type boolean");
+    let answer = end.result.as_ref().filter(|answer| bare(answer.value) != json!({ "type": "boolean" }));
+    if let Some(answer) = answer {
+        answer.fault(faults, "it ends a subscription: expected a schema of type boolean");
     }
+}
+
+fn member<'a>(node: &Node<'a>, key: &str) -> Node<'a> {
+    node.get(key).unwrap_or_else(|| node.clone())
 }
 
 /// A schema without what it says to people.

@@ -1,238 +1,300 @@
-//! What typify emits, brought to what the document says: docs, `null` told from absence, schemas of `schemars` 1.x.
+//! What only the whole graph shows: types that include themselves, the order of alternatives, docs of fields.
 
-use std::collections::BTreeMap;
+use super::{Body, Content, Def, DefId, Form, Rest, Struct, Ty, Types, Variant};
+use crate::{document::Document, error::Faults};
 
-use proc_macro2::TokenStream;
-use quote::ToTokens;
-use serde_json::Value;
-use syn::{Attribute, Field, Fields, GenericArgument, Item, PathArguments, Type, parse_quote};
-
-use super::{Definitions, nullable, text};
-use crate::{
-    Settings,
-    error::{Error, Fault},
-    names,
-    render::docs,
-};
-
-/// The items of the module `types`, in the order of their names.
-pub(super) fn finish(
-    tokens: TokenStream,
-    definitions: &Definitions,
-    settings: &Settings,
-) -> Result<Vec<Item>, Error> {
-    let unparsed = |error: syn::Error| {
-        Error::from(Fault {
-            pointer: "/components/schemas".to_owned(),
-            problem: format!("these schemas became no Rust: {error}"),
-        })
-    };
-    let finisher = Finisher { definitions, settings };
-    let mut items = BTreeMap::<String, Vec<Item>>::new();
-    for item in syn::parse2::<syn::File>(tokens).map_err(unparsed)?.items {
-        if let Some((name, item)) = finisher.item(item) {
-            items.entry(name).or_default().push(item);
+pub(super) fn finish(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
+    for def in &mut types.defs {
+        if matches!(def.body, Body::Pending) {
+            def.body = Body::Any;
         }
     }
-    for (name, scalar) in &definitions.scalars {
-        let doc = docs(&finisher.description(name));
-        let inline = definitions.inline.contains(name);
-        let tokens = scalar.render(&names::ident(name), &doc, inline, settings);
-        items.insert(name.clone(), syn::parse2::<syn::File>(tokens).map_err(unparsed)?.items);
-    }
-    for name in &definitions.any {
-        let (doc, ident) = (docs(&finisher.description(name)), names::ident(name));
-        items.insert(name.clone(), vec![parse_quote!(#doc pub type #ident = ::serde_json::Value;)]);
-    }
-    Ok(items.into_values().flatten().collect())
+    cut_inclusions(types, document, faults);
+    order_alternatives(types);
+    describe_fields(types);
+    box_cycles(types);
 }
 
-struct Finisher<'a> {
-    definitions: &'a Definitions,
-    settings: &'a Settings,
+/// A type that is itself again before any step into the value has no value: reading one would never end.
+fn cut_inclusions(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
+    cut_alternatives(types, document, faults);
+    let groups = inclusions(types);
+    for (id, def) in types.defs.iter_mut().enumerate() {
+        if groups.get(id).copied().flatten().is_some() {
+            let file = document.files_name(def.place.file);
+            faults.add(file, &def.place.pointer, "this schema includes itself");
+            def.body = Body::Any;
+        }
+    }
 }
 
-impl Finisher<'_> {
-    /// An item and the name to sort it by; `None` for what nobody needs.
-    fn item(&self, item: Item) -> Option<(String, Item)> {
-        match item {
-            Item::Struct(mut item) => {
-                let name = item.ident.to_string();
-                self.derive(&name, &mut item.attrs);
-                let source = self.definitions.sources.get(&name);
-                if let (Fields::Named(fields), Some(source)) = (&mut item.fields, source) {
-                    fields.named.iter_mut().for_each(|field| self.field(field, source));
+/// To be one of itself says nothing, as long as there is another alternative; to be itself or null lets null in.
+fn cut_alternatives(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
+    let groups = inclusions(types);
+    for (id, def) in types.defs.iter_mut().enumerate() {
+        let Some(group) = groups.get(id).copied().flatten() else { continue };
+        let Body::Union(union) = &mut def.body else { continue };
+        let inside = |variant: &Variant| {
+            let Content::Ty(ty) = &variant.content else { return false };
+            let mut inside = false;
+            visit_same(ty, &mut |other| inside |= groups.get(other).copied().flatten() == Some(group));
+            inside
+        };
+        if union.variants.iter().all(inside) {
+            continue;
+        }
+        let or_null = |variant: &Variant| matches!(variant.content, Content::Ty(Ty::Option(_)));
+        let null = union.variants.iter().any(|variant| inside(variant) && or_null(variant));
+        union.variants.retain(|variant| !inside(variant));
+        let has_null = |variant: &Variant| matches!(variant.content, Content::Ty(Ty::Null));
+        if null && !union.variants.iter().any(has_null) {
+            union.variants.push(null_variant());
+        }
+        let file = document.files_name(def.place.file);
+        faults.warn(file, &def.place.pointer, "this schema is one of its own alternatives");
+    }
+}
+
+/// Which definitions are themselves again before any step into the value.
+fn inclusions(types: &Types) -> Vec<Option<usize>> {
+    components(&types.defs, |def, visit| match &def.body {
+        Body::Newtype(ty) => visit_same(ty, visit),
+        Body::Union(union) if union.form == Form::Untagged => {
+            for variant in &union.variants {
+                if let Content::Ty(ty) = &variant.content {
+                    visit_same(ty, visit);
                 }
-                Some((name, Item::Struct(item)))
             }
-            Item::Enum(mut item) => {
-                let name = item.ident.to_string();
-                self.derive(&name, &mut item.attrs);
-                item.attrs.push(parse_quote! {
-                    #[allow(
-                        missing_docs, clippy::large_enum_variant,
-                        reason = "the document need say nothing of single variants, and decides what they hold"
-                    )]
-                });
-                let source = self.definitions.sources.get(&name);
-                let branches = source.and_then(|source| source.get("oneOf")).and_then(Value::as_array);
-                // One variant for each branch, unless typify found another form for them.
-                let branches = branches.filter(|branches| branches.len() == item.variants.len());
-                for (index, variant) in item.variants.iter_mut().enumerate() {
-                    strip_docs(&mut variant.attrs);
-                    if let Some(branch) = branches.and_then(|branches| branches.get(index)) {
-                        self.variant(variant, branch);
+        }
+        _ => {}
+    })
+}
+
+fn null_variant() -> Variant {
+    let (name, wire, doc) = ("Null".to_owned(), String::new(), String::new());
+    Variant { name, wire, doc, content: Content::Ty(Ty::Null) }
+}
+
+fn visit_same(ty: &Ty, visit: &mut dyn FnMut(DefId)) {
+    match ty {
+        Ty::Def(id) | Ty::Boxed(id) => visit(*id),
+        Ty::Option(inner) => visit_same(inner, visit),
+        _ => {}
+    }
+}
+
+/// What lets less in is tried first, so that nothing is read as less than it is.
+fn order_alternatives(types: &mut Types) {
+    let orders = types.defs.iter().map(|def| match &def.body {
+        Body::Union(union) if union.form == Form::Untagged => union
+            .variants
+            .iter()
+            .map(|variant| match &variant.content {
+                Content::Ty(ty) => rank(ty, types, 0),
+                Content::Unit | Content::Fields(_) => (0, 0),
+            })
+            .collect(),
+        _ => Vec::new(),
+    });
+    let orders: Vec<Vec<(u8, isize)>> = orders.collect();
+    for (def, ranks) in types.defs.iter_mut().zip(orders) {
+        if let Body::Union(union) = &mut def.body {
+            let mut ranks = ranks.into_iter();
+            union.variants.sort_by_cached_key(|_| ranks.next());
+        }
+    }
+}
+
+/// How much a type lets in.
+fn rank(ty: &Ty, types: &Types, depth: usize) -> (u8, isize) {
+    match ty {
+        Ty::Never | Ty::Null | Ty::Bool => (0, 0),
+        Ty::Uuid => (1, 0),
+        Ty::Integer(_) => (3, 0),
+        Ty::Number => (5, 0),
+        Ty::Text => (6, 0),
+        Ty::Tuple(items) => (7, -length(items.len())),
+        Ty::List(inner) => (8, rank(inner, types, depth + 1).0.into()),
+        Ty::Map(inner) => (12, rank(inner, types, depth + 1).0.into()),
+        Ty::Option(inner) => rank(inner, types, depth),
+        Ty::Any => (20, 0),
+        Ty::Def(id) | Ty::Boxed(id) => match types.def(*id).map(|def| &def.body) {
+            Some(Body::Texts(_) | Body::Values(_)) => (1, 0),
+            Some(Body::Text(_)) => (2, 0),
+            Some(Body::Integer(_)) => (2, 1),
+            Some(Body::Number(_)) => (4, 0),
+            Some(Body::Struct(body)) => {
+                let required = body.fields.iter().filter(|field| field.required).count();
+                (if body.rest == Rest::Refused { 9 } else { 10 }, -length(required))
+            }
+            Some(Body::Newtype(inner)) if depth < 16 => rank(inner, types, depth + 1),
+            Some(Body::Union(_)) => (11, 0),
+            _ => (20, 0),
+        },
+    }
+}
+
+fn length(length: usize) -> isize {
+    isize::try_from(length).unwrap_or(isize::MAX)
+}
+
+/// A field that the document says nothing of is what its type is.
+fn describe_fields(types: &mut Types) {
+    let docs = types.defs.iter().map(|def| def.doc.clone()).collect::<Vec<_>>();
+    let describe = |body: &mut Struct| {
+        for field in body.fields.iter_mut().filter(|field| field.doc.is_empty()) {
+            if let Ty::Def(id) = field.ty.without_null() {
+                field.doc = docs.get(*id).cloned().unwrap_or_default();
+            }
+        }
+    };
+    for def in &mut types.defs {
+        match &mut def.body {
+            Body::Struct(body) => describe(body),
+            Body::Union(union) => {
+                for variant in &mut union.variants {
+                    if let Content::Fields(body) = &mut variant.content {
+                        describe(body);
                     }
                 }
-                Some((name, Item::Enum(item)))
             }
-            Item::Impl(item) => {
-                let is_copy = is_from_reference(&item);
-                (!is_copy).then(|| (self.owner(&item), Item::Impl(item)))
+            _ => {}
+        }
+    }
+}
+
+/// A type that holds itself is held by a pointer.
+fn box_cycles(types: &mut Types) {
+    let groups = components(&types.defs, |def, visit| visit_held(&def.body, visit));
+    for (id, def) in types.defs.iter_mut().enumerate() {
+        let Some(group) = groups.get(id).copied().flatten() else { continue };
+        let same = |other: DefId| groups.get(other).copied().flatten() == Some(group);
+        match &mut def.body {
+            Body::Newtype(ty) => box_held(ty, &same),
+            Body::Struct(body) => body.fields.iter_mut().for_each(|field| box_held(&mut field.ty, &same)),
+            Body::Union(union) => {
+                for variant in &mut union.variants {
+                    match &mut variant.content {
+                        Content::Ty(ty) => box_held(ty, &same),
+                        Content::Fields(body) => {
+                            body.fields.iter_mut().for_each(|field| box_held(&mut field.ty, &same));
+                        }
+                        Content::Unit => {}
+                    }
+                }
             }
-            // `error` and `defaults`: after the types, whose names begin upper-case.
-            Item::Mod(item) => Some((item.ident.to_string(), Item::Mod(item))),
-            other => Some((String::new(), other)),
+            _ => {}
         }
-    }
-
-    /// The type of ours that an impl belongs to, be it at the end of a `From`.
-    fn owner(&self, item: &syn::ItemImpl) -> String {
-        let argument = item.trait_.as_ref().and_then(|(_, path, _)| first_argument(path));
-        let names = [Some(&*item.self_ty), argument].into_iter().flatten().filter_map(last_segment);
-        names.into_iter().find(|name| self.definitions.sources.contains_key(name)).unwrap_or_default()
-    }
-
-    fn derive(&self, name: &str, attrs: &mut Vec<Attribute>) {
-        strip_docs(attrs);
-        for (index, line) in doc_lines(&self.description(name)).into_iter().enumerate() {
-            attrs.insert(index, parse_quote!(#[doc = #line]));
-        }
-        attrs.push(parse_quote!(#[derive(::schemars::JsonSchema)]));
-        if self.definitions.inline.contains(name) {
-            attrs.push(parse_quote!(#[schemars(inline)]));
-        }
-    }
-
-    /// What the document says of a type; its name if it says nothing.
-    fn description(&self, name: &str) -> String {
-        let source = self.definitions.sources.get(name);
-        let described =
-            source.and_then(|source| text(source, "description").or_else(|| text(source, "title")));
-        described.unwrap_or_else(|| format!("`{name}`."))
-    }
-
-    fn variant(&self, variant: &mut syn::Variant, branch: &Value) {
-        let described = text(branch, "description").unwrap_or_default();
-        for (index, line) in doc_lines(&described).into_iter().enumerate() {
-            variant.attrs.insert(index, parse_quote!(#[doc = #line]));
-        }
-        if let Fields::Named(fields) = &mut variant.fields {
-            fields.named.iter_mut().for_each(|field| self.field(field, branch));
-        }
-    }
-
-    fn field(&self, field: &mut Field, source: &Value) {
-        let wire = wire_name(field);
-        // Of a composition's fields only typify knows where they come from.
-        let known = source.get("properties").and_then(|properties| properties.get(&wire));
-        let property = known.unwrap_or(&Value::Null);
-        let required = source.get("required").and_then(Value::as_array).into_iter().flatten();
-        let required = required.into_iter().any(|name| name.as_str() == Some(&wire));
-        strip_docs(&mut field.attrs);
-        let described =
-            text(property, "description").or_else(|| Some(self.description(&self.target(property)?)));
-        for (index, line) in
-            doc_lines(&described.unwrap_or_else(|| format!("`{wire}`."))).into_iter().enumerate()
-        {
-            field.attrs.insert(index, parse_quote!(#[doc = #line]));
-        }
-        if let (Some(property), Some(inner)) = (known, option_of(&field.ty)) {
-            let inner_text = inner.to_token_stream().to_string().replace(' ', "");
-            let any = inner_text == "::serde_json::Value";
-            let attrs = self.option_attributes(required, any, nullable(property).is_some(), &inner_text);
-            field.attrs.extend(attrs);
-        }
-    }
-
-    /// typify reads a required `Option` so that it must be there; what is optional it leaves to serde and `schemars`.
-    fn option_attributes(&self, required: bool, any: bool, null: bool, inner: &str) -> Vec<Attribute> {
-        if required {
-            let with = format!("{}<{inner}>", self.settings.support_path("Nullable"));
-            return vec![parse_quote!(#[schemars(with = #with)])];
-        }
-        let mut attrs = vec![parse_quote!(#[serde(default)])];
-        if any {
-            let read = self.settings.support_path("present");
-            attrs.push(parse_quote!(#[serde(deserialize_with = #read)]));
-        }
-        if !null {
-            attrs.push(parse_quote!(#[schemars(with = #inner)]));
-        }
-        attrs
-    }
-
-    /// The name in Rust of the type that a property refers to.
-    fn target(&self, property: &Value) -> Option<String> {
-        let name = property.get("$ref")?.as_str()?.rsplit('/').next()?;
-        self.definitions.names.get(name).cloned()
     }
 }
 
-fn doc_lines(text: &str) -> Vec<String> {
-    text.lines().map(|line| format!(" {line}")).collect()
-}
-
-fn strip_docs(attrs: &mut Vec<Attribute>) {
-    attrs.retain(|attr| !attr.path().is_ident("doc"));
-}
-
-/// `impl From<&T> for T`, which `Clone` says already.
-fn is_from_reference(item: &syn::ItemImpl) -> bool {
-    match item.trait_.as_ref().and_then(|(_, path, _)| first_argument(path)) {
-        Some(Type::Reference(from)) => {
-            from.elem.to_token_stream().to_string() == item.self_ty.to_token_stream().to_string()
+fn visit_held(body: &Body, visit: &mut dyn FnMut(DefId)) {
+    fn fields(body: &Struct, visit: &mut dyn FnMut(DefId)) {
+        body.fields.iter().for_each(|field| held(&field.ty, visit));
+    }
+    fn held(ty: &Ty, visit: &mut dyn FnMut(DefId)) {
+        match ty {
+            Ty::Def(id) => visit(*id),
+            Ty::Option(inner) => held(inner, visit),
+            Ty::Tuple(items) => items.iter().for_each(|item| held(item, visit)),
+            _ => {}
         }
-        _ => false,
+    }
+    match body {
+        Body::Newtype(ty) => held(ty, visit),
+        Body::Struct(body) => fields(body, visit),
+        Body::Union(union) => {
+            for variant in &union.variants {
+                match &variant.content {
+                    Content::Ty(ty) => held(ty, visit),
+                    Content::Fields(body) => fields(body, visit),
+                    Content::Unit => {}
+                }
+            }
+        }
+        _ => {}
     }
 }
 
-/// The `T` of a path that ends in `<T>`.
-fn first_argument(path: &syn::Path) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else { return None };
-    match arguments.args.first()? {
-        GenericArgument::Type(inner) => Some(inner),
-        _ => None,
-    }
-}
-
-fn last_segment(ty: &Type) -> Option<String> {
+fn box_held(ty: &mut Ty, same: &dyn Fn(DefId) -> bool) {
     match ty {
-        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
-        _ => None,
+        Ty::Def(id) if same(*id) => *ty = Ty::Boxed(*id),
+        Ty::Option(inner) => box_held(inner, same),
+        Ty::Tuple(items) => items.iter_mut().for_each(|item| box_held(item, same)),
+        _ => {}
     }
 }
 
-/// The `T` of an `Option<T>`.
-pub(crate) fn option_of(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
-    path.path.segments.last().filter(|segment| segment.ident == "Option")?;
-    first_argument(&path.path)
+/// The strongly connected components that have a cycle (Tarjan, with a stack of its own): of each definition, which
+/// one it belongs to.
+fn components(defs: &[Def], edges: impl Fn(&Def, &mut dyn FnMut(DefId))) -> Vec<Option<usize>> {
+    let targets = defs.iter().map(|def| {
+        let mut targets = Vec::new();
+        edges(def, &mut |target| targets.push(target));
+        targets
+    });
+    let targets = targets.collect::<Vec<Vec<DefId>>>();
+    let mut search = Search {
+        index: vec![usize::MAX; defs.len()],
+        low: vec![usize::MAX; defs.len()],
+        group: vec![None; defs.len()],
+        done: vec![false; defs.len()],
+        ..Search::default()
+    };
+    for start in 0..defs.len() {
+        if search.index.get(start) == Some(&usize::MAX) {
+            search.run(start, &targets);
+        }
+    }
+    search.group
 }
 
-/// How a field is spelt on the wire.
-fn wire_name(field: &Field) -> String {
-    let mut name = field.ident.as_ref().map(|ident| ident.to_string().trim_start_matches("r#").to_owned());
-    for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
-        // An attribute without a rename, or one that is read no further after it, changes nothing.
-        let _ = attr.parse_nested_meta(|meta| {
-            if meta.path.is_ident("rename") {
-                name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
-            } else if meta.input.peek(syn::Token![=]) {
-                meta.value()?.parse::<syn::Expr>()?;
+#[derive(Default)]
+struct Search {
+    index: Vec<usize>,
+    low: Vec<usize>,
+    group: Vec<Option<usize>>,
+    done: Vec<bool>,
+    open: Vec<DefId>,
+    next: usize,
+}
+
+#[allow(clippy::indexing_slicing, reason = "every index is a place in vectors of one length")]
+impl Search {
+    fn run(&mut self, start: DefId, targets: &[Vec<DefId>]) {
+        let mut calls = vec![(start, 0)];
+        while let Some((id, edge)) = calls.pop() {
+            if edge == 0 {
+                self.index[id] = self.next;
+                self.low[id] = self.next;
+                self.next += 1;
+                self.open.push(id);
             }
-            Ok(())
-        });
+            if let Some(&target) = targets[id].get(edge) {
+                calls.push((id, edge + 1));
+                if self.index[target] == usize::MAX {
+                    calls.push((target, 0));
+                } else if !self.done[target] {
+                    self.low[id] = self.low[id].min(self.index[target]);
+                }
+                continue;
+            }
+            if self.low[id] == self.index[id] {
+                self.close(id, &targets[id]);
+            }
+            if let Some((parent, _)) = calls.last() {
+                self.low[*parent] = self.low[*parent].min(self.low[id]);
+            }
+        }
     }
-    name.unwrap_or_default()
+
+    fn close(&mut self, root: DefId, targets: &[DefId]) {
+        let at = self.open.iter().rposition(|id| *id == root).unwrap_or(0);
+        let members = self.open.split_off(at);
+        let cyclic = members.len() > 1 || targets.contains(&root);
+        for member in members {
+            self.done[member] = true;
+            self.group[member] = cyclic.then_some(root);
+        }
+    }
 }

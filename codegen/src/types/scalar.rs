@@ -1,157 +1,114 @@
-//! Strings and integers with bounds: validating newtypes, whose impls are macros of the crate that holds them.
+//! What bounds strings, integers and numbers.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
-use serde_json::{Value, json};
+use super::Integer;
 
-use crate::Settings;
-
-/// A bounded string or integer.
-#[derive(Debug)]
-pub(super) struct Scalar {
-    kind: Kind,
+/// The rules of a string.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextRules {
+    pub(crate) pattern: Option<String>,
+    pub(crate) least: Option<u64>,
+    pub(crate) most: Option<u64>,
 }
 
-#[derive(Debug)]
-enum Kind {
-    Text { pattern: Option<String>, least: Option<u64>, most: Option<u64> },
-    Integer { least: Option<i128>, most: Option<i128> },
+impl TextRules {
+    /// Whether every string keeps them.
+    pub(crate) fn is_free(&self) -> bool {
+        self.pattern.is_none() && self.least.is_none() && self.most.is_none()
+    }
 }
 
-impl Scalar {
-    /// The scalar that a schema describes, if it is one and has bounds.
-    pub(super) fn of(schema: &Value) -> Option<Self> {
-        if schema.get("enum").is_some() || schema.get("const").is_some() {
-            return None;
-        }
-        let length = |key| schema.get(key).and_then(Value::as_u64);
-        let bound = |key| {
-            schema.get(key).and_then(|bound: &Value| {
-                bound.as_i64().map(i128::from).or_else(|| bound.as_u64().map(i128::from))
-            })
-        };
-        let kind = match schema.get("type")?.as_str()? {
-            "string" => Kind::Text {
-                pattern: super::text(schema, "pattern"),
-                least: length("minLength"),
-                most: length("maxLength"),
-            },
-            "integer" => Kind::Integer { least: bound("minimum"), most: bound("maximum") },
-            _ => return None,
-        };
-        let free = matches!(
-            kind,
-            Kind::Text { pattern: None, least: None, most: None } | Kind::Integer { least: None, most: None }
-        );
-        (!free).then_some(Self { kind })
-    }
+/// The rules of an integer, both ends within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IntegerRules {
+    pub(crate) least: Option<i128>,
+    pub(crate) most: Option<i128>,
+    /// What holds it.
+    pub(crate) integer: Integer,
+}
 
-    /// What typify may know of it.
-    pub(super) fn outline(&self) -> Value {
-        match self.kind {
-            Kind::Text { .. } => json!({ "type": "string" }),
-            Kind::Integer { .. } => json!({ "type": "integer" }),
-        }
-    }
+/// The rules of a number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct NumberRules {
+    pub(crate) least: Option<Bound>,
+    pub(crate) most: Option<Bound>,
+}
 
-    /// The type and its impls. `inline`: `schemars` writes it where it stands, as the document does.
-    pub(super) fn render(
-        &self,
-        name: &Ident,
-        doc: &TokenStream,
-        inline: bool,
-        settings: &Settings,
-    ) -> TokenStream {
-        let inline = inline.then(|| quote!(#[schemars(inline)]));
-        match &self.kind {
-            Kind::Text { pattern, least, most } => {
-                render_text(name, doc, &inline, [pattern_of(pattern), length_of(least, most)], settings)
-            }
-            Kind::Integer { least, most } => render_integer(name, doc, &inline, (*least, *most), settings),
+/// One end of a range of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bound {
+    pub(crate) value: f64,
+    /// Of an integer, to the last digit.
+    pub(crate) exact: Option<i128>,
+    pub(crate) exclusive: bool,
+}
+
+impl Integer {
+    /// As Rust spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::I8 => "i8",
+            Self::U8 => "u8",
+            Self::I16 => "i16",
+            Self::U16 => "u16",
+            Self::I32 => "i32",
+            Self::U32 => "u32",
+            Self::I64 => "i64",
+            Self::U64 => "u64",
+            Self::I128 => "i128",
+            Self::U128 => "u128",
         }
     }
-}
 
-/// The rules of one keyword: for `schemars`, and as the macro takes them.
-type Rules = Option<(TokenStream, TokenStream)>;
-
-fn pattern_of(pattern: &Option<String>) -> Rules {
-    pattern.as_ref().map(|pattern| (quote!(regex(pattern = #pattern)), quote!(pattern = #pattern)))
-}
-
-fn length_of(least: &Option<u64>, most: &Option<u64>) -> Rules {
-    let [least, most] = [least, most].map(|bound| bound.map(proc_macro2::Literal::u64_unsuffixed));
-    let bounds = match (&least, &most) {
-        (Some(least), Some(most)) => {
-            (quote!(length(min = #least, max = #most)), quote!(min_length = #least, max_length = #most))
+    /// What a `format` says.
+    pub(crate) fn of_format(format: &str) -> Option<Self> {
+        let all = [Self::I8, Self::U8, Self::I16, Self::U16, Self::I32, Self::U32, Self::I64, Self::U64];
+        let name = format.strip_prefix("uint").map(|bits| format!("u{bits}"));
+        let name = name.or_else(|| format.strip_prefix("int").map(|bits| format!("i{bits}")));
+        let name = name.unwrap_or_else(|| format.to_owned());
+        if name == "u" || name == "usize" {
+            return Some(Self::U64);
         }
-        (Some(least), None) => (quote!(length(min = #least)), quote!(min_length = #least)),
-        (None, Some(most)) => (quote!(length(max = #most)), quote!(max_length = #most)),
-        (None, None) => return None,
-    };
-    Some(bounds)
-}
-
-fn render_text(
-    name: &Ident,
-    doc: &TokenStream,
-    inline: &Option<TokenStream>,
-    rules: [Rules; 2],
-    settings: &Settings,
-) -> TokenStream {
-    let support = settings.support();
-    let (schema, check): (Vec<_>, Vec<_>) = rules.into_iter().flatten().unzip();
-    quote! {
-        #doc
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-        #inline
-        pub struct #name(#[schemars(#(#schema),*)] ::std::string::String);
-
-        #support::text_newtype!(#name, #(#check),*);
+        all.into_iter().find(|integer| integer.name() == name)
     }
-}
 
-fn render_integer(
-    name: &Ident,
-    doc: &TokenStream,
-    inline: &Option<TokenStream>,
-    (least, most): (Option<i128>, Option<i128>),
-    settings: &Settings,
-) -> TokenStream {
-    let support = settings.support();
-    let integer = smallest(least, most);
-    let any = settings.support_path("Integer");
-    let [low, high] = [least, most].map(|bound| bound.map(proc_macro2::Literal::i128_unsuffixed));
-    let range = [(format_ident!("min"), low.clone()), (format_ident!("max"), high.clone())];
-    let range = range.into_iter().filter_map(|(key, bound)| {
-        // In an attribute nothing else says of what type the number is.
-        let bound: TokenStream = format!("{}_{integer}", bound?).parse().ok()?;
-        Some(quote!(#key = #bound))
-    });
-    // What no bound says, the type does.
-    let low = low.map_or_else(|| quote!(#integer::MIN), |low| quote!(#low));
-    let high = high.map_or_else(|| quote!(#integer::MAX), |high| quote!(#high));
-    quote! {
-        #doc
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-        #inline
-        pub struct #name(#[schemars(with = #any, range(#(#range),*))] #integer);
-
-        #support::integer_newtype!(#name, #integer, min = #low, max = #high);
+    /// The least and the greatest, as far as these bounds go.
+    pub(crate) fn range(self) -> (i128, i128) {
+        match self {
+            Self::I8 => (i8::MIN.into(), i8::MAX.into()),
+            Self::U8 => (0, u8::MAX.into()),
+            Self::I16 => (i16::MIN.into(), i16::MAX.into()),
+            Self::U16 => (0, u16::MAX.into()),
+            Self::I32 => (i32::MIN.into(), i32::MAX.into()),
+            Self::U32 => (0, u32::MAX.into()),
+            Self::I64 => (i64::MIN.into(), i64::MAX.into()),
+            Self::U64 => (0, u64::MAX.into()),
+            Self::I128 => (i128::MIN, i128::MAX),
+            Self::U128 => (0, i128::MAX),
+        }
     }
-}
 
-/// The smallest integer type that holds the range.
-fn smallest(least: Option<i128>, most: Option<i128>) -> Ident {
-    let signed = least.is_none_or(|least| least < 0);
-    let fits = |bits: u32| {
-        let (low, high) = if signed {
-            (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1)
+    /// The smallest that holds a range; an open end is as wide as 64 bits where they suffice.
+    pub(crate) fn smallest(least: Option<i128>, most: Option<i128>) -> Self {
+        let open = least.is_none() || most.is_none();
+        let (signed, unsigned): (&[_], &[_]) = if open {
+            (&[Self::I64, Self::I128], &[Self::U64, Self::U128])
         } else {
-            (0, (1i128 << bits) - 1)
+            (
+                &[Self::I8, Self::I16, Self::I32, Self::I64, Self::I128],
+                &[Self::U8, Self::U16, Self::U32, Self::U64, Self::U128],
+            )
         };
-        least.is_some_and(|least| low <= least) && most.is_some_and(|most| most <= high)
-    };
-    let bits = [8, 16, 32].into_iter().find(|bits| fits(*bits)).unwrap_or(64);
-    format_ident!("{}{bits}", if signed { 'i' } else { 'u' })
+        let among = if least.is_some_and(|least| least >= 0) { unsigned } else { signed };
+        let fits = |integer: &&Self| {
+            let (low, high) = integer.range();
+            least.is_none_or(|least| (low..=high).contains(&least))
+                && most.is_none_or(|most| (low..=high).contains(&most))
+        };
+        among.iter().find(fits).copied().unwrap_or(Self::I128)
+    }
+}
+
+/// A pattern as ECMA-262 means it: by code points, or where it is written for code units, by those.
+pub(crate) fn regex(pattern: &str) -> Result<regress::Regex, regress::Error> {
+    regress::Regex::with_flags(pattern, "u").or_else(|error| regress::Regex::new(pattern).map_err(|_| error))
 }

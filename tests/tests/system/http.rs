@@ -2,6 +2,7 @@
 
 use circles_tests::{World, soon};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -43,16 +44,20 @@ async fn the_server_says_that_it_is_well() {
     let world = World::builder().start().await;
     let (status, body) = get(&world, "/health").await;
     assert_eq!(status, 200);
-    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["status"], "ok");
+    let health: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&health["status"], health["version"].is_string()), (&json!("ok"), true), "{body}");
 }
 
 #[tokio::test]
-async fn the_document_is_the_file_it_was_built_from() {
+async fn the_document_is_the_file_it_was_built_from_and_its_hash_stands_in_health() {
     let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json")).unwrap();
     let world = World::builder().start().await;
     assert_eq!(get(&world, "/openrpc.json").await, (200, file.clone()));
     let discovered = world.raw().await.call("rpc.discover", json!([])).await.unwrap();
     assert_eq!(discovered, serde_json::from_str::<Value>(&file).unwrap());
+    let health: Value = serde_json::from_str(&get(&world, "/health").await.1).unwrap();
+    let hash = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(health["document_sha256"], hash);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod circles;
 mod cli;
 mod cli_tasks;
 mod client;
+mod contract;
 mod crashes;
 mod frames;
 mod guarantees;

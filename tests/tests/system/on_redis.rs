@@ -15,6 +15,8 @@ mod access;
 mod calls;
 #[path = "client.rs"]
 mod client;
+#[path = "contract.rs"]
+mod contract;
 #[path = "plays.rs"]
 mod plays;
 #[path = "policy.rs"]

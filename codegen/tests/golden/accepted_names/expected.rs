@@ -1,17 +1,8 @@
 /// The schemas of the document as types.
 pub mod types {
     /// `Box`.
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Eq, Hash, Ord, PartialOrd)]
     #[serde(transparent)]
     #[derive(::schemars::JsonSchema)]
     pub struct Box(pub ::std::string::String);
@@ -23,6 +14,12 @@ pub mod types {
         }
     }
 
+    impl ::std::convert::From<Box> for ::std::string::String {
+        fn from(value: Box) -> Self {
+            value.0
+        }
+    }
+
     impl ::std::convert::From<::std::string::String> for Box {
         fn from(value: ::std::string::String) -> Self {
             Self(value)
@@ -31,14 +28,20 @@ pub mod types {
 
     impl ::std::fmt::Display for Box {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for Box {
-        type Err = ::std::convert::Infallible;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.to_string()))
+        type Err = <::std::string::String as ::std::str::FromStr>::Err;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
+        }
+    }
+
+    impl ::std::convert::From<&str> for Box {
+        fn from(text: &str) -> Self {
+            Self(text.to_owned())
         }
     }
 
@@ -116,23 +119,22 @@ pub mod types {
     #[derive(::schemars::JsonSchema)]
     pub struct Option {
         /// `camelCase`.
-        #[serde(
-            rename = "camelCase",
-            skip_serializing_if = "::std::option::Option::is_none"
-        )]
+        #[serde(rename = "camelCase")]
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
         #[schemars(with = "i64")]
         pub camel_case: ::std::option::Option<i64>,
         /// `match`.
-        #[serde(rename = "match", deserialize_with = "::std::option::Option::deserialize")]
+        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<bool>")]
-        pub match_: ::std::option::Option<bool>,
+        pub r#match: ::std::option::Option<bool>,
         /// `type`.
-        #[serde(rename = "type")]
-        pub type_: ::std::string::String,
+        pub r#type: ::std::string::String,
     }
 
     /// `Result`.
+    #[derive(::schemars::JsonSchema)]
+    #[allow(missing_docs, reason = "the document says nothing of single values")]
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -144,12 +146,6 @@ pub mod types {
         Ord,
         PartialEq,
         PartialOrd
-    )]
-    #[derive(::schemars::JsonSchema)]
-    #[allow(
-        missing_docs,
-        clippy::large_enum_variant,
-        reason = "the document need say nothing of single variants, and decides what they hold"
     )]
     pub enum Result {
         #[serde(rename = "none")]
@@ -210,7 +206,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct SomeValue {
-        /// `Option`.
+        /// `none`.
         pub none: Option,
     }
 
@@ -480,9 +476,9 @@ pub trait Sample {
         #[argument(rename = "self")]
         self_: ::std::string::String,
         #[argument(rename = "params")]
-        params_: ::std::string::String,
+        params_2: ::std::string::String,
         #[argument(rename = "ext")]
-        ext_: ::std::string::String,
+        ext_2: ::std::string::String,
         #[argument(rename = "camelCase")]
         camel_case: ::std::string::String,
         #[argument(rename = "kebab-case")]
@@ -490,10 +486,10 @@ pub trait Sample {
     ) -> Result<::std::string::String, crate::Error>;
     /// `subscribe`.
     #[method(name = "subscribe", param_kind = map, with_extensions)]
-    async fn subscribe_(&self) -> Result<::serde_json::Value, crate::Error>;
+    async fn subscribe_2(&self) -> Result<::serde_json::Value, crate::Error>;
     /// `into_rpc`.
     #[method(name = "into_rpc", param_kind = map, with_extensions)]
-    async fn into_rpc_(&self) -> Result<bool, crate::Error>;
+    async fn into_rpc_2(&self) -> Result<bool, crate::Error>;
 }
 
 /// Every method of the document, in its order.

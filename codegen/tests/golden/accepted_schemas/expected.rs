@@ -13,36 +13,15 @@ pub mod types {
         }
     }
 
+    impl ::std::convert::From<Alias> for Count {
+        fn from(value: Alias) -> Self {
+            value.0
+        }
+    }
+
     impl ::std::convert::From<Count> for Alias {
         fn from(value: Count) -> Self {
             Self(value)
-        }
-    }
-
-    impl ::std::fmt::Display for Alias {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-
-    impl ::std::str::FromStr for Alias {
-        type Err = <Count as ::std::str::FromStr>::Err;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Alias {
-        type Error = <Count as ::std::str::FromStr>::Err;
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<String> for Alias {
-        type Error = <Count as ::std::str::FromStr>::Err;
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
         }
     }
 
@@ -57,24 +36,48 @@ pub mod types {
         pub a: ::std::string::String,
         /// `b`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "i64")]
         pub b: ::std::option::Option<i64>,
     }
 
     /// `Count`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Count(#[schemars(with = "crate::Integer", range(min = 0_u64))] u64);
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Count(pub u64);
 
-    crate::integer_newtype!(Count, u64, min = 0, max = u64::MAX);
+    impl ::std::ops::Deref for Count {
+        type Target = u64;
+        fn deref(&self) -> &u64 {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Count> for u64 {
+        fn from(value: Count) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<u64> for Count {
+        fn from(value: u64) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Count {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            ::std::fmt::Display::fmt(&self.0, f)
+        }
+    }
+
+    impl ::std::str::FromStr for Count {
+        type Err = <u64 as ::std::str::FromStr>::Err;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
+        }
+    }
 
     /// `Either`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -86,72 +89,30 @@ pub mod types {
         reason = "the document need say nothing of single variants, and decides what they hold"
     )]
     pub enum Either {
-        Either0(Either0),
-        Either1(Either1),
+        N0(EitherN0),
+        N1(EitherN1),
     }
 
-    impl ::std::fmt::Display for Either {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match self {
-                Self::Either0(x) => x.fmt(f),
-                Self::Either1(x) => x.fmt(f),
-            }
+    impl ::std::convert::From<EitherN0> for Either {
+        fn from(value: EitherN0) -> Self {
+            Self::N0(value)
         }
     }
 
-    impl ::std::str::FromStr for Either {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            if let Ok(v) = value.parse() {
-                Ok(Self::Either0(v))
-            } else if let Ok(v) = value.parse() {
-                Ok(Self::Either1(v))
-            } else {
-                Err("string conversion failed for all variants".into())
-            }
+    impl ::std::convert::From<EitherN1> for Either {
+        fn from(value: EitherN1) -> Self {
+            Self::N1(value)
         }
     }
 
-    impl ::std::convert::TryFrom<&str> for Either {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for Either {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::From<Either0> for Either {
-        fn from(value: Either0) -> Self {
-            Self::Either0(value)
-        }
-    }
-
-    impl ::std::convert::From<Either1> for Either {
-        fn from(value: Either1) -> Self {
-            Self::Either1(value)
-        }
-    }
-
-    /// `Either0`.
+    /// `EitherN0`.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
     #[schemars(inline)]
-    pub struct Either0(#[schemars(length(max = 5))] ::std::string::String);
+    pub struct EitherN0(#[schemars(length(max = 5))] ::std::string::String);
 
-    crate::text_newtype!(Either0, max_length = 5);
+    crate::text_newtype!(EitherN0, max_length = 5);
 
-    /// `Either1`.
+    /// `EitherN1`.
     #[derive(
         Clone,
         Copy,
@@ -164,12 +125,12 @@ pub mod types {
         ::schemars::JsonSchema
     )]
     #[schemars(inline)]
-    pub struct Either1(
+    pub struct EitherN1(
         #[schemars(with = "crate::Integer", range(min = 0_u8, max = 3_u8))]
         u8,
     );
 
-    crate::integer_newtype!(Either1, u8, min = 0, max = 3);
+    crate::integer_newtype!(EitherN1, u8, min = 0, max = 3);
 
     /// `Flag`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -198,28 +159,14 @@ pub mod types {
 
     impl ::std::fmt::Display for Flag {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for Flag {
         type Err = <bool as ::std::str::FromStr>::Err;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Flag {
-        type Error = <bool as ::std::str::FromStr>::Err;
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<String> for Flag {
-        type Error = <bool as ::std::str::FromStr>::Err;
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
         }
     }
 
@@ -260,26 +207,42 @@ pub mod types {
     crate::integer_newtype!(GreetMaybe, u64, min = 1, max = u64::MAX);
 
     /// `Huge`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Huge(
-        #[schemars(
-            with = "crate::Integer",
-            range(min = 0_u64, max = 18446744073709551615_u64)
-        )]
-        u64,
-    );
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Huge(pub u64);
 
-    crate::integer_newtype!(Huge, u64, min = 0, max = 18446744073709551615);
+    impl ::std::ops::Deref for Huge {
+        type Target = u64;
+        fn deref(&self) -> &u64 {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Huge> for u64 {
+        fn from(value: Huge) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<u64> for Huge {
+        fn from(value: u64) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Huge {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            ::std::fmt::Display::fmt(&self.0, f)
+        }
+    }
+
+    impl ::std::str::FromStr for Huge {
+        type Err = <u64 as ::std::str::FromStr>::Err;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
+        }
+    }
 
     /// `Id`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -308,28 +271,30 @@ pub mod types {
 
     impl ::std::fmt::Display for Id {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for Id {
         type Err = <::uuid::Uuid as ::std::str::FromStr>::Err;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
         }
     }
 
     impl ::std::convert::TryFrom<&str> for Id {
         type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn try_from(text: &str) -> ::std::result::Result<Self, Self::Error> {
+            text.parse()
         }
     }
 
-    impl ::std::convert::TryFrom<String> for Id {
+    impl ::std::convert::TryFrom<::std::string::String> for Id {
         type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn try_from(
+            text: ::std::string::String,
+        ) -> ::std::result::Result<Self, Self::Error> {
+            text.parse()
         }
     }
 
@@ -349,21 +314,25 @@ pub mod types {
         /// `list`.
         pub list: ::std::vec::Vec<InnerListItem>,
         /// `map`.
-        #[serde(
-            default,
-            skip_serializing_if = ":: std :: collections :: BTreeMap::is_empty"
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(
+            with = "::std::collections::BTreeMap<::std::string::String,InnerMapValue>"
         )]
-        pub map: ::std::collections::BTreeMap<::std::string::String, InnerMapValue>,
+        pub map: ::std::option::Option<
+            ::std::collections::BTreeMap<::std::string::String, InnerMapValue>,
+        >,
         /// `maybe`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
         pub maybe: ::std::option::Option<InnerMaybe>,
         /// Anything.
-        #[serde(rename = "refAny", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(rename = "refAny")]
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
         #[serde(deserialize_with = "crate::present")]
-        #[schemars(with = "::serde_json::Value")]
-        pub ref_any: ::std::option::Option<::serde_json::Value>,
+        #[schemars(with = "Any")]
+        pub ref_any: ::std::option::Option<Any>,
     }
 
     /// `InnerDeep`.
@@ -388,6 +357,9 @@ pub mod types {
     }
 
     /// `InnerDeepDeeperLevel`.
+    #[derive(::schemars::JsonSchema)]
+    #[schemars(inline)]
+    #[allow(missing_docs, reason = "the document says nothing of single values")]
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -399,13 +371,6 @@ pub mod types {
         Ord,
         PartialEq,
         PartialOrd
-    )]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
-    #[allow(
-        missing_docs,
-        clippy::large_enum_variant,
-        reason = "the document need say nothing of single variants, and decides what they hold"
     )]
     pub enum InnerDeepDeeperLevel {
         #[serde(rename = "low")]
@@ -611,6 +576,9 @@ pub mod types {
         #[serde(default)]
         #[schemars(with = "bool")]
         pub known: ::std::option::Option<bool>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     /// `Plain`.
@@ -640,28 +608,14 @@ pub mod types {
 
     impl ::std::fmt::Display for Plain {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for Plain {
         type Err = <i64 as ::std::str::FromStr>::Err;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Plain {
-        type Error = <i64 as ::std::str::FromStr>::Err;
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<String> for Plain {
-        type Error = <i64 as ::std::str::FromStr>::Err;
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
         }
     }
 
@@ -692,28 +646,14 @@ pub mod types {
 
     impl ::std::fmt::Display for Real {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for Real {
         type Err = <f64 as ::std::str::FromStr>::Err;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Real {
-        type Error = <f64 as ::std::str::FromStr>::Err;
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<String> for Real {
-        type Error = <f64 as ::std::str::FromStr>::Err;
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
         }
     }
 
@@ -740,23 +680,42 @@ pub mod types {
     }
 
     /// `Small`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Small(
-        #[schemars(with = "crate::Integer", range(min = -128_i8, max = 127_i8))]
-        i8,
-    );
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(transparent)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct Small(pub i8);
 
-    crate::integer_newtype!(Small, i8, min = - 128, max = 127);
+    impl ::std::ops::Deref for Small {
+        type Target = i8;
+        fn deref(&self) -> &i8 {
+            &self.0
+        }
+    }
+
+    impl ::std::convert::From<Small> for i8 {
+        fn from(value: Small) -> Self {
+            value.0
+        }
+    }
+
+    impl ::std::convert::From<i8> for Small {
+        fn from(value: i8) -> Self {
+            Self(value)
+        }
+    }
+
+    impl ::std::fmt::Display for Small {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            ::std::fmt::Display::fmt(&self.0, f)
+        }
+    }
+
+    impl ::std::str::FromStr for Small {
+        type Err = <i8 as ::std::str::FromStr>::Err;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
+        }
+    }
 
     /// `Texts`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
@@ -808,17 +767,8 @@ pub mod types {
     }
 
     /// `When`.
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(Eq, Hash, Ord, PartialOrd)]
     #[serde(transparent)]
     #[derive(::schemars::JsonSchema)]
     pub struct When(pub ::std::string::String);
@@ -844,14 +794,20 @@ pub mod types {
 
     impl ::std::fmt::Display for When {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for When {
-        type Err = ::std::convert::Infallible;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.to_string()))
+        type Err = <::std::string::String as ::std::str::FromStr>::Err;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
+        }
+    }
+
+    impl ::std::convert::From<&str> for When {
+        fn from(text: &str) -> Self {
+            Self(text.to_owned())
         }
     }
 

@@ -70,48 +70,16 @@ pub mod types {
             /// `why`.
             #[serde(skip_serializing_if = "::std::option::Option::is_none")]
             #[serde(default)]
-            why: ::std::option::Option<News1Why>,
+            why: ::std::option::Option<NewsFellWhy>,
         },
     }
 
-    /// `News1Why`.
+    /// `NewsFellWhy`.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
     #[schemars(inline)]
-    pub struct News1Why(#[schemars(length(max = 8))] ::std::string::String);
+    pub struct NewsFellWhy(#[schemars(length(max = 8))] ::std::string::String);
 
-    crate::text_newtype!(News1Why, max_length = 8);
-
-    /// Error types.
-    pub mod error {
-        /// Error from a `TryFrom` or `FromStr` implementation.
-        pub struct ConversionError(::std::borrow::Cow<'static, str>);
-
-        impl ::std::error::Error for ConversionError {}
-
-        impl ::std::fmt::Display for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Display::fmt(&self.0, f)
-            }
-        }
-
-        impl ::std::fmt::Debug for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Debug::fmt(&self.0, f)
-            }
-        }
-
-        impl From<&'static str> for ConversionError {
-            fn from(value: &'static str) -> Self {
-                Self(value.into())
-            }
-        }
-
-        impl From<String> for ConversionError {
-            fn from(value: String) -> Self {
-                Self(value.into())
-            }
-        }
-    }
+    crate::text_newtype!(NewsFellWhy, max_length = 8);
 }
 
 /// Each schema of the document and the type that carries it.

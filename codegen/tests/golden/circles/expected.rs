@@ -205,6 +205,8 @@ pub mod types {
     crate::text_newtype!(LimitDataLimit, min_length = 1, max_length = 64);
 
     /// How a script rated a line; `print` makes `info`, `debug` makes `debug`.
+    #[derive(::schemars::JsonSchema)]
+    #[allow(missing_docs, reason = "the document says nothing of single values")]
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -216,12 +218,6 @@ pub mod types {
         Ord,
         PartialEq,
         PartialOrd
-    )]
-    #[derive(::schemars::JsonSchema)]
-    #[allow(
-        missing_docs,
-        clippy::large_enum_variant,
-        reason = "the document need say nothing of single variants, and decides what they hold"
     )]
     pub enum LogLevel {
         #[serde(rename = "debug")]
@@ -385,7 +381,7 @@ pub mod types {
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
         /// Any JSON value.
-        pub value: ::serde_json::Value,
+        pub value: Json,
     }
 
     /// What a play cost.
@@ -618,6 +614,8 @@ pub mod types {
     crate::integer_newtype!(ScriptErrorDataLine, u32, min = 1, max = 4294967295);
 
     /// Whether the source did not compile or the script stopped while it ran.
+    #[derive(::schemars::JsonSchema)]
+    #[allow(missing_docs, reason = "the document says nothing of single values")]
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -629,12 +627,6 @@ pub mod types {
         Ord,
         PartialEq,
         PartialOrd
-    )]
-    #[derive(::schemars::JsonSchema)]
-    #[allow(
-        missing_docs,
-        clippy::large_enum_variant,
-        reason = "the document need say nothing of single variants, and decides what they hold"
     )]
     pub enum ScriptErrorKind {
         #[serde(rename = "compile")]
@@ -865,28 +857,30 @@ pub mod types {
 
     impl ::std::fmt::Display for TaskId {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
+            ::std::fmt::Display::fmt(&self.0, f)
         }
     }
 
     impl ::std::str::FromStr for TaskId {
         type Err = <::uuid::Uuid as ::std::str::FromStr>::Err;
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            text.parse().map(Self)
         }
     }
 
     impl ::std::convert::TryFrom<&str> for TaskId {
         type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn try_from(text: &str) -> ::std::result::Result<Self, Self::Error> {
+            text.parse()
         }
     }
 
-    impl ::std::convert::TryFrom<String> for TaskId {
+    impl ::std::convert::TryFrom<::std::string::String> for TaskId {
         type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
+        fn try_from(
+            text: ::std::string::String,
+        ) -> ::std::result::Result<Self, Self::Error> {
+            text.parse()
         }
     }
 
@@ -904,6 +898,8 @@ pub mod types {
     }
 
     /// Where a task is on its way; the last five are final.
+    #[derive(::schemars::JsonSchema)]
+    #[allow(missing_docs, reason = "the document says nothing of single values")]
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -915,12 +911,6 @@ pub mod types {
         Ord,
         PartialEq,
         PartialOrd
-    )]
-    #[derive(::schemars::JsonSchema)]
-    #[allow(
-        missing_docs,
-        clippy::large_enum_variant,
-        reason = "the document need say nothing of single variants, and decides what they hold"
     )]
     pub enum TaskState {
         #[serde(rename = "queued")]
@@ -1445,8 +1435,8 @@ pub struct PlayParams {
     pub script: types::Script,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::serde_json::Value")]
-    pub args: Option<::serde_json::Value>,
+    #[schemars(with = "types::Json")]
+    pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
@@ -1521,8 +1511,8 @@ pub struct RunParams {
     pub name: types::ScriptName,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::serde_json::Value")]
-    pub args: Option<::serde_json::Value>,
+    #[schemars(with = "types::Json")]
+    pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
@@ -1603,8 +1593,8 @@ pub struct SubmitParams {
     pub name: Option<types::ScriptName>,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::serde_json::Value")]
-    pub args: Option<::serde_json::Value>,
+    #[schemars(with = "types::Json")]
+    pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
@@ -1910,8 +1900,8 @@ pub struct WatchPlayParams {
     pub task_id: Option<types::TaskId>,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::serde_json::Value")]
-    pub args: Option<::serde_json::Value>,
+    #[schemars(with = "types::Json")]
+    pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
@@ -2050,7 +2040,7 @@ pub trait Circles {
     async fn play(
         &self,
         script: types::Script,
-        args: Option<::serde_json::Value>,
+        args: Option<types::Json>,
         timeout_ms: Option<types::TimeoutMs>,
         idempotency_key: Option<types::IdempotencyKey>,
     ) -> Result<types::PlayResult, crate::Error>;
@@ -2061,7 +2051,7 @@ pub trait Circles {
     async fn run(
         &self,
         name: types::ScriptName,
-        args: Option<::serde_json::Value>,
+        args: Option<types::Json>,
         timeout_ms: Option<types::TimeoutMs>,
         idempotency_key: Option<types::IdempotencyKey>,
     ) -> Result<types::PlayResult, crate::Error>;
@@ -2073,7 +2063,7 @@ pub trait Circles {
         &self,
         script: Option<types::Script>,
         name: Option<types::ScriptName>,
-        args: Option<::serde_json::Value>,
+        args: Option<types::Json>,
         timeout_ms: Option<types::TimeoutMs>,
         idempotency_key: Option<types::IdempotencyKey>,
         retries: Option<types::Retries>,
@@ -2134,7 +2124,7 @@ pub trait Circles {
         script: Option<types::Script>,
         name: Option<types::ScriptName>,
         task_id: Option<types::TaskId>,
-        args: Option<::serde_json::Value>,
+        args: Option<types::Json>,
         timeout_ms: Option<types::TimeoutMs>,
     ) -> ::jsonrpsee::core::SubscriptionResult;
     /// This document.

@@ -1,0 +1,33 @@
+//! The whole of a build script.
+
+#![allow(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+
+use std::{env, fs, path::Path};
+
+use crate::{Settings, generate_file};
+
+/// For build scripts: writes `$OUT_DIR/api.rs` for `include!`, and its tests `$OUT_DIR/api_examples.rs` and
+/// `$OUT_DIR/api_contract.rs`; cargo runs the script again when a file of the document changes.
+///
+/// # Errors
+///
+/// What [`generate_file`] refuses, one fault a line, or what could not be written.
+pub fn build(document: impl AsRef<Path>, settings: &Settings) -> Result<(), String> {
+    let document = document.as_ref();
+    println!("cargo::rerun-if-changed={}", document.display());
+    let generated = generate_file(document, settings)
+        .map_err(|error| format!("{} cannot become Rust:\n{error}", document.display()))?;
+    for file in generated.files() {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let directory = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set; cargo sets it for build scripts")?;
+    for (name, text) in [
+        ("api.rs", generated.rust()),
+        ("api_examples.rs", generated.tests()),
+        ("api_contract.rs", generated.contract()),
+    ] {
+        let path = Path::new(&directory).join(name);
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}

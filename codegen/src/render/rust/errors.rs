@@ -1,0 +1,137 @@
+//! The errors of one method as a type of its own.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::{docs, types::written};
+use crate::{
+    Settings,
+    model::{ErrorObject, Method, Model},
+    names::{Scope, ident},
+};
+
+/// What a method's call may fail with; nothing for one that declares no errors.
+pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &TokenStream) -> TokenStream {
+    let errors = method.errors.iter().filter_map(|index| model.errors.get(*index)).collect::<Vec<_>>();
+    if errors.is_empty() {
+        return TokenStream::new();
+    }
+    let mut scope = Scope::with(&["Other"]);
+    let variants = errors.iter().map(|error| ident(&scope.claim(error.variant.clone()))).collect::<Vec<_>>();
+    let data = errors.iter().map(|error| match &error.data {
+        Some(ty) => written(ty, &model.types, &quote!(#up types::)),
+        None => quote!(Option<::serde_json::Value>),
+    });
+    let name = ident(&method.error_type);
+    let doc = docs(&format!("Why `{}` fails.", method.wire));
+    let lines = errors.iter().map(|error| docs(&format!("{} ({})", error.message.trim(), error.code)));
+    let codes = errors.iter().map(|error| ident(&error.constant)).collect::<Vec<_>>();
+    let messages = errors.iter().map(|error| &error.message).collect::<Vec<_>>();
+    let arms = arms(&errors, &variants);
+    let client = settings.client.then(|| {
+        quote! {
+            impl TryFrom<::jsonrpsee::core::client::Error> for #name {
+                type Error = ::jsonrpsee::core::client::Error;
+
+                fn try_from(error: ::jsonrpsee::core::client::Error) -> Result<Self, Self::Error> {
+                    match error {
+                        ::jsonrpsee::core::client::Error::Call(object) => Ok(object.into()),
+                        other => Err(other),
+                    }
+                }
+            }
+        }
+    });
+    quote! {
+        #doc
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum #name {
+            #(#lines #variants(#data),)*
+            #[doc = " What the document does not declare."]
+            Other(::jsonrpsee::types::ErrorObjectOwned),
+        }
+
+        impl #name {
+            #[doc = " Its code in the error object."]
+            pub fn code(&self) -> i32 {
+                match self {
+                    #(Self::#variants(_) => #up codes::#codes,)*
+                    Self::Other(error) => error.code(),
+                }
+            }
+
+            #[doc = " Its message in the error object."]
+            pub fn message(&self) -> &str {
+                match self {
+                    #(Self::#variants(_) => #messages,)*
+                    Self::Other(error) => error.message(),
+                }
+            }
+        }
+
+        impl ::std::fmt::Display for #name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                write!(f, "{} ({})", self.message(), self.code())
+            }
+        }
+
+        impl ::std::error::Error for #name {}
+
+        impl From<#name> for ::jsonrpsee::types::ErrorObjectOwned {
+            fn from(error: #name) -> Self {
+                let (code, message) = (error.code(), error.message().to_owned());
+                let data = match error {
+                    #(#name::#variants(data) => ::serde_json::to_value(data),)*
+                    #name::Other(error) => return error,
+                };
+                // Nothing is said by null.
+                let data = data.ok().filter(|data| !data.is_null());
+                Self::owned(code, message, data)
+            }
+        }
+
+        impl From<::jsonrpsee::types::ErrorObjectOwned> for #name {
+            fn from(error: ::jsonrpsee::types::ErrorObjectOwned) -> Self {
+                let data = || error.data().and_then(|data| ::serde_json::from_str(data.get()).ok());
+                match error.code() {
+                    #(#arms,)*
+                    _ => Self::Other(error),
+                }
+            }
+        }
+
+        #client
+    }
+}
+
+/// Several errors may share a code; then the message tells which one it is.
+fn arms(errors: &[&ErrorObject], variants: &[proc_macro2::Ident]) -> Vec<TokenStream> {
+    let mut by_code = BTreeMap::<i32, Vec<usize>>::new();
+    for (index, error) in errors.iter().enumerate() {
+        by_code.entry(error.code).or_default().push(index);
+    }
+    let arms = by_code.into_iter().flat_map(|(code, indices)| {
+        let code = Literal::i32_unsuffixed(code);
+        let last = indices.len() - 1;
+        let arms = indices.iter().enumerate().filter_map(|(at, index)| {
+            let (error, variant) = (errors.get(*index)?, variants.get(*index)?);
+            let message = &error.message;
+            let guard = (at < last).then(|| quote!(if error.message() == #message));
+            let arm = match &error.data {
+                None => quote!(#code #guard => Self::#variant(data())),
+                Some(_) => quote! {
+                    #code #guard => match ::serde_json::from_value(data().unwrap_or_default()) {
+                        Ok(data) => Self::#variant(data),
+                        Err(_) => Self::Other(error),
+                    }
+                },
+            };
+            Some(arm)
+        });
+        arms.collect::<Vec<_>>()
+    });
+    arms.collect()
+}

@@ -1,0 +1,120 @@
+//! All that must hold of one value, gathered from a schema, what it refers to, and the branches of its `allOf`.
+
+mod gather;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+pub(super) use self::gather::flatten;
+use super::{
+    kinds,
+    scalar::{NumberRules, TextRules},
+};
+use crate::resolve::{Node, Place};
+
+/// A schema that must hold, or a part of it.
+#[derive(Clone, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) node: Node<'a>,
+    /// Without its own `oneOf` and `anyOf`, which are dealt out to others.
+    pub(super) bare: bool,
+    /// Only for values of these types.
+    pub(super) only: u8,
+}
+
+/// What tells parts apart.
+pub(super) type PartKey = (Place, bool, u8);
+
+impl<'a> Part<'a> {
+    pub(super) fn whole(node: Node<'a>) -> Self {
+        Self { node, bare: false, only: kinds::ALL }
+    }
+
+    pub(super) fn key(&self) -> PartKey {
+        (self.node.place(), self.bare, self.only)
+    }
+}
+
+/// All that must hold of one value.
+#[derive(Debug)]
+pub(super) struct Flat<'a> {
+    pub(super) types: u8,
+    /// Whether anything says of what types the value is.
+    pub(super) typed: bool,
+    /// Whether null is let in beside them, as OpenAPI 3.0 says it.
+    pub(super) nullable: bool,
+    pub(super) never: bool,
+    pub(super) properties: BTreeMap<String, Vec<Node<'a>>>,
+    pub(super) required: BTreeSet<String>,
+    pub(super) closed: bool,
+    /// Whether `additionalProperties: true` stands there.
+    pub(super) open: bool,
+    pub(super) additional: Vec<Node<'a>>,
+    pub(super) patterns: Vec<Node<'a>>,
+    pub(super) items: Vec<Node<'a>>,
+    pub(super) prefix: Vec<Node<'a>>,
+    /// Nothing after the prefix.
+    pub(super) ends: bool,
+    pub(super) least_items: u64,
+    pub(super) most_items: Option<u64>,
+    pub(super) values: Option<Vec<Value>>,
+    pub(super) text: TextRules,
+    pub(super) number: NumberRules,
+    pub(super) format: Option<String>,
+    pub(super) unions: Vec<Vec<Node<'a>>>,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) deprecated: bool,
+    /// Whether a part lies in the network.
+    pub(super) remote: bool,
+}
+
+impl Flat<'_> {
+    /// Whether nothing is said but of what types the value is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.values.is_none()
+            && self.unions.is_empty()
+            && self.text.is_free()
+            && self.number == NumberRules::default()
+            && self.properties.is_empty()
+            && self.required.is_empty()
+            && !self.closed
+            && self.additional.is_empty()
+            && self.patterns.is_empty()
+            && self.items.is_empty()
+            && self.prefix.is_empty()
+    }
+
+    /// The types, null aside, as told or as the keywords imply.
+    pub(super) fn kinds(&self) -> u8 {
+        if self.typed {
+            return self.types & !kinds::NULL;
+        }
+        let object = !self.properties.is_empty()
+            || !self.required.is_empty()
+            || self.closed
+            || !self.additional.is_empty()
+            || !self.patterns.is_empty();
+        let list = !self.items.is_empty() || !self.prefix.is_empty();
+        let number = self.number != NumberRules::default();
+        let implied = [
+            (object, kinds::OBJECT),
+            (list, kinds::LIST),
+            (number, kinds::NUMBER),
+            (!self.text.is_free(), kinds::TEXT),
+        ];
+        implied.iter().filter(|(implied, _)| *implied).fold(0, |set, (_, kind)| set | kind) & self.types
+    }
+
+    /// Whether null is let in, and something else.
+    pub(super) fn or_null(&self) -> bool {
+        let listed = self.values.as_ref().is_some_and(|values| values.contains(&Value::Null));
+        let alone = match &self.values {
+            Some(values) => values.iter().all(Value::is_null),
+            None => self.typed && self.types == kinds::NULL,
+        };
+        let typed = self.typed && self.types & kinds::NULL != 0 && self.values.is_none();
+        !alone && (self.nullable || listed || typed)
+    }
+}

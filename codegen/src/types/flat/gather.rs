@@ -1,0 +1,316 @@
+//! Reads what several schemas say of one value, keyword by keyword.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        Findings, kinds,
+        scalar::{Bound, NumberRules, TextRules, regex},
+    },
+    Flat, Part,
+};
+use crate::{
+    check::{is_annotation, whole},
+    error::Faults,
+    resolve::{Lost, Node, Place},
+};
+
+/// References and compositions within each other: more than this is a loop or a trap.
+const DEEPEST: usize = 100;
+
+/// Gathers what several parts say together.
+pub(in crate::types) fn flatten<'a>(
+    parts: &[Part<'a>],
+    findings: &mut Findings,
+    faults: &mut Faults,
+) -> Flat<'a> {
+    let flat = Flat {
+        types: kinds::ALL,
+        typed: false,
+        nullable: false,
+        never: false,
+        properties: BTreeMap::new(),
+        required: BTreeSet::new(),
+        closed: false,
+        open: false,
+        additional: Vec::new(),
+        patterns: Vec::new(),
+        items: Vec::new(),
+        prefix: Vec::new(),
+        ends: false,
+        least_items: 0,
+        most_items: None,
+        values: None,
+        text: TextRules::default(),
+        number: NumberRules::default(),
+        format: None,
+        unions: Vec::new(),
+        title: None,
+        description: None,
+        deprecated: false,
+        remote: false,
+    };
+    let mut gatherer = Gatherer { flat, above: Vec::new(), seen: BTreeSet::new(), findings, faults };
+    for part in parts {
+        gatherer.schema(&part.node, part.bare, false);
+        if part.only != kinds::ALL {
+            gatherer.flat.types &= part.only;
+            gatherer.flat.typed = true;
+        }
+    }
+    gatherer.flat
+}
+
+struct Gatherer<'a, 'f> {
+    flat: Flat<'a>,
+    /// The schemas that we are inside of.
+    above: Vec<Place>,
+    seen: BTreeSet<(Place, bool)>,
+    findings: &'f mut Findings,
+    faults: &'f mut Faults,
+}
+
+impl<'a> Gatherer<'a, '_> {
+    fn schema(&mut self, node: &Node<'a>, bare: bool, referred: bool) {
+        let place = node.place();
+        if self.above.contains(&place) {
+            node.fault(self.faults, "this schema includes itself");
+            return;
+        }
+        // Said once, it holds.
+        if !self.seen.insert((place.clone(), bare)) {
+            return;
+        }
+        if self.above.len() >= DEEPEST {
+            node.fault(self.faults, format!("more than {DEEPEST} schemas include each other"));
+            return;
+        }
+        match node.value {
+            Value::Bool(false) => self.flat.never = true,
+            Value::Object(_) => {
+                self.above.push(place);
+                self.object(node, bare, referred);
+                self.above.pop();
+            }
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, node: &Node<'a>, bare: bool, referred: bool) {
+        if let Some(reference) = node.reference() {
+            match node.target(reference) {
+                Ok(target) => self.schema(&target, bare, true),
+                Err(Lost::Remote(_)) => self.flat.remote = true,
+                Err(Lost::Dangling(_)) => {}
+            }
+        }
+        self.annotations(node, referred);
+        if let Some(kinds) = node.get("type") {
+            self.kinds(&kinds, node);
+        }
+        for (key, member) in node.members() {
+            match key {
+                "allOf" => member.elements().for_each(|branch| self.schema(&branch, bare, referred)),
+                "oneOf" | "anyOf" if !bare => self.union(&member),
+                "enum" => self.values(member.elements().map(|value| value.value.clone()).collect()),
+                "const" => self.values(vec![member.value.clone()]),
+                "format" => self.flat.format = member.value.as_str().map(str::to_owned),
+                _ if self.object_keyword(key, &member)
+                    || self.list_keyword(key, &member, node)
+                    || self.scalar_keyword(key, &member, node) => {}
+                _ => self.other(key, &member),
+            }
+        }
+    }
+
+    fn annotations(&mut self, node: &Node<'a>, referred: bool) {
+        let flag = |key| node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true));
+        self.flat.nullable |= flag("nullable") || flag("x-nullable");
+        // What a schema is called that this one refers to is that schema's name.
+        if !referred {
+            self.flat.deprecated |= flag("deprecated");
+            let text = |key| node.text(key).map(str::to_owned);
+            self.flat.title = self.flat.title.take().or_else(|| text("title"));
+            self.flat.description = self.flat.description.take().or_else(|| text("description"));
+        }
+    }
+
+    fn kinds(&mut self, member: &Node<'a>, node: &Node<'a>) {
+        let mut set = match member.value {
+            Value::String(name) => kinds::of_name(name),
+            Value::Array(names) => {
+                names.iter().filter_map(Value::as_str).fold(0, |set, name| set | kinds::of_name(name))
+            }
+            _ => 0,
+        };
+        if set == 0 {
+            return;
+        }
+        if node.get("nullable").is_some_and(|flag| flag.value == &Value::Bool(true)) {
+            set |= kinds::NULL;
+        }
+        if self.flat.types & set == 0 {
+            member.fault(self.faults, "no value is of this type and of the one that is also asked for");
+            self.flat.never = true;
+        }
+        self.flat.types &= set;
+        self.flat.typed = true;
+    }
+
+    /// Alternatives; those that only say which properties are needed make no other type.
+    fn union(&mut self, member: &Node<'a>) {
+        let branches = member.elements().collect::<Vec<_>>();
+        let says_nothing_of_values = |branch: &Node<'a>| {
+            branch.value.as_object().is_some_and(|schema| {
+                schema.keys().all(|key| key == "required" || key == "not" || is_annotation(key))
+                    && schema.keys().any(|key| key == "required" || key == "not")
+            })
+        };
+        if branches.is_empty() || branches.iter().all(says_nothing_of_values) {
+            self.unchecked(member, "alternatives of required properties");
+        } else {
+            self.flat.unions.push(branches);
+        }
+    }
+
+    fn values(&mut self, values: Vec<Value>) {
+        let kept = match self.flat.values.take() {
+            Some(others) => others.into_iter().filter(|value| values.contains(value)).collect(),
+            None => values,
+        };
+        self.flat.values = Some(kept);
+    }
+
+    fn object_keyword(&mut self, key: &str, member: &Node<'a>) -> bool {
+        let flat = &mut self.flat;
+        match key {
+            "properties" => {
+                for (name, property) in member.members() {
+                    flat.properties.entry(name.to_owned()).or_default().push(property);
+                }
+            }
+            "required" => {
+                let names = member.elements().filter_map(|name| name.value.as_str().map(str::to_owned));
+                flat.required.extend(names);
+            }
+            "additionalProperties" | "unevaluatedProperties" => match member.value {
+                Value::Bool(false) => flat.closed = true,
+                Value::Bool(true) => flat.open = true,
+                Value::Object(schema) if schema.is_empty() => flat.open = true,
+                _ => flat.additional.push(member.clone()),
+            },
+            "patternProperties" => flat.patterns.extend(member.members().map(|(_, schema)| schema)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn list_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
+        let flat = &mut self.flat;
+        let length = || whole(member.value).and_then(|length| u64::try_from(length).ok());
+        match key {
+            "items" if member.value.is_array() => flat.prefix.extend(member.elements()),
+            "prefixItems" => flat.prefix.extend(member.elements()),
+            "items" if member.value == &Value::Bool(false) => flat.ends = true,
+            "additionalItems" | "unevaluatedItems" => {
+                let after = node.get("prefixItems").or_else(|| node.get("items"));
+                let after = after.is_some_and(|prefix| prefix.value.is_array());
+                match member.value {
+                    Value::Bool(false) if after => flat.ends = true,
+                    Value::Object(_) if after => flat.items.push(member.clone()),
+                    _ => {}
+                }
+            }
+            "items" => flat.items.push(member.clone()),
+            "minItems" => flat.least_items = flat.least_items.max(length().unwrap_or(0)),
+            "maxItems" => {
+                flat.most_items = [flat.most_items, length()].into_iter().flatten().min();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn scalar_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
+        let flat = &mut self.flat;
+        let length = || whole(member.value).and_then(|length| u64::try_from(length).ok());
+        match key {
+            "pattern" => match (member.value.as_str(), &flat.text.pattern) {
+                (Some(pattern), None) if regex(pattern).is_ok() => {
+                    flat.text.pattern = Some(pattern.to_owned())
+                }
+                (Some(pattern), Some(other)) if pattern != other => {
+                    self.unchecked(member, "a second pattern")
+                }
+                _ => {}
+            },
+            // No string is shorter than nothing.
+            "minLength" => flat.text.least = flat.text.least.max(length().filter(|least| *least > 0)),
+            "maxLength" => {
+                flat.text.most = [flat.text.most, length()].into_iter().flatten().min();
+            }
+            "minimum" | "exclusiveMinimum" => {
+                let exclusive = key.starts_with('e') || is_true(node, "exclusiveMinimum");
+                if let Some(bound) = bound(member, exclusive)
+                    && flat.number.least.is_none_or(|other| tighter(bound, other, 1.0))
+                {
+                    flat.number.least = Some(bound);
+                }
+            }
+            "maximum" | "exclusiveMaximum" => {
+                let exclusive = key.starts_with('e') || is_true(node, "exclusiveMaximum");
+                if let Some(bound) = bound(member, exclusive)
+                    && flat.number.most.is_none_or(|other| tighter(bound, other, -1.0))
+                {
+                    flat.number.most = Some(bound);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn other(&mut self, key: &str, member: &Node<'a>) {
+        const UNCHECKED: [&str; 16] = [
+            "not",
+            "if",
+            "then",
+            "else",
+            "propertyNames",
+            "contains",
+            "uniqueItems",
+            "multipleOf",
+            "minProperties",
+            "maxProperties",
+            "dependencies",
+            "dependentRequired",
+            "dependentSchemas",
+            "minContains",
+            "maxContains",
+            "$dynamicRef",
+        ];
+        if let Some(known) = UNCHECKED.into_iter().find(|known| *known == key) {
+            self.unchecked(member, known);
+        }
+    }
+
+    fn unchecked(&mut self, member: &Node<'a>, what: &'static str) {
+        self.findings.unchecked.insert(member.place(), what);
+    }
+}
+
+fn is_true(node: &Node<'_>, key: &str) -> bool {
+    node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true))
+}
+
+fn bound(member: &Node<'_>, exclusive: bool) -> Option<Bound> {
+    Some(Bound { value: member.value.as_f64()?, exact: whole(member.value), exclusive })
+}
+
+/// Whether a bound leaves less room than another; `side` is 1 for the lower end.
+fn tighter(bound: Bound, other: Bound, side: f64) -> bool {
+    let (bound_at, other_at) = (bound.value * side, other.value * side);
+    bound_at > other_at || (bound_at == other_at && bound.exclusive)
+}

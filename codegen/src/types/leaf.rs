@@ -1,0 +1,70 @@
+//! Types that hold no other: integers by their bounds, enumerations by their values.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    Body, Integer, TextVariant, ValueVariant,
+    flat::Flat,
+    scalar::{Bound, IntegerRules},
+};
+use crate::names::{self, Scope};
+
+/// The integer that holds all that a schema lets in, if no rule is left to check.
+pub(super) fn integer(flat: &Flat<'_>) -> Option<Integer> {
+    let rules = integer_rules(flat);
+    match (rules.least, rules.most) {
+        (None, None) => Some(rules.integer),
+        (Some(0), None) => Some(if rules.integer == Integer::I64 { Integer::U64 } else { rules.integer })
+            .filter(|integer| integer.range().0 == 0),
+        (least, most) => {
+            let (low, high) = rules.integer.range();
+            (least.is_none_or(|least| least == low) && most.is_none_or(|most| most == high))
+                .then_some(rules.integer)
+        }
+    }
+}
+
+pub(super) fn integer_rules(flat: &Flat<'_>) -> IntegerRules {
+    let bound = |bound: Bound, outward: f64, step: i128| {
+        let whole = bound
+            .exact
+            .unwrap_or(if outward > 0.0 { bound.value.floor() } else { bound.value.ceil() } as i128);
+        if bound.exclusive && bound.exact.is_some() { whole.saturating_add(step) } else { whole }
+    };
+    let least = flat.number.least.map(|least| bound(least, -1.0, 1));
+    let most = flat.number.most.map(|most| bound(most, 1.0, -1));
+    let said = flat.format.as_deref().and_then(Integer::of_format);
+    let holds = |integer: &Integer| {
+        let (low, high) = integer.range();
+        least.is_none_or(|least| least >= low) && most.is_none_or(|most| most <= high)
+    };
+    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most));
+    IntegerRules { least, most, integer }
+}
+
+/// Values but null, each once.
+pub(super) fn literals(values: &[Value]) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    values.iter().filter(|value| !value.is_null() && seen.insert(value.to_string())).cloned().collect()
+}
+
+pub(super) fn enumeration(values: &[Value]) -> Body {
+    let values = literals(values);
+    let mut scope = Scope::default();
+    if values.iter().all(Value::is_string) {
+        let texts = values.iter().filter_map(Value::as_str);
+        let variants = texts.map(|text| TextVariant {
+            name: scope.claim(names::type_name(text)),
+            wire: text.to_owned(),
+            doc: String::new(),
+        });
+        return Body::Texts(variants.collect());
+    }
+    let variants = values.into_iter().map(|value| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        ValueVariant { name: scope.claim(names::type_name(&text)), value }
+    });
+    Body::Values(variants.collect())
+}

@@ -1,0 +1,351 @@
+//! Schemas to types: what stands where it is used, and what becomes a definition with a name.
+
+mod members;
+
+use std::collections::{HashMap, VecDeque};
+
+use serde_json::Value;
+
+use super::{
+    Body, Def, DefId, Ty, Types,
+    finish::finish,
+    flat::{Flat, Part, PartKey, flatten},
+    kinds,
+    leaf::{enumeration, integer, integer_rules, literals},
+    naming::{is_name, join, pointed_name},
+    scalar::NumberRules,
+};
+use crate::{
+    check::is_annotation,
+    document::Document,
+    error::Faults,
+    names::{self, Scope},
+    resolve::{Lost, Node, Place},
+};
+
+/// More types than this nobody reads; a document that asks for more is made to exhaust us.
+const MOST_TYPES: usize = 40_000;
+/// Lists within lists and the like, in one schema.
+const DEEPEST: usize = 100;
+
+/// Lowers every schema of a checked document. With `support`, strings in the format of UUIDs become such.
+pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults) -> Types {
+    let mut lowerer = Lowerer {
+        support,
+        types: Types::default(),
+        names: Scope::default(),
+        by_parts: HashMap::new(),
+        by_text: HashMap::new(),
+        queue: VecDeque::new(),
+        depth: 0,
+        full: false,
+        faults,
+    };
+    for named in &document.schemas {
+        let name = lowerer.names.claim(names::schema_type_name(&named.name));
+        let parts = vec![Part::whole(named.schema.clone())];
+        let id = lowerer.add(parts, name, false);
+        lowerer.types.named.push((named.name.clone(), id));
+    }
+    for (schema, name) in places(document) {
+        let ty = lowerer.ty(vec![Part::whole(schema.clone())], &name);
+        lowerer.types.places.insert(schema.place(), ty);
+    }
+    while let Some(work) = lowerer.queue.pop_front() {
+        let body = lowerer.body(&work);
+        if let Some(def) = lowerer.types.defs.get_mut(work.id) {
+            def.body = body;
+        }
+    }
+    let mut types = lowerer.types;
+    finish(&mut types, document, faults);
+    types
+}
+
+/// Schemas outside `components.schemas`, each with a name for its type should it need one.
+fn places<'d, 'a>(document: &'d Document<'a>) -> Vec<(&'d Node<'a>, String)> {
+    let mut places = Vec::new();
+    for method in &document.methods {
+        let named = |part: &str| join(&names::type_name(&method.name), part);
+        places.extend(method.params.iter().map(|param| (&param.schema, named(&param.name))));
+        places.extend(method.result.iter().map(|result| (result, named("result"))));
+        let item = method.subscription.as_ref().map(|subscription| &subscription.item);
+        places.extend(item.map(|item| (item, named("item"))));
+    }
+    for error in &document.errors {
+        let name = join(&names::type_name(&error.name), "data");
+        places.extend(error.data.as_ref().map(|data| (data, name)));
+    }
+    places
+}
+
+/// A definition whose body is not known yet.
+pub(super) struct Work<'a> {
+    id: DefId,
+    parts: Vec<Part<'a>>,
+    /// Without null, which stands where the definition is used.
+    solid: bool,
+    pub(super) name: String,
+}
+
+pub(super) struct Lowerer<'a, 'f> {
+    support: bool,
+    pub(super) types: Types,
+    names: Scope,
+    by_parts: HashMap<(Vec<PartKey>, bool), DefId>,
+    /// Inline schemas that say the same share a definition.
+    by_text: HashMap<(usize, String), DefId>,
+    queue: VecDeque<Work<'a>>,
+    depth: usize,
+    full: bool,
+    pub(super) faults: &'f mut Faults,
+}
+
+impl<'a> Lowerer<'a, '_> {
+    pub(super) fn flatten(&mut self, parts: &[Part<'a>]) -> Flat<'a> {
+        flatten(parts, &mut self.types.report, self.faults)
+    }
+
+    /// The type of what must hold together, as it is written where it is used.
+    pub(super) fn ty(&mut self, parts: Vec<Part<'a>>, name: &str) -> Ty {
+        if self.depth >= DEEPEST {
+            return self.any(&parts, "nested too deep");
+        }
+        self.depth += 1;
+        let ty = match pure_reference(&parts) {
+            Some(node) => self.reference(&node, name),
+            None => {
+                let flat = self.flatten(&parts);
+                let ty = self.solid(&flat, &parts, name);
+                if flat.or_null() || self.null_branch(&flat) { ty.or_null() } else { ty }
+            }
+        };
+        self.depth -= 1;
+        ty
+    }
+
+    /// What a `$ref` alone stands for.
+    fn reference(&mut self, node: &Node<'a>, name: &str) -> Ty {
+        let target = match node.target(node.reference().unwrap_or(&Value::Null)) {
+            Ok(target) => target,
+            Err(Lost::Remote(_)) => return self.any_at(node.place(), "it lies in the network"),
+            Err(Lost::Dangling(_)) => return self.any_at(node.place(), "its reference leads nowhere"),
+        };
+        let parts = vec![Part::whole(target.clone())];
+        if let Some(id) = self.by_parts.get(&(keys(&parts), false)) {
+            return Ty::Def(*id);
+        }
+        let named = pointed_name(&target.pointer);
+        if !named.is_component {
+            let flat = self.flatten(&parts);
+            let plain = flat.is_plain() && !flat.or_null() && pure_reference(&parts).is_none();
+            if plain && flat.kinds().count_ones() <= 1 && flat.kinds() & (kinds::LIST | kinds::OBJECT) == 0 {
+                return self.ty(parts, name);
+            }
+        }
+        let wished =
+            if named.name.is_empty() { name.to_owned() } else { names::schema_type_name(&named.name) };
+        let rust = self.names.claim(wished);
+        Ty::Def(self.add(parts, rust, false))
+    }
+
+    /// The type of a value that is not null.
+    fn solid(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
+        if flat.never {
+            return Ty::Never;
+        }
+        if flat.remote && flat.is_plain() {
+            return self.any(parts, "it lies in the network");
+        }
+        if let Some(values) = &flat.values {
+            return match literals(values).as_slice() {
+                [] if values.is_empty() => Ty::Never,
+                [] => Ty::Null,
+                [Value::Bool(_), Value::Bool(_)] => Ty::Bool,
+                _ => self.define(flat, parts, name),
+            };
+        }
+        if !flat.unions.is_empty() {
+            return match self.single_branch(flat, parts) {
+                Some(parts) => self.ty(parts, name),
+                None => self.define(flat, parts, name),
+            };
+        }
+        let kinds = flat.kinds();
+        match kinds {
+            0 if flat.typed && flat.types == kinds::NULL => Ty::Null,
+            0 if flat.typed => Ty::Never,
+            0 => self.any(parts, "its schema says nothing"),
+            _ if kinds == kinds::ALL & !kinds::NULL => self.any(parts, "its schema names every type"),
+            _ if kinds::each(kinds).nth(1).is_some() => self.define(flat, parts, name),
+            kinds::BOOL => Ty::Bool,
+            kinds::TEXT if !flat.text.is_free() => self.define(flat, parts, name),
+            kinds::TEXT if self.support && flat.format.as_deref() == Some("uuid") => Ty::Uuid,
+            kinds::TEXT => Ty::Text,
+            kinds::INTEGER => match integer(flat) {
+                Some(integer) => Ty::Integer(integer),
+                None => self.define(flat, parts, name),
+            },
+            kinds::NUMBER if flat.number == NumberRules::default() => Ty::Number,
+            kinds::LIST => self.list(flat, parts, name),
+            kinds::OBJECT if flat.properties.is_empty() && flat.required.is_empty() && !flat.closed => {
+                self.map(flat, parts, name)
+            }
+            _ => self.define(flat, parts, name),
+        }
+    }
+
+    /// A definition for what needs a name, by its title or where it stands.
+    fn define(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
+        let key = (keys(parts), true);
+        if let Some(id) = self.by_parts.get(&key) {
+            return Ty::Def(*id);
+        }
+        let text = self.shared_text(flat, parts);
+        if let Some(id) = text.as_ref().and_then(|text| self.by_text.get(text)) {
+            return Ty::Def(*id);
+        }
+        let titled = flat.title.as_deref().filter(|title| is_name(title)).map(names::schema_type_name);
+        let titled = titled.filter(|titled| self.names.take(titled));
+        let rust = titled.unwrap_or_else(|| self.names.claim(names::schema_type_name(name)));
+        let id = self.add(parts.to_vec(), rust, true);
+        if let Some(text) = text {
+            self.by_text.insert(text, id);
+        }
+        Ty::Def(id)
+    }
+
+    /// What an inline schema says, if others that say the same may share its type: those that carry a title, and
+    /// objects and alternatives, which are the same wherever they stand.
+    fn shared_text(&self, flat: &Flat<'a>, parts: &[Part<'a>]) -> Option<(usize, String)> {
+        let [Part { node, bare: false, only: kinds::ALL }] = parts else { return None };
+        let composed = !flat.properties.is_empty() || !flat.unions.is_empty();
+        if flat.title.is_none() && (!composed || self.support) {
+            return None;
+        }
+        let mut said = node.value.as_object()?.clone();
+        said.retain(|key, _| key == "title" || key == "format" || !is_annotation(key));
+        Some((node.file, Value::Object(said).to_string()))
+    }
+
+    fn add(&mut self, parts: Vec<Part<'a>>, name: String, solid: bool) -> DefId {
+        let id = self.types.defs.len();
+        if id >= MOST_TYPES {
+            if !self.full
+                && let Some(part) = parts.first()
+            {
+                let problem = format!("the schemas make more than {MOST_TYPES} types");
+                self.faults.fatal(part.node.file_name(), &part.node.pointer, problem);
+            }
+            self.full = true;
+            return 0;
+        }
+        let place = parts.first().map(|part| part.node.place());
+        self.by_parts.insert((keys(&parts), solid), id);
+        self.types.defs.push(Def {
+            name: name.clone(),
+            doc: String::new(),
+            deprecated: false,
+            inline: solid,
+            place: place.unwrap_or(Place { file: 0, pointer: String::new() }),
+            body: Body::Pending,
+        });
+        self.queue.push_back(Work { id, parts, solid, name });
+        id
+    }
+
+    fn body(&mut self, work: &Work<'a>) -> Body {
+        if !work.solid
+            && let Some(node) = pure_reference(&work.parts)
+        {
+            let doc = node.text("description").unwrap_or_default().to_owned();
+            let ty = self.reference(&node, &work.name);
+            self.describe(work.id, doc, false);
+            return Body::Newtype(ty);
+        }
+        let flat = self.flatten(&work.parts);
+        let doc = flat.description.clone().or_else(|| flat.title.clone()).unwrap_or_default();
+        self.describe(work.id, doc, flat.deprecated);
+        if !work.solid && (flat.or_null() || self.null_branch(&flat)) {
+            return Body::Newtype(self.solid(&flat, &work.parts, &work.name).or_null());
+        }
+        let kinds = flat.kinds();
+        if flat.never {
+            return Body::Newtype(Ty::Never);
+        }
+        if let Some(values) = &flat.values {
+            return enumeration(values);
+        }
+        if !flat.unions.is_empty() {
+            return match self.single_branch(&flat, &work.parts) {
+                Some(parts) => Body::Newtype(self.ty(parts, &work.name)),
+                None => self.union(&flat, work, &work.parts),
+            };
+        }
+        if kinds::each(kinds).nth(1).is_some() && kinds != kinds::ALL & !kinds::NULL {
+            return self.union_of_kinds(kinds, work, &work.parts);
+        }
+        match kinds {
+            kinds::TEXT if !flat.text.is_free() => Body::Text(flat.text),
+            kinds::INTEGER if integer(&flat).is_none() => Body::Integer(integer_rules(&flat)),
+            kinds::NUMBER if flat.number != NumberRules::default() => Body::Number(flat.number),
+            kinds::OBJECT if !flat.properties.is_empty() || !flat.required.is_empty() || flat.closed => {
+                Body::Struct(self.fields(&flat, &work.parts, &work.name, None))
+            }
+            _ => match self.solid(&flat, &work.parts, &work.name) {
+                Ty::Any => Body::Any,
+                ty => Body::Newtype(ty),
+            },
+        }
+    }
+
+    fn describe(&mut self, id: DefId, doc: String, deprecated: bool) {
+        if let Some(def) = self.types.defs.get_mut(id) {
+            def.doc = doc;
+            def.deprecated = deprecated;
+        }
+    }
+
+    pub(super) fn any(&mut self, parts: &[Part<'a>], why: &'static str) -> Ty {
+        match parts.first() {
+            Some(part) => self.any_at(part.node.place(), why),
+            None => Ty::Any,
+        }
+    }
+
+    fn any_at(&mut self, place: Place, why: &'static str) -> Ty {
+        self.types.report.fallbacks.insert(place, why);
+        Ty::Any
+    }
+}
+
+fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {
+    let mut keys = parts.iter().map(Part::key).collect::<Vec<_>>();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// The schema that refers to another and says nothing else, be it as the only branch of an `allOf`.
+pub(super) fn pure_reference<'a>(parts: &[Part<'a>]) -> Option<Node<'a>> {
+    let [Part { node, bare: _, only: kinds::ALL }] = parts else { return None };
+    let mut node = node.clone();
+    loop {
+        let says = |key: &str| !is_annotation(key) && key != "nullable" && key != "x-nullable";
+        let mut keys = node.value.as_object()?.keys().filter(|key| says(key));
+        let (key, None) = (keys.next()?, keys.next()) else { return None };
+        if node.get("nullable").or_else(|| node.get("x-nullable")).is_some_and(|flag| flag.value == true) {
+            return None;
+        }
+        match key.as_str() {
+            "$ref" => return Some(node),
+            "allOf" | "oneOf" | "anyOf" => {
+                let branches = node.get(key)?;
+                let mut branches = branches.elements();
+                let (branch, None) = (branches.next()?, branches.next()) else { return None };
+                node = branch;
+            }
+            _ => return None,
+        }
+    }
+}

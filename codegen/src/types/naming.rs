@@ -1,0 +1,60 @@
+//! Names for types that the document does not name: from titles, from where they stand, from what points to them.
+
+use crate::names;
+
+/// A name for what stands inside of something with a name; the oldest part goes first where it gets too long.
+pub(super) fn join(parent: &str, child: &str) -> String {
+    let child = names::type_name(child);
+    let whole = format!("{parent}{child}");
+    let whole = if whole.len() > 72 && child.len() > 3 { child } else { whole };
+    names::schema_type_name(&whole)
+}
+
+/// Whether a title can name a type: a sentence cannot.
+pub(super) fn is_name(title: &str) -> bool {
+    let title = title.trim();
+    title.len() <= 48
+        && title.split_whitespace().count() <= 5
+        && title.starts_with(|first: char| first.is_ascii_alphabetic())
+}
+
+/// A name from where a reference points to.
+pub(super) struct Pointed {
+    pub(super) name: String,
+    /// Whether it stands where schemas are kept by name.
+    pub(super) is_component: bool,
+}
+
+pub(super) fn pointed_name(pointer: &str) -> Pointed {
+    const KEEPERS: [&str; 3] = ["schemas", "definitions", "$defs"];
+    const STEPS: [&str; 13] = [
+        "components",
+        "properties",
+        "items",
+        "allOf",
+        "oneOf",
+        "anyOf",
+        "schema",
+        "methods",
+        "params",
+        "result",
+        "additionalProperties",
+        "prefixItems",
+        "contentDescriptors",
+    ];
+    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    let steps = steps.collect::<Vec<_>>();
+    let is_keeper = |step: &String| KEEPERS.contains(&step.as_str()) || step.starts_with("x-");
+    let keeper = steps.iter().rposition(is_keeper);
+    let is_component = keeper.is_some_and(|keeper| keeper + 2 == steps.len());
+    let after = steps.get(keeper.map_or(0, |keeper| keeper + 1)..).unwrap_or_default();
+    let telling =
+        after.iter().filter(|step| !STEPS.contains(&step.as_str()) && step.parse::<usize>().is_err());
+    let telling = telling.cloned().collect::<Vec<_>>();
+    let name = match telling.as_slice() {
+        [.., one, two] if !is_component => format!("{one}_{two}"),
+        [.., one] => one.clone(),
+        [] => String::new(),
+    };
+    Pointed { name, is_component }
+}

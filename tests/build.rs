@@ -1,0 +1,8 @@
+//! Turns the examples of `openrpc.json` into tests: `$OUT_DIR/api_contract.rs`.
+
+fn main() -> Result<(), String> {
+    circles_codegen::build(
+        "../openrpc.json",
+        &circles_codegen::Settings::supported("circles_api", "../openrpc.json"),
+    )
+}

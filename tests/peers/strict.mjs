@@ -1,0 +1,27 @@
+// What TypeScript must not complain about.
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+
+export const modules = resolve(process.env.CIRCLES_TEST_NODE_MODULES ?? "node_modules");
+export const typescript = createRequire(join(modules, "here.js"))("typescript");
+
+export const options = {
+  strict: true,
+  noEmit: true,
+  noUncheckedIndexedAccess: true,
+  exactOptionalPropertyTypes: true,
+  noUnusedLocals: true,
+  target: typescript.ScriptTarget.ES2022,
+  module: typescript.ModuleKind.ES2022,
+  lib: ["lib.es2022.d.ts", "lib.dom.d.ts"],
+  types: [],
+};
+
+/** What TypeScript has against files, each with its place. */
+export function complaints(files) {
+  return typescript.getPreEmitDiagnostics(typescript.createProgram(files, options)).map((one) => {
+    const text = typescript.flattenDiagnosticMessageText(one.messageText, "\n");
+    const line = one.file?.getLineAndCharacterOfPosition(one.start ?? 0).line ?? 0;
+    return `${one.file?.fileName ?? ""}:${line + 1}: ${text}`;
+  });
+}
