@@ -69,7 +69,7 @@ pub async fn audit(world: &World, ledger: &Ledger) -> Findings {
     findings.orders = ends.len();
     for circle in 0..CIRCLES {
         let key = circle_key(circle);
-        let builder = Client::builder(world.url(0, circle)).key(key).timeout(Duration::from_secs(30));
+        let builder = Client::builder(world.url(0, circle)).key(key).timeout(Duration::from_secs(50));
         let owner = soon(builder.connect()).await.expect("a server that runs");
         let mut orders: Vec<(Order, End)> =
             ends.values().filter(|(order, _)| order.circle == circle).cloned().collect();

@@ -24,10 +24,10 @@ pub const LOOK: &str = "
     for n in 0..8 {
         if db::get(`left/${n}`) != db::get(`right/${n}`) { torn.push(n); }
     }
-    #{ torn: torn, total: db::get(`total`), tasks: db::scan(`task/`, ARGS, 2000) }
+    #{ torn: torn, total: db::get(`total`), tasks: db::scan(`task/`, ARGS, 500) }
 ";
 /// How often marked plays ran, behind one that was seen.
-pub const RUNS: &str = "db::scan(`runs/`, ARGS, 2000)";
+pub const RUNS: &str = "db::scan(`runs/`, ARGS, 500)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {

@@ -172,7 +172,7 @@ fn server_of(directory: &Path, redis: &str, address: SocketAddr, proxy: &Proxy) 
     let mut command = program("circles-server");
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     command
-        .args(["--host", &host, "--port", &port, "--redis-url", redis, "--task-timeout", "20s"])
+        .args(["--host", &host, "--port", &port, "--redis-url", redis, "--task-timeout", "60s"])
         .args(["--public-url", &format!("ws://{}", proxy.address()), "--data-dir"])
         .arg(directory.join("data"))
         .env("RUST_LOG", log_level());
