@@ -13,7 +13,7 @@ pub struct Config {
     pub pool: String,
     /// If any are named, this process takes only their tasks.
     pub only: Vec<CircleId>,
-    /// How many tasks may wait in a shard. One more is [`Error::Full`].
+    /// How many tasks may wait in a shard. One more is [`Error::Full`](crate::Error::Full).
     pub queue_limit: usize,
     /// How many of them one circle may have.
     pub circle_queue_limit: usize,
