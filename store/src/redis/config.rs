@@ -25,6 +25,8 @@ pub struct Config {
     pub remember_for: Duration,
     /// How long after a worker's last word its tasks are given to others.
     pub lease: Duration,
+    /// After how long a play is queued of which the worker that was to try it says nothing.
+    pub silence: Duration,
     /// How many bytes a circle's documents and their keys may take.
     pub circle_bytes: u64,
 }
@@ -43,6 +45,8 @@ impl Default for Config {
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
             lease: Duration::from_secs(10),
+            // Five times what the longest attempt takes.
+            silence: Duration::from_millis(250),
             circle_bytes: 1 << 30,
         }
     }

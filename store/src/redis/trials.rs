@@ -34,8 +34,6 @@ use crate::{Claim, Kind, Outcome, Source, Task, Trial};
 /// How often workers say that they try plays, and how long that holds.
 const OFFER_EVERY: Duration = Duration::from_secs(1);
 const OFFER_HOLDS: Duration = Duration::from_secs(3);
-/// After how long a play is queued of which its worker says nothing. The longest attempt takes a fifth of it.
-const SILENCE: Duration = Duration::from_millis(250);
 /// Scripts beyond are not short, and would hold up the others in their message.
 const SCRIPT_BYTES: usize = 4 << 10;
 /// How many bytes a play may have on its way.
@@ -182,7 +180,7 @@ impl Shared {
 
     /// Has a play tried, here or by a worker, if it may be short. `None`: nothing has happened.
     pub(super) async fn attempt(&self, task: &Task) -> Option<Outcome> {
-        if task.kind != Kind::Play || task.is_recorded() || task.timeout < 2 * SILENCE {
+        if task.kind != Kind::Play || task.is_recorded() || task.timeout < 2 * self.config.silence {
             return None;
         }
         let Source::Script(script) = &task.source else { return None };
@@ -193,7 +191,7 @@ impl Shared {
             return None;
         }
         let mut asked = self.trials.hand(task, self.pool_of(&task.circle))?;
-        match timeout(SILENCE, &mut asked.outcome).await {
+        match timeout(self.config.silence, &mut asked.outcome).await {
             Ok(Ok(Tried::Ended(outcome))) => {
                 self.trials.vain.succeeded(&task.circle, script);
                 Some(outcome)
