@@ -200,12 +200,16 @@ fn every_example_is_read_as_its_type_and_written_as_it_stood() {
         let of = TYPES.iter().find(|of| of.name == name).unwrap();
         assert_eq!((of.round_trip)(value.clone()).unwrap(), *value, "{name}");
     };
-    for (name, error) in document["components"]["errors"].as_object().unwrap() {
+    let errors = document["components"]["errors"].as_object().unwrap();
+    let round_trip_error = |name: &str, error: &Value| {
         let schema = document["components"]["x-error-data"].get(name);
         assert_eq!(error.get("data").is_some(), schema.is_some(), "{error}");
         if let Some(data) = error.get("data") {
             round_trip(schema.unwrap(), data);
         }
+    };
+    for (name, error) in errors {
+        round_trip_error(name, error);
     }
     for described in document["methods"].as_array().unwrap() {
         let name = described["name"].as_str().unwrap();
@@ -213,7 +217,13 @@ fn every_example_is_read_as_its_type_and_written_as_it_stood() {
         let examples = described["examples"].as_array().unwrap();
         assert!(!examples.is_empty(), "{name} has no example");
         for example in examples {
-            round_trip(&described["result"]["schema"], &example["result"]["value"]);
+            match example.get("x-error") {
+                None => round_trip(&described["result"]["schema"], &example["result"]["value"]),
+                Some(error) => {
+                    let (name, _) = errors.iter().find(|(_, named)| named["code"] == error["code"]).unwrap();
+                    round_trip_error(name, error);
+                }
+            }
             let given = example["params"].as_array().unwrap().iter();
             let given =
                 given.map(|param| (param["name"].as_str().unwrap().to_owned(), param["value"].clone()));
