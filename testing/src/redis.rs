@@ -242,8 +242,13 @@ impl Redis {
     /// What it says of itself under this name.
     pub fn info(&self, name: &str) -> String {
         let info = self.ask(&["INFO", "everything"]).text();
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.unwrap_or_else(|| panic!("no {name} in {info}")).to_owned()
+        field(&info, name).unwrap_or_else(|| panic!("no {name} in {info}"))
+    }
+
+    /// Whether it says so of itself; one that becomes another's replica may cut who asks.
+    pub fn says(&self, name: &str, value: &str) -> bool {
+        let info = self.try_ask(&["INFO", "everything"]);
+        info.is_ok_and(|info| field(&info.text(), name).is_some_and(|found| found == value))
     }
 }
 
@@ -255,6 +260,10 @@ impl Drop for Redis {
             let _ = process.wait();
         }
     }
+}
+
+fn field(info: &str, name: &str) -> Option<String> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::to_owned)
 }
 
 /// Waits until something holds that nothing tells of.

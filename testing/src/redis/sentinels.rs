@@ -24,7 +24,7 @@ impl Sentinels {
         let primary = node().start();
         let port = primary.address().port().to_string();
         let replica = node().set(&["--replicaof", &ip, &port]).start();
-        until("a replica that follows", || replica.info("master_link_status") == "up");
+        until("a replica that follows", || replica.says("master_link_status", "up"));
         let configuration = format!(
             "sentinel announce-ip {ip}\n\
              sentinel monitor {NAME} {ip} {port} 2\n\
@@ -88,16 +88,14 @@ impl Sentinels {
     pub fn await_other(&mut self, before: SocketAddr) {
         until("another primary", || {
             let primary = self.primary();
-            primary.address() != before && primary.info("role") == "master"
+            primary.address() != before && primary.says("role", "master")
         });
     }
 
     /// Waits until there is a replica that follows.
     pub fn await_replica(&mut self) {
         until("a replica that follows", || {
-            self.nodes
-                .iter()
-                .any(|node| node.info("role") == "slave" && node.info("master_link_status") == "up")
+            self.nodes.iter().any(|node| node.says("role", "slave") && node.says("master_link_status", "up"))
         });
     }
 }
