@@ -54,7 +54,7 @@ impl Together {
         self.store_with(RedisConfig::default()).await
     }
 
-    /// A server that waits for who tries its plays, however slow the machine is, and a worker that it knows to try them.
+    /// A server that waits for who tries its plays, however slow the machine is, and a worker that it knows to do so.
     async fn pair(&self) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
         let patient = RedisConfig { silence: Duration::from_secs(100), ..RedisConfig::default() };
         self.pair_with(patient).await
