@@ -68,6 +68,13 @@ impl Local {
         self.holding.len() + self.attempts.values().sum::<usize>()
     }
 
+    /// Whether a play may be tried on a thread of scripts: half of those that run nothing from the queue are kept free
+    /// for it.
+    pub(super) fn has_room_to_try(&mut self) -> bool {
+        self.claimers.retain(|claimer| !claimer.is_closed());
+        self.claimers.len() > self.attempts.values().sum()
+    }
+
     /// Takes note of how long a play took.
     pub(super) fn took(&mut self, time: Duration) {
         self.pace += (time.as_secs_f64().min(1.0) - self.pace) * NEWS;
@@ -116,7 +123,7 @@ impl Shared {
 
     /// How many tasks may be claimed now: one for each who waits, and those that will be run within
     /// `Config::ahead`.
-    pub(super) fn room(&self) -> usize {
+    fn room(&self) -> usize {
         let mut state = self.lock();
         state.claimers.retain(|claimer| !claimer.is_closed());
         if state.going_back > 0 {

@@ -292,7 +292,7 @@ impl Shared {
             let outcome = if closing { None } else { trying.trial.attempt(&task) };
             let tried = match outcome {
                 Some(outcome) => Some(Tried::Ended(outcome)),
-                None => (closing || self.room() == 0).then_some(Tried::NoRoom),
+                None => (closing || !self.lock().has_room_to_try()).then_some(Tried::NoRoom),
             };
             if let Some(tried) = tried {
                 outcomes.extend(encoded(number, &tried));

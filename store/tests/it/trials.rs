@@ -168,6 +168,22 @@ async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing
     assert_eq!(together.holds(), before);
 }
 
+/// The attack: so many plays are tried that what waits in the queue is never run.
+#[tokio::test(flavor = "multi_thread")]
+async fn plays_that_are_tried_leave_threads_to_the_queue() {
+    let together = Together::begin();
+    let (server, worker, _) = together.pair().await;
+    let threads = [claims(&worker), claims(&worker)];
+    let outcomes = [play(&server, task("one")), play(&server, task("other"))];
+    let held = futures_util::future::join_all(threads).await;
+    assert_eq!(worker.held(), 1, "one is tried, the other comes from the queue");
+    for claim in held {
+        let outcome = success(script(&claim));
+        settle(claim, outcome).await;
+    }
+    assert_eq!(futures_util::future::join_all(outcomes).await, [success("one"), success("other")]);
+}
+
 fn writes(output: &str) -> Settlement {
     let writes = [("k".into(), Some("1".into()))].into_iter().collect();
     Settlement { writes, ..success(output).into() }
