@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     document::{Document, Method, ParamStructure},
     error::Faults,
-    resolve::Node,
 };
 
 pub(crate) use self::schema::{is_annotation, whole};
@@ -34,7 +33,7 @@ fn methods(document: &Document<'_>, support: bool, faults: &mut Faults) {
     let mut names = BTreeSet::new();
     for method in &document.methods {
         if !names.insert(&method.name) {
-            let place = member(&method.node, "name");
+            let place = method.node.member_or_self("name");
             place.fault(faults, format!("two methods have the name `{}`", method.name));
         }
         params(method, faults);
@@ -47,7 +46,7 @@ fn params(method: &Method<'_>, faults: &mut Faults) {
     let mut optional = None;
     for param in &method.params {
         if !names.insert(&param.name) {
-            let place = member(&param.node, "name");
+            let place = param.node.member_or_self("name");
             place.fault(faults, format!("two params have the name `{}`", param.name));
         }
         if !param.required {
@@ -82,7 +81,7 @@ fn examples(method: &Method<'_>, support: bool, faults: &mut Faults) {
 fn codes(document: &Document<'_>, faults: &mut Faults) {
     let mut codes = BTreeMap::new();
     for error in &document.errors {
-        let place = member(&error.node, "code");
+        let place = error.node.member_or_self("code");
         if RESERVED.contains(&error.code) {
             place.fault(faults, format!("{} is reserved by JSON-RPC or jsonrpsee", error.code));
         }
@@ -90,8 +89,4 @@ fn codes(document: &Document<'_>, faults: &mut Faults) {
             place.fault(faults, format!("{} is the code of `{other}` already", error.code));
         }
     }
-}
-
-fn member<'a>(node: &Node<'a>, key: &str) -> Node<'a> {
-    node.get(key).unwrap_or_else(|| node.clone())
 }

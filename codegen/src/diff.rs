@@ -131,7 +131,7 @@ impl<'m> Differ<'m> {
 
     fn errors(&mut self, old: &'m Method, new: &'m Method) {
         let codes = |method: &'m Method, model: &'m Model| -> BTreeMap<i32, &'m ErrorObject> {
-            let errors = method.errors.iter().filter_map(|index| model.errors.get(*index));
+            let errors = model.errors_of(method);
             errors.map(|error| (error.code, error)).collect()
         };
         let (before, after) = (codes(old, self.old), codes(new, self.new));

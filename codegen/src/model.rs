@@ -39,6 +39,18 @@ pub(crate) struct Model {
     pub(crate) types: Types,
 }
 
+impl Model {
+    /// The errors that a method declares.
+    pub(crate) fn errors_of(&self, method: &Method) -> impl Iterator<Item = &ErrorObject> {
+        method.errors.iter().filter_map(|index| self.errors.get(*index))
+    }
+
+    /// The methods of a group.
+    pub(crate) fn methods_of(&self, group: &Group) -> impl Iterator<Item = &Method> {
+        group.methods.iter().filter_map(|index| self.methods.get(*index))
+    }
+}
+
 /// Methods that stand together.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -85,9 +97,7 @@ impl Method {
         }
         if self.deprecated { format!("{doc}\n\nDeprecated.") } else { doc }
     }
-}
 
-impl Method {
     /// What a call with an example's params carries: by position only where the document demands it.
     pub(crate) fn example_params(&self, example: &Example) -> Value {
         let names = || self.params.iter().map(|param| param.wire.as_str());

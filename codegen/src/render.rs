@@ -14,6 +14,11 @@ pub(crate) fn docs(text: &str) -> TokenStream {
     quote!(#(#[doc = #lines])*)
 }
 
+/// A text without its line ends.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A text as lines of Markdown in which rustdoc sees no code to run: what is indented or fenced is text.
 fn doc_lines(text: &str) -> Vec<String> {
     let mut fenced = false;

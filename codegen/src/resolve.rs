@@ -79,6 +79,16 @@ impl<'a> Node<'a> {
         self.value.as_object()?.get(key)?.as_str()
     }
 
+    /// Whether a member is there and true.
+    pub(crate) fn is_true(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|flag| flag.value == true)
+    }
+
+    /// A member, or where there is none, the place where it should be.
+    pub(crate) fn member_or_self(&self, key: &str) -> Self {
+        self.get(key).unwrap_or_else(|| self.clone())
+    }
+
     /// The elements of an array; none of anything else.
     pub(crate) fn elements(&self) -> impl Iterator<Item = Self> + use<'a> {
         let elements: &'a [Value] = self.value.as_array().map_or(&[], Vec::as_slice);

@@ -23,7 +23,7 @@ fn valid(node: &Node<'_>, value: &Value, depth: usize, steps: &mut usize) -> boo
     match node.value {
         Value::Bool(answer) => *answer,
         Value::Object(_) => {
-            if value.is_null() && ["nullable", "x-nullable"].iter().any(|key| flag(node, key)) {
+            if value.is_null() && ["nullable", "x-nullable"].iter().any(|key| node.is_true(key)) {
                 return true;
             }
             node.members().all(|(key, member)| {
@@ -33,10 +33,6 @@ fn valid(node: &Node<'_>, value: &Value, depth: usize, steps: &mut usize) -> boo
         }
         _ => false,
     }
-}
-
-fn flag(node: &Node<'_>, key: &str) -> bool {
-    node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true))
 }
 
 struct Check<'c, 'a> {
@@ -84,7 +80,6 @@ impl<'a> Check<'_, 'a> {
 
     fn object(&mut self, key: &str, member: &Node<'a>) -> bool {
         let Some(object) = self.value.as_object() else { return true };
-        let count = |limit: &Value| whole(limit).unwrap_or(0);
         let length = i128::try_from(object.len()).unwrap_or(i128::MAX);
         match key {
             "required" => {
@@ -112,14 +107,13 @@ impl<'a> Check<'_, 'a> {
                 })
             }
             "propertyNames" => object.keys().all(|name| self.holds(member, &Value::from(name.as_str()))),
-            "minProperties" => length >= count(member.value),
-            "maxProperties" => length <= count(member.value),
+            "minProperties" => length >= whole(member.value).unwrap_or(0),
+            "maxProperties" => length <= whole(member.value).unwrap_or(0),
             _ => true,
         }
     }
 
     fn list(&mut self, key: &str, member: &Node<'a>, items: &[Value]) -> bool {
-        let count = |limit: &Value| whole(limit).unwrap_or(0);
         let length = i128::try_from(items.len()).unwrap_or(i128::MAX);
         let by_position = |check: &mut Self| {
             let mut pairs = member.elements().zip(items);
@@ -138,8 +132,8 @@ impl<'a> Check<'_, 'a> {
                 items.iter().skip(before).all(|item| self.holds(member, item))
             }
             "contains" => items.iter().any(|item| self.holds(member, item)),
-            "minItems" => length >= count(member.value),
-            "maxItems" => length <= count(member.value),
+            "minItems" => length >= whole(member.value).unwrap_or(0),
+            "maxItems" => length <= whole(member.value).unwrap_or(0),
             "uniqueItems" if member.value == &Value::Bool(true) => items
                 .iter()
                 .enumerate()
@@ -165,8 +159,8 @@ fn string(key: &str, limit: &Value, text: &str) -> bool {
 fn number(key: &str, member: &Node<'_>, node: &Node<'_>, value: &Value) -> bool {
     let (Some(limit), Some(number)) = (member.value.as_f64(), value.as_f64()) else { return true };
     match key {
-        "minimum" => number > limit || (number == limit && !flag(node, "exclusiveMinimum")),
-        "maximum" => number < limit || (number == limit && !flag(node, "exclusiveMaximum")),
+        "minimum" => number > limit || (number == limit && !node.is_true("exclusiveMinimum")),
+        "maximum" => number < limit || (number == limit && !node.is_true("exclusiveMaximum")),
         "exclusiveMinimum" => number > limit,
         "exclusiveMaximum" => number < limit,
         "multipleOf" if limit > 0.0 => (number / limit).fract() == 0.0,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     document::Document,
     error::Faults,
-    resolve::{Lost, Node},
+    resolve::{Lost, Node, Place},
 };
 
 const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
@@ -16,7 +16,7 @@ const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "arr
 pub(super) fn check_all(document: &Document<'_>, faults: &mut Faults) {
     let mut checker = Checker { faults, seen: HashSet::new(), queue: document.roots().cloned().collect() };
     while let Some(node) = checker.queue.pop() {
-        if checker.seen.insert((node.file, node.pointer.clone())) {
+        if checker.seen.insert(node.place()) {
             checker.schema(&node);
         }
     }
@@ -55,7 +55,7 @@ pub(crate) fn is_annotation(key: &str) -> bool {
 
 struct Checker<'a, 'f> {
     faults: &'f mut Faults,
-    seen: HashSet<(usize, String)>,
+    seen: HashSet<Place>,
     queue: Vec<Node<'a>>,
 }
 

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::{
     document::{Document, Method, Subscription},
     error::Faults,
-    resolve::Node,
 };
 
 /// Checks the subscriptions of a document.
@@ -23,16 +22,19 @@ pub(super) fn check(document: &Document<'_>, faults: &mut Faults) {
         }
         let name = &subscription.notification;
         if let Some(user) = users.insert(name, "the notification of another subscription") {
-            member(&subscription.node, "notification").fault(faults, format!("`{name}` is {user} already"));
+            subscription
+                .node
+                .member_or_self("notification")
+                .fault(faults, format!("`{name}` is {user} already"));
         }
         let name = &subscription.unsubscribe;
         if let Some(other) = ends.insert(name, &method.name) {
             let problem = format!("`{name}` ends the subscriptions of `{other}` already");
-            member(&subscription.node, "unsubscribe").fault(faults, problem);
+            subscription.node.member_or_self("unsubscribe").fault(faults, problem);
         }
         match document.methods.iter().find(|method| method.name == *name) {
             None => {
-                member(&subscription.node, "unsubscribe").fault(faults, format!("no method `{name}`"));
+                subscription.node.member_or_self("unsubscribe").fault(faults, format!("no method `{name}`"));
             }
             Some(end) => self::end(end, method, subscription, faults),
         }
@@ -43,7 +45,7 @@ pub(super) fn check(document: &Document<'_>, faults: &mut Faults) {
 fn end(end: &Method<'_>, method: &Method<'_>, subscription: &Subscription<'_>, faults: &mut Faults) {
     if end.subscription.is_some() {
         let problem = format!("`{}` begins subscriptions itself", end.name);
-        member(&subscription.node, "unsubscribe").fault(faults, problem);
+        subscription.node.member_or_self("unsubscribe").fault(faults, problem);
         return;
     }
     if !end.connection {
@@ -56,17 +58,13 @@ fn end(end: &Method<'_>, method: &Method<'_>, subscription: &Subscription<'_>, f
         _ => {
             let problem =
                 format!("expected one param, required, with the schema of the result of `{}`", method.name);
-            member(&end.node, "params").fault(faults, problem);
+            end.node.member_or_self("params").fault(faults, problem);
         }
     }
     let answer = end.result.as_ref().filter(|answer| bare(answer.value) != json!({ "type": "boolean" }));
     if let Some(answer) = answer {
         answer.fault(faults, "it ends a subscription: expected a schema of type boolean");
     }
-}
-
-fn member<'a>(node: &Node<'a>, key: &str) -> Node<'a> {
-    node.get(key).unwrap_or_else(|| node.clone())
 }
 
 /// A schema without what it says to people.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use super::one_line;
 use crate::{
     document::Example,
     model::{Kind, Method, Model, ParamStructure, prose},
@@ -86,7 +87,7 @@ impl Page<'_> {
             );
             self.paragraph(&text);
         }
-        let errors = method.errors.iter().filter_map(|index| self.model.errors.get(*index));
+        let errors = self.model.errors_of(method);
         let errors = errors.map(|error| format!("[`{}`](#errors) {}", error.name, error.code));
         let errors = errors.collect::<Vec<_>>().join(", ");
         if !errors.is_empty() {
@@ -331,7 +332,7 @@ fn rules(body: &Body) -> String {
 
 /// A text that fits in a cell of a table.
 fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    one_line(text).replace('|', "\\|")
 }
 
 fn capitalised(text: &str) -> String {

@@ -92,19 +92,33 @@ fn alone(model: &Model, document: &str, settings: &Settings) -> TokenStream {
 fn support(model: &Model) -> TokenStream {
     let uses = types::Uses::of(model);
     let mut text = include_str!("rust/support/always.rs").to_owned();
-    if uses.patterns {
-        text.push_str(include_str!("rust/support/patterns.rs"));
-    } else if uses.texts {
-        text.push_str(include_str!("rust/support/no_patterns.rs"));
+    if uses.texts {
+        text.push_str(&texts(uses.patterns));
     }
     // The files are part of this crate and are compiled by its tests.
     text.parse().unwrap_or_default()
 }
 
+/// What strings with rules share; without patterns, nothing asks for regress.
+fn texts(patterns: bool) -> String {
+    let text = include_str!("rust/support/texts.rs");
+    if patterns {
+        return text.to_owned();
+    }
+    let mut left_out = false;
+    let lines = text.lines().filter(|line| {
+        left_out |= line.trim() == "// with patterns";
+        let kept = !left_out;
+        left_out &= line.trim() != "// end";
+        kept
+    });
+    lines.map(|line| line.replace("// without: ", "") + "\n").collect()
+}
+
 /// The methods of one tag in a module, or those of no tag at the top.
 fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     let up = group.tag.as_ref().map(|_| quote!(super::)).unwrap_or_default();
-    let members = group.methods.iter().filter_map(|index| model.methods.get(*index));
+    let members = model.methods_of(group);
     let items = members.map(|method| {
         let params = methods::params(method, model, settings, &up);
         let error = errors::error(method, model, settings, &up);
@@ -130,7 +144,7 @@ fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
 /// The trait of methods without a tag. What jsonrpsee makes beside it is reached by no attribute of the trait: where
 /// clippy counts too many arguments there, a module around both says that they are meant.
 fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
-    let mut members = group.methods.iter().filter_map(|index| model.methods.get(*index));
+    let mut members = model.methods_of(group);
     if members.all(|method| method.params.len() <= MOST_PARAMS) {
         return methods::interface(model, group, settings, &TokenStream::new());
     }

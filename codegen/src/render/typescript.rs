@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use heck::ToLowerCamelCase;
 use serde_json::Value;
 
+use super::one_line;
 use crate::{
     model::{Kind, Method, Model, ParamStructure},
     names::{self, Scope},
@@ -347,8 +348,4 @@ fn key(wire: &str) -> String {
 
 fn comment(text: &str) -> String {
     text.replace("*/", "*\\/").replace(['\u{2028}', '\u{2029}', '\r'], " ")
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

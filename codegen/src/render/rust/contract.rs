@@ -94,7 +94,7 @@ fn entry(example: &Example, method: &Method, model: &Model, document: &Document<
 
 /// The type of an error's data, where the document says it.
 fn data_type<'m>(code: i64, method: &Method, model: &'m Model) -> Option<&'m Ty> {
-    let errors = method.errors.iter().filter_map(|index| model.errors.get(*index));
+    let errors = model.errors_of(method);
     errors.filter(|error| i64::from(error.code) == code).find_map(|error| error.data.as_ref())
 }
 

@@ -14,7 +14,7 @@ use crate::{
 
 /// What a method's call may fail with; nothing for one that declares no errors.
 pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &TokenStream) -> TokenStream {
-    let errors = method.errors.iter().filter_map(|index| model.errors.get(*index)).collect::<Vec<_>>();
+    let errors = model.errors_of(method).collect::<Vec<_>>();
     if errors.is_empty() {
         return TokenStream::new();
     }

@@ -195,7 +195,7 @@ pub(super) fn interface(model: &Model, group: &Group, settings: &Settings, up: &
         Some((tag, _)) => docs(&format!("The methods with the tag `{tag}`.")),
     };
     let name = ident(&group.trait_name);
-    let members = group.methods.iter().filter_map(|index| model.methods.get(*index));
+    let members = model.methods_of(group);
     let methods = members.filter_map(|method| trait_method(method, model, settings, up)).collect::<Vec<_>>();
     if methods.is_empty() {
         return TokenStream::new();
@@ -373,6 +373,6 @@ fn listed(model: &Model, support: &TokenStream, entries: &[TokenStream]) -> Toke
 }
 
 fn codes(method: &Method, model: &Model) -> Vec<proc_macro2::Ident> {
-    let errors = method.errors.iter().filter_map(|index| model.errors.get(*index));
+    let errors = model.errors_of(method);
     errors.map(|error| ident(&error.constant)).collect()
 }

@@ -126,11 +126,10 @@ impl<'a> Gatherer<'a, '_> {
     }
 
     fn annotations(&mut self, node: &Node<'a>, referred: bool) {
-        let flag = |key| node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true));
-        self.flat.nullable |= flag("nullable") || flag("x-nullable");
+        self.flat.nullable |= node.is_true("nullable") || node.is_true("x-nullable");
         // What a schema is called that this one refers to is that schema's name.
         if !referred {
-            self.flat.deprecated |= flag("deprecated");
+            self.flat.deprecated |= node.is_true("deprecated");
             let text = |key| node.text(key).map(str::to_owned);
             self.flat.title = self.flat.title.take().or_else(|| text("title"));
             self.flat.description = self.flat.description.take().or_else(|| text("description"));
@@ -148,7 +147,7 @@ impl<'a> Gatherer<'a, '_> {
         if set == 0 {
             return;
         }
-        if node.get("nullable").is_some_and(|flag| flag.value == &Value::Bool(true)) {
+        if node.is_true("nullable") {
             set |= kinds::NULL;
         }
         if self.flat.types & set == 0 {
@@ -209,7 +208,6 @@ impl<'a> Gatherer<'a, '_> {
 
     fn list_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
         let flat = &mut self.flat;
-        let length = || whole(member.value).and_then(|length| u64::try_from(length).ok());
         match key {
             "items" if member.value.is_array() => flat.prefix.extend(member.elements()),
             "prefixItems" => flat.prefix.extend(member.elements()),
@@ -224,9 +222,9 @@ impl<'a> Gatherer<'a, '_> {
                 }
             }
             "items" => flat.items.push(member.clone()),
-            "minItems" => flat.least_items = flat.least_items.max(length().unwrap_or(0)),
+            "minItems" => flat.least_items = flat.least_items.max(length(member).unwrap_or(0)),
             "maxItems" => {
-                flat.most_items = [flat.most_items, length()].into_iter().flatten().min();
+                flat.most_items = [flat.most_items, length(member)].into_iter().flatten().min();
             }
             _ => return false,
         }
@@ -235,7 +233,6 @@ impl<'a> Gatherer<'a, '_> {
 
     fn scalar_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
         let flat = &mut self.flat;
-        let length = || whole(member.value).and_then(|length| u64::try_from(length).ok());
         match key {
             "pattern" => match (member.value.as_str(), &flat.text.pattern) {
                 (Some(pattern), None) if regex(pattern).is_ok() => {
@@ -247,12 +244,12 @@ impl<'a> Gatherer<'a, '_> {
                 _ => {}
             },
             // No string is shorter than nothing.
-            "minLength" => flat.text.least = flat.text.least.max(length().filter(|least| *least > 0)),
+            "minLength" => flat.text.least = flat.text.least.max(length(member).filter(|least| *least > 0)),
             "maxLength" => {
-                flat.text.most = [flat.text.most, length()].into_iter().flatten().min();
+                flat.text.most = [flat.text.most, length(member)].into_iter().flatten().min();
             }
             "minimum" | "exclusiveMinimum" => {
-                let exclusive = key.starts_with('e') || is_true(node, "exclusiveMinimum");
+                let exclusive = key.starts_with('e') || node.is_true("exclusiveMinimum");
                 if let Some(bound) = bound(member, exclusive)
                     && flat.number.least.is_none_or(|other| tighter(bound, other, 1.0))
                 {
@@ -260,7 +257,7 @@ impl<'a> Gatherer<'a, '_> {
                 }
             }
             "maximum" | "exclusiveMaximum" => {
-                let exclusive = key.starts_with('e') || is_true(node, "exclusiveMaximum");
+                let exclusive = key.starts_with('e') || node.is_true("exclusiveMaximum");
                 if let Some(bound) = bound(member, exclusive)
                     && flat.number.most.is_none_or(|other| tighter(bound, other, -1.0))
                 {
@@ -301,8 +298,9 @@ impl<'a> Gatherer<'a, '_> {
     }
 }
 
-fn is_true(node: &Node<'_>, key: &str) -> bool {
-    node.get(key).is_some_and(|flag| flag.value == &Value::Bool(true))
+/// How many items or characters a keyword counts.
+fn length(member: &Node<'_>) -> Option<u64> {
+    whole(member.value).and_then(|length| u64::try_from(length).ok())
 }
 
 fn bound(member: &Node<'_>, exclusive: bool) -> Option<Bound> {

@@ -1,6 +1,6 @@
 //! Types that hold others: lists, tuples, maps, and the fields of structs.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{
     super::{
@@ -103,8 +103,7 @@ impl<'a> Lowerer<'a, '_> {
             let nodes = schemas.map(Vec::as_slice).unwrap_or_default();
             let described = nodes.iter().find_map(|node| node.text("description"));
             let described = described.or_else(|| nodes.iter().find_map(|node| node.text("title")));
-            let deprecated =
-                nodes.iter().any(|node| node.get("deprecated").is_some_and(|flag| flag.value == true));
+            let deprecated = nodes.iter().any(|node| node.is_true("deprecated"));
             fields.push(Field {
                 name: scope.value(wire),
                 wire: wire.clone(),
@@ -119,8 +118,8 @@ impl<'a> Lowerer<'a, '_> {
 }
 
 fn wholes<'a>(nodes: &[Node<'a>]) -> Vec<Part<'a>> {
-    let mut seen = BTreeMap::new();
-    let nodes = nodes.iter().filter(|node| seen.insert(node.place(), ()).is_none());
+    let mut seen = BTreeSet::new();
+    let nodes = nodes.iter().filter(|node| seen.insert(node.place()));
     let mut wholes: Vec<_> = nodes.cloned().map(Part::whole).collect();
     // What says the same twice says it once.
     wholes.dedup_by(|one, other| one.node.value == other.node.value && one.node.file == other.node.file);
