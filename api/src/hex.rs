@@ -17,6 +17,14 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// Lower-case hex as a text.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    // Writing to a text cannot fail.
+    let _ = write(bytes, &mut text);
+    text
+}
+
 /// Writes lower-case hex: a key's length at a time, because formatting byte by byte takes a microsecond for one.
 pub fn write(bytes: &[u8], f: &mut impl fmt::Write) -> fmt::Result {
     bytes.chunks(33).try_for_each(|bytes| {

@@ -44,12 +44,7 @@ pub use self::{
 
 /// The SHA-256 of [`DOCUMENT`], lower-case hex: two programs with the same one speak the same interface.
 pub fn document_sha256() -> &'static str {
-    static HASH: LazyLock<String> = LazyLock::new(|| {
-        let mut text = String::new();
-        // Text takes whatever is written to it.
-        let _ = hex::write(&Sha256::digest(DOCUMENT), &mut text);
-        text
-    });
+    static HASH: LazyLock<String> = LazyLock::new(|| hex::encode(&Sha256::digest(DOCUMENT)));
     &HASH
 }
 

@@ -31,10 +31,7 @@ pub fn hash(circle: &CircleId, record: &Record) -> Sha256 {
 
 impl From<[u8; 32]> for Sha256 {
     fn from(digest: [u8; 32]) -> Self {
-        let mut text = String::with_capacity(64);
-        // Writing to a text cannot fail.
-        let _ = hex::write(&digest, &mut text);
-        Self::assume_valid(text)
+        Self::assume_valid(hex::encode(&digest))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{ops::Bound, sync::Arc};
 
+use circles_api::hex;
 use fred::types::Value;
 use serde::Serialize;
 
@@ -91,7 +92,7 @@ impl Settle {
         let leaves_record = !writes.is_empty() || reached_outside || submitted;
         // What only read saw one version, and comes right after it.
         let read = if writes.is_empty() { None } else { read };
-        let hex = script_sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let hex = script_sha256.map(|hash| hex::encode(&hash));
         let writes: Vec<_> = writes
             .iter()
             .flat_map(|(key, value)| {

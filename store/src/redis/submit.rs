@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use circles_api::hex;
 use fred::types::Value;
 use futures_util::future::join_all;
 
@@ -57,7 +58,7 @@ impl Shared {
             flags: known.flags(),
             text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
             body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
-            call: known.key.as_ref().map(|_| hex(&task.call())).unwrap_or_default(),
+            call: known.key.as_ref().map(|_| hex::encode(&task.call())).unwrap_or_default(),
             key: known.key.unwrap_or_default(),
             circle: known.circle,
             pool: known.pool,
@@ -152,8 +153,4 @@ impl Reply {
             _ => Err(garbled("a reply")),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
