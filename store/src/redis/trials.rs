@@ -21,7 +21,6 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval, timeout},
 };
-
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -129,14 +128,12 @@ impl Trials {
 
     /// Who waits for a worker that does not answer is to wait no more.
     pub fn forget(&self, worker: &str) {
-        let forgotten = self.lock().remove(worker);
-        drop(forgotten);
+        self.lock().remove(worker);
     }
 
     /// Nobody waits any more.
     pub fn end(&self) {
-        let all = std::mem::take(&mut *self.lock());
-        drop(all);
+        self.lock().clear();
     }
 
     /// Hands a play to the worker of its pool that has the least to do, if there is one; what comes of it.
@@ -187,17 +184,18 @@ impl Shared {
         if let Some(trying) = self.trying.get().filter(|_| self.serves(&task.circle)) {
             return trying.trial.attempt(task);
         }
-        if script.len() > SCRIPT_BYTES || !self.trials.vain.is_worth_it(&task.circle, script) {
+        if script.len() > SCRIPT_BYTES {
             return None;
         }
+        let place = self.trials.vain.of(&task.circle, script).filter(|place| place.is_worth_it())?;
         let mut asked = self.trials.hand(task, self.pool_of(&task.circle))?;
         match timeout(self.config.silence, &mut asked.outcome).await {
             Ok(Ok(Tried::Ended(outcome))) => {
-                self.trials.vain.succeeded(&task.circle, script);
+                place.succeeded();
                 Some(outcome)
             }
             Ok(Ok(Tried::InVain)) => {
-                self.trials.vain.failed(&task.circle, script);
+                place.failed();
                 None
             }
             // Or its worker has gone, or Redis.

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     conformance::{circle, keyed, script, settle, soon, success, task},
+    links::until,
     tasks::submitted,
     transactions::settlement,
 };
@@ -19,13 +20,19 @@ use crate::{
 /// Leases that end while a test waits for it, and not sooner.
 const LEASE: Duration = Duration::from_secs(2);
 
-struct Together {
+/// A database that stores share.
+pub struct Together {
     url: String,
 }
 
 impl Together {
-    fn begin() -> Self {
+    pub fn begin() -> Self {
         Self { url: circles_testing::redis_of_this_test().url() }
+    }
+
+    pub async fn connect(&self, config: RedisConfig) -> Arc<RedisStore> {
+        let config = RedisConfig { lease: LEASE, shards: 4, ..config };
+        Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
     }
 
     async fn store(&self) -> Arc<dyn Store> {
@@ -33,8 +40,7 @@ impl Together {
     }
 
     async fn store_with(&self, config: RedisConfig) -> Arc<dyn Store> {
-        let config = RedisConfig { lease: LEASE, shards: 4, ..config };
-        Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
+        self.connect(config).await
     }
 
     /// One that may die without a word.
@@ -102,12 +108,7 @@ async fn a_settling_that_is_dropped_half_way_leaves_nothing_held() {
         let _ticket = store.submit(task("a")).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
         assert!(claim.settle(success("")).now_or_never().is_none());
-        let let_go = async {
-            while store.held() > 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        soon(let_go).await;
+        until("a claim that is let go of", async || (store.held() == 0).then_some(())).await;
     }
 }
 
@@ -436,23 +437,11 @@ async fn a_worker_that_waits_keeps_its_connection() {
         let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_bzpopmin:calls="));
         calls.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok()).unwrap_or(0)
     };
-    let first = loop {
-        if let Some(first) = waiting() {
-            break first;
-        }
-        tokio::task::yield_now().await;
-    };
+    let first = until("a worker that waits", async || waiting()).await;
     // Each of these came back with nothing.
     let begun = calls();
-    while calls() < begun + 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let still = loop {
-        if let Some(still) = waiting() {
-            break still;
-        }
-        tokio::task::yield_now().await;
-    };
+    until("three more waits", async || (calls() >= begun + 3).then_some(())).await;
+    let still = until("a worker that still waits", async || waiting()).await;
     assert_eq!(first, still);
     claiming.abort();
 }

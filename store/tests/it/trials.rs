@@ -13,11 +13,12 @@ use std::{
 use circles_store::{
     Claim, Error, Outcome, RedisConfig, RedisStore, Settled, Settlement, Source, Store, Task, Ticket, Trial,
 };
-use circles_testing::Redis;
 use futures_util::FutureExt as _;
 
 use crate::{
     conformance::{circle, keyed, script, settle, soon, success, task},
+    links::until,
+    processes::Together,
     tasks::submitted,
 };
 
@@ -34,53 +35,35 @@ impl Trial for AtOnce {
     }
 }
 
-struct Together {
-    redis: std::rc::Rc<Redis>,
-    url: String,
+/// A server that waits for who tries its plays, however slow the machine is, and a worker that it knows to do so.
+async fn pair(together: &Together) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
+    let patient = RedisConfig { silence: Duration::from_secs(100), ..RedisConfig::default() };
+    pair_with(together, patient).await
 }
 
-impl Together {
-    fn begin() -> Self {
-        let redis = circles_testing::redis_of_this_test();
-        Self { url: redis.url(), redis }
-    }
-
-    async fn store_with(&self, config: RedisConfig) -> Arc<RedisStore> {
-        let config = RedisConfig { lease: Duration::from_secs(2), shards: 4, ..config };
-        Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
-    }
-
-    async fn store(&self) -> Arc<RedisStore> {
-        self.store_with(RedisConfig::default()).await
-    }
-
-    /// A server that waits for who tries its plays, however slow the machine is, and a worker that it knows to do so.
-    async fn pair(&self) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
-        let patient = RedisConfig { silence: Duration::from_secs(100), ..RedisConfig::default() };
-        self.pair_with(patient).await
-    }
-
-    async fn pair_with(&self, config: RedisConfig) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
-        let (server, worker) = (self.store_with(config).await, self.store().await);
-        let trial = Arc::new(AtOnce::default());
-        worker.try_with(trial.clone());
-        until(|| server.triers() == 1).await;
-        (server, worker, trial)
-    }
-
-    /// What Redis holds of tasks and documents.
-    fn holds(&self) -> String {
-        format!("{:?}", self.redis.ask(&["KEYS", "circles:{*"]))
-    }
+async fn pair_with(
+    together: &Together,
+    config: RedisConfig,
+) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
+    let (server, worker) = (together.connect(config).await, another(together).await);
+    let trial = Arc::new(AtOnce::default());
+    worker.try_with(trial.clone());
+    knows(&server, 1).await;
+    (server, worker, trial)
 }
 
-async fn until(condition: impl Fn() -> bool) {
-    let holds = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    soon(holds).await;
+async fn another(together: &Together) -> Arc<RedisStore> {
+    together.connect(RedisConfig::default()).await
+}
+
+/// Waits until a server knows so many workers that try plays.
+async fn knows(server: &RedisStore, triers: usize) {
+    until("who tries plays", async || (server.triers() == triers).then_some(())).await;
+}
+
+/// What the first database of this test's Redis holds of tasks and documents.
+fn holds() -> String {
+    format!("{:?}", circles_testing::redis_of_this_test().ask(&["KEYS", "circles:{*"]))
 }
 
 /// Plays on a task of its own: a play that is tried has no ticket before it has ended.
@@ -102,19 +85,19 @@ fn claims(worker: &Arc<RedisStore>) -> impl Future<Output = Claim> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_play_is_tried_ahead_of_all_queues_and_leaves_nothing_in_redis() {
     let together = Together::begin();
-    let (server, _worker, trial) = together.pair().await;
-    let before = together.holds();
+    let (server, _worker, trial) = pair(&together).await;
+    let before = holds();
     for _ in 0..3 {
         assert_eq!(play(&server, task("short")).await, success("at once"));
     }
     assert_eq!(trial.tried.load(Ordering::SeqCst), 3);
-    assert_eq!(together.holds(), before);
+    assert_eq!(holds(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_plays_are_tried_together_and_each_has_its_own_outcome() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let runner = {
         let worker = worker.clone();
         tokio::spawn(async move {
@@ -141,7 +124,7 @@ async fn many_plays_are_tried_together_and_each_has_its_own_outcome() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_is_not_tried() {
     let together = Together::begin();
-    let (server, worker, trial) = together.pair().await;
+    let (server, worker, trial) = pair(&together).await;
     for kept in [keyed("short", "k"), submitted("short")] {
         let ticket = server.submit(kept).await.unwrap();
         settle(soon(worker.claim()).await.unwrap(), success("queued")).await;
@@ -153,8 +136,8 @@ async fn what_is_kept_is_not_tried() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing_in_redis() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
-    let before = together.holds();
+    let (server, worker, _) = pair(&together).await;
+    let before = holds();
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
@@ -165,14 +148,14 @@ async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing
     assert!(claim.keeps(&success("read").into()));
     settle(claim, success("read")).await;
     assert_eq!(outcome.await, success("read"));
-    assert_eq!(together.holds(), before);
+    assert_eq!(holds(), before);
 }
 
 /// The attack: so many plays are tried that what waits in the queue is never run.
 #[tokio::test(flavor = "multi_thread")]
 async fn plays_that_are_tried_leave_threads_to_the_queue() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let threads = [claims(&worker), claims(&worker)];
     let outcomes = [play(&server, task("one")), play(&server, task("other"))];
     let held = futures_util::future::join_all(threads).await;
@@ -193,7 +176,7 @@ fn writes(output: &str) -> Settlement {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
@@ -210,7 +193,7 @@ async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_reaches_outside_before_a_play_is_queued() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
@@ -228,8 +211,8 @@ async fn nothing_reaches_outside_before_a_play_is_queued() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_play_whose_worker_says_nothing_is_queued() {
     let together = Together::begin();
-    let (server, silent, _) = together.pair_with(RedisConfig::default()).await;
-    let other = together.store().await;
+    let (server, silent, _) = pair_with(&together, RedisConfig::default()).await;
+    let other = another(&together).await;
     let tried = claims(&silent);
     let outcome = play(&server, task("long"));
     let tried = tried.await;
@@ -243,7 +226,7 @@ async fn a_play_whose_worker_says_nothing_is_queued() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_play_that_takes_too_long_for_a_trial_is_queued() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let tried = claims(&worker);
     let outcome = play(&server, task("long"));
     let tried = tried.await;
@@ -256,7 +239,7 @@ async fn a_play_that_takes_too_long_for_a_trial_is_queued() {
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_that_are_large_come_through_the_queue() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let large = "x".repeat(1 << 20);
     let tried = claims(&worker);
     let outcome = play(&server, task("long"));
@@ -276,20 +259,20 @@ async fn a_worker_of_a_pool_or_of_chosen_circles_tries_no_other_plays() {
         ..RedisConfig::default()
     };
     let patient = RedisConfig { silence: Duration::from_secs(100), ..config("", &[]) };
-    let server = together.store_with(patient).await;
+    let server = together.connect(patient).await;
     let (of_pool, of_third) = (Arc::new(AtOnce::default()), Arc::new(AtOnce::default()));
-    let big = together.store_with(config("big", &[])).await;
+    let big = together.connect(config("big", &[])).await;
     big.try_with(of_pool.clone());
-    let third = together.store_with(config("", &[3])).await;
+    let third = together.connect(config("", &[3])).await;
     third.try_with(of_third.clone());
-    until(|| server.triers() == 2).await;
+    knows(&server, 2).await;
     let of_circle = |number| Task { circle: circle(number), ..task("short") };
     assert_eq!(play(&server, of_circle(2)).await, success("at once"));
     assert_eq!(play(&server, of_circle(3)).await, success("at once"));
     let tried = || (of_pool.tried.load(Ordering::SeqCst), of_third.tried.load(Ordering::SeqCst));
     assert_eq!(tried(), (1, 1));
     let outcome = play(&server, of_circle(1));
-    let others = together.store().await;
+    let others = another(&together).await;
     settle(soon(others.claim()).await.unwrap(), success("queued")).await;
     assert_eq!(outcome.await, success("queued"));
     assert_eq!(tried(), (1, 1));
@@ -299,8 +282,8 @@ async fn a_worker_of_a_pool_or_of_chosen_circles_tries_no_other_plays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn plays_are_not_handed_to_workers_of_another_database() {
     let (here, there) = (Together::begin(), Together::begin());
-    let (server, _worker, tried_here) = here.pair().await;
-    let (other, _other_worker, tried_there) = there.pair().await;
+    let (server, _worker, tried_here) = pair(&here).await;
+    let (other, _other_worker, tried_there) = pair(&there).await;
     for _ in 0..10 {
         assert_eq!(play(&server, task("short")).await, success("at once"));
     }
@@ -312,7 +295,7 @@ async fn plays_are_not_handed_to_workers_of_another_database() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_takes_tasks_itself_tries_them_itself() {
     let together = Together::begin();
-    let (server, trial) = (together.store().await, Arc::new(AtOnce::default()));
+    let (server, trial) = (another(&together).await, Arc::new(AtOnce::default()));
     server.try_with(trial.clone());
     let ticket: Ticket = server.submit(task("short")).await.unwrap();
     assert_eq!(soon(ticket).await, success("at once"));
@@ -322,14 +305,14 @@ async fn a_process_that_takes_tasks_itself_tries_them_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_closes_is_handed_nothing_more_and_gives_back_what_it_tries() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let tried = claims(&worker);
     let outcome = play(&server, task("long"));
     let tried = tried.await;
     worker.close().await;
-    until(|| server.triers() == 0).await;
+    knows(&server, 0).await;
     drop(tried);
-    let other = together.store().await;
+    let other = another(&together).await;
     settle(soon(other.claim()).await.unwrap(), success("queued")).await;
     assert_eq!(outcome.await, success("queued"));
 }
@@ -337,7 +320,7 @@ async fn a_worker_that_closes_is_handed_nothing_more_and_gives_back_what_it_trie
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_goes_away_leaves_nothing() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
     let tried = claims(&worker);
     let playing = tokio::spawn({
         let server = server.clone();
@@ -354,7 +337,8 @@ async fn a_caller_that_goes_away_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_are_not_ours_disturb_nobody() {
     let together = Together::begin();
-    let (server, worker, _) = together.pair().await;
+    let (server, worker, _) = pair(&together).await;
+    let redis = circles_testing::redis_of_this_test();
     for id in [server.id(), worker.id()] {
         for channel in [
             format!("circles:trials:{}", server.database()),
@@ -362,7 +346,7 @@ async fn messages_that_are_not_ours_disturb_nobody() {
             format!("circles:trials:outcomes:{id}"),
         ] {
             for junk in ["", "x", "\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}", "[1,2]"] {
-                together.redis.ask(&["PUBLISH", &channel, junk]);
+                redis.ask(&["PUBLISH", &channel, junk]);
             }
         }
     }

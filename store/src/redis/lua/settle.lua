@@ -2,10 +2,10 @@
 --
 -- ARGV: the worker; then, for each play, five: its name; the epoch of its claim, or '' for a play that the worker
 -- took upon itself and that was never queued; what is known of such a play (JSON), else ''; the outcome; and how it
--- was come to: '' if it neither read nor wrote and is not remembered, else packed as MessagePack: { state, leaves a record, SHA-256 in hexadecimal or false, version read or
--- false, keys read, ranges read, writes, most bytes of the circle }. A range is { first, past, last, past }, where
--- each `past` says whether the key before it is past the border, and '' as last is no border. Writes are keys and
--- documents in turn, where false deletes.
+-- was come to: '' if it neither read nor wrote and is not remembered, else packed as MessagePack: { state, leaves a
+-- record, SHA-256 in hexadecimal or false, version read or false, keys read, ranges read, writes, most bytes of the
+-- circle }. A range is { first, past, last, past }, where each `past` says whether the key before it is past the
+-- border, and '' as last is no border. Writes are keys and documents in turn, where false deletes.
 -- Returns for each: 'recorded'; 'gone' if the claim is no longer the worker's; 'overtaken' if what it read was
 -- changed: then it has the right of way when it was run again; 'later' if another play has it; 'full' if the circle
 -- has no room for what it wrote. All but the first change nothing.
@@ -22,11 +22,11 @@ local function within(name, range)
   return last == '' or is_less(name, last) or (not before_last and name == last)
 end
 
--- Circles as they will be once all plays of this step are settled: `state` reads one when it is first asked for,
+-- Circles as they will be once all plays of this step are settled: `circle_at` reads one when it is first asked for,
 -- `write_down` writes those that have changed.
 local circles = {}
 
-local function state(circle)
+local function circle_at(circle)
   local found = circles[circle]
   if not found then
     local version, floor, bytes, undo = version_of(circle)
@@ -41,7 +41,7 @@ end
 
 -- Whether anything that was read has changed since.
 local function overtaken(circle, read, keys, ranges)
-  local at = state(circle)
+  local at = circle_at(circle)
   if read < at.floor then
     return true
   end
@@ -74,7 +74,7 @@ local VERSIONS, UNDO_BYTES, UNDO_TIME = 256, 1048576, 300000
 
 -- Changes documents; whether they have room.
 local function apply(circle, writes, most)
-  local at = state(circle)
+  local at = circle_at(circle)
   local names = {}
   for index = 1, #writes, 2 do
     names[#names + 1] = writes[index]
@@ -154,7 +154,7 @@ local function commit(id, circle, read, keys, ranges, writes, most)
   if not read and #writes == 0 then
     return nil
   end
-  local at = state(circle)
+  local at = circle_at(circle)
   local has_way = #writes > 0 and at.way
   if has_way and has_way ~= id then
     return 'later'
