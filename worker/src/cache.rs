@@ -8,16 +8,28 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::{Equivalent, Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use rhai::{AST, ASTNode, Engine, ParseError, ParseErrorType, Stmt};
 use sha2::{Digest, Sha256};
 
-use crate::{Limits, packages};
+use crate::{
+    Limits, memory, packages,
+    play::{Play, Stop},
+};
 
-/// Compiled scripts that are kept, at most.
+/// Bytes that the compiled scripts of callers take, at most, and those of libraries; [docs/operations.md] says so.
+pub const CACHE_BYTES: u64 = 64 << 20;
+/// Small scripts take some kilobytes each.
 const SCRIPTS: usize = 10_000;
-/// Bytes of source whose compiled form is kept, at most. A syntax tree takes some ten to thirty times as much.
-const SOURCE_BYTES: u64 = 8 << 20;
+/// Few, so that the share of one holds the largest script there is by default: some ten megabytes.
+const SHARDS: usize = 4;
+/// What an entry takes beside what it holds.
+const ENTRY_BYTES: usize = 256;
+/// Bytes of source that are hashed between looks at the clock: well under a millisecond.
+const HASHED_AT_ONCE: usize = 64 << 10;
 /// What a script may have cost last time to be tried where it arrives next time.
 const SHORT_OPERATIONS: u64 = 2_000;
 const SHORT_TIME: Duration = Duration::from_micros(50);
@@ -28,9 +40,29 @@ const STRIKE: u8 = 64;
 /// From here on a script is not tried until its plays have made up for some: its cost depends on its arguments.
 const TOO_MANY: u8 = 3 * STRIKE;
 
+/// A cache of so many bytes at most, as [`Weighter`]s count them.
+pub type Bounded<K, V, W> = Cache<K, V, W>;
+
+/// An empty cache that holds [`CACHE_BYTES`] at most.
+pub fn bounded<K: Eq + std::hash::Hash, V: Clone, W: Weighter<K, V> + Clone>(
+    weighter: W,
+) -> Bounded<K, V, W> {
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(SCRIPTS)
+        .weight_capacity(CACHE_BYTES)
+        .shards(SHARDS)
+        .build();
+    match options {
+        Ok(options) => {
+            Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
+        }
+        Err(_) => unreachable!("both capacities are given"),
+    }
+}
+
 /// A bounded cache; the least useful scripts are dropped first.
 pub struct Scripts {
-    cache: Cache<Key, Arc<Script>, BySource>,
+    cache: Bounded<Key, Arc<Script>, ByBytes>,
 }
 
 /// A source, and the limits that compiling it kept: what one circle allows, another may not.
@@ -54,30 +86,55 @@ impl Equivalent<Key> for Key<&str> {
     }
 }
 
-/// A compiled script, and what is known of its cost.
+/// Why a source is not compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileFault {
+    /// It is not Rhai, or passes a limit that the parser keeps.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// The play for which it was to be compiled was stopped; [`Play::stopped`] says why.
+    #[error("it takes more time or memory to compile than a play may use")]
+    Stopped,
+}
+
+/// A compiled script, and what is known of its cost. Its memory is counted on no thread: a play that uses it is
+/// charged with it ([`Play::hold`]), whether it was compiled just now or found in a cache.
 pub struct Script {
     pub ast: AST,
     /// SHA-256 of its source.
     pub hash: [u8; 32],
     /// Whether it can make values that hold each other, which Rhai never frees.
     pub has_closures: bool,
+    /// What it takes in memory.
+    pub bytes: usize,
     was_short: AtomicBool,
     strikes: AtomicU8,
 }
 
-#[derive(Clone)]
-struct BySource;
-
-impl Weighter<Key, Arc<Script>> for BySource {
-    fn weight(&self, key: &Key, _: &Arc<Script>) -> u64 {
-        // Also an empty script takes room.
-        key.source.len() as u64 + SOURCE_BYTES / SCRIPTS as u64
+/// It was counted on no thread, and is freed so.
+impl Drop for Script {
+    fn drop(&mut self) {
+        memory::uncounted(|| self.ast = AST::empty());
     }
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Key, Arc<Script>> for ByBytes {
+    fn weight(&self, key: &Key, script: &Arc<Script>) -> u64 {
+        weight(script, key.source.len())
+    }
+}
+
+/// What an entry of a cache takes in memory: a script and its key.
+pub fn weight(script: &Script, key: usize) -> u64 {
+    (script.bytes + key + ENTRY_BYTES) as u64
 }
 
 impl Scripts {
     pub fn new() -> Self {
-        Self { cache: Cache::with_weighter(SCRIPTS, SOURCE_BYTES, BySource) }
+        Self { cache: bounded(ByBytes) }
     }
 
     /// The compiled form of a source that was compiled before.
@@ -85,35 +142,71 @@ impl Scripts {
         self.cache.get(&Key::new(source, limits))
     }
 
-    /// The compiled form of a source; compiled now, by an engine with these limits, if it is not known.
-    pub fn compile(&self, engine: &Engine, source: &str, limits: &Limits) -> Result<Arc<Script>, ParseError> {
+    /// The compiled form of a source with this hash; compiled now, by an engine with these limits, if it is not
+    /// known.
+    pub fn compile(
+        &self,
+        engine: &Engine,
+        source: &str,
+        hash: [u8; 32],
+        limits: &Limits,
+    ) -> Result<Arc<Script>, CompileFault> {
         if let Some(script) = self.get(source, limits) {
             return Ok(script);
         }
-        let script = Arc::new(Script::compile(engine, source)?);
-        self.cache.insert(Key::new(source.into(), limits), script.clone());
+        let script = Script::compile(engine, source, hash, "")?;
+        memory::uncounted(|| self.cache.insert(Key::new(source.into(), limits), script.clone()));
         Ok(script)
     }
 }
 
+/// SHA-256 of a source, within the time of this play.
+pub fn hash(source: &str, play: &Play) -> Result<[u8; 32], Stop> {
+    let mut hash = Sha256::new();
+    for part in source.as_bytes().chunks(HASHED_AT_ONCE) {
+        hash.update(part);
+        play.proceed()?;
+    }
+    Ok(hash.finalize().into())
+}
+
 impl Script {
-    /// Compiles a source.
-    pub fn compile(engine: &Engine, source: &str) -> Result<Self, ParseError> {
-        let ast = engine.compile(source)?;
-        refuse_natives_of_its_own(&ast)?;
-        let has_closures = ast.iter_functions().any(|function| is_closure(function.name));
-        Ok(Self {
-            ast,
-            hash: Sha256::digest(source).into(),
-            has_closures,
-            was_short: AtomicBool::new(false),
-            strikes: AtomicU8::new(0),
-        })
+    /// Compiles a source with this hash, to be named so in errors, within the limits of the play on this thread.
+    /// Until it is compiled its memory is the play's; then it is nobody's.
+    pub fn compile(
+        engine: &Engine,
+        source: &str,
+        hash: [u8; 32],
+        name: &str,
+    ) -> Result<Arc<Self>, CompileFault> {
+        let before = memory::balance();
+        let compiled = engine.compile(source).and_then(|mut ast| {
+            refuse_natives_of_its_own(&ast)?;
+            if !name.is_empty() {
+                ast.set_source(name);
+            }
+            Ok(ast)
+        });
+        // An error in place of a token is none of the source's.
+        if !Play::current_may_compile() {
+            return Err(CompileFault::Stopped);
+        }
+        let ast = compiled?;
+        let taken = usize::try_from(memory::balance().wrapping_sub(before)).unwrap_or(0);
+        memory::refund(taken);
+        Ok(Arc::new(Self::new(ast, hash, taken.max(source.len()))))
     }
 
-    /// Whether this is its source.
-    pub fn is_of(&self, source: &str) -> bool {
-        self.hash == <[u8; 32]>::from(Sha256::digest(source))
+    fn new(ast: AST, hash: [u8; 32], bytes: usize) -> Self {
+        let has_closures = ast.iter_functions().any(|function| is_closure(function.name));
+        Self {
+            hash,
+            has_closures,
+            bytes: bytes + size_of::<Self>(),
+            ast,
+            was_short: AtomicBool::new(false),
+            strikes: AtomicU8::new(0),
+        }
     }
 
     /// Whether it is worth trying where it arrives. One with closures is not: what it leaves has to be counted.
@@ -187,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_script_given_up_now_and_then_is_still_tried_and_one_given_up_again_and_again_hardly_ever() {
-        let script = Script::compile(&Engine::new_raw(), "1").unwrap();
+        let script = Script::new(Engine::new_raw().compile("1").unwrap(), [0; 32], 0);
         let mut tried = 0;
         let mut round = |given_up_of: usize| {
             tried = 0;

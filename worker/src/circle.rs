@@ -15,22 +15,28 @@ use std::{
     fmt,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 use circles_config::{CircleConfig, default_path};
 use circles_store::{Access, CircleId};
 
-use crate::{Limits, cache::Script, engine::Engines};
+use crate::{
+    Limits,
+    budget::{Budget, Share},
+    cache::Script,
+    engine::Engines,
+    play::Play,
+};
 
 pub use files::{FileFault, Files};
-pub use library::{Library, LibraryFault};
+pub use library::{Compiled, Library, LibraryFault, Loaded};
 pub use listing::{LibraryFunction, LibraryScript};
 pub use modules::Resolver;
 
 /// The library script that decides who may do what (SPEC §4).
-const POLICY: &str = "policy";
+pub const POLICY: &str = "policy";
 /// How long a policy that was put in place may go unnoticed.
 const POLICY_AGE: Duration = Duration::from_secs(1);
 
@@ -98,19 +104,22 @@ pub struct Circle {
     pub access: Access,
     /// When it was last seen that there is no policy.
     no_policy: Mutex<Option<Instant>>,
+    /// What its plays may hold of the process's memory.
+    memory: OnceLock<Share>,
     secrets: BTreeMap<String, String>,
     masks: Vec<Mask>,
 }
 
 impl Circle {
-    /// A circle whose limits are those of `engines`.
-    pub fn new(settings: CircleSettings, engines: Arc<Engines>) -> Self {
+    /// A circle whose limits are those of `engines`, and whose library's scripts are kept compiled there.
+    pub fn new(settings: CircleSettings, engines: Arc<Engines>, compiled: &Arc<Compiled>) -> Self {
         Self {
-            library: Library::new(settings.library, settings.library_required),
+            library: Library::new(settings.library, settings.library_required, compiled.clone()),
             files: Files::new(settings.files),
             engines,
             access: settings.access,
             no_policy: Mutex::new(None),
+            memory: OnceLock::new(),
             masks: Mask::all(&settings.secrets),
             secrets: settings.secrets,
         }
@@ -121,13 +130,28 @@ impl Circle {
         &self.engines.limits
     }
 
+    /// What its plays may hold of a process's memory.
+    pub fn memory_share(&self, budget: &Budget) -> &Share {
+        self.memory.get_or_init(|| budget.share(self.limits().memory_bytes))
+    }
+
+    /// A script of its library as it stands now, for a play. May block on the disk.
+    pub fn load(&self, name: &str, play: &Play) -> Result<Loaded, LibraryFault> {
+        self.library.load(self.limits(), name, play)
+    }
+
+    /// A script of its library that was loaded, compiled within the limits of the play on this thread.
+    pub fn compile(&self, loaded: Loaded) -> Result<Arc<Script>, LibraryFault> {
+        self.library.compile(&self.engines.real, loaded)
+    }
+
     /// A script of its library, compiled. May block on the disk.
-    pub fn script(&self, name: &str) -> Result<Arc<Script>, LibraryFault> {
-        self.library.script(&self.engines.real, self.limits(), name)
+    pub fn script(&self, name: &str, play: &Play) -> Result<Arc<Script>, LibraryFault> {
+        self.compile(self.load(name, play)?)
     }
 
     /// The script that decides who may do what, if the library has one. May block on the disk.
-    pub fn policy(&self) -> Result<Option<Arc<Script>>, LibraryFault> {
+    pub fn policy(&self, play: &Play) -> Result<Option<Arc<Script>>, LibraryFault> {
         // Only what is certainly not there is no policy: one that cannot be read denies.
         let there = match self.library.open()? {
             None if self.library.is_required() => return Err(LibraryFault::Absent),
@@ -138,7 +162,7 @@ impl Circle {
                 Err(error) => return Err(error.into()),
             },
         };
-        let found = if there { self.script(POLICY).map(Some) } else { Ok(None) };
+        let found = if there { self.script(POLICY, play).map(Some) } else { Ok(None) };
         let none = matches!(found, Ok(None)).then(Instant::now);
         *self.no_policy.lock().unwrap_or_else(PoisonError::into_inner) = none;
         found

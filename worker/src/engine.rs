@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use circles_store::LogLevel;
 use rhai::{
-    Dynamic, Engine, EvalAltResult, Module, Position, Shared,
+    Dynamic, Engine, EvalAltResult, LexError, Module, OptimizationLevel, Position, Shared, Token,
     packages::{Package, StandardPackage},
 };
 
@@ -74,6 +74,16 @@ fn build(limits: Limits, trial: bool) -> Engine {
     // hours, in which nothing could stop the script.
     engine.disable_symbol("switch");
     engine.set_module_resolver(circle::Resolver);
+    // Folding constants runs operators of the script while it is compiled, where no limit holds: a few lines that
+    // double a text thirty times would take gigabytes, also in a function that is never called.
+    engine.set_optimization_level(OptimizationLevel::None);
+    // The parser has no hook of its own. What it does for one token takes about as long as the script so far; an
+    // error in place of a token ends it. Without a play there is no limit to hold it to, and nothing is compiled.
+    #[allow(deprecated)] // Rhai marks its hooks as volatile, not as going away.
+    engine.on_parse_token(|token, _, _| match Play::current_may_compile() {
+        true => token,
+        false => Token::LexError(LexError::UnexpectedInput(String::new()).into()),
+    });
 
     engine
         .set_max_operations(limits.operations)

@@ -42,6 +42,18 @@ pub fn of_running(error: EvalAltResult, source: &str, play: &Play) -> Failure {
     }
 }
 
+/// What [`of_running`] says, for the log: bounded, whatever was thrown, and without secrets.
+pub fn text(error: EvalAltResult, source: &str, play: &Play) -> String {
+    match of_running(error, source, play) {
+        Failure::Script { message, line, .. } => {
+            let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
+            told(&message, play) + &*line
+        }
+        Failure::Limit { limit } => format!("it passed the limit {limit}"),
+        other => format!("{other:?}"),
+    }
+}
+
 /// An error, and the way to it.
 struct Trace {
     error: EvalAltResult,
@@ -93,14 +105,14 @@ pub fn limit(name: &str) -> Failure {
 }
 
 fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
-    match to_json(thrown, &play.limits) {
+    let json = play.keeping(|| to_json(thrown, &play.limits).map(|json| without_secrets(json, &play.circle)));
+    match json {
         Err(Unfit::Limit(name)) => limit(name),
         Err(Unfit::Type { name, path }) => {
             let message = format!("the script threw what has no JSON form: {path} is a {name}");
             script(ScriptErrorKind::Runtime, told(&message, play), place, None)
         }
         Ok(json) => {
-            let json = without_secrets(json, &play.circle);
             // Of a map, what people put into `message`; Rhai's own printing is safe for what became JSON.
             let named = json.get("message").and_then(|message| message.as_str());
             let text = named.map_or_else(|| told(&thrown.to_string(), play), str::to_owned);

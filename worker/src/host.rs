@@ -19,19 +19,20 @@ use circles_store::{
     Verb,
 };
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
-use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::circles::Circles;
 use crate::{
     CircleSettings, LibraryScript, Limits,
-    cache::{Script, Scripts},
-    circle::{Circle, LibraryFault},
+    budget::Budget,
+    cache::{self, CompileFault, Script, Scripts},
+    circle::{Circle, LibraryFault, Loaded},
     clock,
     engine::for_trial,
     failure, memory,
     natives::printed,
-    play::{Constants, Link, Play, Stop, Terms},
+    play::{Constants, Link, Meter, Play, Stop, Terms},
     value::{Unfit, from_json, to_json},
 };
 
@@ -41,11 +42,15 @@ const TRIAL_TIME: Duration = Duration::from_micros(200);
 const TRIAL_ARGS: usize = 64;
 /// Bytes that plays may lose for good before scripts with closures are no longer taken.
 const LOST_MEMORY: usize = 256 << 20;
+/// How long a library may take to be listed for the program that this host is part of.
+const LISTING_TIME: Duration = Duration::from_secs(30);
 
 /// Runs scripts, one at a time on each thread that asks.
 pub struct Host {
     circles: Circles,
     scripts: Scripts,
+    /// What all running scripts may hold together.
+    budget: Budget,
     /// Bytes of values that hold each other and so are never freed.
     lost: AtomicUsize,
 }
@@ -61,7 +66,18 @@ impl Host {
         if !memory::is_counted() {
             tracing::warn!("CountingAllocator is not this program's allocator: memory_bytes is not held");
         }
-        Self { circles: Circles::new(limits, circles), scripts: Scripts::new(), lost: AtomicUsize::new(0) }
+        Self {
+            circles: Circles::new(limits, circles),
+            scripts: Scripts::new(),
+            budget: Budget::default(),
+            lost: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sets how many bytes all running scripts may hold together; by default [`Budget::DEFAULT`]. A play that needs
+    /// more than is free waits until its deadline.
+    pub fn with_memory_budget(self, bytes: usize) -> Self {
+        Self { budget: Budget::new(bytes), ..self }
     }
 
     /// Has a rule say what the tasks of all other circles reach, if whoever accepted them knew. No circle is ever
@@ -84,38 +100,42 @@ impl Host {
         claim: Claim,
         on_slow: impl FnOnce() + 'static,
     ) -> (Claim, Settlement) {
-        let task = claim.task().clone();
         // A short script would end before it looks.
         if claim.interrupt().is_cancelled() {
             return (claim, Outcome::Cancelled.into());
         }
+        let task = without_args(claim.task());
         let circle = &self.circles.get(&task.circle);
-        let constants = match constants(&task) {
-            Ok(constants) => constants,
-            Err(message) => return (claim, Outcome::Failed(failure::of_args(message)).into()),
-        };
+        let memory_bytes = circle.limits().memory_bytes;
         let terms = Terms {
             began: Instant::now(),
             deadline: claim.deadline(),
             interrupt: Some(claim.interrupt().clone()),
             link: Some(Link::new(self.clone(), store.clone(), claim)),
             on_slow: Some(Box::new(on_slow)),
+            meter: match Play::current() {
+                // Of a script that calls another circle, what it has left.
+                Some(outer) => Meter::within(outer.meter(), memory_bytes),
+                None => Meter::new(memory_bytes, &self.budget, circle.memory_share(&self.budget)),
+            },
         };
+        let constants = Constants::new(task.caller.clone(), task.circle, task.id);
         let play = Play::new(constants, circle.clone(), *circle.limits(), terms);
         let refuses_closures = self.lost.load(Ordering::Relaxed) > LOST_MEMORY;
         let play = Rc::new(play.refusing_closures(refuses_closures));
         let _running = clock::Running::begin();
         let mut hash = None;
-        let outcome = contained(circle, || match self.outcome(circle, &task, &play, &mut hash) {
-            Ok(outcome) => outcome,
-            Err(Stop::Deadline) => Outcome::TimedOut,
-            Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
-            Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
-            // Which the store takes as what it is.
-            Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
-            Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
-            Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
-        });
+        let outcome =
+            contained(circle, || match play.enter(|| self.outcome(circle, &task, &play, &mut hash)) {
+                Ok(outcome) => outcome,
+                Err(Stop::Deadline) => Outcome::TimedOut,
+                Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
+                Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
+                // Which the store takes as what it is.
+                Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
+                Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
+                Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
+            });
         let settlement = play.settlement(outcome, hash);
         match play.link.as_ref().and_then(Link::take) {
             Some(claim) => (claim, settlement),
@@ -123,6 +143,7 @@ impl Host {
         }
     }
 
+    /// All of it happens in the frame of the play: within its time and its memory.
     fn outcome(
         &self,
         circle: &Circle,
@@ -131,17 +152,26 @@ impl Host {
         hash: &mut Option<[u8; 32]>,
     ) -> Result<Outcome, Stop> {
         let queued = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
-        let engine = &circle.engines.real;
-        let script = self.script(circle, &task.source);
-        *hash = match (&script, &task.source) {
-            (Ok(Some(script)), _) => Some(script.hash),
-            (Err(_), Source::Script(source)) => Some(Sha256::digest(source.as_bytes()).into()),
-            _ => None,
+        let args = play.link.as_ref().and_then(Link::args).unwrap_or(Ok(Dynamic::UNIT));
+        play.proceed()?;
+        match args {
+            Ok(args) => play.constants.set_args(args),
+            Err(message) => return Ok(Outcome::Failed(failure::of_args(message))),
+        }
+        let found = self.find(circle, &task.source, play)?;
+        *hash = match &found {
+            Ok(found) => found.hash(),
+            Err(_) => None,
         };
+        // Nothing of a caller's is compiled before it is known that this caller may have it run.
         if !self.is_let(circle, task, play, *hash)? {
             return Ok(Outcome::Failed(Failure::Forbidden));
         }
-        let script = match script {
+        let compiled = match found {
+            Ok(found) => self.compile(circle, found, play)?,
+            Err(failure) => Err(failure),
+        };
+        let script = match compiled {
             Err(failure) => return Ok(Outcome::Failed(failure)),
             Ok(script) if task.kind == Kind::Question => {
                 // Whoever only asks is told whether there is such a script, and nothing is run.
@@ -149,14 +179,15 @@ impl Host {
                 return Ok(done(serde_json::Value::Null, play, queued));
             }
             Ok(Some(script)) => script,
-            Ok(None) => return Ok(listing(circle, play, queued)),
+            Ok(None) => return listing(circle, play, queued),
         };
+        play.hold(&script).map_err(|_| stop_of(play))?;
         if script.has_closures && play.refuses_closures() {
             return Ok(Outcome::Failed(failure::limit("memory_bytes")));
         }
         play.begin();
-        let before = memory::balance();
-        let outcome = run(engine, &script, play, queued);
+        let before = memory::balance().wrapping_sub(play.kept());
+        let outcome = run(&circle.engines.real, &script, play, queued);
         if script.has_closures || play.has_closures() {
             self.count_lost(before.wrapping_add(play.kept()), &outcome);
         }
@@ -164,36 +195,114 @@ impl Host {
         outcome
     }
 
-    /// What a task runs; nothing if the library is to be listed.
-    fn script(&self, circle: &Circle, source: &Source) -> Result<Option<Arc<Script>>, Failure> {
+    /// What a task runs, not compiled yet.
+    fn find<'a>(
+        &self,
+        circle: &Circle,
+        source: &'a Source,
+        play: &Play,
+    ) -> Result<Result<Found<'a>, Failure>, Stop> {
         let limits = circle.limits();
-        match source {
+        Ok(match source {
             Source::Script(source) if source.len() > limits.script_bytes => {
                 Err(failure::limit("script_bytes"))
             }
-            Source::Script(source) => match self.scripts.compile(&circle.engines.real, source, limits) {
-                Ok(script) => Ok(Some(script)),
-                Err(error) => Err(failure::of_compiling(&error)),
+            Source::Script(source) => Ok(match self.scripts.get(source, limits) {
+                Some(script) => Found::Compiled(script),
+                None => Found::Source { source, hash: cache::hash(source, play)? },
+            }),
+            Source::Library(name) => match circle.load(name, play) {
+                Ok(loaded) => Ok(Found::Library { name, loaded }),
+                Err(fault) => Err(not_had(name, fault, play)?),
             },
-            Source::Library(name) => match circle.script(name) {
-                Ok(script) => Ok(Some(script)),
-                Err(LibraryFault::NotFound) => Err(Failure::NoScript),
-                Err(LibraryFault::TooLarge) => Err(failure::limit("script_bytes")),
-                Err(LibraryFault::Compile(error)) => Err(failure::of_compiling(&error)),
-                Err(fault @ (LibraryFault::Absent | LibraryFault::Io(_))) => {
-                    Err(internal(&format!("library script {name}: {fault}")))
+            Source::Listing => Ok(Found::Listing),
+        })
+    }
+
+    /// What was found, compiled within the limits of this play; nothing if the library is to be listed.
+    fn compile(
+        &self,
+        circle: &Circle,
+        found: Found<'_>,
+        play: &Play,
+    ) -> Result<Result<Option<Arc<Script>>, Failure>, Stop> {
+        Ok(match found {
+            Found::Compiled(script) => Ok(Some(script)),
+            Found::Source { source, hash } => {
+                match self.scripts.compile(&circle.engines.real, source, hash, circle.limits()) {
+                    Ok(script) => Ok(Some(script)),
+                    Err(CompileFault::Parse(error)) => Err(failure::of_compiling(&error)),
+                    Err(CompileFault::Stopped) => return Err(stop_of(play)),
                 }
+            }
+            Found::Library { name, loaded } => match circle.compile(loaded) {
+                Ok(script) => Ok(Some(script)),
+                Err(fault) => Err(not_had(name, fault, play)?),
             },
-            Source::Listing => Ok(None),
+            Found::Listing => Ok(None),
+        })
+    }
+}
+
+/// What a task runs, found and perhaps compiled.
+enum Found<'a> {
+    Compiled(Arc<Script>),
+    Source { source: &'a str, hash: [u8; 32] },
+    Library { name: &'a str, loaded: Loaded },
+    Listing,
+}
+
+impl Found<'_> {
+    /// SHA-256 of its source.
+    fn hash(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Compiled(script) => Some(script.hash),
+            Self::Source { hash, .. } => Some(*hash),
+            Self::Library { loaded, .. } => Some(loaded.hash),
+            Self::Listing => None,
         }
     }
+}
+
+/// What a caller is told of a library script that cannot be had.
+fn not_had(name: &str, fault: LibraryFault, play: &Play) -> Result<Failure, Stop> {
+    Ok(match fault {
+        LibraryFault::Stopped(_) => return Err(stop_of(play)),
+        LibraryFault::NotFound => Failure::NoScript,
+        LibraryFault::TooLarge => failure::limit("script_bytes"),
+        LibraryFault::Compile(error) => failure::of_compiling(&error),
+        fault @ (LibraryFault::Absent | LibraryFault::Io(_)) => {
+            internal(&format!("library script {name}: {fault}"))
+        }
+    })
+}
+
+/// Why a play was stopped, of which that is known.
+fn stop_of(play: &Play) -> Stop {
+    play.stopped().unwrap_or(Stop::Fault)
 }
 
 impl Host {
     /// What the library of a circle offers, sorted by name. It reads the disk and compiles what is new: to be
     /// called where blocking does no harm.
-    pub fn scripts(&self, circle: &CircleId) -> io::Result<Vec<LibraryScript>> {
-        self.circles.get(circle).scripts()
+    pub fn scripts(&self, id: &CircleId) -> io::Result<Vec<LibraryScript>> {
+        let circle = self.circles.get(id);
+        let began = Instant::now();
+        let memory_bytes = circle.limits().memory_bytes;
+        let terms = Terms {
+            began,
+            deadline: began + LISTING_TIME,
+            interrupt: Some(CancellationToken::new()),
+            link: None,
+            on_slow: None,
+            meter: Meter::new(memory_bytes, &self.budget, circle.memory_share(&self.budget)),
+        };
+        let constants = Constants::new(Caller::Anonymous, *id, Uuid::nil());
+        let play = Rc::new(Play::new(constants, circle.clone(), *circle.limits(), terms));
+        play.enter(|| circle.scripts(&play)).map_err(|fault| match fault {
+            LibraryFault::Io(error) => error,
+            other => io::Error::other(other),
+        })
     }
 
     /// Whether a circle's plays may run here when this other one calls it.
@@ -212,11 +321,13 @@ impl Host {
     /// much of it ends the service for scripts with closures, not the process for everybody.
     fn count_lost(&self, before: isize, outcome: &Result<Outcome, Stop>) {
         let kept = memory::balance().wrapping_sub(before);
-        // The outcome is kept on purpose; how much that is, a copy tells.
-        let copied = memory::balance();
-        let copy = outcome.clone();
-        let wanted = memory::balance().wrapping_sub(copied);
-        drop(copy);
+        // What the outcome holds beside this was built under `Play::keeping`.
+        let wanted = match outcome {
+            Ok(Outcome::Failed(Failure::Script { message, .. })) => message.capacity(),
+            Ok(Outcome::Failed(Failure::Limit { limit })) => limit.capacity(),
+            _ => 0,
+        };
+        let wanted = isize::try_from(wanted).unwrap_or(isize::MAX);
         let Ok(bytes) = usize::try_from(kept.wrapping_sub(wanted)) else { return };
         let before = self.lost.fetch_add(bytes, Ordering::Relaxed);
         if before <= LOST_MEMORY && before + bytes > LOST_MEMORY {
@@ -241,9 +352,11 @@ impl Trial for Host {
         {
             return None;
         }
-        let constants = constants(task).ok()?;
-        let terms = Terms::of_trial(Instant::now(), TRIAL_TIME);
-        let play = Rc::new(Play::new(constants, circle.clone(), for_trial(*circle.limits()), terms));
+        let limits = for_trial(*circle.limits());
+        let terms = Terms::of_trial(Instant::now(), TRIAL_TIME, limits.memory_bytes);
+        let constants = Constants::new(task.caller.clone(), task.circle, task.id);
+        let play = Rc::new(Play::new(constants, circle.clone(), limits, terms));
+        play.constants.set_args(play.enter(|| from_json(&task.args)).ok()?);
         let engine = &circle.engines.trial;
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
@@ -261,15 +374,15 @@ impl Trial for Host {
 }
 
 /// The circle's library as JSON.
-fn listing(circle: &Circle, play: &Play, queued: Duration) -> Outcome {
-    match circle
-        .scripts()
-        .map_err(|error| error.to_string())
-        .and_then(|scripts| serde_json::to_value(scripts).map_err(|error| error.to_string()))
-    {
-        Ok(scripts) => done(serde_json::json!({ "scripts": scripts }), play, queued),
-        Err(error) => Outcome::Failed(internal(&format!("the library cannot be listed: {error}"))),
-    }
+fn listing(circle: &Circle, play: &Play, queued: Duration) -> Result<Outcome, Stop> {
+    let scripts = circle.scripts(play).map(serde_json::to_value);
+    play.proceed()?;
+    let cause = match scripts {
+        Ok(Ok(scripts)) => return Ok(done(serde_json::json!({ "scripts": scripts }), play, queued)),
+        Ok(Err(error)) => error.to_string(),
+        Err(fault) => fault.to_string(),
+    };
+    Ok(Outcome::Failed(internal(&format!("the library cannot be listed: {cause}"))))
 }
 
 /// What leaves a value that is no script's.
@@ -297,11 +410,12 @@ fn run(engine: &Engine, script: &Script, play: &Rc<Play>, queued: Duration) -> R
         // A script that ends just when it is stopped has been stopped.
         let outcome = match (play.stopped(), result) {
             (Some(stop), _) => Err(stop),
-            (None, Ok(value)) => Ok(success(&value, play, queued)),
+            (None, Ok(value)) => Ok(play.keeping(|| success(&value, play, queued))),
             (None, Err(error)) => Ok(failed(*error, &script.ast, play)),
         };
         empty(&scope);
-        outcome
+        // Also what becomes of a result or an error is the play's to pay for.
+        play.stopped().map_or(outcome, Err)
     })
 }
 
@@ -325,7 +439,11 @@ fn failed(error: EvalAltResult, ast: &AST, play: &Play) -> Outcome {
 
 fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
     let value_and_output = to_json(value, &play.limits).and_then(|json| {
-        let output = printed(value, play.limits.result_bytes).ok_or(Unfit::Limit("result_bytes"))?;
+        let (most, limit) = match play.limits.result_bytes {
+            bytes if bytes <= play.room() => (bytes, "result_bytes"),
+            _ => (play.room(), "memory_bytes"),
+        };
+        let output = printed(value, most).ok_or(Unfit::Limit(limit))?;
         Ok((json, output))
     });
     match value_and_output {
@@ -343,11 +461,20 @@ fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
     }
 }
 
-fn constants(task: &Task) -> Result<Constants, String> {
-    let args = from_json(&task.args)?;
-    // Each mention of a constant is a copy of it: of a container, of the way to it.
-    let args = if args.is_array() || args.is_map() { args.into_read_only().into_shared() } else { args };
-    Ok(Constants { caller: task.caller.clone(), circle: task.circle, task: task.id, args })
+/// A task but for its arguments, which may be large and stay where they are.
+fn without_args(task: &Task) -> Task {
+    Task {
+        id: task.id,
+        circle: task.circle,
+        caller: task.caller.clone(),
+        source: task.source.clone(),
+        args: serde_json::Value::Null,
+        accepted_at: task.accepted_at,
+        timeout: task.timeout,
+        idempotency_key: None,
+        kind: task.kind,
+        depth: task.depth,
+    }
 }
 
 /// A panic of a native or of the engine ends its play, not its thread.
@@ -399,7 +526,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::engine::Engines;
+    use crate::{circle::Compiled, engine::Engines};
 
     fn play(host: &Arc<Host>, script: &str) -> Outcome {
         let circle = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".parse().unwrap();
@@ -413,7 +540,7 @@ mod tests {
     fn a_native_that_panics_ends_its_play_only() {
         let mut engines = Engines::new(Limits::default());
         engines.real.register_fn("explode", || -> i64 { panic!("as a test wishes") });
-        let circle = Circle::new(CircleSettings::default(), Arc::new(engines));
+        let circle = Circle::new(CircleSettings::default(), Arc::new(engines), &Compiled::new());
         let host = Arc::new(Host { circles: Circles::all(circle), ..Host::new(Limits::default()) });
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
             assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");

@@ -36,6 +36,19 @@ pub(crate) fn balance() -> isize {
     BALANCE.get()
 }
 
+/// Runs what allocates or frees memory that is not this thread's to answer for, such as an entry of a cache.
+pub(crate) fn uncounted<T>(body: impl FnOnce() -> T) -> T {
+    struct Restore(isize);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // Gone while a thread ends; then nothing is counted any more.
+            let _ = BALANCE.try_with(|balance| balance.set(self.0));
+        }
+    }
+    let _restore = Restore(BALANCE.try_with(Cell::get).unwrap_or(0));
+    body()
+}
+
 /// Whether the program counts at all.
 pub(crate) fn is_counted() -> bool {
     let before = balance();
@@ -45,12 +58,14 @@ pub(crate) fn is_counted() -> bool {
     counted
 }
 
-fn charge(bytes: usize) {
+/// Counts so many bytes as held by this thread, whoever allocated them.
+pub(crate) fn charge(bytes: usize) {
     // Gone while a thread ends; then nothing is counted any more.
     let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_add_unsigned(bytes)));
 }
 
-fn refund(bytes: usize) {
+/// Takes back what [`charge`] did.
+pub(crate) fn refund(bytes: usize) {
     let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_sub_unsigned(bytes)));
 }
 

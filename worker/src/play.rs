@@ -2,9 +2,10 @@
 
 mod documents;
 mod link;
+mod meter;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -14,13 +15,18 @@ use circles_store::{Caller, CircleId, Claim, LogLevel, LogLine, TaskId, Transact
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
-pub use self::link::{Link, Terms};
-use crate::{Limits, circle::Circle, clock, failure::MESSAGE_BYTES, memory, natives::Checked};
+pub use self::{
+    link::{Link, Terms},
+    meter::{HeldScripts, Meter},
+};
+use crate::{Limits, cache::Script, circle::Circle, clock, failure::MESSAGE_BYTES, natives::Checked};
 
 /// Operations between looks at the clock where the coarse one stands still; a power of two.
 const CLOCK_EVERY: u64 = 65_536;
 /// A trial has less time, and looks more often; a power of two.
 const TRIAL_CLOCK_EVERY: u64 = 32;
+/// Tokens, and steps of natives, between such looks: each takes up to some ten microseconds.
+const STEPS_CLOCK_EVERY: u32 = 256;
 /// After this long, or when it waits, a script counts as slow and others may run beside it.
 pub const SLOW: Duration = Duration::from_millis(20);
 
@@ -70,10 +76,12 @@ pub struct Play {
     began: Instant,
     /// When its script began, behind whatever decided that it may.
     script_began: Cell<Instant>,
-    balance: isize,
-    /// The thread's balance above which it holds more than it may.
-    ceiling: isize,
+    meter: Meter,
+    /// The compiled scripts that it uses, and is charged for.
+    scripts: HeldScripts,
     operations: Cell<u64>,
+    /// Tokens and steps of natives since the real clock was read.
+    steps: Cell<u32>,
     /// An operation that has none of these bits is looked at closely; none of them is left once it is to stop.
     unwatched: Cell<u64>,
     /// The tick of the coarse clock at which the real one was read last.
@@ -99,12 +107,29 @@ pub struct Constants {
     pub caller: Caller,
     pub circle: CircleId,
     pub task: TaskId,
-    pub args: Dynamic,
+    args: OnceCell<Dynamic>,
 }
 
 impl Constants {
     /// The names that no script may give to anything of its own.
     pub const NAMES: [&str; 4] = ["CALLER", "CIRCLE", "TASK", "ARGS"];
+
+    /// Those of a task, whose arguments are yet to be converted.
+    pub const fn new(caller: Caller, circle: CircleId, task: TaskId) -> Self {
+        Self { caller, circle, task, args: OnceCell::new() }
+    }
+
+    /// Sets the arguments, once.
+    pub fn set_args(&self, args: Dynamic) {
+        // Each mention of a constant is a copy of it: of a container, of the way to it.
+        let args = if args.is_array() || args.is_map() { args.into_read_only().into_shared() } else { args };
+        let _ = self.args.set(args);
+    }
+
+    /// The arguments.
+    pub fn args(&self) -> Dynamic {
+        self.args.get().cloned().unwrap_or(Dynamic::UNIT)
+    }
 
     /// The value of a name, if it is one of [`Self::NAMES`].
     pub fn get(&self, name: &str) -> Option<Dynamic> {
@@ -112,7 +137,7 @@ impl Constants {
             "CALLER" => Some(self.caller.to_string().into()),
             "CIRCLE" => Some(self.circle.to_string().into()),
             "TASK" => Some(self.task.to_string().into()),
-            "ARGS" => Some(self.args.clone()),
+            "ARGS" => Some(self.args()),
             _ => None,
         }
     }
@@ -120,8 +145,7 @@ impl Constants {
 
 impl Play {
     pub fn new(constants: Constants, circle: Arc<Circle>, limits: Limits, terms: Terms) -> Self {
-        let Terms { began, deadline, interrupt, link, on_slow } = terms;
-        let balance = memory::balance();
+        let Terms { began, deadline, interrupt, link, on_slow, meter } = terms;
         let every = if interrupt.is_none() { TRIAL_CLOCK_EVERY } else { CLOCK_EVERY };
         Self {
             link,
@@ -138,9 +162,10 @@ impl Play {
             interrupt,
             began,
             script_began: Cell::new(began),
-            balance,
-            ceiling: balance.saturating_add_unsigned(limits.memory_bytes),
+            meter,
+            scripts: HeldScripts::default(),
             operations: Cell::new(0),
+            steps: Cell::new(0),
             unwatched: Cell::new(every - 1),
             tick: Cell::new(clock::tick()),
             stop: Cell::new(None),
@@ -170,6 +195,16 @@ impl Play {
     /// [`Play::may_go_on`] of the play on this thread, without a new handle on it.
     pub fn current_may_go_on(operations: u64) -> bool {
         CURRENT.with_borrow(|play| play.as_ref().is_none_or(|play| play.may_go_on(operations)))
+    }
+
+    /// Whether the parser may take another token: there is a play that it works for, within its limits.
+    pub fn current_may_compile() -> bool {
+        CURRENT.with_borrow(|play| play.as_ref().is_some_and(|play| play.may_proceed()))
+    }
+
+    /// [`Play::may_proceed`] of the play on this thread; true where there is none.
+    pub fn current_may_proceed() -> bool {
+        CURRENT.with_borrow(|play| play.as_ref().is_none_or(|play| play.may_proceed()))
     }
 
     /// Runs `body` with this as the thread's play.
@@ -305,9 +340,27 @@ impl Play {
     pub fn may_go_on(&self, operations: u64) -> bool {
         self.operations.set(operations);
         let goes_on = operations & self.unwatched.get() != 0
-            && memory::balance() <= self.ceiling
+            && self.meter.is_below_ceiling(0)
             && clock::tick() == self.tick.get();
         goes_on || self.may_go_on_after_all()
+    }
+
+    /// Whether what is no operation of a script may go on in its play: the parser at each token, and natives in
+    /// loops of their own.
+    #[inline]
+    pub fn may_proceed(&self) -> bool {
+        let steps = self.steps.get().wrapping_add(1);
+        self.steps.set(steps);
+        let goes_on = steps % STEPS_CLOCK_EVERY != 0
+            && self.stop.get().is_none()
+            && self.meter.is_below_ceiling(0)
+            && clock::tick() == self.tick.get();
+        goes_on || self.may_go_on_after_all()
+    }
+
+    /// As [`Self::may_proceed`], with the reason if not.
+    pub fn proceed(&self) -> Result<(), Stop> {
+        if self.may_proceed() { Ok(()) } else { Err(self.stop.get().unwrap_or(Stop::Interrupted)) }
     }
 
     #[cold]
@@ -316,8 +369,8 @@ impl Play {
             return false;
         }
         // What was charged before an operation is freed again by whoever stops here.
-        if memory::balance() > self.ceiling {
-            self.mark(Stop::Limit("memory_bytes"));
+        if let Err(stop) = self.meter.make_room(0, self) {
+            self.mark(stop);
             return false;
         }
         self.tick.set(clock::tick());
@@ -362,10 +415,21 @@ impl Play {
 
     /// Makes sure that `bytes` more fit before they are allocated in one step.
     pub fn charge(&self, bytes: usize) -> Checked<()> {
-        if self.held().saturating_add(bytes) > self.limits.memory_bytes {
-            return Err(self.stop(Stop::Limit("memory_bytes")));
+        if self.meter.is_below_ceiling(bytes) {
+            return Ok(());
         }
-        Ok(())
+        self.meter.make_room(bytes, self).map_err(|stop| self.stop(stop))
+    }
+
+    /// Charges the play with a compiled script, which it keeps until it ends.
+    pub fn hold(&self, script: &Arc<Script>) -> Checked<()> {
+        self.keeping(|| self.scripts.hold(script));
+        self.charge(0)
+    }
+
+    /// How its memory is counted.
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Takes a line that the script logs; one too many ends the play at the next operation.
@@ -381,11 +445,13 @@ impl Play {
             self.mark(Stop::Limit("log_bytes"));
         } else {
             self.log_bytes.set(bytes);
-            let line = LogLine { level, text: text.to_owned() };
-            if let Some(link) = &self.link {
-                self.keeping(|| link.claim(|claim| claim.log(&line)));
-            }
-            logs.push(line);
+            self.keeping(|| {
+                let line = LogLine { level, text: text.to_owned() };
+                if let Some(link) = &self.link {
+                    link.claim(|claim| claim.log(&line));
+                }
+                logs.push(line);
+            });
         }
     }
 
@@ -404,10 +470,6 @@ impl Play {
 
     /// Bytes that it may still allocate.
     pub fn room(&self) -> usize {
-        self.limits.memory_bytes.saturating_sub(self.held())
-    }
-
-    fn held(&self) -> usize {
-        usize::try_from(memory::balance().wrapping_sub(self.balance)).unwrap_or(0)
+        self.meter.room()
     }
 }

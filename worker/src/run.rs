@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Claim, Kind, Outcome, Settled, Store, Task};
+use circles_store::{Claim, Kind, Outcome, Settled, Store};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -180,7 +180,7 @@ impl Pool {
     }
 
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
-        let task = claim.task().clone();
+        let (id, kind) = (claim.task().id, claim.task().kind);
         let mut running = self.metrics.begin();
         let run = self.begins(claim.interrupt());
         let on_slow = {
@@ -196,7 +196,7 @@ impl Pool {
         let mut claim = claim;
         let settled = loop {
             let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
-            if settlement.outcome == Outcome::Cancelled && self.goes_on_elsewhere(&task) {
+            if settlement.outcome == Outcome::Cancelled && self.goes_on_elsewhere(kind) {
                 drop(played);
                 break Ok(());
             }
@@ -220,7 +220,7 @@ impl Pool {
         };
         self.state().running.remove(&run);
         if let Err(error) = settled {
-            tracing::error!(task = %task.id, %error, "an outcome could not be settled");
+            tracing::error!(task = %id, %error, "an outcome could not be settled");
         }
     }
 
@@ -254,8 +254,8 @@ impl Pool {
     }
 
     /// Whether a task that ended because of us is to be run again by those who come after us.
-    fn goes_on_elsewhere(&self, task: &Task) -> bool {
-        matches!(task.kind, Kind::Submitted { .. }) && self.state().interrupted
+    fn goes_on_elsewhere(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Submitted { .. }) && self.state().interrupted
     }
 
     fn interrupt_all(&self) {

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use serde_json::{Number, Value};
 
-use crate::Limits;
+use crate::{Limits, play::Play};
 
 /// Nesting of arguments: as deep as `serde_json` reads.
 const ARGS_DEPTH: usize = 128;
@@ -50,6 +50,9 @@ pub fn from_json(args: &Value) -> Result<Dynamic, String> {
 type Fault = (String, String);
 
 fn read(value: &Value, depth: usize) -> Result<Dynamic, Fault> {
+    if !Play::current_may_proceed() {
+        return Err((String::new(), "the play was stopped".to_owned()));
+    }
     Ok(match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(truth) => (*truth).into(),
@@ -166,6 +169,10 @@ impl Writer {
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), Unfit> {
+        if !Play::current_may_proceed() {
+            // Why it was stopped, the play says.
+            return Err(Unfit::Limit("memory_bytes"));
+        }
         self.left = self.left.checked_sub(bytes).ok_or(Unfit::Limit("result_bytes"))?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -14,16 +14,17 @@ use cap_std::{
     ambient_authority,
     fs::{Dir, Metadata, MetadataExt},
 };
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{Equivalent, Weighter};
 use rhai::{Engine, ParseError};
 
 use super::files::{FileFault, open_to_read};
-use crate::{Limits, cache::Script};
+use crate::{
+    Limits,
+    cache::{Bounded, CompileFault, Script, bounded, hash, weight},
+    memory,
+    play::Play,
+};
 
-/// Scripts of one library that are kept compiled, at most.
-const SCRIPTS: usize = 1_000;
-/// Bytes of source whose compiled form is kept, at most.
-const SOURCE_BYTES: u64 = 4 << 20;
 /// Bytes of a script's name.
 const NAME_BYTES: usize = 128;
 /// How old a change must be for its time to tell it from a later one: clocks of file systems are coarse.
@@ -44,9 +45,28 @@ pub enum LibraryFault {
     /// It does not compile.
     #[error(transparent)]
     Compile(#[from] ParseError),
+    /// The play for which it was to be had was stopped; [`Play::stopped`] says why.
+    #[error(transparent)]
+    Stopped(CompileFault),
     /// It is there and cannot be read.
     #[error("it cannot be read: {}", .0.kind())]
     Io(#[from] io::Error),
+}
+
+impl LibraryFault {
+    /// Of a play that was stopped.
+    pub(super) fn stopped<T>(_: T) -> Self {
+        Self::Stopped(CompileFault::Stopped)
+    }
+}
+
+impl From<CompileFault> for LibraryFault {
+    fn from(fault: CompileFault) -> Self {
+        match fault {
+            CompileFault::Parse(error) => Self::Compile(error),
+            stopped @ CompileFault::Stopped => Self::Stopped(stopped),
+        }
+    }
 }
 
 /// The scripts below one directory. The directory is opened for each look, so that a library can be put in
@@ -55,16 +75,49 @@ pub struct Library {
     root: Option<PathBuf>,
     /// Whether nothing may run while it is not there.
     required: bool,
-    scripts: Cache<Box<str>, Arc<Loaded>, BySource>,
+    /// Tells its scripts from those of other libraries.
+    number: u64,
+    compiled: Arc<Compiled>,
+}
+
+/// The compiled scripts of all libraries of a host.
+pub struct Compiled(Bounded<Key, Arc<Known>, ByBytes>);
+
+impl Compiled {
+    /// None yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(bounded(ByBytes)))
+    }
+}
+
+/// The number of a library, and the name of a script in it.
+#[derive(PartialEq, Eq, Hash)]
+struct Key<S = Box<str>>(u64, S);
+
+impl Equivalent<Key> for Key<&str> {
+    fn equivalent(&self, other: &Key) -> bool {
+        (self.0, self.1) == (other.0, &*other.1)
+    }
 }
 
 /// A script as it was read.
-struct Loaded {
+struct Known {
     script: Arc<Script>,
     stamp: Stamp,
     /// Whether a later change is sure to show in the stamp. Until then the source is read again each time.
     settled: AtomicBool,
-    bytes: u64,
+}
+
+/// A script that was found, and its hash; not compiled yet, perhaps.
+pub struct Loaded {
+    pub hash: [u8; 32],
+    name: Box<str>,
+    state: State,
+}
+
+enum State {
+    Compiled(Arc<Script>),
+    Source { source: String, stamp: Stamp, settled: bool },
 }
 
 /// What changes when a file is replaced or written to. The inode's own time of change is among it, which
@@ -96,17 +149,18 @@ impl Stamp {
 }
 
 #[derive(Clone)]
-struct BySource;
+struct ByBytes;
 
-impl Weighter<Box<str>, Arc<Loaded>> for BySource {
-    fn weight(&self, name: &Box<str>, loaded: &Arc<Loaded>) -> u64 {
-        loaded.bytes + name.len() as u64 + SOURCE_BYTES / SCRIPTS as u64
+impl Weighter<Key, Arc<Known>> for ByBytes {
+    fn weight(&self, key: &Key, known: &Arc<Known>) -> u64 {
+        weight(&known.script, key.1.len() + size_of::<Known>())
     }
 }
 
 impl Library {
-    pub fn new(root: Option<PathBuf>, required: bool) -> Self {
-        Self { root, required, scripts: Cache::with_weighter(SCRIPTS, SOURCE_BYTES, BySource) }
+    pub fn new(root: Option<PathBuf>, required: bool, compiled: Arc<Compiled>) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        Self { root, required, number: NUMBER.fetch_add(1, Ordering::Relaxed), compiled }
     }
 
     /// The library's directory; `None` if there is none, which is an empty library.
@@ -124,8 +178,8 @@ impl Library {
         self.required
     }
 
-    /// The script of this name as it stands now, compiled by an engine with these limits.
-    pub fn script(&self, engine: &Engine, limits: &Limits, name: &str) -> Result<Arc<Script>, LibraryFault> {
+    /// The script of this name as it stands now, within the limits of this play.
+    pub fn load(&self, limits: &Limits, name: &str, play: &Play) -> Result<Loaded, LibraryFault> {
         if !is_name(name) {
             return Err(LibraryFault::NotFound);
         }
@@ -137,27 +191,46 @@ impl Library {
             Err(_) => return Err(LibraryFault::NotFound),
         };
         let stamp = Stamp::of(&metadata);
-        let known = self.scripts.get(name);
+        let known = self.compiled.0.get(&Key(self.number, name));
+        let loaded = |hash, state| Loaded { hash, name: name.into(), state };
         if let Some(known) = &known
             && known.stamp == stamp
             && known.settled.load(Ordering::Relaxed)
         {
-            return Ok(known.script.clone());
+            return Ok(loaded(known.script.hash, State::Compiled(known.script.clone())));
         }
         let settled = stamp.is_settled();
+        let most = stamp.bytes.min(limits.script_bytes as u64);
+        play.charge(usize::try_from(most).unwrap_or(usize::MAX)).map_err(LibraryFault::stopped)?;
         let source = read(&mut file, limits.script_bytes)?;
-        let bytes = source.len() as u64;
-        let script = match known {
-            Some(known) if known.script.is_of(&source) => known.script.clone(),
-            _ => {
-                let mut script = Script::compile(engine, &source)?;
-                script.ast.set_source(name);
-                Arc::new(script)
+        let hash = hash(&source, play).map_err(LibraryFault::stopped)?;
+        match known {
+            Some(known) if known.script.hash == hash => {
+                let script = known.script.clone();
+                self.keep(name, script.clone(), stamp, settled);
+                Ok(loaded(hash, State::Compiled(script)))
             }
-        };
-        let loaded = Loaded { script: script.clone(), stamp, settled: AtomicBool::new(settled), bytes };
-        self.scripts.insert(name.into(), Arc::new(loaded));
-        Ok(script)
+            _ => Ok(loaded(hash, State::Source { source, stamp, settled })),
+        }
+    }
+
+    /// The compiled form of a script, by an engine with the limits that it was loaded with.
+    pub fn compile(&self, engine: &Engine, loaded: Loaded) -> Result<Arc<Script>, LibraryFault> {
+        match loaded.state {
+            State::Compiled(script) => Ok(script),
+            State::Source { source, stamp, settled } => {
+                let script = Script::compile(engine, &source, loaded.hash, &loaded.name)?;
+                self.keep(&loaded.name, script.clone(), stamp, settled);
+                Ok(script)
+            }
+        }
+    }
+
+    fn keep(&self, name: &str, script: Arc<Script>, stamp: Stamp, settled: bool) {
+        memory::uncounted(|| {
+            let known = Known { script, stamp, settled: AtomicBool::new(settled) };
+            self.compiled.0.insert(Key(self.number, name.into()), Arc::new(known));
+        });
     }
 }
 

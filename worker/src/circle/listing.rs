@@ -1,7 +1,5 @@
 //! What a circle's library offers, for people to read.
 
-use std::io;
-
 use cap_std::fs::Dir;
 use rhai::FnAccess;
 use serde::Serialize;
@@ -12,7 +10,8 @@ use super::{
 };
 use crate::{
     cache::{Script, is_closure},
-    failure::cut,
+    failure::{MESSAGE_BYTES, cut},
+    play::Play,
 };
 
 /// Scripts that are listed, at most.
@@ -52,60 +51,76 @@ pub struct LibraryFunction {
 
 impl Circle {
     /// The scripts of its library by name, the first thousand. Compiles those that are not known yet, and so
-    /// takes its time.
-    pub fn scripts(&self) -> io::Result<Vec<LibraryScript>> {
+    /// takes its time, within the limits of the play on this thread: [`LibraryFault::Stopped`] says that it was
+    /// stopped.
+    pub fn scripts(&self, play: &Play) -> Result<Vec<LibraryScript>, LibraryFault> {
         let mut names = Vec::new();
         if let Some(root) = self.library.open()? {
-            find(&root, "", DEPTH, &mut NAMES.clone(), &mut names)?;
+            Names { left: NAMES, found: &mut names, play }.find(&root, "", DEPTH)?;
         }
         names.sort_unstable();
         names.truncate(SCRIPTS);
-        Ok(names.into_iter().filter_map(|name| self.describe(name)).collect())
+        let mut scripts = Vec::new();
+        for name in names {
+            scripts.extend(self.describe(name, play)?);
+        }
+        Ok(scripts)
     }
 
-    fn describe(&self, name: String) -> Option<LibraryScript> {
-        match self.script(&name) {
+    /// A script by its name; `None` if it is gone since its name was read.
+    fn describe(&self, name: String, play: &Play) -> Result<Option<LibraryScript>, LibraryFault> {
+        let faulty = |name, fault: &dyn ToString| {
+            let mut fault = fault.to_string();
+            cut(&mut fault, MESSAGE_BYTES);
+            LibraryScript { name, description: String::new(), functions: Vec::new(), fault: Some(fault) }
+        };
+        Ok(match self.script(&name, play) {
             Ok(script) => Some(LibraryScript {
                 name,
                 description: text(script.ast.doc(), "//!"),
                 functions: functions(&script),
                 fault: None,
             }),
-            // Gone since its name was read.
             Err(LibraryFault::NotFound) => None,
-            Err(fault) => Some(LibraryScript {
-                name,
-                description: String::new(),
-                functions: Vec::new(),
-                fault: Some(fault.to_string()),
-            }),
-        }
+            Err(stopped @ LibraryFault::Stopped(_)) => return Err(stopped),
+            Err(fault) => Some(faulty(name, &fault)),
+        })
     }
 }
 
-fn find(dir: &Dir, prefix: &str, depth: usize, left: &mut usize, names: &mut Vec<String>) -> io::Result<()> {
-    for entry in dir.entries()? {
-        let entry = entry?;
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            break;
-        }
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if entry.file_type()?.is_dir() {
-            // A directory that goes away meanwhile is no fault of the others.
-            if depth > 0
-                && is_part(name)
-                && let Ok(inner) = entry.open_dir()
-            {
-                find(&inner, &format!("{prefix}{name}/"), depth - 1, left, names)?;
+/// The names of scripts below a directory.
+struct Names<'a> {
+    left: usize,
+    found: &'a mut Vec<String>,
+    play: &'a Play,
+}
+
+impl Names<'_> {
+    fn find(&mut self, dir: &Dir, prefix: &str, depth: usize) -> Result<(), LibraryFault> {
+        for entry in dir.entries()? {
+            let entry = entry?;
+            self.play.look_at_tick().map_err(LibraryFault::stopped)?;
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 {
+                break;
             }
-        } else if let Some(name) = name.strip_suffix(EXTENSION) {
-            let name = format!("{prefix}{name}");
-            names.extend(is_name(&name).then_some(name));
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if entry.file_type()?.is_dir() {
+                // A directory that goes away meanwhile is no fault of the others.
+                if depth > 0
+                    && is_part(name)
+                    && let Ok(inner) = entry.open_dir()
+                {
+                    self.find(&inner, &format!("{prefix}{name}/"), depth - 1)?;
+                }
+            } else if let Some(name) = name.strip_suffix(EXTENSION) {
+                let name = format!("{prefix}{name}");
+                self.found.extend(is_name(&name).then_some(name));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn functions(script: &Script) -> Vec<LibraryFunction> {

@@ -37,7 +37,7 @@ impl ModuleResolver for Resolver {
         let not_found = || EvalAltResult::ErrorModuleNotFound(path.to_owned(), at).into();
         let Some(play) = Play::current() else { return Err(not_found()) };
         play.touches()?;
-        let script = play.circle.script(path).map_err(|fault| match fault {
+        let script = play.circle.script(path, &play).map_err(|fault| match fault {
             LibraryFault::NotFound => not_found(),
             LibraryFault::TooLarge => play.stop(Stop::Limit("script_bytes")),
             LibraryFault::Compile(error) => match error.err_type() {
@@ -45,10 +45,12 @@ impl ModuleResolver for Resolver {
                 ParseErrorType::TooManyFunctions => play.stop(Stop::Limit("functions")),
                 _ => EvalAltResult::ErrorInModule(path.to_owned(), Box::new(error.into()), at).into(),
             },
+            LibraryFault::Stopped(_) => play.stop(Stop::Interrupted),
             fault @ (LibraryFault::Absent | LibraryFault::Io(_)) => {
                 throw(format!("module {path}: {fault}"), at)
             }
         })?;
+        play.hold(&script)?;
         if script.has_closures {
             play.imports_closures()?;
         }

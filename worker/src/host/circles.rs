@@ -5,7 +5,11 @@ use std::{collections::HashMap, convert::Infallible, sync::Arc};
 use circles_store::CircleId;
 use quick_cache::sync::Cache;
 
-use crate::{CircleSettings, Limits, circle::Circle, engine::Engines};
+use crate::{
+    CircleSettings, Limits,
+    circle::{Circle, Compiled},
+    engine::Engines,
+};
 
 /// Circles without settings that are kept at hand.
 const OTHERS: usize = 1_000;
@@ -16,6 +20,8 @@ pub struct Circles {
     other: Arc<Circle>,
     /// Where there is more to be said of such circles.
     others: Option<Others>,
+    /// The compiled scripts of their libraries.
+    compiled: Arc<Compiled>,
 }
 
 /// Circles without settings, by a rule.
@@ -28,22 +34,25 @@ impl Circles {
     pub fn new(limits: Limits, named: HashMap<CircleId, CircleSettings>) -> Self {
         // Most circles have the same limits.
         let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
+        let compiled = Compiled::new();
         let mut circle = |settings: CircleSettings| {
             let limits = settings.limits;
             let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits)));
-            Arc::new(Circle::new(settings, engines.clone()))
+            Arc::new(Circle::new(settings, engines.clone(), &compiled))
         };
         Self {
             other: circle(CircleSettings { limits, ..CircleSettings::default() }),
             named: named.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
             others: None,
+            compiled,
         }
     }
 
     /// All of them this one.
     #[cfg(test)]
     pub fn all(circle: Circle) -> Self {
-        Self { named: HashMap::new(), other: Arc::new(circle), others: None }
+        let compiled = Compiled::new();
+        Self { named: HashMap::new(), other: Arc::new(circle), others: None, compiled }
     }
 
     pub fn with_others(
@@ -78,7 +87,7 @@ impl Circles {
         } else {
             Arc::new(Engines::new(settings.limits))
         };
-        Arc::new(Circle::new(settings, engines))
+        Arc::new(Circle::new(settings, engines, &self.compiled))
     }
 }
 

@@ -8,7 +8,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
 use super::{Host, empty};
 use crate::{
     cache::Script,
-    circle::{Circle, LibraryFault},
+    circle::{Circle, LibraryFault, POLICY},
     failure,
     play::{Play, Stop},
 };
@@ -23,7 +23,7 @@ impl Host {
         play: &Rc<Play>,
         hash: Option<[u8; 32]>,
     ) -> Result<bool, Stop> {
-        let policy = match circle.policy() {
+        let policy = match circle.policy(play) {
             Err(LibraryFault::Absent) => {
                 let _ = play.broken(format!("circle {}: {}", task.circle, LibraryFault::Absent));
                 return Err(Stop::Fault);
@@ -31,25 +31,36 @@ impl Host {
             Ok(None) => return Ok(true),
             _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
             Ok(Some(policy)) => policy,
+            Err(LibraryFault::Stopped(_)) => return stopped(task, play),
             Err(fault) => {
                 tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be used: nobody is let in");
                 return Ok(false);
             }
         };
+        if play.hold(&policy).is_err() {
+            return stopped(task, play);
+        }
         let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
         match (play.stopped(), answer) {
-            (Some(Stop::Limit(limit)), _) => {
-                tracing::warn!(circle = %task.circle, limit, "a policy passed a limit: the caller is not let in");
-                Ok(false)
-            }
-            (Some(stop), _) => Err(stop),
+            (Some(_), _) => stopped(task, play),
             (None, Ok(answer)) => Ok(answer.as_bool() == Ok(true)),
             (None, Err(error)) => {
-                let error = circle.without_secrets(&error.to_string(), failure::MESSAGE_BYTES);
+                let error = failure::text(*error, POLICY, play);
                 tracing::warn!(circle = %task.circle, error, "the circle's policy failed: the caller is not let in");
                 Ok(false)
             }
         }
+    }
+}
+
+/// Whether a play goes on that was stopped while its policy decided. A policy that passes a limit lets nobody in.
+fn stopped(task: &Task, play: &Play) -> Result<bool, Stop> {
+    match play.stopped() {
+        Some(Stop::Limit(limit)) => {
+            tracing::warn!(circle = %task.circle, limit, "a policy passed a limit: the caller is not let in");
+            Ok(false)
+        }
+        stop => Err(stop.unwrap_or(Stop::Fault)),
     }
 }
 
@@ -82,7 +93,7 @@ fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
         ("method".into(), method.into()),
         ("script".into(), task.script_name().unwrap_or_default().into()),
         ("hash".into(), hash.unwrap_or_default().into()),
-        ("args".into(), play.constants.args.clone()),
+        ("args".into(), play.constants.args()),
     ]);
     request.into()
 }

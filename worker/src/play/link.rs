@@ -5,9 +5,11 @@ use std::{
 };
 
 use circles_store::{Claim, Store};
+use rhai::Dynamic;
 use tokio_util::sync::CancellationToken;
 
-use crate::Host;
+use super::Meter;
+use crate::{Host, value::from_json};
 
 /// What ties a play to the store that its task came from.
 pub struct Link {
@@ -28,6 +30,11 @@ impl Link {
         self.claim.take()
     }
 
+    /// The task's arguments, as a script sees them.
+    pub fn args(&self) -> Option<Result<Dynamic, String>> {
+        self.claim(|claim| from_json(&claim.task().args))
+    }
+
     pub(super) fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> Option<T> {
         self.claim.borrow().as_ref().map(body)
     }
@@ -41,11 +48,14 @@ pub struct Terms {
     pub link: Option<Link>,
     /// Called once, at most, when the play has turned out slow.
     pub on_slow: Option<Box<dyn FnOnce()>>,
+    /// How its memory is counted.
+    pub meter: Meter,
 }
 
 impl Terms {
     /// Those of a trial.
-    pub fn of_trial(began: Instant, time: Duration) -> Self {
-        Self { began, deadline: began + time, interrupt: None, link: None, on_slow: None }
+    pub fn of_trial(began: Instant, time: Duration, memory_bytes: usize) -> Self {
+        let meter = Meter::of_trial(memory_bytes);
+        Self { began, deadline: began + time, interrupt: None, link: None, on_slow: None, meter }
     }
 }

@@ -7,6 +7,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
 
+pub mod peak;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs,

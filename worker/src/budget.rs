@@ -1,0 +1,173 @@
+//! The memory that all running scripts of a process share.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
+    time::timeout_at,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::Slots;
+
+/// Memory is reserved in steps of so many bytes.
+const STEP: usize = 64 << 10;
+
+/// How much memory the scripts of a process may hold, all together.
+///
+/// A quarter is divided among the slots, so that every play begins at once, and one that needs little never waits.
+/// A play that needs more gets all that `memory_bytes` of its circle allows out of the other three quarters, and
+/// waits until as much is free. It waits before it holds anything of them, so plays cannot wait for each other. The
+/// plays of one circle have half of them at most, or as much as one play needs.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    at_once: usize,
+    growth: usize,
+    free: Arc<Semaphore>,
+}
+
+/// What one circle may hold of a [`Budget`] beyond what each play has at once.
+pub type Share = Arc<Semaphore>;
+
+/// Memory that one play may hold, until this is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    _circle: OwnedSemaphorePermit,
+    _process: OwnedSemaphorePermit,
+}
+
+impl Budget {
+    /// What scripts may hold if nothing else is said: sixteen of them as much as their limits allow by default, on
+    /// a machine of 2 GiB.
+    pub const DEFAULT: usize = 1 << 30;
+
+    /// The smallest budget with which scripts can do what they are expected to.
+    pub const LEAST: usize = 16 << 20;
+
+    /// So many bytes, at least [`Budget::LEAST`].
+    pub fn new(bytes: usize) -> Self {
+        let bytes = bytes.max(Self::LEAST);
+        let growth = bytes / 4 * 3;
+        Self {
+            at_once: (bytes - growth) / Slots::MOST.get(),
+            growth,
+            free: Arc::new(Semaphore::new(steps(growth) as usize)),
+        }
+    }
+
+    /// Bytes that every play may hold without asking.
+    pub const fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// Bytes that one play can ever hold.
+    pub const fn most(&self) -> usize {
+        self.growth
+    }
+
+    /// What a circle may hold of it whose plays may hold so many bytes each.
+    pub fn share(&self, memory_bytes: usize) -> Share {
+        let one = self.wanted(memory_bytes);
+        Arc::new(Semaphore::new((steps(self.growth) / 2).max(one) as usize))
+    }
+
+    fn wanted(&self, bytes: usize) -> u32 {
+        steps(bytes.min(self.growth))
+    }
+
+    /// Reserves so many bytes, if they are free.
+    pub fn reserve(&self, bytes: usize, share: &Share) -> Option<Reservation> {
+        let steps = self.wanted(bytes);
+        let reserved = |semaphore: &Share| -> Result<_, TryAcquireError> {
+            semaphore.clone().try_acquire_many_owned(steps)
+        };
+        Some(Reservation { _circle: reserved(share).ok()?, _process: reserved(&self.free).ok()? })
+    }
+
+    /// Reserves so many bytes as soon as they are free; `None` at the deadline or when interrupted, and where there
+    /// is no runtime to wait on. Blocks.
+    pub fn wait(
+        &self,
+        bytes: usize,
+        share: &Share,
+        deadline: Instant,
+        interrupt: &CancellationToken,
+    ) -> Option<Reservation> {
+        let steps = self.wanted(bytes);
+        let reserved = async {
+            // The circle's own first: those who wait for it hold nothing of what others want.
+            let circle = share.clone().acquire_many_owned(steps).await.ok()?;
+            let process = self.free.clone().acquire_many_owned(steps).await.ok()?;
+            Some(Reservation { _circle: circle, _process: process })
+        };
+        let handle = Handle::try_current().ok()?;
+        let reserved = handle.block_on(timeout_at(deadline.into(), interrupt.run_until_cancelled(reserved)));
+        reserved.ok()??
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT)
+    }
+}
+
+/// How many steps hold so many bytes.
+fn steps(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(STEP)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn budget_grants_whole_plays_and_half_to_one_circle() {
+        let budget = Budget::new(64 << 20);
+        assert_eq!((budget.at_once(), budget.most()), (256 << 10, 48 << 20));
+        let (one, other) = (budget.share(8 << 20), budget.share(8 << 20));
+        let held: Vec<_> = std::iter::from_fn(|| budget.reserve(8 << 20, &one)).collect();
+        assert_eq!(held.len(), 3, "half of 48 MiB");
+        let others: Vec<_> = std::iter::from_fn(|| budget.reserve(8 << 20, &other)).collect();
+        assert_eq!(others.len(), 3);
+        drop(held);
+        assert!(budget.reserve(8 << 20, &one).is_some(), "what was given back is there again");
+    }
+
+    #[test]
+    fn budget_serves_one_play_larger_than_half() {
+        let budget = Budget::new(64 << 20);
+        let share = budget.share(1 << 40);
+        let whole = budget.reserve(1 << 40, &share);
+        assert!(whole.is_some());
+        assert!(budget.reserve(1, &budget.share(1)).is_none());
+    }
+
+    #[test]
+    fn budget_wait_ends_when_memory_is_free_or_time_is_up() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
+        let runtime = runtime.unwrap();
+        let _entered = runtime.enter();
+        let budget = Budget::new(64 << 20);
+        let shares = [budget.share(48 << 20), budget.share(48 << 20)];
+        let [held, waiting] = &shares;
+        let reservation = budget.reserve(48 << 20, held);
+        let now = CancellationToken::new();
+        now.cancel();
+        let long = Instant::now() + Duration::from_secs(600);
+        assert!(budget.wait(48 << 20, waiting, long, &now).is_none(), "interrupted");
+        let never = CancellationToken::new();
+        assert!(budget.wait(48 << 20, waiting, Instant::now(), &never).is_none(), "at its deadline");
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                let _entered = runtime.enter();
+                budget.wait(48 << 20, waiting, long, &never).is_some()
+            });
+            drop(reservation);
+            assert!(waits.join().unwrap());
+        });
+    }
+}
