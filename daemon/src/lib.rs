@@ -3,6 +3,7 @@
 //! **Invariant.** A password that stands in a URL is in no error, no log and no help text.
 
 mod duration;
+mod files;
 mod log;
 mod redis_url;
 mod signals;
@@ -10,6 +11,7 @@ mod signals;
 use std::{fmt, future::Future, io::Write as _, process::ExitCode};
 
 pub use duration::{duration, grace};
+pub use files::raise_file_limit;
 pub use log::{LogFormat, log_to_stderr};
 pub use redis_url::RedisUrl;
 pub use signals::Signals;

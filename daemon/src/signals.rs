@@ -1,7 +1,8 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM, which mean the same.
+/// SIGINT, SIGTERM and SIGHUP, which mean the same: nothing is read again yet.
 pub struct Signals {
+    hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -11,6 +12,7 @@ impl Signals {
     pub fn install() -> Result<Self, String> {
         let install = || {
             Ok(Self {
+                hangup: signal(SignalKind::hangup())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
             })
@@ -21,6 +23,7 @@ impl Signals {
     /// The next of them.
     pub async fn next(&mut self) {
         tokio::select! {
+            _ = self.hangup.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }

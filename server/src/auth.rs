@@ -4,6 +4,6 @@ mod connect;
 mod guard;
 mod session;
 
-pub use connect::{Audience, Origins};
+pub use connect::{Audience, Origins, dialled};
 pub use guard::Guard;
 pub use session::{Session, Transport};

@@ -7,6 +7,7 @@ use circles_config::{CircleConfig, Surroundings};
 use circles_daemon::{LogFormat, RedisUrl, duration, grace};
 use circles_server::{Audience, Circle, Limits, Origins, Settings};
 use clap::Parser;
+use url::Url;
 
 /// Serves circles: peers connect by WebSocket, prove who they are, and play scripts.
 ///
@@ -53,7 +54,8 @@ pub struct Args {
     #[arg(long, env = "CIRCLES_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
-    /// A web page's origin that may connect, beside the server's own and loopback ones. Repeatable.
+    /// An origin that may connect, beside the server's own and web pages of loopback: of a web page, of an extension or
+    /// app (chrome-extension://…, tauri://localhost, capacitor://localhost, app://…), file://, or null. Repeatable.
     #[arg(long = "allow-origin", env = "CIRCLES_ALLOW_ORIGIN", value_name = "ORIGIN")]
     #[arg(value_delimiter = ',', value_parser = origin)]
     pub allow_origins: Vec<String>,
@@ -89,6 +91,20 @@ pub struct Args {
     /// Connections that may be open at a time.
     #[arg(long, env = "CIRCLES_MAX_CONNECTIONS", default_value = "10000", value_name = "N")]
     pub max_connections: NonZeroUsize,
+
+    /// Connections that one address may have open at a time; of IPv6, one network of 64 bits [default: a quarter of
+    /// --max-connections]. Behind a proxy all clients have the proxy's address.
+    #[arg(long, env = "CIRCLES_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub max_connections_per_address: Option<NonZeroUsize>,
+
+    /// Bytes of answers that may wait for their clients to read them, over all connections; beyond them the slowest
+    /// readers are cut.
+    #[arg(long, env = "CIRCLES_MAX_UNSENT_BYTES", default_value = "134217728", value_name = "N")]
+    pub max_unsent_bytes: NonZeroUsize,
+
+    /// With --auth, how long a connection may last without a login.
+    #[arg(long, env = "CIRCLES_LOGIN_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = duration)]
+    pub login_timeout: Duration,
 
     /// Plays that may wait for a worker; beyond them callers get OVERLOADED. One circle may have a quarter.
     #[arg(long, env = "CIRCLES_QUEUE_LIMIT", default_value = "10000", value_name = "N")]
@@ -146,8 +162,8 @@ impl Args {
         (self.queue_limit.get(), self.queue_limit.get().div_ceil(4))
     }
 
-    /// What the library is told.
-    pub fn settings(&self, circles: &[CircleConfig]) -> Result<Settings, String> {
+    /// What the library is told, where this process may open so many `files`.
+    pub fn settings(&self, circles: &[CircleConfig], files: Option<u64>) -> Result<Settings, String> {
         let circle = |circle: &CircleConfig| Circle {
             key: circle.key,
             access: circle.access.clone(),
@@ -161,8 +177,30 @@ impl Args {
                 .map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,
             session_ttl: self.session_ttl,
             task_timeout: self.task_timeout,
-            limits: Limits { connections: self.max_connections.get(), ..Limits::default() },
+            limits: self.limits(files),
         })
+    }
+
+    /// Connections take no more than three quarters of the `files` that may be open: plays need some as well.
+    fn limits(&self, files: Option<u64>) -> Limits {
+        let wanted = self.max_connections.get();
+        let most = files.map_or(usize::MAX, |files| usize::try_from(files / 4 * 3).unwrap_or(usize::MAX));
+        let connections = wanted.min(most.max(1));
+        if connections < wanted {
+            tracing::warn!(
+                connections,
+                ?files,
+                "fewer connections than --max-connections: the limit of open files (ulimit -Hn) allows no more"
+            );
+        }
+        let share = self.max_connections_per_address.map_or(connections.div_ceil(4), NonZeroUsize::get);
+        Limits {
+            connections,
+            connections_per_address: share,
+            unsent_bytes: self.max_unsent_bytes.get(),
+            login_timeout: self.login_timeout,
+            ..Limits::default()
+        }
     }
 
     /// Refuses to let strangers play on a machine whose owner did not say so.
@@ -188,13 +226,24 @@ fn task_timeout(text: &str) -> Result<Duration, String> {
 }
 
 fn public_url(text: &str) -> Result<String, String> {
+    let url =
+        Url::parse(text).map_err(|error| format!("expected a URL such as wss://circles.example: {error}"))?;
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if !bare || !url.username().is_empty() || url.password().is_some() {
+        return Err("expected scheme, host and port alone, such as wss://circles.example: clients sign for these, and the \
+                    path names the circle"
+            .to_owned());
+    }
     audience_of(text).map_err(|error| error.to_string())
 }
 
 fn origin(text: &str) -> Result<String, String> {
     match Origins::new(&[text.to_owned()]) {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected an origin such as https://app.example".to_owned()),
+        Err(_) => {
+            Err("expected an origin such as https://app.example or tauri://localhost, file:// or null"
+                .to_owned())
+        }
     }
 }
 
@@ -234,6 +283,10 @@ mod tests {
             (&["--task-timeout", "25h"], &["--task-timeout", "24h"]),
             (&["--session-ttl", "0s"], &["--session-ttl", "more than"]),
             (&["--public-url", "circles"], &["--public-url", "URL"]),
+            (&["--public-url", "ws://x/y"], &["--public-url", "wss://circles.example", "path"]),
+            (&["--public-url", "ws://x/?y"], &["--public-url"]),
+            (&["--max-connections-per-address", "0"], &["--max-connections-per-address"]),
+            (&["--login-timeout", "0s"], &["--login-timeout"]),
             (&["--allow-origin", "app"], &["--allow-origin", "https://app.example"]),
             (&["--workers", "0"], &["--workers"]),
             (&["--log-format", "xml"], &["--log-format", "json"]),

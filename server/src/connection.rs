@@ -11,9 +11,12 @@
 mod tests;
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -22,20 +25,27 @@ use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, clos
 use circles_api::{Error, Fault};
 use futures_util::{
     SinkExt as _, StreamExt as _,
-    future::BoxFuture,
+    future::{BoxFuture, OptionFuture},
     poll,
     stream::{FuturesUnordered, SelectAll},
 };
-use jsonrpsee::core::middleware::RpcServiceT as _;
+use jsonrpsee::{
+    MethodResponse,
+    core::middleware::{Request, RpcServiceT as _},
+};
 use serde_json::value::RawValue;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    task::yield_now,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::Session,
+    connections::Place,
     fault::retry_after,
     message::{Entry, Message, error_text},
-    rpc::{Change, Feed, Limits, Stack},
+    rpc::{Change, DISCOVER, Feed, Limits, Stack},
 };
 
 /// When a client that asked for too much at once should ask again.
@@ -45,29 +55,81 @@ const TOGETHER: usize = 64;
 /// Pings that may go unanswered.
 const MISSED_PINGS: u32 = 3;
 
-/// Serves a connection until the client goes, misbehaves, or `shutdown` is told and no call is left.
-pub async fn serve(
-    socket: WebSocket,
-    rpc: Stack,
-    session: Arc<Session>,
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
+/// Bytes of answers that are written before the client is waited for: what one connection may owe beside one answer.
+const FLUSH: usize = 64 << 10;
+/// How long the close frame of a connection may take whose place another needs.
+const LAST_WORD: Duration = Duration::from_millis(100);
+/// Messages, or [`FLUSH`] bytes of answers, after which other connections have their turn.
+const TURN: usize = 32;
+
+/// What calls pass and what holds for the texts that they come in.
+#[derive(Clone)]
+pub struct Terms {
+    pub rpc: Stack,
+    pub session: Arc<Session>,
+    pub limits: Limits,
+    /// Whether a login is mandatory.
+    pub auth: bool,
+}
+
+impl Terms {
+    /// The bound that so many bytes of a message pass, if they do.
+    fn message_passes(&self, bytes: usize) -> Option<usize> {
+        self.passes(bytes, self.limits.message_bytes)
+    }
+
+    /// The bound that so many bytes of answers to one message pass, if they do.
+    fn answer_passes(&self, bytes: usize) -> Option<usize> {
+        self.passes(bytes, self.limits.answer_bytes)
+    }
+
+    fn passes(&self, bytes: usize, most: usize) -> Option<usize> {
+        let before_login = most.min(self.limits.bytes_before_login);
+        // Most are short, and then nothing more is asked.
+        if bytes <= before_login {
+            return None;
+        }
+        let most = if self.session.is_trusted(self.auth) { most } else { before_login };
+        (bytes > most).then_some(most)
+    }
+}
+
+/// Serves a connection until the client goes, misbehaves, is cut, or `shutdown` is told and no call is left.
+pub async fn serve(socket: WebSocket, terms: Terms, place: Arc<Place>, shutdown: CancellationToken) {
     let (calls, feeds) = (FuturesUnordered::new(), SelectAll::new());
-    Connection { socket, rpc, session, limits, calls, feeds, dirty: false }.run(shutdown).await;
+    let limits = terms.limits;
+    let connection = Connection {
+        socket,
+        terms,
+        limits,
+        place,
+        calls,
+        feeds,
+        logged_in: false,
+        dirty: false,
+        unsent: 0,
+        turn: 0,
+    };
+    connection.run(shutdown).await;
 }
 
 struct Connection {
     socket: WebSocket,
-    rpc: Stack,
-    session: Arc<Session>,
+    terms: Terms,
     limits: Limits,
+    place: Arc<Place>,
     /// Calls that did not end at once.
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// Its subscriptions.
     feeds: SelectAll<Feed>,
+    /// Whether a key was proved on it.
+    logged_in: bool,
     /// Whether answers were written that the socket has not sent yet.
     dirty: bool,
+    /// Bytes of these.
+    unsent: usize,
+    /// What it has done since others had their turn.
+    turn: usize,
 }
 
 /// What is to be written in answer to a text, and what that means for subscriptions.
@@ -99,12 +161,16 @@ impl Connection {
         if let Some((code, reason)) = end {
             let frame = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
             // A client that does not read its close frame is dropped all the same.
-            let _ = timeout(self.limits.write_timeout, self.socket.send(frame)).await;
+            let limit = if self.place.cut().is_cancelled() { LAST_WORD } else { self.limits.write_timeout };
+            let _ = timeout(limit, self.socket.send(frame)).await;
         }
     }
 
     async fn exchange(&mut self, shutdown: CancellationToken) -> End {
         let mut shutdown = pin!(shutdown.cancelled_owned());
+        let cut = self.place.cut().clone();
+        let mut cut = pin!(cut.cancelled());
+        let mut late = pin!(OptionFuture::from(self.terms.auth.then(|| sleep(self.limits.login_timeout))));
         let mut draining = false;
         let mut silent = 0;
         let mut ping = interval(self.limits.ping_interval);
@@ -114,13 +180,20 @@ impl Connection {
             if draining && self.calls.is_empty() && self.feeds.is_empty() {
                 return Some((close_code::AWAY, "the server shuts down"));
             }
+            if self.turn >= TURN {
+                self.turn = 0;
+                yield_now().await;
+            }
+            self.place.set_busy(!self.calls.is_empty() || !self.feeds.is_empty());
             let step = tokio::select! {
                 biased;
                 // First what is finished, then what is new, and only when neither is at hand one write for all.
                 // Notifications come last, some at a time: no flood of them keeps a client from ending it.
                 Some(answer) = self.calls.next() => self.answer(answer).await,
+                () = &mut cut => Err(Some((close_code::AGAIN, "the server needs this connection's place"))),
                 frame = self.socket.next() => {
                     silent = 0;
+                    self.turn += 1;
                     match frame {
                         Some(Ok(frame)) => self.receive(frame).await,
                         Some(Err(error)) => Err(self.broken(error).await),
@@ -131,6 +204,9 @@ impl Connection {
                 () = &mut shutdown, if !draining => {
                     draining = true;
                     Ok(())
+                }
+                Some(()) = &mut late, if !self.logged_in => {
+                    Err(Some((close_code::POLICY, "not logged in in time")))
                 }
                 _ = ping.tick() => {
                     silent += 1;
@@ -145,7 +221,11 @@ impl Connection {
             if let Err(end) = step {
                 return end;
             }
-            if self.session.is_locked_out() {
+            if !self.logged_in && self.terms.session.has_logged_in() {
+                self.logged_in = true;
+                self.place.logs_in();
+            }
+            if self.terms.session.is_locked_out() {
                 return Some((close_code::POLICY, "too many failed logins"));
             }
         }
@@ -165,17 +245,28 @@ impl Connection {
                 return Err(None);
             }
         };
+        self.place.hears();
+        if let Some(most) = self.terms.message_passes(text.len()) {
+            let message = format!("a message holds at most {most} bytes before the login");
+            return self.answer(error_text(Error::invalid_request(message)).into()).await;
+        }
         if self.calls.len() >= self.limits.in_flight {
             return self.answer(too_many(&text, self.limits.batch).into()).await;
         }
-        let mut call: Pin<Box<_>> = Box::pin(respond(self.rpc.clone(), text, self.limits));
-        match poll!(&mut call) {
-            Poll::Ready(answer) => self.answer(answer).await,
-            Poll::Pending => {
-                self.calls.push(call);
-                Ok(())
+        let turns = Turns::default();
+        let mut call: Pin<Box<_>> = Box::pin(respond(self.terms.clone(), text, turns.clone()));
+        let answer = loop {
+            match poll!(&mut call) {
+                Poll::Ready(answer) => break answer,
+                // The calls of a batch that end at once come before those of the next message.
+                Poll::Pending if turns.were_given() => yield_now().await,
+                Poll::Pending => {
+                    self.calls.push(call);
+                    return Ok(());
+                }
             }
-        }
+        };
+        self.answer(answer).await
     }
 
     async fn answer(&mut self, answer: Answer) -> Result<(), End> {
@@ -189,7 +280,7 @@ impl Connection {
             }
         }
         if let Some(text) = answer.text {
-            self.send(Frame::Text(text.into())).await?;
+            self.send_text(text).await?;
         }
         // Whoever subscribes learns the name of the subscription before anything comes under it.
         self.feeds.extend(begun);
@@ -208,26 +299,47 @@ impl Connection {
 
     async fn write(&mut self, notification: Box<RawValue>) -> Result<(), End> {
         let text: Box<str> = notification.into();
-        self.send(Frame::Text(text.into_string().into())).await
+        self.send_text(text.into_string()).await
+    }
+
+    /// Writes a text, and waits for the client once it owes it enough.
+    async fn send_text(&mut self, text: String) -> Result<(), End> {
+        let bytes = text.len();
+        self.place.owes(bytes);
+        self.unsent += bytes;
+        self.send(Frame::Text(text.into())).await?;
+        if self.unsent >= FLUSH {
+            self.turn = TURN;
+            self.flush().await?;
+        }
+        Ok(())
     }
 
     /// Writes a frame into the socket's buffer; waits only while the client leaves too much unread.
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
         self.dirty = true;
-        in_time(self.limits.write_timeout, self.socket.feed(frame)).await
+        in_time(self.limits.write_timeout, self.place.cut(), self.socket.feed(frame)).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
         self.dirty = false;
-        in_time(self.limits.write_timeout, self.socket.flush()).await
+        in_time(self.limits.write_timeout, self.place.cut(), self.socket.flush()).await?;
+        if self.unsent > 0 {
+            self.unsent = 0;
+            self.place.owes_nothing();
+        }
+        Ok(())
     }
 
     /// What a message that could not be read is answered with, if it can be.
     async fn broken(&mut self, error: axum::Error) -> End {
         tracing::debug!(%error, "a message could not be read");
         let message = format!("a message holds at most {} bytes", self.limits.message_bytes);
-        if !is_capacity(&error) {
-            return Some((close_code::PROTOCOL, "not a WebSocket message"));
+        if !matches!(cause_of(&error), Some(tungstenite::Error::Capacity(_))) {
+            return Some(match cause_of(&error) {
+                Some(tungstenite::Error::Utf8(_)) => (close_code::INVALID, "not UTF-8"),
+                _ => (close_code::PROTOCOL, "not a WebSocket message"),
+            });
         }
         let answer = error_text(Error::invalid_request(message));
         match self.answer(answer.into()).await {
@@ -237,47 +349,89 @@ impl Connection {
     }
 }
 
-/// Whether a message was refused for its length. axum does not name the type behind its errors, so this is
-/// the type of the library that reads frames for it.
-fn is_capacity(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Why a message was refused. axum does not name the type behind its errors, so this is the type of the library that
+/// reads frames for it.
+fn cause_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a tungstenite::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(tungstenite::Error::Capacity(_))) {
-            return true;
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
         }
         cause = error.source();
     }
-    false
+    None
 }
 
-async fn in_time(limit: Duration, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
-    match timeout(limit, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(None),
-        Err(_) => {
+async fn in_time(
+    limit: Duration,
+    cut: &CancellationToken,
+    write: impl Future<Output = Result<(), axum::Error>>,
+) -> Result<(), End> {
+    match cut.run_until_cancelled(timeout(limit, write)).await {
+        Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(_))) => Err(None),
+        Some(Err(_)) => {
             tracing::debug!("a client left its answers unread and is dropped");
             Err(None)
         }
+        // Nothing more can be said to a client that does not read.
+        None => Err(None),
+    }
+}
+
+/// The turns that a batch gives to others between its calls.
+#[derive(Clone, Default)]
+pub struct Turns(Arc<AtomicBool>);
+
+impl Turns {
+    /// Lets others go first, once.
+    async fn give(&self) {
+        let mut given = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut given, true) {
+                return Poll::Ready(());
+            }
+            self.0.store(true, Ordering::Relaxed);
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Whether one was given since this was asked.
+    fn were_given(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 
 /// The answer to a text.
-pub async fn respond(rpc: Stack, text: Utf8Bytes, limits: Limits) -> Answer {
+pub async fn respond(terms: Terms, text: Utf8Bytes, turns: Turns) -> Answer {
     let mut answer = Answer::default();
-    match Message::parse(&text, limits.batch) {
-        Message::Single(entry) => answer.text = respond_to(&rpc, entry, &mut answer.changes).await,
+    match Message::parse(&text, terms.limits.batch) {
+        Message::Single(entry) => {
+            answer.text = respond_to(&terms.rpc, entry, &mut answer.changes).await;
+            if let Some(most) = answer.text.as_ref().and_then(|text| terms.answer_passes(text.len())) {
+                return too_long("an answer holds", most);
+            }
+        }
         Message::Batch(entries) => {
             let mut answers = String::from("[");
+            let mut has_document = false;
             for entry in entries {
-                let Some(text) = respond_to(&rpc, entry, &mut answer.changes).await else { continue };
+                let is_document = matches!(&entry, Entry::Call(call) if call.method_name() == DISCOVER);
+                let text = match entry {
+                    Entry::Call(call) if is_document && has_document => Some(once_a_batch(call)),
+                    entry => respond_to(&terms.rpc, entry, &mut answer.changes).await,
+                };
+                has_document |= is_document;
+                turns.give().await;
+                let Some(text) = text else { continue };
                 if answers.len() > 1 {
                     answers.push(',');
                 }
-                if answers.len() + text.len() > limits.answer_bytes {
-                    let message =
-                        format!("the answers to a batch hold at most {} bytes", limits.answer_bytes);
+                if let Some(most) = terms.answer_passes(answers.len() + text.len()) {
                     // Subscriptions that began are dropped here: nobody would know their names.
-                    return error_text(Error::invalid_request(message)).into();
+                    return too_long("the answers to a batch hold", most);
                 }
                 answers.push_str(&text);
             }
@@ -286,6 +440,21 @@ pub async fn respond(rpc: Stack, text: Utf8Bytes, limits: Limits) -> Answer {
         }
     }
     answer
+}
+
+/// Fifty copies of the document would make of two kilobytes two megabytes.
+fn once_a_batch(call: Request<'_>) -> String {
+    let error = Error::invalid_request(format!("{DISCOVER} is answered once a batch"));
+    text_of(MethodResponse::error(call.id, error))
+}
+
+fn text_of(answer: MethodResponse) -> String {
+    let text: Box<str> = answer.into_json().into();
+    text.into_string()
+}
+
+fn too_long(what: &str, most: usize) -> Answer {
+    error_text(Error::invalid_request(format!("{what} at most {most} bytes"))).into()
 }
 
 async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) -> Option<String> {
@@ -305,10 +474,7 @@ async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) ->
 fn too_many(text: &str, max_batch: usize) -> Option<String> {
     let error = Error::from(Fault::RateLimited(retry_after(RETRY)));
     match Message::parse(text, max_batch) {
-        Message::Single(Entry::Call(request)) => {
-            let answer: Box<str> = jsonrpsee::MethodResponse::error(request.id, error).into_json().into();
-            Some(answer.into_string())
-        }
+        Message::Single(Entry::Call(request)) => Some(text_of(MethodResponse::error(request.id, error))),
         Message::Single(Entry::Notification) => None,
         Message::Single(Entry::Invalid(refusal)) => Some(refusal.into_json()),
         Message::Batch(_) => Some(error_text(error)),

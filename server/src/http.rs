@@ -1,32 +1,37 @@
 //! What the server answers over HTTP, and where a WebSocket begins.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{fs::File, net::SocketAddr, sync::Arc};
 
 use axum::{
     Extension, Router,
     body::Bytes,
     extract::{
-        DefaultBodyLimit, Path, State, WebSocketUpgrade,
+        DefaultBodyLimit, Path, Request, State, WebSocketUpgrade,
         ws::{Utf8Bytes, rejection::WebSocketUpgradeRejection},
     },
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Version, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use circles_auth::PublicKey;
-use tokio::sync::OwnedSemaphorePermit;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use crate::{
     auth::{Session, Transport},
     circles::Circles,
-    connection, rpc,
-    server::Shared,
+    connection::{self, Terms, Turns},
+    connections::Place,
+    rpc,
+    server::{Shared, is_out_of_files},
 };
 
 /// Bytes read from a socket at a time. Each read begins by clearing as many, and each connection keeps them: the
 /// library's 128 KiB took an eighth of the server's time under load. Longer messages take several reads.
 const READ_BUFFER: usize = 8 << 10;
+
+/// Bytes of answers that are collected before the socket is tried: what a client that does not read holds at least.
+const WRITE_BUFFER: usize = 16 << 10;
 
 /// What a request brings along from its socket.
 #[derive(Clone)]
@@ -36,7 +41,7 @@ pub struct Socket {
     /// The circles that are served there.
     pub circles: Arc<Circles>,
     /// The connection's place among those that may be open; held until the last user is gone.
-    pub permit: Arc<OwnedSemaphorePermit>,
+    pub place: Arc<Place>,
 }
 
 /// Every address of SPEC §2 that there is so far.
@@ -44,6 +49,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let limits = shared.settings.limits;
     Router::new()
         .route("/", get(first_circle).post(post_first_circle))
+        .route("/ws", get(first_circle))
         .route("/ws/", get(first_circle))
         .route("/health", get(health))
         .route("/ready", get(ready))
@@ -51,8 +57,18 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/{circle}", get(named_circle).post(post_named_circle))
         .layer(DefaultBodyLimit::max(limits.message_bytes))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
+        .layer(middleware::from_fn(with_host))
         .layer(CatchPanicLayer::new())
         .with_state(shared)
+}
+
+/// Refuses a request that does not say to whom it goes, once (RFC 9112, 3.2).
+async fn with_host(request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() > Version::HTTP_10) {
+        return (StatusCode::BAD_REQUEST, "Send one Host header.\n").into_response();
+    }
+    next.run(request).await
 }
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
@@ -94,6 +110,10 @@ fn enter(
             let text = "This is a circle: connect by WebSocket. The interface is at /openrpc.json.\n";
             return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], text).into_response();
         }
+        Err(WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(_)) => {
+            let head = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")];
+            return (StatusCode::UPGRADE_REQUIRED, head, "Speak version 13 of WebSocket.\n").into_response();
+        }
         Err(rejection) => return rejection.into_response(),
     };
     let audience = audience(&shared, &socket, headers);
@@ -104,16 +124,17 @@ fn enter(
     }
     let limits = shared.settings.limits;
     let session = session(&shared, circle, audience, Transport::WebSocket);
-    let stack = stack(&shared, &session);
+    let terms = terms(&shared, session);
     let connections = shared.connections.token();
     let shutdown = shared.shutdown.clone();
     upgrade
         .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(limits.message_bytes)
         .max_frame_size(limits.message_bytes)
         .on_upgrade(async move |websocket| {
-            connection::serve(websocket, stack, session, limits, shutdown).await;
-            drop((socket.permit, connections));
+            connection::serve(websocket, terms, socket.place, shutdown).await;
+            drop(connections);
         })
 }
 
@@ -149,16 +170,16 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     // A form of a foreign page can send text without asking first, but not this type.
-    let is_json = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
+    let is_json =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+            value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        });
     if !is_json {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send application/json.\n").into_response();
     }
     let session = session(shared, circle, audience(shared, socket, headers), Transport::Http);
     let answer = match Utf8Bytes::try_from(body) {
-        Ok(text) => connection::respond(stack(shared, &session), text, shared.settings.limits).await.text,
+        Ok(text) => connection::respond(terms(shared, session), text, Turns::default()).await.text,
         Err(_) => Some(crate::message::error_text(circles_api::Error::Parse)),
     };
     match answer {
@@ -176,9 +197,9 @@ fn session(shared: &Shared, circle: PublicKey, audience: String, transport: Tran
     Arc::new(Session::new(circle, audience, transport, shared.settings.session_ttl))
 }
 
-fn stack(shared: &Shared, session: &Arc<Session>) -> rpc::Stack {
-    let settings = &shared.settings;
-    rpc::stack(shared.methods.clone(), session.clone(), settings.auth, &settings.limits)
+fn terms(shared: &Shared, session: Arc<Session>) -> Terms {
+    let (auth, limits) = (shared.settings.auth, shared.settings.limits);
+    Terms { rpc: rpc::stack(shared.methods.clone(), session.clone(), auth, &limits), session, limits, auth }
 }
 
 fn unknown_circle() -> Response {
@@ -196,6 +217,7 @@ async fn health() -> Response {
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let problem = match shared.store.workers().await {
         _ if shared.shutdown.is_cancelled() => "shutting down",
+        _ if File::open("/dev/null").is_err_and(|error| is_out_of_files(&error)) => "out of file descriptors",
         Ok(0) => "no worker takes tasks",
         Ok(workers) => {
             let body = format!("{{\"status\":\"ready\",\"workers\":{workers}}}\n");

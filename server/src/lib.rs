@@ -11,6 +11,7 @@
 mod auth;
 mod circles;
 mod connection;
+mod connections;
 mod dispatch;
 mod fault;
 mod http;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use circles_config::CircleConfig;
-use circles_daemon::{RedisUrl, Signals, log_to_stderr};
+use circles_daemon::{RedisUrl, Signals, log_to_stderr, raise_file_limit};
 use circles_server::{BindError, Server};
 use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, RedisConfig, RedisStore, Store};
 use circles_worker::{CircleSettings, CountingAllocator, Host, Limits, Workers};
@@ -36,7 +36,7 @@ async fn run(args: Args) -> Result<(), String> {
     let address = resolve(&args).await?;
     args.check_exposure(address)?;
     let circles = args.circles()?;
-    let settings = args.settings(&circles)?;
+    let settings = args.settings(&circles, raise_file_limit())?;
     for circle in &circles {
         circle.make_folders()?;
     }

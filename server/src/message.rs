@@ -1,11 +1,14 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use circles_api::Error;
 use jsonrpsee::{
     core::middleware::Request,
     types::{ErrorObject, ErrorObjectOwned, Id},
 };
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 /// What one text from a client holds.
@@ -61,21 +64,6 @@ impl<'a> Entry<'a> {
     /// Says what is wrong with a text that is no call. Ids that jsonrpsee cannot hold (negative, fractional,
     /// above u64) end here too: without this they would pass for notifications and never be answered.
     fn diagnose(text: &'a str) -> Self {
-        #[derive(Deserialize)]
-        struct Loose<'a> {
-            #[serde(borrow, default)]
-            jsonrpc: Option<Cow<'a, str>>,
-            #[serde(borrow, default, deserialize_with = "present")]
-            id: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            method: Option<&'a RawValue>,
-        }
-        fn present<'de, D: serde::Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<&'de RawValue>, D::Error> {
-            <&RawValue>::deserialize(deserializer).map(Some)
-        }
-
         let refuse = |id, error| Self::Invalid(Refusal { id, error });
         let loose: Loose<'a> = match serde_json::from_str(text) {
             Ok(loose) => loose,
@@ -86,7 +74,13 @@ impl<'a> Entry<'a> {
             id.get().starts_with(|first: char| first == '-' || first == '"' || first.is_ascii_digit())
         });
         let has_method = loose.method.is_some_and(|method| method.get().starts_with('"'));
-        if loose.jsonrpc.as_deref() != Some("2.0") {
+        let version =
+            loose.jsonrpc.and_then(|version| serde_json::from_str::<Cow<'_, str>>(version.get()).ok());
+        if let Some(name) = loose.repeated {
+            // Of two ids neither is the call's.
+            let echo = echo.filter(|_| name != "id");
+            refuse(echo, invalid(format!("the member {name} stands there twice")))
+        } else if version.as_deref() != Some("2.0") {
             refuse(echo, invalid("the member jsonrpc must be \"2.0\""))
         } else if !has_method {
             refuse(echo, invalid("the member method must be a string"))
@@ -95,6 +89,50 @@ impl<'a> Entry<'a> {
         } else {
             refuse(echo, invalid("the id must be a string or a whole number from 0 to 2^64 - 1"))
         }
+    }
+}
+
+/// The members of what may be no request, as they stand there.
+#[derive(Default)]
+struct Loose<'a> {
+    jsonrpc: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    method: Option<&'a RawValue>,
+    params: Option<&'a RawValue>,
+    /// The first of them that stands there twice.
+    repeated: Option<&'static str>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a request object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Loose<'de>, A::Error> {
+        let mut loose = Loose::default();
+        while let Some((name, value)) = access.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+            let (name, member) = match &*name {
+                "jsonrpc" => ("jsonrpc", &mut loose.jsonrpc),
+                "id" => ("id", &mut loose.id),
+                "method" => ("method", &mut loose.method),
+                "params" => ("params", &mut loose.params),
+                _ => continue,
+            };
+            if member.replace(value).is_some() {
+                loose.repeated = loose.repeated.or(Some(name));
+            }
+        }
+        Ok(loose)
     }
 }
 
@@ -193,6 +231,24 @@ mod tests {
             let answer = refusal(text).unwrap_or_else(|| panic!("{text} was taken"));
             assert_eq!(answer["error"]["code"], code, "{text}");
             assert_eq!(answer["id"].to_string(), id, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_member_is_named() {
+        let call = r#"{"jsonrpc":"2.0","id":7,"method":"m","params":[],"params":[]}"#;
+        let refused = refusal(call).unwrap();
+        assert_eq!(refused["error"]["message"], "invalid request: the member params stands there twice");
+        assert_eq!((&refused["error"]["code"], &refused["id"]), (&(-32600).into(), &7.into()));
+        for (call, name, id) in [
+            (r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":7,"method":"m"}"#, "jsonrpc", 7.into()),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"m","method":"m"}"#, "method", 7.into()),
+            (r#"{"jsonrpc":"2.0","id":7,"id":8,"method":"m"}"#, "id", serde_json::Value::Null),
+        ] {
+            let refused = refusal(call).unwrap();
+            let message = refused["error"]["message"].as_str().unwrap();
+            assert!(message.ends_with(&format!("the member {name} stands there twice")), "{message}");
+            assert_eq!(refused["id"], id, "{call}");
         }
     }
 

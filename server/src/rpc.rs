@@ -1,6 +1,7 @@
 //! From a call to its answer: the layers every call passes, and the methods of `openrpc.json`.
 
 mod args;
+mod document;
 mod feed;
 mod limits;
 mod methods;
@@ -11,6 +12,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use circles_api::CirclesServer as _;
 use futures_util::FutureExt as _;
 use jsonrpsee::{
     MethodResponse, Methods,
@@ -18,12 +20,22 @@ use jsonrpsee::{
 };
 
 pub use self::{
+    document::DISCOVER,
     feed::{Change, Feed},
     limits::Limits,
-    methods::Rpc,
 };
-use self::{module::Module, panics::Panics, params::Params};
-use crate::auth::{Guard, Session};
+use self::{methods::Rpc, module::Module, panics::Panics, params::Params};
+use crate::{
+    auth::{Guard, Session},
+    dispatch::Dispatch,
+};
+
+/// Every method, as they are called by name.
+pub fn methods(dispatch: Dispatch) -> Methods {
+    let mut module = Rpc::new(dispatch).into_rpc();
+    document::share(&mut module);
+    module.into()
+}
 
 /// What every call on a connection passes: a panic becomes an answer, the guard decides, params are checked,
 /// the method runs.

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{fs::File, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use circles_auth::PublicKey;
@@ -9,23 +9,31 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::Methods;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::{
-    auth::{Audience, Origins},
+    auth::{Audience, Origins, dialled},
     circles::{Circle, Circles},
+    connections::Connections,
     dispatch::Dispatch,
     http::{self, Socket},
-    rpc::{Limits, Rpc},
+    rpc::{self, Limits},
 };
-use circles_api::CirclesServer as _;
 
 /// How long the answers of calls may take that are ended.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How often the log tells of connections that were turned away.
+const REPORT: Duration = Duration::from_secs(10);
+/// How long to wait before connections are accepted again, after one could not be.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What a connection is told for which there is no place.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// What a server serves, and how.
 #[derive(Clone, Debug)]
@@ -85,7 +93,7 @@ struct Listener {
 /// What all listeners do with a connection.
 struct Accept {
     limits: Limits,
-    slots: Arc<Semaphore>,
+    connections: Arc<Connections>,
     requests: TaskTracker,
     router: Router,
     shutdown: CancellationToken,
@@ -139,7 +147,7 @@ impl Server {
         let over = CancellationToken::new();
         let dispatch = Dispatch::new(store.clone(), settings.task_timeout, access, over.clone());
         let shared = Shared {
-            methods: Rpc::new(dispatch).into_rpc().into(),
+            methods: rpc::methods(dispatch),
             store,
             over,
             connections: TaskTracker::new(),
@@ -154,10 +162,10 @@ impl Server {
         self.address
     }
 
-    /// Each circle with the URL at which it is reached.
+    /// Each circle with the URL at which it is reached, from this machine if no public one is known.
     pub fn addresses(&self) -> Vec<(PublicKey, String)> {
         let url = |(circle, address): &(PublicKey, SocketAddr)| {
-            (*circle, format!("{}/{circle}", self.shared.settings.audience.of(None, *address)))
+            (*circle, format!("{}/{circle}", self.shared.settings.audience.of(None, dialled(*address))))
         };
         self.circles.iter().map(url).collect()
     }
@@ -169,12 +177,23 @@ impl Server {
         let limits = self.shared.settings.limits;
         let accept = Accept {
             limits,
-            slots: Arc::new(Semaphore::new(limits.connections)),
+            connections: Arc::new(Connections::new(&limits)),
             requests: TaskTracker::new(),
             router: http::router(self.shared.clone()),
             shutdown,
         };
-        join_all(self.listeners.into_iter().map(|listener| listener.serve(&accept))).await;
+        let listen = join_all(self.listeners.into_iter().map(|listener| listener.serve(&accept)));
+        let report = async {
+            loop {
+                sleep(REPORT).await;
+                accept.connections.report();
+            }
+        };
+        tokio::select! {
+            _ = listen => {}
+            () = report => {}
+        }
+        accept.connections.report();
         self.shared.shutdown.cancel();
         accept.requests.close();
         self.shared.connections.close();
@@ -209,30 +228,63 @@ impl Listener {
     /// Takes connections until the shutdown, and serves each on a task of its own.
     async fn serve(self, accept: &Accept) {
         let circles = Arc::new(self.circles);
+        let mut spare = Spare::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 () = accept.shutdown.cancelled() => return,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_out_of_files(&error) => {
+                    accept.connections.is_out_of_files();
+                    spare.refuse_one(&self.socket).await;
+                    continue;
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    // Out of file descriptors, mostly: give those who hold them time to let go.
-                    sleep(Duration::from_millis(50)).await;
+                    tracing::debug!(%error, "a connection could not be accepted");
+                    sleep(PAUSE).await;
                     continue;
                 }
             };
-            let Ok(permit) = accept.slots.clone().try_acquire_owned() else {
-                tracing::warn!(limit = accept.limits.connections, "too many connections; one was refused");
+            let Some(place) = accept.connections.admit(peer.ip()) else {
+                // Best effort: whoever floods is not waited for.
+                let _ = stream.try_write(NO_PLACE);
                 continue;
             };
             let Ok(local) = stream.local_addr() else { continue };
-            let socket = Socket { local, circles: circles.clone(), permit: Arc::new(permit) };
+            let socket = Socket { local, circles: circles.clone(), place: Arc::new(place) };
             let (router, shutdown) = (accept.router.clone(), accept.shutdown.clone());
             accept.requests.spawn(serve_http(stream, socket, router, accept.limits, shutdown));
         }
     }
+}
+
+/// A file descriptor kept for the time when there is no other: with it those who knock are told, and do not wait.
+struct Spare(Option<File>);
+
+impl Spare {
+    fn new() -> Self {
+        Self(File::open("/dev/null").ok())
+    }
+
+    /// Refuses a connection that waits to be accepted, if the spare descriptor will do for it.
+    async fn refuse_one(&mut self, socket: &TcpListener) {
+        self.0 = None;
+        if let Ok(Ok((stream, _))) = timeout(PAUSE, socket.accept()).await {
+            let _ = stream.try_write(NO_PLACE);
+        } else {
+            // Those who hold the others need time to let go of them.
+            sleep(PAUSE).await;
+        }
+        *self = Self::new();
+    }
+}
+
+/// Whether this process, or the whole system, can open no more files.
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 async fn serve_http(
@@ -244,6 +296,10 @@ async fn serve_http(
 ) {
     // Answers are written whole; waiting for company in the kernel would only delay them.
     let _ = stream.set_nodelay(true);
+    // A client that reads nothing is dropped, be it in HTTP, where nothing else waits for it, or later.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_timeout));
+    let cut = socket.place.cut().clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(socket.clone());
         router.clone().oneshot(request)
@@ -251,11 +307,12 @@ async fn serve_http(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = cut.cancelled() => return,
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -66,6 +66,17 @@ impl Raw {
         }
     }
 
+    /// The code of the close frame that ends the connection, whatever comes before; nothing if it ends without one.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match soon(self.socket.next()).await? {
+                Ok(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Sends a text and receives one.
     pub async fn ask(&mut self, text: impl Into<String>) -> Value {
         self.send(text).await;

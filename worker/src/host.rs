@@ -271,6 +271,10 @@ fn not_had(name: &str, fault: LibraryFault, play: &Play) -> Result<Failure, Stop
         LibraryFault::NotFound => Failure::NoScript,
         LibraryFault::TooLarge => failure::limit("script_bytes"),
         LibraryFault::Compile(error) => failure::of_compiling(&error),
+        fault if fault.is_passing() => {
+            tracing::warn!(name, %fault, "a library script cannot be read now");
+            Failure::Unavailable
+        }
         fault @ (LibraryFault::Absent | LibraryFault::Io(_)) => {
             internal(&format!("library script {name}: {fault}"))
         }

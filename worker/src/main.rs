@@ -5,7 +5,7 @@ mod status;
 
 use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
 
-use circles_daemon::{Signals, log_to_stderr};
+use circles_daemon::{Signals, log_to_stderr, raise_file_limit};
 use circles_store::{RedisStore, Store as _};
 use circles_worker::{CountingAllocator, Metrics, Workers};
 use clap::Parser as _;
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), String> {
+    raise_file_limit();
     let url = args.redis_url.checked()?;
     let circles = args.circles()?;
     for circle in circles.iter().filter(|circle| !circle.rhai_path.exists()) {

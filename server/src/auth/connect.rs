@@ -1,4 +1,4 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use circles_auth::audience_of;
 use url::{Host, Url};
@@ -39,14 +39,24 @@ impl Audience {
     }
 }
 
-/// Which web pages may connect. Programs that are no browsers send no `Origin` and are not asked.
+/// The address at which this machine reaches a socket: an address that stands for all is none that can be dialled.
+pub fn dialled(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Which web pages and apps in web views may connect. Programs that are no browsers send no `Origin` and are not asked.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     allowed: Vec<String>,
 }
 
 impl Origins {
-    /// Allows these, beside the server's own and loopback ones. Fails on the first that is no origin.
+    /// Allows these, beside the server's own and the web pages of loopback. Fails on the first that is no origin.
     pub fn new(allowed: &[String]) -> Result<Self, String> {
         let allowed = allowed.iter().map(|text| origin(text).ok_or_else(|| text.clone()));
         Ok(Self { allowed: allowed.collect::<Result<_, _>>()? })
@@ -56,15 +66,32 @@ impl Origins {
     pub fn allow(&self, header: &str, audience: &str) -> bool {
         let Some(origin) = origin(header) else { return false };
         let own = audience.replacen("ws", "http", 1);
-        origin == own || is_loopback(&origin) || self.allowed.contains(&origin)
+        // Only of a web page its host says where it comes from: `tauri://localhost` is an app's, whichever it is.
+        let is_local = origin.starts_with("http") && is_loopback(&origin);
+        origin == own || is_local || self.allowed.contains(&origin)
     }
 }
 
-/// Scheme and authority of an `http` or `https` URL in their one spelling.
+/// An origin in its one spelling: scheme and authority of a web page, an extension or an app, `file://`, or `null`.
 fn origin(text: &str) -> Option<String> {
+    if matches!(text, "null" | "file://") {
+        return Some(text.to_owned());
+    }
     let url = Url::parse(text).ok()?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    (bare && matches!(url.scheme(), "http" | "https")).then(|| url.origin().ascii_serialization())
+    let bare = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    let host = url.host_str().filter(|host| bare && !host.is_empty())?;
+    match (url.scheme(), url.path()) {
+        ("http" | "https", "/") => Some(url.origin().ascii_serialization()),
+        ("http" | "https" | "ws" | "wss" | "ftp" | "file", _) => None,
+        (scheme, "" | "/") => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            Some(format!("{scheme}://{}{port}", host.to_ascii_lowercase()))
+        }
+        _ => None,
+    }
 }
 
 fn is_loopback(url: &str) -> bool {
@@ -127,6 +154,41 @@ mod tests {
             "https://app.example",
         ] {
             assert!(origins.allow(origin, own), "{origin}");
+        }
+    }
+
+    #[test]
+    fn apps_extensions_and_files_connect_where_they_are_listed() {
+        let own = "ws://127.0.0.1:9001";
+        for origin in [
+            "null",
+            "file://",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0b8e7a8c-6f3d-4f3c-9a53-0d8e1f5b7a11",
+            "app://circles",
+            "tauri://localhost",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "app://localhost:3000",
+        ] {
+            let listed = Origins::new(&[origin.to_owned()]).unwrap();
+            assert!(listed.allow(origin, own), "{origin}");
+            assert!(!Origins::default().allow(origin, own), "{origin} is not listed");
+        }
+        let listed = Origins::new(&["Tauri://LocalHost/".into()]).unwrap();
+        assert!(listed.allow("tauri://localhost", own));
+        for bad in [
+            "",
+            "*",
+            "app",
+            "data:x",
+            "file:///etc",
+            "wss://a",
+            "tauri://localhost/x",
+            "app://u@a",
+            "about:blank",
+        ] {
+            assert!(Origins::new(&[bad.to_owned()]).is_err(), "{bad}");
         }
     }
 

@@ -1,5 +1,8 @@
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -22,6 +25,8 @@ pub struct Session {
     transport: Transport,
     ttl: Duration,
     state: Mutex<State>,
+    /// Whether a key was ever proved.
+    proved: AtomicBool,
 }
 
 /// How the calls of a session arrive.
@@ -55,7 +60,7 @@ struct Login {
 impl Session {
     /// A session in which nobody has proved anything yet.
     pub fn new(circle: PublicKey, audience: String, transport: Transport, ttl: Duration) -> Self {
-        Self { circle, audience, transport, ttl, state: Mutex::default() }
+        Self { circle, audience, transport, ttl, state: Mutex::default(), proved: AtomicBool::new(false) }
     }
 
     /// The circle that the connection named.
@@ -105,6 +110,7 @@ impl Session {
         }
         let expires_at = unix(SystemTime::now() + self.ttl);
         state.login = Some(Login { key: pubkey, until: now + self.ttl, expires_at });
+        self.proved.store(true, Ordering::Relaxed);
         Ok(expires_at)
     }
 
@@ -114,6 +120,17 @@ impl Session {
         let mut state = self.state();
         state.login = state.login.filter(|login| login.until > now);
         state.login.map(|login| (login.key, login.expires_at))
+    }
+
+    /// Whether a message to it may be long, and the answer to that: not before a login, where one is mandatory, nor
+    /// over HTTP, where there is none.
+    pub fn is_trusted(&self, mandatory: bool) -> bool {
+        self.transport == Transport::WebSocket && (!mandatory || self.login().is_some())
+    }
+
+    /// Whether a key was proved, be the session over by now or not.
+    pub fn has_logged_in(&self) -> bool {
+        self.proved.load(Ordering::Relaxed)
     }
 
     /// Who calls.

@@ -19,8 +19,10 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use tokio_util::sync::CancellationToken;
 
+use super::{Terms, Turns};
 use crate::{
     auth::{Session, Transport},
+    connections::Connections,
     rpc::{Limits, stack},
 };
 
@@ -102,16 +104,22 @@ fn session(transport: Transport) -> Arc<Session> {
     Arc::new(Session::new(key, String::new(), transport, Duration::from_secs(60)))
 }
 
+fn terms(methods: Methods, transport: Transport, auth: bool, limits: Limits) -> Terms {
+    let session = session(transport);
+    Terms { rpc: stack(methods, session.clone(), auth, &limits), session, limits, auth }
+}
+
 async fn bench(auth: bool, change: impl FnOnce(&mut Limits)) -> Bench {
     let mut limits = Limits::default();
     change(&mut limits);
     let (sender, ended) = unbounded_channel();
     let (methods, shutdown) = (methods(sender), CancellationToken::new());
     let stop = shutdown.clone();
+    let connections = Arc::new(Connections::new(&limits));
     let upgrade = move |upgrade: WebSocketUpgrade| async move {
-        let session = session(Transport::WebSocket);
-        let stack = stack(methods, session.clone(), auth, &limits);
-        upgrade.on_upgrade(move |socket| super::serve(socket, stack, session, limits, stop))
+        let terms = terms(methods, Transport::WebSocket, auth, limits);
+        let place = connections.admit([127, 0, 0, 1].into()).unwrap().into();
+        upgrade.on_upgrade(move |socket| super::serve(socket, terms, place, stop))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
@@ -323,9 +331,8 @@ async fn nobody_subscribes_without_a_session_where_one_is_needed_or_by_post() {
     for (method, params) in [("watch_play", json!(["silent"])), ("unwatch_play", json!([1]))] {
         let (answer, _) = peer.call(method, params.clone()).await;
         assert_eq!(answer["error"]["code"], codes::UNAUTHENTICATED);
-        let limits = Limits::default();
-        let post = stack(methods(unbounded_channel().0), session(Transport::Http), false, &limits);
-        let answer = super::respond(post, call(method, params).to_string().into(), limits).await;
+        let post = terms(methods(unbounded_channel().0), Transport::Http, false, Limits::default());
+        let answer = super::respond(post, call(method, params).to_string().into(), Turns::default()).await;
         assert!(answer.changes.is_empty());
         let answer: Value = serde_json::from_str(&answer.text.unwrap()).unwrap();
         assert_eq!(answer["error"]["code"], codes::UNAUTHENTICATED);

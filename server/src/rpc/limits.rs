@@ -5,6 +5,15 @@ use std::time::Duration;
 pub struct Limits {
     /// WebSocket connections and requests in progress, over all clients.
     pub connections: usize,
+    /// How many of them one address may have; of IPv6, one network of 64 bits.
+    pub connections_per_address: usize,
+    /// How long a WebSocket may last without a login, where logins are mandatory.
+    pub login_timeout: Duration,
+    /// Bytes of one message, and of the answers to it, before a login where logins are mandatory, and over HTTP. The
+    /// document fits.
+    pub bytes_before_login: usize,
+    /// Bytes of answers that clients have not read yet, over all connections; beyond them the slowest readers are cut.
+    pub unsent_bytes: usize,
     /// Bytes of one message from a client. The longest script, fully escaped, and its arguments fit.
     pub message_bytes: usize,
     /// Bytes of one answer; longer ones become an error.
@@ -29,6 +38,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 2_500,
+            // As long as a challenge is valid: a person may have to confirm it.
+            login_timeout: Duration::from_secs(60),
+            bytes_before_login: 128 << 10,
+            unsent_bytes: 128 << 20,
             message_bytes: 2 << 20,
             answer_bytes: 4 << 20,
             batch: 50,

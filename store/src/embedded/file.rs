@@ -77,7 +77,7 @@ pub struct File {
 impl File {
     /// Opens or makes the file of a circle and returns where its chain of records ends. Blocks.
     pub fn open(path: &Path, circle: &CircleId, retention: Retention) -> Result<(Self, Chain), Error> {
-        let broken = |cause: std::io::Error| Error::File(format!("{}: {cause}", path.display()).into());
+        let broken = |cause: std::io::Error| failure_of(path, &cause);
         if let Some(folder) = path.parent() {
             make_private_folder(folder).map_err(broken)?;
         }
@@ -97,7 +97,7 @@ impl File {
     /// Makes the file under another name first: a process may be killed at any time, and a database that was
     /// begun and not finished is none.
     fn make(path: &Path, circle: &CircleId, retention: Retention) -> Result<(), Error> {
-        let broken = |cause: std::io::Error| Error::File(format!("{}: {cause}", path.display()).into());
+        let broken = |cause: std::io::Error| failure_of(path, &cause);
         if path.file_name().is_none() {
             // A circle that is not served has no place for a file, and nothing is made elsewhere.
             return Err(broken(std::io::ErrorKind::NotFound.into()));
@@ -126,7 +126,7 @@ impl File {
 
     /// Whether there is a file at all: what never wrote has none. Blocks.
     pub fn exists(path: &Path) -> Result<bool, Error> {
-        path.try_exists().map_err(|error| Error::File(format!("{}: {error}", path.display()).into()))
+        path.try_exists().map_err(|error| failure_of(path, &error))
     }
 
     /// Whether it is certain that no task of the circle waits in the file to be taken up, by a look that leaves it
@@ -302,10 +302,22 @@ pub fn sound<T>(path: &Path, body: impl FnOnce() -> Result<T, Error>) -> Result<
     })
 }
 
+/// What went wrong with a file. Where this process, or the system, is out of file descriptors or memory the file itself
+/// is well, and the call may be made again.
+fn failure_of(path: &Path, cause: &std::io::Error) -> Error {
+    use rustix::io::Errno;
+    let passes = [Errno::MFILE, Errno::NFILE, Errno::NOMEM]
+        .iter()
+        .any(|errno| cause.raw_os_error() == Some(errno.raw_os_error()));
+    let sentence = format!("{}: {cause}", path.display()).into();
+    if passes { Error::Unavailable(sentence) } else { Error::File(sentence) }
+}
+
 /// Says why a database was not opened.
 fn refusal(path: &Path, opened: Result<Database, redb::DatabaseError>) -> Result<Database, Error> {
     opened.map_err(|error| {
         let cause = match error {
+            redb::DatabaseError::Storage(redb::StorageError::Io(cause)) => return failure_of(path, &cause),
             redb::DatabaseError::DatabaseAlreadyOpen => "another process has this database open".to_owned(),
             other => other.to_string(),
         };

@@ -252,5 +252,9 @@ impl Shared {
 
 /// What a caller is told whose circle's file failed.
 pub(super) fn failed(error: Error) -> Outcome {
+    if let Error::Unavailable(cause) = error {
+        tracing::warn!(%cause, "a circle's file cannot be opened now");
+        return Outcome::Failed(Failure::Unavailable);
+    }
     Outcome::Failed(fault(error))
 }

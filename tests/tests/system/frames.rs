@@ -4,7 +4,13 @@ use circles_api::codes;
 use circles_tests::{Raw, World, soon};
 use futures_util::{StreamExt as _, future::join_all};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
 
 #[tokio::test]
 async fn every_text_that_is_no_call_gets_the_standard_code() {
@@ -112,6 +118,24 @@ async fn a_binary_message_is_read_as_text_or_refused() {
     assert_eq!(raw.receive().await.unwrap()["result"]["value"], 1);
     raw.send_frame(Message::binary(vec![0xff, 0xfe])).await.unwrap();
     assert_eq!(raw.receive().await.unwrap()["error"]["code"], -32700);
+}
+
+#[tokio::test]
+async fn a_text_that_is_not_utf8_closes_with_1007() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    let frame = Frame::message(vec![b'"', 0xff, b'"'], OpCode::Data(Data::Text), true);
+    raw.send_frame(Message::Frame(frame)).await.unwrap();
+    assert_eq!(raw.closed().await, Some(1007));
+}
+
+#[tokio::test]
+async fn a_repeated_member_of_a_call_is_named() {
+    let world = World::builder().start().await;
+    let call = r#"{"jsonrpc":"2.0","id":7,"method":"play","params":["1"],"params":["2"]}"#;
+    let answer = world.raw().await.ask(call).await;
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(7), &json!(-32600)), "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("member params"), "{answer}");
 }
 
 #[tokio::test]
@@ -227,7 +251,7 @@ async fn an_unknown_circle_is_not_found_before_the_upgrade() {
 #[tokio::test]
 async fn the_root_leads_to_the_first_circle() {
     let world = World::builder().circles(&["alice", "bob"]).start().await;
-    for path in ["/", "/ws/"] {
+    for path in ["/", "/ws/", "/ws"] {
         let mut raw = Raw::connect(&world.url(path)).await;
         let identity = raw.call("whoami", json!({})).await.unwrap();
         assert_eq!(identity["circle"], world.circles[0].to_string(), "{path}");

@@ -88,6 +88,54 @@ async fn a_post_that_is_no_call_is_refused() {
 }
 
 #[tokio::test]
+async fn content_type_is_compared_without_case() {
+    let world = World::builder().start().await;
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"whoami"}"#;
+    for kind in ["Application/JSON", "application/json;charset=utf-8", "APPLICATION/JSON ; charset=UTF-8"] {
+        assert_eq!(post(&world, "/", kind, call).await.0, 200, "{kind}");
+    }
+    assert_eq!(post(&world, "/", "application/jsonp", call).await.0, 415);
+}
+
+/// What an upgrade is answered: status and the whole text.
+async fn upgrade(world: &World, path: &str, more: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: \
+         dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    let length = soon(stream.read(&mut answer)).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+}
+
+#[tokio::test]
+async fn a_websocket_of_another_version_is_told_which_one_there_is() {
+    let world = World::builder().start().await;
+    let host = format!("Host: {}\r\n", world.address);
+    assert_eq!(upgrade(&world, "/", &format!("{host}Sec-WebSocket-Version: 13\r\n")).await.0, 101);
+    for version in ["Sec-WebSocket-Version: 8\r\n", "Sec-WebSocket-Version: 14\r\n", ""] {
+        let (status, answer) = upgrade(&world, "/", &format!("{host}{version}")).await;
+        assert_eq!(status, 426, "{answer}");
+        assert!(answer.contains("\r\nsec-websocket-version: 13\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let world = World::builder().start().await;
+    let version = "Sec-WebSocket-Version: 13\r\n";
+    assert_eq!(upgrade(&world, "/", version).await.0, 400);
+    assert_eq!(upgrade(&world, "/", &format!("{version}Host: a\r\nHost: b\r\n")).await.0, 400);
+    assert_eq!(upgrade(&world, "/", &format!("{version}Host: a\r\n")).await.0, 101);
+    assert_eq!(exchange(&world, "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n".into()).await.0, 400);
+    // HTTP/1.0 had none.
+    assert_eq!(exchange(&world, "GET /health HTTP/1.0\r\n\r\n".into()).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_circle_asks_for_a_websocket() {
     let world = World::builder().start().await;
     assert_eq!(get(&world, &format!("/{}", world.circles[0])).await.0, 426);

@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use circles_tests::{Program, Raw, address_of_its_own, binary, run};
 use serde_json::json;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::Command,
+};
 
 pub fn server(directory: &Path) -> Command {
     server_at(directory, 0)
@@ -83,6 +86,7 @@ async fn a_bad_start_is_one_sentence_and_code_2() {
         (vec!["--task-timeout", "0s"], "--task-timeout"),
         (vec!["--data-dir", file.to_str().unwrap()], "--data-dir"),
         (vec!["--allow-origin", "x"], "--allow-origin"),
+        (vec!["--public-url", "ws://x/y"], "--public-url"),
     ] {
         let mut command = Command::new(binary("circles-server"));
         let data = directory.path().join("data");
@@ -96,6 +100,20 @@ async fn a_bad_start_is_one_sentence_and_code_2() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{args:?}: {stderr}");
         assert!(stderr.contains(part), "{args:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn the_printed_url_can_be_dialled_wherever_a_server_listens() {
+    for (host, expected) in [("0.0.0.0", "ws://127.0.0.1:"), ("::", "ws://[::1]:")] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut server = Program::start(server(directory.path()).args(["--auth", "--host", host]));
+        let Some(line) = server.line().await else { panic!("{}", server.ended().await.1) };
+        let url = line.split(' ').nth(2).unwrap();
+        assert!(url.starts_with(expected), "{line}");
+        let mut raw = Raw::connect(url).await;
+        raw.log_in(&circles_tests::secret_key("ana")).await;
+        assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
     }
 }
 
@@ -183,4 +201,66 @@ async fn a_submitted_script_runs_though_the_server_was_killed() {
 #[tokio::test]
 async fn a_submitted_script_that_outlasts_the_grace_is_run_by_the_next_server() {
     outlives("TERM").await;
+}
+
+#[tokio::test]
+async fn sighup_drains_like_sigterm() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, url) = started(server(directory.path()).args(["--workers", "1"])).await;
+    let mut raw = Raw::connect(&url).await;
+    raw.call("watch_play", json!([r#"print("begun"); sleep(0.3); 42"#])).await.unwrap();
+    while circles_tests::event(&mut raw).await["line"]["text"] != "begun" {}
+    server.signal("HUP").await;
+    let task = circles_tests::end(&mut raw).await;
+    assert_eq!(task["result"]["value"], 42, "{task}");
+    assert_eq!(server.ended().await.0, 0);
+}
+
+#[tokio::test]
+async fn out_of_file_descriptors_is_a_passing_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, url) = started(&mut server(directory.path())).await;
+    let data = directory.path().join("data").join(url.rsplit('/').next().unwrap());
+    std::fs::write(data.join("scripts/policy.rhai"), "fn authorize(request) { true }").unwrap();
+    let mut raw = Raw::connect(&url).await;
+    assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
+    let mut status = http(&url).await;
+    assert_eq!(status.get("/ready").await, 200);
+
+    // No more files than it has open.
+    let maximum = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    let limits = rustix::process::Rlimit { current: Some(8), maximum };
+    let process = rustix::process::Pid::from_raw(server.id().try_into().unwrap());
+    rustix::process::prlimit(process, rustix::process::Resource::Nofile, limits).unwrap();
+    for script in ["40 + 2", r#"db::set("a", 1)"#] {
+        let error = raw.play(script).await.unwrap_err();
+        assert_eq!(error["code"], circles_api::codes::BACKEND_UNAVAILABLE, "{error}");
+        assert!(error["data"]["retry_after_ms"].is_u64(), "{error}");
+    }
+    assert_eq!(raw.code("run", json!(["none"])).await, circles_api::codes::BACKEND_UNAVAILABLE);
+    assert_eq!(status.get("/ready").await, 503);
+
+    let limits = rustix::process::Rlimit { current: Some(1 << 10), maximum };
+    rustix::process::prlimit(process, rustix::process::Resource::Nofile, limits).unwrap();
+    assert_eq!(raw.play(r#"db::set("a", 1); db::get("a")"#).await, Ok(json!(1)));
+    assert_eq!(status.get("/ready").await, 200);
+}
+
+/// An HTTP connection that stays open.
+struct Http(tokio::net::TcpStream, String);
+
+async fn http(url: &str) -> Http {
+    let host = url.trim_start_matches("ws://").split('/').next().unwrap().to_owned();
+    Http(tokio::net::TcpStream::connect(&host).await.unwrap(), host)
+}
+
+impl Http {
+    async fn get(&mut self, path: &str) -> u16 {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.1);
+        self.0.write_all(request.as_bytes()).await.unwrap();
+        // Heads and bodies here are short enough to come in one piece.
+        let mut answer = vec![0; 4_096];
+        let length = circles_tests::soon(self.0.read(&mut answer)).await.unwrap();
+        String::from_utf8_lossy(&answer[..length]).split(' ').nth(1).unwrap().parse().unwrap()
+    }
 }

@@ -59,8 +59,8 @@ pub enum FileFault {
     #[error("the file has a second name, which may lie elsewhere")]
     Linked,
     /// By the kind of error, which says nothing of where.
-    #[error("{0}")]
-    Other(io::ErrorKind),
+    #[error("{}", .0.kind())]
+    Other(io::Error),
 }
 
 impl From<io::Error> for FileFault {
@@ -77,7 +77,7 @@ impl From<io::Error> for FileFault {
             ErrorKind::DirectoryNotEmpty => Self::NotEmpty,
             // What opening a socket, or a pipe that nobody reads, is answered with.
             _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => Self::Special,
-            kind => Self::Other(kind),
+            _ => Self::Other(error),
         }
     }
 }

@@ -58,6 +58,16 @@ impl LibraryFault {
     pub(super) fn stopped<T>(_: T) -> Self {
         Self::Stopped(CompileFault::Stopped)
     }
+
+    /// Whether it may be gone a moment later, since it says nothing of the library: this process, or the system, is out
+    /// of file descriptors or memory.
+    pub fn is_passing(&self) -> bool {
+        use rustix::io::Errno;
+        let Self::Io(error) = self else { return false };
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN, Errno::INTR]
+            .iter()
+            .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    }
 }
 
 impl From<CompileFault> for LibraryFault {
@@ -187,7 +197,7 @@ impl Library {
         let (mut file, metadata) = match open_to_read(&root, format!("{name}.rhai")) {
             Ok(opened) => opened,
             // What there is not and what may not be reached are one to a script.
-            Err(FileFault::Other(kind)) => return Err(io::Error::from(kind).into()),
+            Err(FileFault::Other(error)) => return Err(error.into()),
             Err(_) => return Err(LibraryFault::NotFound),
         };
         let stamp = Stamp::of(&metadata);

@@ -32,6 +32,10 @@ impl Host {
             _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
             Ok(Some(policy)) => policy,
             Err(LibraryFault::Stopped(_)) => return stopped(task, play),
+            Err(fault) if fault.is_passing() => {
+                tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be asked now");
+                return Err(Stop::Unavailable);
+            }
             Err(fault) => {
                 tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be used: nobody is let in");
                 return Ok(false);
