@@ -33,13 +33,13 @@ use std::sync::LazyLock;
 use sha2::{Digest as _, Sha256};
 
 #[doc(hidden)]
-pub use self::scalar::{TextRules, integer};
+pub use self::scalar::{Name, TextRules, integer, one_of, same, tagged};
 pub use self::{
     circle_id::{CircleId, InvalidCircleId},
     error::Error,
     generated::*,
     method::{Auth, InvalidParams, Method, NoParams, Param, Params, Type, check_params},
-    scalar::{Integer, InvalidValue, Nullable, present},
+    scalar::{Integer, InvalidValue, Nullable},
 };
 
 /// The SHA-256 of [`DOCUMENT`], lower-case hex: two programs with the same one speak the same interface.

@@ -1,9 +1,10 @@
-//! Strings and integers with bounds, and the difference between null and absence.
+//! Strings and integers with bounds, the difference between null and absence, and how generated types read.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// Why a value is not one of its type: what its schema expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,13 +334,88 @@ impl<T: JsonSchema> JsonSchema for Nullable<T> {
     }
 }
 
-/// Reads an optional field of any JSON value: null is a value, and only absence is `None`.
-///
-/// # Errors
-///
-/// As the type itself.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+/// The name of a member as it is read: without a copy where the text has no escapes.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Name<'de>(Cow<'de, str>);
+
+impl Name<'_> {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> serde::de::Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Borrowed(name)))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(name.to_owned())))
+    }
+
+    fn visit_string<E>(self, name: String) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(name)))
+    }
+}
+
+/// Reads one of some strings.
+#[doc(hidden)]
+pub fn one_of<'de, T: std::str::FromStr, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+    texts: &'static [&'static str],
+) -> Result<T, D::Error> {
+    let text = Name::deserialize(deserializer)?;
+    text.as_str().parse().map_err(|_| serde::de::Error::unknown_variant(text.as_str(), texts))
+}
+
+/// Reads an object whose member `tag` is a text: that, and the other members.
+#[doc(hidden)]
+pub fn tagged<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    tag: &'static str,
+) -> Result<(String, Value), D::Error> {
+    let mut members = Map::deserialize(deserializer)?;
+    match members.remove(tag) {
+        Some(Value::String(text)) => Ok((text, Value::Object(members))),
+        Some(_) => Err(serde::de::Error::custom(format_args!("`{tag}` must be a string"))),
+        None => Err(serde::de::Error::missing_field(tag)),
+    }
+}
+
+/// Equality of JSON values, where 1 and 1.0 are one number.
+#[doc(hidden)]
+pub fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        // Integers are compared to the last digit, which a float may not hold.
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || ((one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64())
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, one)| other.get(name).is_some_and(|other| same(one, other)))
+        }
+        _ => one == other,
+    }
 }

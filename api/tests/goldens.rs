@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
 use circles_api::{
-    Auth, Error, Integer, Method, NoParams, Nullable, Param, Params, Type, check_params, integer_newtype,
-    present, text_newtype,
+    Auth, Error, Integer, Method, Name, NoParams, Nullable, Param, Params, Type, check_params,
+    integer_newtype, one_of, same, tagged, text_newtype,
 };
 
 macro_rules! goldens {

@@ -155,7 +155,10 @@ impl<'m> Differ<'m> {
     fn ty(&mut self, place: &str, old: &Ty, new: &Ty) {
         match (old, new) {
             (Ty::Def(a) | Ty::Boxed(a), Ty::Def(b) | Ty::Boxed(b)) => self.defs(place, *a, *b),
-            (Ty::Option(a), Ty::Option(b)) | (Ty::List(a), Ty::List(b)) | (Ty::Map(a), Ty::Map(b)) => {
+            (Ty::Option(a), Ty::Option(b))
+            | (Ty::List(a), Ty::List(b))
+            | (Ty::Led(a), Ty::Led(b))
+            | (Ty::Map(a), Ty::Map(b)) => {
                 self.ty(place, a, b);
             }
             (Ty::Tuple(a), Ty::Tuple(b)) if a.len() == b.len() => {
@@ -260,6 +263,17 @@ impl<'m> Differ<'m> {
             }
             (Body::Number(a), Body::Number(b)) if a != b => self.values(place, "other bounds", true, true),
             (Body::Union(a), Body::Union(b)) => self.unions(place, a, b),
+            (Body::Sequence(a), Body::Sequence(b)) if a.items.len() == b.items.len() => {
+                a.items.iter().zip(&b.items).for_each(|(a, b)| self.ty(place, a, b));
+                match (&a.rest, &b.rest) {
+                    (Some(a), Some(b)) => self.ty(place, a, b),
+                    (None, None) => {}
+                    (gone, _) => self.values(place, "other items now", gone.is_some(), gone.is_none()),
+                }
+                if (a.least, a.most) != (b.least, b.most) {
+                    self.values(place, "another count of items", true, true);
+                }
+            }
             (Body::Any | Body::Pending, Body::Any | Body::Pending)
             | (Body::Text(_), Body::Text(_))
             | (Body::Number(_), Body::Number(_)) => {}
@@ -306,6 +320,15 @@ impl<'m> Differ<'m> {
             (Rest::Refused, _) => self.values(place, "allows other members now", false, true),
             (_, Rest::Refused) => self.values(place, "refuses other members now", true, false),
             (Rest::Open, Rest::Typed(_)) => self.values(place, "describes other members now", true, false),
+            (Rest::Patterned { patterns: a, other: x }, Rest::Patterned { patterns: b, other: y })
+                if a.iter().map(|(pattern, _)| pattern).eq(b.iter().map(|(pattern, _)| pattern))
+                    && (**x == Rest::Refused) == (**y == Rest::Refused) =>
+            {
+                a.iter().zip(b).for_each(|((_, a), (_, b))| self.ty(place, a, b));
+            }
+            (Rest::Patterned { .. }, _) | (_, Rest::Patterned { .. }) => {
+                self.values(place, "describes other members otherwise now", true, true);
+            }
             (Rest::Typed(_), Rest::Open) => self.values(place, "allows any other members now", false, true),
         }
     }

@@ -186,4 +186,13 @@ pub(crate) struct ErrorObject<'a> {
     pub(crate) message: String,
     /// Its entry in `components.x-error-data`: what `data` holds.
     pub(crate) data: Option<Node<'a>>,
+    /// Whether it is one of `components.errors`.
+    pub(crate) component: bool,
+}
+
+impl<'a> ErrorObject<'a> {
+    /// Its `data`, as it stands in the document.
+    pub(crate) fn shown(&self) -> Option<&'a Value> {
+        self.node.get("data").map(|data| data.value)
+    }
 }

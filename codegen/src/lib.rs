@@ -13,7 +13,7 @@
 //! **Two forms of output.** By default the text stands alone: `include!` it in a module of a crate that depends on
 //! jsonrpsee, serde, serde_json and (for patterns) regress. With [`Settings::support`] it is meant for a crate that
 //! provides, at that path, the hand-written part: `Error`, `Method`, `Param`, `Params`, `NoParams`, `Auth`, `Type`,
-//! `Integer`, `Nullable`, `InvalidValue`, `check_params`, `present`, and the macros `text_newtype` and
+//! `Integer`, `Nullable`, `InvalidValue`, `Name`, `check_params`, `one_of`, `tagged`, `same`, and the macros `text_newtype` and
 //! `integer_newtype`; types then give schemas of themselves (schemars 1.x), and the features `server` and `client`
 //! of that crate decide what is made of the trait.
 //!
@@ -111,6 +111,7 @@ pub struct Generated {
     typescript: String,
     tests: String,
     contract: String,
+    probes: String,
     report: Report,
     files: Vec<String>,
 }
@@ -132,6 +133,12 @@ impl Generated {
     /// `async fn live(example: &Example) -> impl Live`. The crate needs tokio's `macros` and `rt`.
     pub fn contract(&self) -> &str {
         &self.contract
+    }
+
+    /// What the crate `circles-differential` needs to hold the types against an independent validator, for `include!`
+    /// in a module beside the items. Empty for a document that is no file.
+    pub fn probes(&self) -> &str {
+        &self.probes
     }
 
     /// A reference for people.
@@ -197,6 +204,7 @@ struct Understood {
     report: Report,
     tests: String,
     contract: String,
+    probes: String,
     files: Vec<String>,
 }
 
@@ -223,21 +231,23 @@ fn understood(files: Option<Files>, mut faults: Faults, settings: &Settings) -> 
     faults.check()?;
     let vectors = vectors::gather(&document, &types);
     let report = Report::new(&document, &types, &vectors, faults);
+    let probes = render::rust::probes(&document, &types, &report, &files);
     let tests = render::rust::tests(&vectors, &document, &types);
     let names = files.names().map(str::to_owned).collect();
     let model = model::lower(&document, types);
     let contract = render::rust::contract(&model, &vectors, &document);
-    Ok(Understood { model, report, tests, contract, files: names })
+    Ok(Understood { model, report, tests, contract, probes, files: names })
 }
 
 fn made(files: Option<Files>, text: &str, faults: Faults, settings: &Settings) -> Result<Generated, Error> {
-    let Understood { model, report, tests, contract, files } = understood(files, faults, settings)?;
+    let Understood { model, report, tests, contract, probes, files } = understood(files, faults, settings)?;
     Ok(Generated {
         rust: render::rust::render(&model, text, settings)?,
         markdown: render::markdown::render(&model),
         typescript: render::typescript::render(&model),
         tests,
         contract,
+        probes,
         report,
         files,
     })

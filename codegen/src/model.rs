@@ -84,6 +84,8 @@ pub(crate) struct Method {
     pub(crate) result: Option<Ty>,
     /// Places in [`Model::errors`].
     pub(crate) errors: Vec<usize>,
+    /// What this method says of the `data` of some of them.
+    pub(crate) error_data: BTreeMap<usize, Value>,
     pub(crate) examples: Vec<Example>,
     pub(crate) extensions: Map<String, Value>,
 }
@@ -147,15 +149,16 @@ pub(crate) struct ErrorObject {
     pub(crate) message: String,
     /// The type of its data, where the document says it.
     pub(crate) data: Option<Ty>,
+    /// Its `data`, as the document shows or describes it.
+    pub(crate) shown: Option<Value>,
 }
 
 /// Gives everything of a document its name.
 pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
     let title = if document.title.trim().is_empty() { "Api" } else { &document.title };
     let trait_name = names::type_name(title);
-    let places = document.errors.iter().enumerate().map(|(index, error)| (error.node.place(), index));
     let mut namer = Namer {
-        errors: places.collect(),
+        errors: BTreeMap::new(),
         functions: Scope::with(&TAKEN_METHODS),
         types: Scope::with(&TAKEN_TYPES),
         document,
@@ -218,18 +221,43 @@ struct Namer<'d, 'a> {
 }
 
 impl Namer<'_, '_> {
+    /// Each error once: methods repeat what they may fail with, and that is one error still.
     fn errors(&mut self) -> Vec<ErrorObject> {
+        let mut errors = Vec::<ErrorObject>::new();
+        let mut declared = Vec::new();
+        let mut known = BTreeMap::new();
+        for error in &self.document.errors {
+            let said = (error.code, error.message.as_str());
+            if let Some(index) = known.get(&said).filter(|_| !error.component) {
+                self.errors.insert(error.node.place(), *index);
+                continue;
+            }
+            known.entry(said).or_insert(errors.len());
+            self.errors.insert(error.node.place(), errors.len());
+            declared.push(error.component);
+            errors.push(ErrorObject {
+                variant: String::new(),
+                constant: String::new(),
+                name: error.name.clone(),
+                // Read only if it fits.
+                code: i32::try_from(error.code).unwrap_or_default(),
+                message: error.message.clone(),
+                data: error.data.as_ref().map(|data| self.lowered.at(&data.place()).clone()),
+                shown: error.shown().cloned(),
+            });
+        }
+        // What is declared for all keeps its name, whatever a method says.
         let (mut variants, mut constants) = (Scope::default(), Scope::default());
-        let errors = self.document.errors.iter().map(|error| ErrorObject {
-            variant: variants.claim(names::type_name(&error.name)),
-            constant: constants.constant(&error.name),
-            name: error.name.clone(),
-            // Read only if it fits.
-            code: i32::try_from(error.code).unwrap_or_default(),
-            message: error.message.clone(),
-            data: error.data.as_ref().map(|data| self.lowered.at(&data.place()).clone()),
-        });
-        errors.collect()
+        for wanted in [true, false] {
+            let named = errors.iter_mut().zip(&declared).filter(|(_, declared)| **declared == wanted);
+            for (error, _) in named {
+                let coded = names::coded(&error.name, error.code.into());
+                error.variant = variants.first(names::type_name(&error.name), names::type_name(&coded), "");
+                let constant = names::constant_name(&error.name);
+                error.constant = constants.first(constant, names::constant_name(&coded), "_");
+            }
+        }
+        errors
     }
 
     fn method(&mut self, method: &document::Method<'_>) -> Method {
@@ -237,6 +265,11 @@ impl Namer<'_, '_> {
             method.errors.iter().filter_map(|place| self.errors.get(place).copied()).collect::<Vec<_>>();
         errors.sort_unstable();
         errors.dedup();
+        let error_data = method.errors.iter().filter_map(|place| {
+            let error = self.document.errors.iter().find(|error| error.node.place() == *place)?;
+            Some((*self.errors.get(place)?, error.shown()?.clone()))
+        });
+        let error_data = error_data.collect();
         let type_name = names::type_name(&method.name);
         Method {
             name: self.functions.value(&method.name),
@@ -253,6 +286,7 @@ impl Namer<'_, '_> {
             params: self.params(method),
             result: method.result.as_ref().map(|result| self.lowered.at(&result.place()).clone()),
             errors,
+            error_data,
             examples: method.examples.clone(),
             extensions: method.extensions.clone(),
             wire: method.name.clone(),

@@ -25,6 +25,11 @@ pub(crate) fn schema_type_name(name: &str) -> String {
     if ["Ok", "Err", "Some", "None"].contains(&name.as_str()) { format!("{name}Value") } else { name }
 }
 
+/// A name for an error whose own name another one has.
+pub(crate) fn coded(name: &str, code: i64) -> String {
+    format!("{name} {}", code.unsigned_abs())
+}
+
 /// `SCRIPT_TIMEOUT`, as constants are spelt.
 pub(crate) fn constant_name(name: &str) -> String {
     let name = words(name).to_shouty_snake_case();
@@ -39,7 +44,7 @@ pub(crate) fn constant_name(name: &str) -> String {
 fn plain_value_name(name: &str) -> String {
     let name = words(name).to_snake_case();
     match name.chars().next() {
-        Some(first) if first.is_ascii_digit() => format!("_{name}"),
+        Some(first) if first.is_ascii_digit() => format!("n{name}"),
         None => "empty".to_owned(),
         Some(_) => name,
     }
@@ -87,14 +92,14 @@ impl Scope {
         self.numbered(name, "")
     }
 
+    /// The name, or where somebody has it already the other one, numbered if need be.
+    pub(crate) fn first(&mut self, name: String, other: String, between: &str) -> String {
+        if self.take(&name) { name } else { self.numbered(other, between) }
+    }
+
     /// A field, a function or an argument for a name of the document.
     pub(crate) fn value(&mut self, name: &str) -> String {
         escaped(self.numbered(plain_value_name(name), "_"))
-    }
-
-    /// A constant for a name of the document.
-    pub(crate) fn constant(&mut self, name: &str) -> String {
-        self.numbered(constant_name(name), "_")
     }
 
     fn numbered(&mut self, name: String, between: &str) -> String {

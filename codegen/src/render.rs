@@ -21,23 +21,61 @@ fn one_line(text: &str) -> String {
 
 /// A text as lines of Markdown in which rustdoc sees no code to run: what is indented or fenced is text.
 fn doc_lines(text: &str) -> Vec<String> {
-    let mut fenced = false;
+    let mut fence = Fence::default();
     let lines = text.trim().lines().map(|line| {
         let line = line.replace(['\r', '\u{0}'], " ");
         let line: String = line.chars().filter(|sign| !turns_direction(*sign)).collect();
         let bare = line.trim();
-        if let Some(language) = bare.strip_prefix("```") {
-            fenced = !fenced;
-            return if fenced && language.trim().is_empty() { "```text".to_owned() } else { bare.to_owned() };
+        match fence.see(&line) {
+            Line::Opens if bare.trim_start_matches(['`', '~']).is_empty() => format!("{bare}text"),
+            Line::Opens | Line::Closes => bare.to_owned(),
+            Line::Inside => line.trim_end().to_owned(),
+            Line::Outside if line.starts_with("    ") || line.starts_with('\t') => bare.to_owned(),
+            Line::Outside => line.trim_end().to_owned(),
         }
-        let indented = line.starts_with("    ") || line.starts_with('\t');
-        if fenced || !indented { line.trim_end().to_owned() } else { bare.to_owned() }
     });
     let mut lines = lines.collect::<Vec<_>>();
-    if fenced {
-        lines.push("```".to_owned());
-    }
+    lines.extend(fence.end());
     lines
+}
+
+/// What a line is to the blocks of code of a Markdown text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Opens,
+    Inside,
+    Closes,
+    Outside,
+}
+
+/// The block of code that is open: the sign of its fence, and how often it stands there.
+#[derive(Debug, Default)]
+struct Fence(Option<(char, usize)>);
+
+impl Fence {
+    fn see(&mut self, line: &str) -> Line {
+        let bare = line.trim();
+        let sign = bare.chars().next().filter(|sign| ['`', '~'].contains(sign));
+        let count = sign.map_or(0, |sign| bare.chars().take_while(|next| *next == sign).count());
+        let rest = bare.get(count..).unwrap_or_default();
+        match (self.0, sign) {
+            (None, Some(sign)) if count >= 3 && !(sign == '`' && rest.contains('`')) => {
+                self.0 = Some((sign, count));
+                Line::Opens
+            }
+            (None, _) => Line::Outside,
+            (Some((open, least)), Some(sign)) if sign == open && count >= least && rest.trim().is_empty() => {
+                self.0 = None;
+                Line::Closes
+            }
+            (Some(_), _) => Line::Inside,
+        }
+    }
+
+    /// The line that closes what is still open at the end of a text.
+    fn end(&self) -> Option<String> {
+        self.0.map(|(sign, count)| sign.to_string().repeat(count))
+    }
 }
 
 /// Signs that make a text read otherwise than it stands; rustc refuses them in comments.

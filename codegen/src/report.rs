@@ -24,6 +24,8 @@ pub struct Report {
     pub fallbacks: Vec<Remark>,
     /// What the schemas demand and no type checks.
     pub unchecked: Vec<Remark>,
+    /// Where a type refuses values that its schema lets in by the letter, and why.
+    pub narrowed: Vec<Remark>,
     /// How many example values are valid by their own schemas.
     pub examples: usize,
     /// Example values that their own schemas refuse.
@@ -46,6 +48,7 @@ impl Report {
             types: types.defs.len(),
             fallbacks: remarks(&types.report.fallbacks),
             unchecked: remarks(&types.report.unchecked),
+            narrowed: remarks(&types.report.narrowed),
             examples: vectors.valid.len(),
             invalid_examples: remarks(
                 &vectors.invalid.iter().map(|place| (place.clone(), "its own schema refuses it")).collect(),
@@ -61,6 +64,7 @@ impl fmt::Display for Report {
         let lists = [
             ("let any JSON value in", &self.fallbacks),
             ("say more than any type checks", &self.unchecked),
+            ("are read as less than they say", &self.narrowed),
             ("show a value that is not valid", &self.invalid_examples),
             ("were passed over", &self.passed_over),
         ];

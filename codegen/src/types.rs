@@ -30,6 +30,8 @@ pub(crate) struct Types {
     /// The type of each schema that stands outside of `components.schemas`.
     pub(crate) places: BTreeMap<Place, Ty>,
     pub(crate) report: Findings,
+    /// Whether integers and numbers are those of Rust, as a crate with support has them.
+    pub(crate) native: bool,
 }
 
 /// What the schemas say and the types do not.
@@ -39,6 +41,8 @@ pub(crate) struct Findings {
     pub(crate) fallbacks: BTreeMap<Place, &'static str>,
     /// Keywords that no type checks.
     pub(crate) unchecked: BTreeMap<Place, &'static str>,
+    /// Where a type refuses values that its schema lets in by the letter, and why.
+    pub(crate) narrowed: BTreeMap<Place, &'static str>,
 }
 
 impl Types {
@@ -69,6 +73,9 @@ pub(crate) enum Ty {
     Text,
     Uuid,
     List(Box<Ty>),
+    /// A list of which only the first item is described; the others may be anything.
+    Led(Box<Ty>),
+    /// Exactly these items.
     Tuple(Vec<Ty>),
     /// By strings.
     Map(Box<Ty>),
@@ -94,7 +101,7 @@ impl Ty {
     }
 }
 
-/// Rust's integers.
+/// Rust's integers, and those of any size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Integer {
     I8,
@@ -106,7 +113,10 @@ pub(crate) enum Integer {
     I64,
     U64,
     I128,
-    U128,
+    /// Of any size.
+    Any,
+    /// Of any size, and not negative.
+    Natural,
 }
 
 /// A type with a name.
@@ -139,6 +149,7 @@ pub(crate) enum Body {
     /// One of some values.
     Values(Vec<ValueVariant>),
     Union(Union),
+    Sequence(Sequence),
     Newtype(Ty),
 }
 
@@ -156,6 +167,40 @@ pub(crate) enum Rest {
     Open,
     /// Described.
     Typed(Ty),
+    /// Described by the patterns that their names match; `other` where they match none.
+    Patterned {
+        patterns: Vec<(String, Ty)>,
+        other: Box<Self>,
+    },
+}
+
+impl Rest {
+    /// What each of them is, as one type.
+    pub(crate) fn value(&self) -> Option<Ty> {
+        match self {
+            Self::Refused => None,
+            Self::Open => Some(Ty::Any),
+            Self::Typed(ty) => Some(ty.clone()),
+            Self::Patterned { patterns, other } => match (patterns.as_slice(), &**other) {
+                ([(_, one), others @ ..], Self::Refused) if others.iter().all(|(_, other)| other == one) => {
+                    Some(one.clone())
+                }
+                _ => Some(Ty::Any),
+            },
+        }
+    }
+}
+
+/// An array whose first items are described one by one, and that may be shorter or longer.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    pub(crate) items: Vec<Ty>,
+    /// What every array has at least, in items.
+    pub(crate) least: u64,
+    /// What none has more of.
+    pub(crate) most: Option<u64>,
+    /// The items after the first; none where there can be none.
+    pub(crate) rest: Option<Ty>,
 }
 
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Whether a value is valid by a schema: published examples often are not, and prove nothing then.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 use crate::{check::whole, resolve::Node, types::scalar::regex};
@@ -15,6 +17,24 @@ pub(crate) fn is_valid(schema: &Node<'_>, value: &Value) -> bool {
     valid(schema, value, 0, &mut steps)
 }
 
+/// As [`is_valid`]; `bare`, the alternatives of the schema itself are left out.
+pub(crate) fn is_valid_part(schema: &Node<'_>, bare: bool, value: &Value) -> bool {
+    if !bare || !schema.value.is_object() {
+        return is_valid(schema, value);
+    }
+    let mut steps = 0;
+    is_null_by_flag(schema, value)
+        || schema.members().all(|(key, member)| {
+            let mut check = Check { node: schema, value, depth: 1, steps: &mut steps };
+            key == "oneOf" || key == "anyOf" || check.keyword(key, &member)
+        })
+}
+
+/// Whether a schema lets null in beside the values that it describes, as OpenAPI says it.
+fn is_null_by_flag(schema: &Node<'_>, value: &Value) -> bool {
+    value.is_null() && ["nullable", "x-nullable"].iter().any(|key| schema.is_true(key))
+}
+
 fn valid(node: &Node<'_>, value: &Value, depth: usize, steps: &mut usize) -> bool {
     *steps += 1;
     if depth > DEEPEST || *steps > MOST_STEPS {
@@ -23,13 +43,11 @@ fn valid(node: &Node<'_>, value: &Value, depth: usize, steps: &mut usize) -> boo
     match node.value {
         Value::Bool(answer) => *answer,
         Value::Object(_) => {
-            if value.is_null() && ["nullable", "x-nullable"].iter().any(|key| node.is_true(key)) {
-                return true;
-            }
-            node.members().all(|(key, member)| {
-                let mut check = Check { node, value, depth: depth + 1, steps };
-                check.keyword(key, &member)
-            })
+            is_null_by_flag(node, value)
+                || node.members().all(|(key, member)| {
+                    let mut check = Check { node, value, depth: depth + 1, steps };
+                    check.keyword(key, &member)
+                })
         }
         _ => false,
     }
@@ -51,8 +69,9 @@ impl<'a> Check<'_, 'a> {
         let value = self.value;
         match key {
             "$ref" => {
-                let target = self.node.target(member.value);
-                target.is_ok_and(|target| self.holds(&target, value))
+                // Of what cannot be read nothing is known.
+                let target = self.node.target(member.value).ok();
+                target.is_none_or(|target| self.holds(&target, value))
             }
             "type" => match member.value {
                 Value::Array(kinds) => kinds.iter().any(|kind| is_of_type(value, kind)),
@@ -63,7 +82,8 @@ impl<'a> Check<'_, 'a> {
             "allOf" => member.elements().all(|branch| self.holds(&branch, value)),
             "anyOf" => member.elements().any(|branch| self.holds(&branch, value)),
             "oneOf" => member.elements().filter(|branch| self.holds(branch, value)).count() == 1,
-            "not" => !self.holds(member, value),
+            // What cannot be told holds.
+            "not" => self.depth > DEEPEST || !self.holds(member, value),
             "if" => {
                 let branch = if self.holds(member, value) { "then" } else { "else" };
                 self.node.get(branch).is_none_or(|branch| self.holds(&branch, value))
@@ -106,6 +126,19 @@ impl<'a> Check<'_, 'a> {
                         || self.holds(member, value)
                 })
             }
+            "dependentRequired" | "dependencies" | "dependentSchemas" => {
+                member.members().all(|(name, needed)| {
+                    if !object.contains_key(name) {
+                        return true;
+                    }
+                    match needed.value {
+                        Value::Array(names) => {
+                            names.iter().filter_map(Value::as_str).all(|name| object.contains_key(name))
+                        }
+                        _ => self.holds(&needed, self.value),
+                    }
+                })
+            }
             "propertyNames" => object.keys().all(|name| self.holds(member, &Value::from(name.as_str()))),
             "minProperties" => length >= whole(member.value).unwrap_or(0),
             "maxProperties" => length <= whole(member.value).unwrap_or(0),
@@ -131,7 +164,13 @@ impl<'a> Check<'_, 'a> {
                 let before = prefix.map_or(usize::MAX, |prefix| prefix.elements().count());
                 items.iter().skip(before).all(|item| self.holds(member, item))
             }
-            "contains" => items.iter().any(|item| self.holds(member, item)),
+            "contains" => {
+                let count = |key: &str| self.node.get(key).and_then(|count| whole(count.value));
+                let (least, most) = (count("minContains").unwrap_or(1), count("maxContains"));
+                let found = items.iter().filter(|item| self.holds(member, item)).count();
+                let found = i128::try_from(found).unwrap_or(i128::MAX);
+                found >= least && most.is_none_or(|most| found <= most)
+            }
             "minItems" => length >= whole(member.value).unwrap_or(0),
             "maxItems" => length <= whole(member.value).unwrap_or(0),
             "uniqueItems" if member.value == &Value::Bool(true) => items
@@ -157,14 +196,71 @@ fn string(key: &str, limit: &Value, text: &str) -> bool {
 }
 
 fn number(key: &str, member: &Node<'_>, node: &Node<'_>, value: &Value) -> bool {
-    let (Some(limit), Some(number)) = (member.value.as_f64(), value.as_f64()) else { return true };
+    let Some(order) = compare(value, member.value) else { return true };
     match key {
-        "minimum" => number > limit || (number == limit && !node.is_true("exclusiveMinimum")),
-        "maximum" => number < limit || (number == limit && !node.is_true("exclusiveMaximum")),
-        "exclusiveMinimum" => number > limit,
-        "exclusiveMaximum" => number < limit,
-        "multipleOf" if limit > 0.0 => (number / limit).fract() == 0.0,
+        "minimum" => order.is_gt() || (order.is_eq() && !node.is_true("exclusiveMinimum")),
+        "maximum" => order.is_lt() || (order.is_eq() && !node.is_true("exclusiveMaximum")),
+        "exclusiveMinimum" => order.is_gt(),
+        "exclusiveMaximum" => order.is_lt(),
+        "multipleOf" => is_multiple(value, member.value),
         _ => true,
+    }
+}
+
+/// How two numbers compare: integers to the last digit. `None` if one is no number.
+fn compare(one: &Value, other: &Value) -> Option<Ordering> {
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
+    }
+}
+
+/// Whether one number is a multiple of another, in the decimal digits in which they are written: 19.99 is one of 0.01.
+fn is_multiple(number: &Value, of: &Value) -> bool {
+    let (Some(number), Some(of)) = (Decimal::of(number), Decimal::of(of)) else { return true };
+    if of.digits <= 0 || number.digits == 0 {
+        return true;
+    }
+    // Digit by digit, so that no exponent is too large.
+    match number.exponent - of.exponent {
+        beyond @ 0.. => {
+            let mut rest = number.digits % of.digits;
+            for _ in 0..beyond.min(Decimal::MOST) {
+                rest = rest * 10 % of.digits;
+            }
+            rest == 0
+        }
+        // A number with more decimals than the other has is one only if those are zeros, which are cut off, or if the
+        // other has factors of ten, which are not.
+        short => {
+            let scale = u32::try_from(-short).ok().and_then(|short| 10_i128.checked_pow(short));
+            let of = scale.and_then(|scale| of.digits.checked_mul(scale));
+            of.is_some_and(|of| number.digits % of == 0)
+        }
+    }
+}
+
+/// A number as its decimal digits, without zeros at their end, and a power of ten.
+struct Decimal {
+    digits: i128,
+    exponent: i32,
+}
+
+impl Decimal {
+    /// No number of JSON that is read has a larger exponent.
+    const MOST: i32 = 400;
+
+    fn of(number: &Value) -> Option<Self> {
+        let text = number.as_number()?.to_string();
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
+        let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let mut digits = format!("{before}{after}").parse::<i128>().ok()?;
+        let mut exponent = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(after.len()).ok()?)?;
+        while digits != 0 && digits % 10 == 0 {
+            digits /= 10;
+            exponent += 1;
+        }
+        Some(Self { digits, exponent })
     }
 }
 
@@ -181,7 +277,17 @@ fn is_of_type(value: &Value, kind: &Value) -> bool {
     }
 }
 
-/// Equality of JSON values, where 1 and 1.0 are one number.
-fn same(one: &Value, other: &Value) -> bool {
-    one == other || (one.is_number() && other.is_number() && one.as_f64() == other.as_f64())
+/// Equality of JSON values, where 1 and 1.0 are one number, at every depth.
+pub(crate) fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(_), Value::Number(_)) => compare(one, other) == Some(Ordering::Equal),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, one)| other.get(name).is_some_and(|other| same(one, other)))
+        }
+        _ => one == other,
+    }
 }

@@ -36,6 +36,8 @@ fn result_of(schema: Value) -> String {
         .unwrap()
         .replace("::std::string::", "")
         .replace("::std::vec::", "")
+        .replace("super::support::", "")
+        .replace("super::types::", "types::")
         .trim()
         .to_owned()
 }
@@ -47,17 +49,22 @@ fn what_a_schema_says_is_the_type() {
         (json!({ "type": ["string", "null"] }), "::std::option::Option<String>"),
         (json!({ "type": "string", "nullable": true }), "::std::option::Option<String>"),
         (json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] }), "::std::option::Option<String>"),
-        (json!({ "type": "integer" }), "i64"),
-        (json!({ "type": "integer", "minimum": 0 }), "u64"),
-        (json!({ "type": "integer", "format": "uint32" }), "u32"),
+        (json!({ "type": "integer" }), "Integer"),
+        (json!({ "type": "integer", "minimum": 0 }), "Natural"),
+        (json!({ "type": "integer", "minimum": 1 }), "types::GetResult"),
+        (json!({ "type": "integer", "format": "uint32" }), "Int<u32>"),
+        (json!({ "type": "integer", "minimum": 0, "maximum": 255 }), "Int<u8>"),
+        (json!({ "type": "number" }), "Number"),
         (json!({ "type": "integer", "minimum": 0, "maximum": 1e30 }), "types::GetResult"),
-        (json!({ "type": "array", "items": [{ "type": "string" }] }), "Vec<String>"),
+        (json!({ "type": "array", "items": [{ "type": "string" }] }), "Vec<Item<String>>"),
         (
             json!({ "type": "array", "items": [{ "type": "string" }, { "type": "boolean" }] }),
-            "(String, bool)",
+            "types::GetResult",
         ),
         (
-            json!({ "prefixItems": [{ "type": "string" }, { "type": "boolean" }], "items": false }),
+            json!({
+                "prefixItems": [{ "type": "string" }, { "type": "boolean" }], "items": false, "minItems": 2,
+            }),
             "(String, bool)",
         ),
         (
@@ -67,7 +74,7 @@ fn what_a_schema_says_is_the_type() {
         (json!(false), "()"),
         (json!({ "const": null }), "()"),
         (json!({ "enum": [true, false] }), "bool"),
-        (json!({ "allOf": [{ "type": "number" }, { "type": "integer" }] }), "i64"),
+        (json!({ "allOf": [{ "type": "number" }, { "type": "integer" }] }), "Integer"),
         (json!({ "oneOf": [{ "type": "string", "description": "a" }, { "type": "string" }] }), "String"),
     ] {
         assert_eq!(result_of(schema.clone()), expected, "{schema}");

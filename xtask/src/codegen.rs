@@ -8,6 +8,8 @@ use std::{
 
 use circles_codegen::{Generated, Settings, diff, generate_file};
 
+use self::corpus::Task;
+
 use crate::run::{Result, read, root, run, succeeds, target, write};
 
 /// What reviewers see of a change to the interface.
@@ -60,6 +62,13 @@ pub struct Args {
     /// With --corpus: read and write again each example that is valid by its own schema.
     #[arg(long, requires = "corpus", conflicts_with = "clippy")]
     examples: bool,
+    /// With --corpus: have an independent validator judge so many values of each schema, valid ones and ones with a
+    /// flaw, and the types read them.
+    #[arg(long, value_name = "VALUES", requires = "corpus", conflicts_with_all = ["clippy", "examples"], num_args = 0..=1, default_missing_value = "60")]
+    differential: Option<usize>,
+    /// With --differential: where the choice of values begins.
+    #[arg(long, requires = "differential", default_value_t = 1)]
+    seed: u64,
     /// Say how long generation takes for the document, and for ones that hold it several times over.
     #[arg(long, requires = "document", conflicts_with_all = ["out", "report"])]
     growth: bool,
@@ -98,7 +107,13 @@ impl Target {
 /// Generates, and writes or compares.
 pub fn codegen(args: &Args) -> Result {
     if let Some(directory) = &args.corpus {
-        return corpus::corpus(directory, args.clippy, args.examples);
+        let task = match (args.clippy, args.examples, args.differential) {
+            (true, ..) => Task::Clippy,
+            (_, true, _) => Task::Examples,
+            (_, _, Some(values)) => Task::Differential { values, seed: args.seed },
+            _ => Task::Check,
+        };
+        return corpus::corpus(directory, task);
     }
     if let [old, new] = args.diff.as_slice() {
         return changes(old, new, args);

@@ -8,6 +8,7 @@ use crate::{
     document::Document,
     error::Faults,
     resolve::{Lost, Node, Place},
+    valid::is_valid,
 };
 
 const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
@@ -75,6 +76,9 @@ impl<'a> Checker<'a, '_> {
         self.bounds(node, "minLength", "maxLength");
         self.bounds(node, "minItems", "maxItems");
         self.bounds(node, "minimum", "maximum");
+        if let Some(default) = node.get("default").filter(|default| !is_valid(node, default.value)) {
+            self.faults.warn(default.file_name(), &default.pointer, "its own schema refuses this default");
+        }
     }
 
     fn keyword(&mut self, key: &str, member: &Node<'a>, schema: &Node<'a>) {

@@ -190,6 +190,7 @@ impl<'a> Reader<'_> {
         }
         let message = self.present_text(node, "message");
         let message = message.or_else(|| name.map(str::to_owned))?;
+        let component = name.is_some();
         let unnamed = || {
             if message.is_empty() { format!("code {}", code.unwrap_or_default()) } else { message.clone() }
         };
@@ -200,7 +201,7 @@ impl<'a> Reader<'_> {
             self.faults.add(node.file_name(), at, format!("{code} does not fit in 32 bits"));
             return None;
         }
-        Some(ErrorObject { node: node.clone(), name, code, message, data })
+        Some(ErrorObject { node: node.clone(), name, code, message, data, component })
     }
 
     fn method(&mut self, node: &Node<'a>, errors: &mut Vec<ErrorObject<'a>>) -> Option<Method<'a>> {

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::one_line;
+use super::{Fence, Line, one_line};
 use crate::{
     document::Example,
     model::{Kind, Method, Model, ParamStructure, prose},
-    types::{Body, Content, Def, Form, Rest, Struct, Ty, Types, Variant, scalar::Bound},
+    types::{Body, Content, Def, Form, Rest, Sequence, Struct, Ty, Types, Variant, scalar::Bound},
 };
 
 /// The whole reference.
@@ -36,19 +36,19 @@ impl Page<'_> {
 
     fn paragraph(&mut self, text: &str) {
         if !text.trim().is_empty() {
-            self.line(text.trim());
+            self.line(block(text));
             self.line("");
         }
     }
 
     fn head(&mut self) {
         let model = self.model;
-        self.line(format!("# {} {}", model.title, model.version));
+        self.line(format!("# {} {}", one_line(&model.title), one_line(&model.version)));
         self.line("");
         self.paragraph(&model.description);
         if !model.servers.is_empty() {
             for server in &model.servers {
-                self.line(format!("- {}: `{}`", server.name, server.url));
+                self.line(format!("- {}: {}", one_line(&server.name), code(&server.url)));
             }
             self.line("");
         }
@@ -58,13 +58,14 @@ impl Page<'_> {
         self.line("|---|---|");
         for method in &model.methods {
             let summary = cell(if method.summary.is_empty() { &method.description } else { &method.summary });
-            self.line(format!("| [`{}`](#{}) | {summary} |", method.wire, anchor(&method.wire)));
+            let name = cell(&code(&method.wire));
+            self.line(format!("| [{name}](#{}) | {summary} |", anchor(&method.wire)));
         }
         self.line("");
     }
 
     fn method(&mut self, method: &Method) {
-        self.line(format!("### `{}`", method.wire));
+        self.line(format!("### {}", code(&method.wire)));
         self.line("");
         if method.deprecated {
             self.paragraph("**Deprecated.**");
@@ -82,16 +83,24 @@ impl Page<'_> {
         if let Kind::Subscription { notification, unsubscribe, item } = &method.kind {
             let item = phrase(item, types);
             let text = format!(
-                "**Subscription:** `{notification}` notifications tell of it, each with {item}; \
-                 `{unsubscribe}` ends it."
+                "**Subscription:** {} notifications tell of it, each with {item}; {} ends it.",
+                code(notification),
+                code(unsubscribe)
             );
             self.paragraph(&text);
         }
         let errors = self.model.errors_of(method);
-        let errors = errors.map(|error| format!("[`{}`](#errors) {}", error.name, error.code));
+        let errors = errors.map(|error| format!("[{}](#errors) {}", code(&error.name), error.code));
         let errors = errors.collect::<Vec<_>>().join(", ");
         if !errors.is_empty() {
             self.paragraph(&format!("**Errors:** {errors}"));
+        }
+        for (error, data) in
+            method.errors.iter().zip(self.model.errors_of(method)).filter_map(|(index, error)| {
+                Some((error, method.error_data.get(index).filter(|data| error.shown.as_ref() != Some(data))?))
+            })
+        {
+            self.paragraph(&format!("With the data of {}: {}", code(&error.name), code(&data.to_string())));
         }
         for example in &method.examples {
             self.example(method, example);
@@ -114,7 +123,7 @@ impl Page<'_> {
             let optional = if param.required { "" } else { ", optional" };
             let ty = cell(&phrase(&param.ty, &self.model.types));
             let doc = cell(&param.doc);
-            self.line(format!("| `{}`{optional} | {ty} | {doc} |", param.wire));
+            self.line(format!("| {}{optional} | {ty} | {doc} |", cell(&code(&param.wire))));
         }
         self.line("");
     }
@@ -131,7 +140,7 @@ impl Page<'_> {
         };
         let name = if example.name.is_empty() { "an example" } else { &example.name };
         let given = example.given.as_ref().map(|given| format!("; given: {given}")).unwrap_or_default();
-        self.paragraph(&format!("**Example:** {name}{given}"));
+        self.paragraph(&one_line(&format!("**Example:** {name}{given}")));
         self.line("```json");
         for message in [Some(request), answer].into_iter().flatten() {
             let message = serde_json::to_string_pretty(&message).unwrap_or_default();
@@ -140,7 +149,7 @@ impl Page<'_> {
         self.line("```");
         self.line("");
         if !example.varies.is_empty() {
-            let varies = example.varies.iter().map(|pointer| format!("`{pointer}`"));
+            let varies = example.varies.iter().map(|pointer| code(pointer));
             let varies = varies.collect::<Vec<_>>().join(", ");
             self.paragraph(&format!("Differs from time to time: {varies}."));
         }
@@ -156,9 +165,13 @@ impl Page<'_> {
         self.line("| code | name | message | data |");
         self.line("|---|---|---|---|");
         for error in &model.errors {
-            let data = error.data.as_ref().map(|data| cell(&phrase(data, &model.types))).unwrap_or_default();
-            let message = cell(&error.message);
-            self.line(format!("| {} | `{}` | {message} | {data} |", error.code, error.name));
+            let data = match (&error.data, &error.shown) {
+                (Some(data), _) => cell(&phrase(data, &model.types)),
+                (None, Some(shown)) => cell(&code(&shown.to_string())),
+                (None, None) => String::new(),
+            };
+            let (name, message) = (cell(&code(&error.name)), cell(&error.message));
+            self.line(format!("| {} | {name} | {message} | {data} |", error.code));
         }
         self.line("");
     }
@@ -192,16 +205,20 @@ impl Page<'_> {
                     } else {
                         format!(": {}", cell(&variant.doc))
                     };
-                    self.line(format!("- `{:?}`{doc}", variant.wire));
+                    self.line(format!("- {}{doc}", code(&format!("{:?}", variant.wire))));
                 }
                 self.line("");
             }
             Body::Values(values) => {
-                let values = values.iter().map(|value| format!("`{}`", value.value)).collect::<Vec<_>>();
+                let values = values.iter().map(|value| code(&value.value.to_string())).collect::<Vec<_>>();
                 self.paragraph(&format!("One of {}.", values.join(", ")));
             }
             Body::Newtype(ty) => {
                 let phrase = phrase(ty, types);
+                self.paragraph(&capitalised(&phrase));
+            }
+            Body::Sequence(body) => {
+                let phrase = sequence(body, types);
                 self.paragraph(&capitalised(&phrase));
             }
             Body::Any | Body::Pending => self.paragraph("Any JSON value."),
@@ -219,7 +236,11 @@ impl Page<'_> {
             for field in &body.fields {
                 let optional = if field.required { "" } else { ", optional" };
                 let ty = cell(&phrase(&field.ty, &self.model.types));
-                self.line(format!("| `{}`{optional} | {ty} | {} |", field.wire, cell(&field.doc)));
+                self.line(format!(
+                    "| {}{optional} | {ty} | {} |",
+                    cell(&code(&field.wire)),
+                    cell(&field.doc)
+                ));
             }
             self.line("");
         }
@@ -228,6 +249,15 @@ impl Page<'_> {
             Rest::Typed(ty) => {
                 let ty = phrase(ty, &self.model.types);
                 self.paragraph(&format!("Other members hold {ty}."));
+            }
+            Rest::Patterned { patterns, other } => {
+                for (pattern, ty) in patterns {
+                    let ty = phrase(ty, &self.model.types);
+                    self.paragraph(&format!("Members whose names match {} hold {ty}.", code(pattern)));
+                }
+                if **other == Rest::Refused {
+                    self.paragraph("No other member is allowed.");
+                }
             }
             Rest::Open => {}
         }
@@ -239,16 +269,16 @@ impl Page<'_> {
             match (&variant.content, form) {
                 (Content::Ty(ty), Form::External) => {
                     let ty = phrase(ty, &self.model.types);
-                    self.line(format!("- an object with the member `{}`: {ty}. {doc}", variant.wire));
+                    self.line(format!("- an object with the member {}: {ty}. {doc}", code(&variant.wire)));
                 }
                 (Content::Ty(ty), _) => {
                     let ty = phrase(ty, &self.model.types);
                     self.line(format!("- {ty}. {doc}"));
                 }
-                (Content::Unit, _) => self.line(format!("- `\"{}\"`. {doc}", variant.wire)),
+                (Content::Unit, _) => self.line(format!("- {}. {doc}", code(&format!("{:?}", variant.wire)))),
                 (Content::Fields(body), Form::Internal(tag)) => {
                     self.line("");
-                    self.line(format!("With `\"{tag}\": \"{}\"`: {doc}", variant.wire));
+                    self.line(format!("With {}: {doc}", code(&format!("{tag:?}: {:?}", variant.wire))));
                     self.line("");
                     self.fields(body);
                 }
@@ -275,6 +305,7 @@ fn phrase(ty: &Ty, types: &Types) -> String {
         Ty::Text => "string".to_owned(),
         Ty::Uuid => "string, a UUID".to_owned(),
         Ty::List(item) => format!("array of {}", phrase(item, types)),
+        Ty::Led(item) => format!("array that begins with {}", phrase(item, types)),
         Ty::Tuple(items) => {
             let items = items.iter().map(|item| phrase(item, types)).collect::<Vec<_>>();
             format!("array of exactly: {}", items.join("; "))
@@ -309,7 +340,7 @@ fn rules(body: &Body) -> String {
                 let _ = write!(text, " of {range} characters");
             }
             if let Some(pattern) = &rules.pattern {
-                let _ = write!(text, " that matches `{pattern}`");
+                let _ = write!(text, " that matches {}", code(pattern));
             }
             text
         }
@@ -330,9 +361,64 @@ fn rules(body: &Body) -> String {
     }
 }
 
+/// An array whose first items are described one by one, in words.
+fn sequence(body: &Sequence, types: &Types) -> String {
+    let items = body.items.iter().map(|item| phrase(item, types)).collect::<Vec<_>>().join("; ");
+    let mut text = if items.is_empty() { "array".to_owned() } else { format!("array of: {items}") };
+    if let Some(rest) = &body.rest {
+        let _ = write!(text, "; then {}", phrase(rest, types));
+    }
+    let _ = match body.most {
+        Some(most) => write!(text, "; {} to {most} items", body.least),
+        None if body.least > 0 => write!(text, "; at least {} items", body.least),
+        None => Ok(()),
+    };
+    text
+}
+
+/// A text of the document as Markdown that ends where it ends: its blocks of code are closed, and none of its lines
+/// begins a block of HTML that would swallow what follows.
+fn block(text: &str) -> String {
+    let mut fence = Fence::default();
+    let mut lines = Vec::new();
+    for line in text.trim().lines() {
+        let swallows = ["<!", "<?", "<script", "<pre", "<style", "<textarea"];
+        let begins = line.trim_start().to_ascii_lowercase();
+        match fence.see(line) {
+            Line::Outside if swallows.iter().any(|tag| begins.starts_with(tag)) => {
+                lines.push(line.replacen('<', "&lt;", 1));
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.extend(fence.end());
+    lines.join("\n")
+}
+
+/// A text as code in a line, whatever signs it holds.
+fn code(text: &str) -> String {
+    let text = one_line(text);
+    let longest = text.split(|sign| sign != '`').map(str::len).max().unwrap_or_default();
+    if longest == 0 {
+        return format!("`{text}`");
+    }
+    let fence = "`".repeat(longest + 1);
+    format!("{fence} {text} {fence}")
+}
+
 /// A text that fits in a cell of a table.
 fn cell(text: &str) -> String {
-    one_line(text).replace('|', "\\|")
+    let mut cell = String::new();
+    let text = one_line(text);
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        // A backslash before the sign would take the effect of ours away.
+        if sign == '|' || (sign == '\\' && signs.peek() == Some(&'|')) {
+            cell.push('\\');
+        }
+        cell.push(sign);
+    }
+    cell
 }
 
 fn capitalised(text: &str) -> String {

@@ -7,14 +7,17 @@ mod errors;
 mod examples;
 mod faults;
 mod methods;
+mod objects;
+mod probes;
 mod scalars;
+mod sequences;
 mod types;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::Item;
 
-pub(crate) use self::{contract::contract, examples::tests};
+pub(crate) use self::{contract::contract, examples::tests, probes::probes};
 use super::docs;
 use crate::{
     Settings,
@@ -22,9 +25,6 @@ use crate::{
     model::{Group, Kind, Method, Model},
     names::ident,
 };
-
-/// Params that a method may have, itself aside, before clippy says that they are too many.
-const MOST_PARAMS: usize = 6;
 
 /// Formatted Rust items.
 pub(crate) fn render(model: &Model, document: &str, settings: &Settings) -> Result<String, Error> {
@@ -92,6 +92,8 @@ fn alone(model: &Model, document: &str, settings: &Settings) -> TokenStream {
 fn support(model: &Model) -> TokenStream {
     let uses = types::Uses::of(model);
     let mut text = include_str!("rust/support/always.rs").to_owned();
+    text.push_str(include_str!("rust/support/numbers.rs"));
+    text.push_str(&include_str!("rust/support/same.rs").replace("fn same", "pub(crate) fn same"));
     if uses.texts {
         text.push_str(&texts(uses.patterns));
     }
@@ -141,17 +143,16 @@ fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     }
 }
 
-/// The trait of methods without a tag. What jsonrpsee makes beside it is reached by no attribute of the trait: where
-/// clippy counts too many arguments there, a module around both says that they are meant.
+/// The trait of methods without a tag. What jsonrpsee makes beside it is reached by no attribute of the trait: what
+/// clippy would say there of names and numbers that the document chose, a module around both allows.
 fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
-    let mut members = model.methods_of(group);
-    if members.all(|method| method.params.len() <= MOST_PARAMS) {
-        return methods::interface(model, group, settings, &TokenStream::new());
-    }
     let interface = methods::interface(model, group, settings, &quote!(super::));
     let sides = [(settings.server, "Server"), (settings.client, "Client")];
     let sides = sides.into_iter().filter(|(wanted, _)| *wanted && !interface.is_empty());
     let names = sides.map(|(_, side)| ident(&format!("{}{side}", group.trait_name)));
+    if interface.is_empty() {
+        return interface;
+    }
     let chosen = chosen();
     quote! {
         #chosen
@@ -162,7 +163,10 @@ fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
             #interface
         }
 
-        #(pub use self::interface::#names;)*
+        #(
+            #[allow(unused_imports, reason = "few need both sides")]
+            pub use self::interface::#names;
+        )*
     }
 }
 
@@ -171,7 +175,7 @@ fn chosen() -> TokenStream {
     quote! {
         #[allow(
             clippy::doc_lazy_continuation, clippy::doc_overindented_list_items, clippy::enum_variant_names,
-            clippy::module_inception, clippy::should_implement_trait, clippy::too_many_arguments,
+            clippy::module_inception, clippy::new_ret_no_self, clippy::should_implement_trait, clippy::too_many_arguments,
             clippy::type_complexity, clippy::upper_case_acronyms, clippy::wrong_self_convention, rustdoc::all,
             reason = "the document chose names, numbers and prose"
         )]

@@ -9,7 +9,7 @@ use super::one_line;
 use crate::{
     model::{Kind, Method, Model, ParamStructure},
     names::{self, Scope},
-    types::{Body, Content, Def, Form, Rest, Struct, Ty, Union},
+    types::{Body, Content, Def, Form, Rest, Sequence, Struct, Ty, Union},
 };
 
 /// Names that JavaScript keeps or that the client has itself.
@@ -142,7 +142,17 @@ impl Module<'_> {
             Body::Newtype(ty) => self.ty(ty),
             Body::Struct(body) => self.object(body, None),
             Body::Union(union) => self.union(union),
+            Body::Sequence(body) => self.sequence(body),
         }
+    }
+
+    fn sequence(&self, body: &Sequence) -> String {
+        let items = body.items.iter().enumerate().map(|(index, item)| {
+            let optional = u64::try_from(index).is_ok_and(|index| index >= body.least);
+            format!("({}){}", self.ty(item), if optional { "?" } else { "" })
+        });
+        let rest = body.rest.as_ref().map(|rest| format!("...Array<{}>", self.ty(rest)));
+        format!("[{}]", items.chain(rest).collect::<Vec<_>>().join(", "))
     }
 
     fn union(&self, union: &Union) -> String {
@@ -171,6 +181,10 @@ impl Module<'_> {
             Rest::Typed(ty) => {
                 format!("{object} & {{ [member: string]: {} | Json | undefined }}", self.ty(ty))
             }
+            rest @ Rest::Patterned { .. } => {
+                let value = rest.value().map_or_else(|| "Json".to_owned(), |ty| self.ty(&ty));
+                format!("{object} & {{ [member: string]: {value} | Json | undefined }}")
+            }
             Rest::Open | Rest::Refused => object,
         }
     }
@@ -183,6 +197,7 @@ impl Module<'_> {
             Ty::Integer(_) | Ty::Number => "number".to_owned(),
             Ty::Text | Ty::Uuid => "string".to_owned(),
             Ty::List(item) => format!("Array<{}>", self.ty(item)),
+            Ty::Led(_) => "Array<Json>".to_owned(),
             Ty::Tuple(items) => {
                 let items = items.iter().map(|item| self.ty(item)).collect::<Vec<_>>();
                 format!("[{}]", items.join(", "))

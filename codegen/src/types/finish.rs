@@ -114,7 +114,7 @@ fn rank(ty: &Ty, types: &Types, depth: usize) -> (u8, isize) {
         Ty::Number => (5, 0),
         Ty::Text => (6, 0),
         Ty::Tuple(items) => (7, -length(items.len())),
-        Ty::List(inner) => (8, rank(inner, types, depth + 1).0.into()),
+        Ty::List(inner) | Ty::Led(inner) => (8, rank(inner, types, depth + 1).0.into()),
         Ty::Map(inner) => (12, rank(inner, types, depth + 1).0.into()),
         Ty::Option(inner) => rank(inner, types, depth),
         Ty::Any => (20, 0),
@@ -127,6 +127,7 @@ fn rank(ty: &Ty, types: &Types, depth: usize) -> (u8, isize) {
                 let required = body.fields.iter().filter(|field| field.required).count();
                 (if body.rest == Rest::Refused { 9 } else { 10 }, -length(required))
             }
+            Some(Body::Sequence(_)) => (7, 0),
             Some(Body::Newtype(inner)) if depth < 16 => rank(inner, types, depth + 1),
             Some(Body::Union(_)) => (11, 0),
             _ => (20, 0),
@@ -172,6 +173,7 @@ fn box_cycles(types: &mut Types) {
         match &mut def.body {
             Body::Newtype(ty) => box_held(ty, &same),
             Body::Struct(body) => body.fields.iter_mut().for_each(|field| box_held(&mut field.ty, &same)),
+            Body::Sequence(body) => body.items.iter_mut().for_each(|item| box_held(item, &same)),
             Body::Union(union) => {
                 for variant in &mut union.variants {
                     match &mut variant.content {
@@ -203,6 +205,7 @@ fn visit_held(body: &Body, visit: &mut dyn FnMut(DefId)) {
     match body {
         Body::Newtype(ty) => held(ty, visit),
         Body::Struct(body) => fields(body, visit),
+        Body::Sequence(body) => body.items.iter().for_each(|item| held(item, visit)),
         Body::Union(union) => {
             for variant in &union.variants {
                 match &variant.content {

@@ -44,6 +44,8 @@ pub(super) struct Flat<'a> {
     pub(super) typed: bool,
     /// Whether null is let in beside them, as OpenAPI 3.0 says it.
     pub(super) nullable: bool,
+    /// Whether every part lets null in, if any does.
+    pub(super) lets_null: bool,
     pub(super) never: bool,
     pub(super) properties: BTreeMap<String, Vec<Node<'a>>>,
     pub(super) required: BTreeSet<String>,
@@ -51,11 +53,17 @@ pub(super) struct Flat<'a> {
     /// Whether `additionalProperties: true` stands there.
     pub(super) open: bool,
     pub(super) additional: Vec<Node<'a>>,
-    pub(super) patterns: Vec<Node<'a>>,
+    pub(super) patterns: Vec<(String, Node<'a>)>,
+    /// What every item is.
+    pub(super) every: Vec<Node<'a>>,
+    /// What the items after the first are.
     pub(super) items: Vec<Node<'a>>,
-    pub(super) prefix: Vec<Node<'a>>,
-    /// Nothing after the prefix.
-    pub(super) ends: bool,
+    /// What the first items are, one by one.
+    pub(super) prefix: Vec<Vec<Node<'a>>>,
+    /// Nothing after so many items.
+    pub(super) ends: Option<usize>,
+    /// Nothing after all that is described.
+    pub(super) ends_there: bool,
     pub(super) least_items: u64,
     pub(super) most_items: Option<u64>,
     pub(super) values: Option<Vec<Value>>,
@@ -83,7 +91,17 @@ impl Flat<'_> {
             && self.additional.is_empty()
             && self.patterns.is_empty()
             && self.items.is_empty()
+            && self.every.is_empty()
             && self.prefix.is_empty()
+            && self.ends.is_none()
+    }
+
+    /// The most items that an array may have.
+    pub(super) fn longest(&self) -> Option<u64> {
+        let ends = self.ends.map(|ends| u64::try_from(ends).unwrap_or(u64::MAX));
+        let there = (self.ends_there && self.every.is_empty())
+            .then(|| u64::try_from(self.prefix.len()).unwrap_or(u64::MAX));
+        [ends, there, self.most_items].into_iter().flatten().min()
     }
 
     /// The types, null aside, as told or as the keywords imply.
@@ -96,7 +114,7 @@ impl Flat<'_> {
             || self.closed
             || !self.additional.is_empty()
             || !self.patterns.is_empty();
-        let list = !self.items.is_empty() || !self.prefix.is_empty();
+        let list = !self.items.is_empty() || !self.every.is_empty() || !self.prefix.is_empty();
         let number = self.number != NumberRules::default();
         let implied = [
             (object, kinds::OBJECT),
@@ -115,6 +133,6 @@ impl Flat<'_> {
             None => self.typed && self.types == kinds::NULL,
         };
         let typed = self.typed && self.types & kinds::NULL != 0 && self.values.is_none();
-        !alone && (self.nullable || listed || typed)
+        !alone && self.lets_null && (self.nullable || listed || typed)
     }
 }

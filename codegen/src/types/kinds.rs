@@ -17,6 +17,20 @@ pub(super) fn each(set: u8) -> impl Iterator<Item = u8> {
     [NULL, BOOL, number, TEXT, LIST, OBJECT].into_iter().filter(move |kind| set & kind != 0)
 }
 
+/// The type of a value; an integer may be written with a point.
+pub(super) fn of_value(value: &serde_json::Value) -> u8 {
+    use serde_json::Value;
+    match value {
+        Value::Null => NULL,
+        Value::Bool(_) => BOOL,
+        Value::Number(_) if crate::check::whole(value).is_some() => INTEGER,
+        Value::Number(_) => FRACTION,
+        Value::String(_) => TEXT,
+        Value::Array(_) => LIST,
+        Value::Object(_) => OBJECT,
+    }
+}
+
 pub(super) fn of_name(name: &str) -> u8 {
     match name {
         "null" => NULL,

@@ -9,15 +9,22 @@ use super::{
     flat::Flat,
     scalar::{Bound, IntegerRules},
 };
-use crate::names::{self, Scope};
+use crate::{
+    names::{self, Scope},
+    valid::same,
+};
 
 /// The integer that holds all that a schema lets in, if no rule is left to check.
-pub(super) fn integer(flat: &Flat<'_>) -> Option<Integer> {
-    let rules = integer_rules(flat);
+pub(super) fn integer(flat: &Flat<'_>, native: bool) -> Option<Integer> {
+    let rules = integer_rules(flat, native);
     match (rules.least, rules.most) {
         (None, None) => Some(rules.integer),
-        (Some(0), None) => Some(if rules.integer == Integer::I64 { Integer::U64 } else { rules.integer })
-            .filter(|integer| integer.range().0 == 0),
+        (Some(0), None) => match rules.integer {
+            Integer::I64 => Some(Integer::U64),
+            Integer::Any => Some(Integer::Natural),
+            other => Some(other).filter(|integer| integer.range().0 == 0),
+        },
+        _ if rules.integer.is_open() => None,
         (least, most) => {
             let (low, high) = rules.integer.range();
             (least.is_none_or(|least| least == low) && most.is_none_or(|most| most == high))
@@ -26,28 +33,50 @@ pub(super) fn integer(flat: &Flat<'_>) -> Option<Integer> {
     }
 }
 
-pub(super) fn integer_rules(flat: &Flat<'_>) -> IntegerRules {
+/// The bounds of an integer and what holds it; `native` where integers are those of Rust.
+pub(super) fn integer_rules(flat: &Flat<'_>, native: bool) -> IntegerRules {
     let bound = |bound: Bound, outward: f64, step: i128| {
         let whole = bound
             .exact
             .unwrap_or(if outward > 0.0 { bound.value.floor() } else { bound.value.ceil() } as i128);
         if bound.exclusive && bound.exact.is_some() { whole.saturating_add(step) } else { whole }
     };
-    let least = flat.number.least.map(|least| bound(least, -1.0, 1));
-    let most = flat.number.most.map(|most| bound(most, 1.0, -1));
+    // A bound that 128 bits do not hold is none for what they hold.
+    let within = |bound: &Bound| bound.value.abs() < HUGE;
+    let least = flat.number.least.filter(within).map(|least| bound(least, -1.0, 1));
+    let most = flat.number.most.filter(within).map(|most| bound(most, 1.0, -1));
     let said = flat.format.as_deref().and_then(Integer::of_format);
     let holds = |integer: &Integer| {
         let (low, high) = integer.range();
         least.is_none_or(|least| least >= low) && most.is_none_or(|most| most <= high)
     };
-    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most));
+    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most, native));
     IntegerRules { least, most, integer }
 }
+
+/// Whether the ends of a range have crossed, so that no integer lies in it.
+pub(super) fn is_empty(rules: &IntegerRules) -> bool {
+    matches!((rules.least, rules.most), (Some(least), Some(most)) if least > most)
+}
+
+/// Integers from here on are read as floats.
+const HUGE: f64 = 1e36;
 
 /// Values but null, each once.
 pub(super) fn literals(values: &[Value]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
-    values.iter().filter(|value| !value.is_null() && seen.insert(value.to_string())).cloned().collect()
+    let mut literals = Vec::<Value>::new();
+    for value in values.iter().filter(|value| !value.is_null()) {
+        // 1 and 1.0 are one value; texts, of which there may be thousands, are compared by their order.
+        let known = match value {
+            Value::String(text) => !seen.insert(text),
+            value => literals.iter().any(|known| same(known, value)),
+        };
+        if !known {
+            literals.push(value.clone());
+        }
+    }
+    literals
 }
 
 pub(super) fn enumeration(values: &[Value]) -> Body {

@@ -6,12 +6,13 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
+use self::members::is_sequence;
 use super::{
     Body, Def, DefId, Ty, Types,
     finish::finish,
     flat::{Flat, Part, PartKey, flatten},
     kinds,
-    leaf::{enumeration, integer, integer_rules, literals},
+    leaf::{enumeration, integer, integer_rules, is_empty, literals},
     naming::{is_name, join, pointed_name},
     scalar::NumberRules,
 };
@@ -32,7 +33,7 @@ const DEEPEST: usize = 100;
 pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults) -> Types {
     let mut lowerer = Lowerer {
         support,
-        types: Types::default(),
+        types: Types { native: support, ..Types::default() },
         names: Scope::default(),
         by_parts: HashMap::new(),
         by_text: HashMap::new(),
@@ -154,6 +155,7 @@ impl<'a> Lowerer<'a, '_> {
         if flat.never {
             return Ty::Never;
         }
+        self.imply(flat, parts);
         if flat.remote && flat.is_plain() {
             return self.any(parts, "it lies in the network");
         }
@@ -182,15 +184,16 @@ impl<'a> Lowerer<'a, '_> {
             kinds::TEXT if !flat.text.is_free() => self.define(flat, parts, name),
             kinds::TEXT if self.support && flat.format.as_deref() == Some("uuid") => Ty::Uuid,
             kinds::TEXT => Ty::Text,
-            kinds::INTEGER => match integer(flat) {
+            kinds::INTEGER => match integer(flat, self.support) {
                 Some(integer) => Ty::Integer(integer),
                 None => self.define(flat, parts, name),
             },
             kinds::NUMBER if flat.number == NumberRules::default() => Ty::Number,
-            kinds::LIST => self.list(flat, parts, name),
-            kinds::OBJECT if flat.properties.is_empty() && flat.required.is_empty() && !flat.closed => {
-                self.map(flat, parts, name)
-            }
+            kinds::LIST => match self.list(flat, parts, name) {
+                Some(ty) => ty,
+                None => self.define(flat, parts, name),
+            },
+            kinds::OBJECT if is_map(flat) => self.map(flat, parts, name),
             _ => self.define(flat, parts, name),
         }
     }
@@ -274,7 +277,12 @@ impl<'a> Lowerer<'a, '_> {
             return Body::Newtype(Ty::Never);
         }
         if let Some(values) = &flat.values {
-            return enumeration(values);
+            return match literals(values).as_slice() {
+                [] if values.is_empty() => Body::Newtype(Ty::Never),
+                [] => Body::Newtype(Ty::Null),
+                [Value::Bool(_), Value::Bool(_)] => Body::Newtype(Ty::Bool),
+                _ => enumeration(values),
+            };
         }
         if !flat.unions.is_empty() {
             return match self.single_branch(&flat, &work.parts) {
@@ -287,15 +295,32 @@ impl<'a> Lowerer<'a, '_> {
         }
         match kinds {
             kinds::TEXT if !flat.text.is_free() => Body::Text(flat.text),
-            kinds::INTEGER if integer(&flat).is_none() => Body::Integer(integer_rules(&flat)),
+            kinds::INTEGER if integer(&flat, self.support).is_none() => {
+                match integer_rules(&flat, self.support) {
+                    rules if is_empty(&rules) => Body::Newtype(Ty::Never),
+                    rules => Body::Integer(rules),
+                }
+            }
             kinds::NUMBER if flat.number != NumberRules::default() => Body::Number(flat.number),
-            kinds::OBJECT if !flat.properties.is_empty() || !flat.required.is_empty() || flat.closed => {
+            kinds::LIST if is_sequence(&flat) => {
+                Body::Sequence(self.sequence(&flat, &work.parts, &work.name))
+            }
+            kinds::OBJECT if !is_map(&flat) => {
                 Body::Struct(self.fields(&flat, &work.parts, &work.name, None))
             }
             _ => match self.solid(&flat, &work.parts, &work.name) {
                 Ty::Any => Body::Any,
                 ty => Body::Newtype(ty),
             },
+        }
+    }
+
+    /// Notes that a schema names no type, and is read as one of the type that its keywords speak of.
+    fn imply(&mut self, flat: &Flat<'a>, parts: &[Part<'a>]) {
+        let silent = !flat.typed && flat.values.is_none() && flat.unions.is_empty();
+        if let Some(part) = parts.first().filter(|_| silent && flat.kinds() != 0) {
+            let why = "it names no type, and is read as one of the type that its keywords speak of";
+            self.types.report.narrowed.insert(part.node.place(), why);
         }
     }
 
@@ -317,6 +342,11 @@ impl<'a> Lowerer<'a, '_> {
         self.types.report.fallbacks.insert(place, why);
         Ty::Any
     }
+}
+
+/// Whether an object is a map: nothing tells its members apart.
+fn is_map(flat: &Flat<'_>) -> bool {
+    flat.properties.is_empty() && flat.required.is_empty() && !flat.closed && flat.patterns.is_empty()
 }
 
 fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {

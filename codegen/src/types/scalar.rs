@@ -54,9 +54,13 @@ impl Integer {
             Self::U32 => "u32",
             Self::I64 => "i64",
             Self::U64 => "u64",
-            Self::I128 => "i128",
-            Self::U128 => "u128",
+            Self::I128 | Self::Any | Self::Natural => "i128",
         }
+    }
+
+    /// Whether it is of any size.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Any | Self::Natural)
     }
 
     /// What a `format` says.
@@ -82,20 +86,23 @@ impl Integer {
             Self::U32 => (0, u32::MAX.into()),
             Self::I64 => (i64::MIN.into(), i64::MAX.into()),
             Self::U64 => (0, u64::MAX.into()),
-            Self::I128 => (i128::MIN, i128::MAX),
-            Self::U128 => (0, i128::MAX),
+            Self::I128 | Self::Any => (i128::MIN, i128::MAX),
+            Self::Natural => (0, i128::MAX),
         }
     }
 
-    /// The smallest that holds a range; an open end is as wide as 64 bits where they suffice.
-    pub(crate) fn smallest(least: Option<i128>, most: Option<i128>) -> Self {
+    /// The smallest that holds a range. Where an end is open, that is every integer of JSON; `native`, 64 bits.
+    pub(crate) fn smallest(least: Option<i128>, most: Option<i128>, native: bool) -> Self {
         let open = least.is_none() || most.is_none();
+        if open && !native {
+            return Self::Any;
+        }
         let (signed, unsigned): (&[_], &[_]) = if open {
-            (&[Self::I64, Self::I128], &[Self::U64, Self::U128])
+            (&[Self::I64, Self::I128], &[Self::U64, Self::I128])
         } else {
             (
                 &[Self::I8, Self::I16, Self::I32, Self::I64, Self::I128],
-                &[Self::U8, Self::U16, Self::U32, Self::U64, Self::U128],
+                &[Self::U8, Self::U16, Self::U32, Self::U64, Self::I128],
             )
         };
         let among = if least.is_some_and(|least| least >= 0) { unsigned } else { signed };

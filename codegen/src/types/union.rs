@@ -13,11 +13,14 @@ use super::{
 };
 use crate::{
     names::{self, Scope},
-    resolve::Node,
+    resolve::{Node, Place},
+    valid::same,
 };
 
 /// Alternatives that stand beside alternatives multiply; beyond this only the first are told apart.
 const MOST_COMBINATIONS: usize = 64;
+/// Names of names that are followed to see whether null alone is meant.
+const MOST_NAMES: usize = 8;
 
 /// One alternative.
 struct Branch<'a> {
@@ -30,7 +33,8 @@ struct Branch<'a> {
 impl<'a> Lowerer<'a, '_> {
     /// Whether null is one of the alternatives.
     pub(super) fn null_branch(&self, flat: &Flat<'a>) -> bool {
-        (!flat.typed || flat.types & kinds::NULL != 0)
+        flat.lets_null
+            && (!flat.typed || flat.types & kinds::NULL != 0)
             && flat.unions.iter().any(|branches| branches.iter().any(is_null))
     }
 
@@ -42,13 +46,14 @@ impl<'a> Lowerer<'a, '_> {
             && !others.is_empty()
         {
             // The same scalar under several descriptions is one type.
-            let same = others.iter().all(|other| {
+            let alike = others.iter().all(|other| {
                 let [Part { node: other, .. }] = other.as_slice() else { return false };
                 said(node) == said(other)
             });
             let kind = node.text("type").is_some_and(|kind| kind != "object" && kind != "array");
-            if same && kind {
+            if alike && kind {
                 branches.truncate(1);
+                self.note_one_of(flat);
             }
         }
         if branches.len() == 1 { branches.pop() } else { None }
@@ -75,13 +80,17 @@ impl<'a> Lowerer<'a, '_> {
             combinations = longer.collect();
         }
         let combinations = combinations.into_iter().map(|nodes| {
-            let typed =
-                nodes.iter().any(|node| ["$ref", "type", "allOf"].iter().any(|key| node.get(key).is_some()));
-            let alone = around.is_plain() && (typed || !around.typed);
-            let nodes = nodes.into_iter().map(Part::whole);
-            if alone { nodes.collect() } else { nodes.chain(base.iter().cloned()).collect() }
+            let parts = nodes.into_iter().map(Part::whole).collect::<Vec<_>>();
+            let alone = around.is_plain() && (!around.typed || self.is_within(&parts, around.types));
+            if alone { parts } else { parts.into_iter().chain(base.iter().cloned()).collect() }
         });
         combinations.collect()
+    }
+
+    /// Whether all that some parts let in is of these types, null aside.
+    fn is_within(&mut self, parts: &[Part<'a>], types: u8) -> bool {
+        let flat = self.flatten(parts);
+        flat.typed && flat.types & !types & !kinds::NULL == 0
     }
 
     pub(super) fn union(&mut self, flat: &Flat<'a>, work: &Work<'a>, parts: &[Part<'a>]) -> Body {
@@ -91,6 +100,7 @@ impl<'a> Lowerer<'a, '_> {
             Branch { referred: pure_reference(&parts).is_some(), parts, flat }
         });
         let branches = branches.collect::<Vec<_>>();
+        self.note_exclusive(flat, &branches);
         if let Some(body) = texts(&branches) {
             return body;
         }
@@ -102,6 +112,89 @@ impl<'a> Lowerer<'a, '_> {
         }
         let parts = branches.into_iter().map(|branch| (branch.parts, branch.flat.title));
         self.untagged(parts.collect(), work)
+    }
+
+    /// Notes where nothing checks that a value fits only one of the alternatives of a `oneOf`.
+    fn note_exclusive(&mut self, flat: &Flat<'a>, branches: &[Branch<'a>]) {
+        let apart = branches.iter().enumerate().all(|(index, one)| {
+            branches.iter().skip(index + 1).all(|other| self.are_apart(&one.flat, &other.flat))
+        });
+        if !apart || flat.unions.len() > 1 {
+            self.note_one_of(flat);
+        }
+    }
+
+    fn note_one_of(&mut self, flat: &Flat<'a>) {
+        for first in flat.unions.iter().filter_map(|group| group.first()) {
+            let keyword = first.pointer.rsplit_once('/').map_or("", |(keyword, _)| keyword);
+            if keyword.ends_with("/oneOf") {
+                let place = Place { file: first.file, pointer: keyword.to_owned() };
+                self.types.report.unchecked.insert(place, "oneOf: that no other alternative fits as well");
+            }
+        }
+    }
+
+    /// Whether it is plain that no value fits both of two alternatives.
+    fn are_apart(&mut self, one: &Flat<'a>, other: &Flat<'a>) -> bool {
+        if !one.unions.is_empty() || !other.unions.is_empty() {
+            return false;
+        }
+        if let (Some(these), Some(those)) = (&one.values, &other.values) {
+            return !these.iter().any(|this| those.iter().any(|that| same(this, that)));
+        }
+        let kinds = |flat: &Flat<'a>| match &flat.values {
+            Some(values) => values.iter().fold(0, |set, value| set | kinds::of_value(value)),
+            None if flat.typed => flat.types | if flat.or_null() { kinds::NULL } else { 0 },
+            None => match flat.kinds() {
+                0 => kinds::ALL,
+                implied => implied,
+            },
+        };
+        let both = kinds(one) & kinds(other);
+        let range = |flat: &Flat<'a>| {
+            let (least, most) = (flat.number.least, flat.number.most);
+            (
+                least.map_or(f64::NEG_INFINITY, |bound| bound.value),
+                most.map_or(f64::INFINITY, |bound| bound.value),
+            )
+        };
+        let ((low, high), (other_low, other_high)) = (range(one), range(other));
+        let numbers = high < other_low || other_high < low;
+        let text = |flat: &Flat<'a>| (flat.text.least.unwrap_or(0), flat.text.most.unwrap_or(u64::MAX));
+        let ((low, high), (other_low, other_high)) = (text(one), text(other));
+        let texts = high < other_low || other_high < low;
+        match both {
+            0 => true,
+            kinds::OBJECT => self.objects_apart(one, other),
+            kinds::INTEGER | kinds::FRACTION | kinds::NUMBER => numbers,
+            kinds::TEXT => texts,
+            _ => false,
+        }
+    }
+
+    fn objects_apart(&mut self, one: &Flat<'a>, other: &Flat<'a>) -> bool {
+        let lacks = |closed: &Flat<'a>, open: &Flat<'a>| {
+            closed.closed
+                && closed.patterns.is_empty()
+                && open.required.iter().any(|name| !closed.properties.contains_key(name))
+        };
+        if lacks(one, other) || lacks(other, one) {
+            return true;
+        }
+        let shared = one.required.intersection(&other.required).cloned().collect::<Vec<_>>();
+        shared.iter().any(|name| {
+            let nodes = [one, other].map(|flat| flat.properties.get(name).cloned().unwrap_or_default());
+            let [these, those] = nodes.map(|nodes| {
+                let parts = nodes.into_iter().map(Part::whole).collect::<Vec<_>>();
+                self.flatten(&parts).values
+            });
+            match (these, those) {
+                (Some(these), Some(those)) => {
+                    !these.iter().any(|this| those.iter().any(|that| same(this, that)))
+                }
+                _ => false,
+            }
+        })
     }
 
     /// One alternative for each type of JSON.
@@ -213,12 +306,14 @@ impl<'a> Lowerer<'a, '_> {
             Ty::Any => "Other".to_owned(),
             Ty::Null | Ty::Never => "Null".to_owned(),
             Ty::Bool => "Bool".to_owned(),
-            Ty::Integer(Integer::I64) => "Integer".to_owned(),
+            Ty::Integer(Integer::I64 | Integer::Any | Integer::Natural) => "Integer".to_owned(),
             Ty::Integer(integer) => integer.name().to_owned(),
             Ty::Number => "Number".to_owned(),
             Ty::Text => "String".to_owned(),
             Ty::Uuid => "Uuid".to_owned(),
-            Ty::List(inner) => format!("{}List", names::type_name(&self.variant_name(inner, parent))),
+            Ty::List(inner) | Ty::Led(inner) => {
+                format!("{}List", names::type_name(&self.variant_name(inner, parent)))
+            }
             Ty::Map(_) => "Map".to_owned(),
             Ty::Tuple(_) => "Tuple".to_owned(),
             Ty::Option(inner) => self.variant_name(inner, parent),
@@ -277,7 +372,16 @@ fn is_external(branches: &[Branch<'_>]) -> bool {
     fit && objects > 0 && branches.len() > 1
 }
 
+/// Whether a schema lets nothing in but null, be it under a name.
 fn is_null(node: &Node<'_>) -> bool {
+    let mut node = node.clone();
+    for _ in 0..MOST_NAMES {
+        let Some(reference) = pure_reference(&[Part::whole(node.clone())]) else { break };
+        match reference.target(reference.reference().unwrap_or(&Value::Null)) {
+            Ok(target) => node = target,
+            Err(_) => return false,
+        }
+    }
     let null = |value: &Value| value == "null" || value.is_null();
     let Some(schema) = node.value.as_object() else { return false };
     match (schema.get("type"), schema.get("enum"), schema.get("const")) {

@@ -22,8 +22,22 @@ struct Row {
     compiles: bool,
 }
 
+/// What is done with what came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    Check,
+    Clippy,
+    /// The examples of the documents are read and written.
+    Examples,
+    /// An independent validator judges values, and the types read them.
+    Differential {
+        values: usize,
+        seed: u64,
+    },
+}
+
 /// Generates each document below a directory, compiles what came out, and prints a table.
-pub fn corpus(directory: &Path, clippy: bool, examples: bool) -> Result {
+pub fn corpus(directory: &Path, task: Task) -> Result {
     let mut rows = Vec::new();
     for path in documents(directory)? {
         rows.push(row(&path, directory));
@@ -32,14 +46,18 @@ pub fn corpus(directory: &Path, clippy: bool, examples: bool) -> Result {
         return Err(format!("{}: no OpenRPC document", directory.display()));
     }
     let project = target().join("corpus");
-    lay_out(&project, &rows)?;
-    let failed = check(&project, clippy, examples)?;
+    lay_out(&project, &rows, task)?;
+    let failed = check(&project, task)?;
     for row in &mut rows {
         row.compiles = row.outcome.is_ok() && !failed.contains(&row.package);
     }
     print(&rows);
+    if let Task::Differential { .. } = task {
+        print_outcomes(&project, &rows)?;
+    }
     let bad = rows.iter().filter(|row| !row.compiles).count();
-    if bad > 0 { Err(format!("{bad} of {} documents do not compile", rows.len())) } else { Ok(()) }
+    let problem = if let Task::Differential { .. } = task { "have faults" } else { "do not compile" };
+    if bad > 0 { Err(format!("{bad} of {} documents {problem}", rows.len())) } else { Ok(()) }
 }
 
 /// JSON files that call themselves OpenRPC documents, in order.
@@ -85,7 +103,7 @@ fn row(path: &Path, directory: &Path) -> Row {
     Row { name, package, outcome, lenient, time, compiles: false }
 }
 
-fn lay_out(project: &Path, rows: &[Row]) -> Result {
+fn lay_out(project: &Path, rows: &[Row], task: Task) -> Result {
     let members = rows.iter().filter(|row| row.outcome.is_ok()).map(|row| format!("{:?}", row.package));
     let members = members.collect::<Vec<_>>().join(", ");
     let manifest =
@@ -95,7 +113,23 @@ fn lay_out(project: &Path, rows: &[Row]) -> Result {
     for row in rows {
         let Ok(generated) = &row.outcome else { continue };
         let package = project.join(&row.package);
-        write(&package.join("Cargo.toml"), &package_manifest(&row.package))?;
+        let differential = matches!(task, Task::Differential { .. });
+        write(&package.join("Cargo.toml"), &package_manifest(&row.package, differential))?;
+        let outcome = package.join(OUTCOME);
+        let tests = package.join("tests");
+        for stale in [&outcome, &tests] {
+            // What an earlier run left is of no account.
+            drop(fs::remove_dir_all(stale).or_else(|_| fs::remove_file(stale)));
+        }
+        if let Task::Differential { values, seed } = task {
+            let test = DIFFERENTIAL
+                .replace("PACKAGE", &row.package.replace('-', "_"))
+                .replace("VALUES", &values.to_string())
+                .replace("SEED", &seed.to_string())
+                .replace("OUTCOME", &format!("{:?}", outcome.display().to_string()));
+            write(&tests.join("differential.rs"), &test)?;
+            write(&package.join("src/probes.rs"), generated.probes())?;
+        }
         write(&package.join("src/lib.rs"), LIBRARY)?;
         let texts = [
             ("src/api.rs", generated.rust()),
@@ -113,7 +147,27 @@ fn lay_out(project: &Path, rows: &[Row]) -> Result {
 
 const LIBRARY: &str = include_str!("library.rs.txt");
 
-fn package_manifest(name: &str) -> String {
+/// Where the test of a document says what became of its values.
+const OUTCOME: &str = "outcome.txt";
+
+/// The test of a document against an independent validator.
+const DIFFERENTIAL: &str = "\
+use PACKAGE::{support, types};
+
+mod probes {
+    include!(\"../src/probes.rs\");
+}
+
+#[test]
+fn types_agree_with_validator() {
+    let settings = circles_differential::Settings { values: VALUES, seed: SEED };
+    let outcome = circles_differential::run(&probes::DOCUMENT, &settings).unwrap();
+    std::fs::write(OUTCOME, outcome.to_string()).unwrap();
+    assert!(outcome.faults.is_empty(), \"{outcome}\");
+}
+";
+
+fn package_manifest(name: &str, differential: bool) -> String {
     let dependencies = [
         "jsonrpsee = { version = \"0.26.1\", default-features = false, \
          features = [\"client-core\", \"macros\", \"server-core\"] }",
@@ -122,7 +176,11 @@ fn package_manifest(name: &str) -> String {
         "serde_json = { version = \"1.0\", features = [\"raw_value\"] }",
     ];
     let dependencies = dependencies.join("\n");
-    let tokio = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }";
+    let mut tokio = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }".to_owned();
+    if differential {
+        let path = root().join("codegen/differential").display().to_string();
+        tokio.push_str(&format!("\ncircles-differential = {{ path = {path:?} }}"));
+    }
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n{dependencies}\n\n[dev-dependencies]\n{tokio}\n"
@@ -130,11 +188,12 @@ fn package_manifest(name: &str) -> String {
 }
 
 /// Has cargo check all crates; the names of those that fail, with what is wrong on stderr.
-fn check(project: &Path, clippy: bool, examples: bool) -> Result<Vec<String>> {
-    let words = match (clippy, examples) {
-        (true, _) => "clippy --offline --workspace --all-targets --keep-going",
-        (false, true) => "test --offline --workspace --no-fail-fast",
-        (false, false) => "check --offline --workspace --keep-going",
+fn check(project: &Path, task: Task) -> Result<Vec<String>> {
+    let words = match task {
+        Task::Clippy => "clippy --offline --workspace --all-targets --keep-going",
+        Task::Examples => "test --offline --workspace --no-fail-fast",
+        Task::Differential { .. } => "test --offline --workspace --no-fail-fast --test differential",
+        Task::Check => "check --offline --workspace --keep-going",
     };
     let mut command = cargo(words);
     command.current_dir(project).env("CARGO_TARGET_DIR", project.join("target"));
@@ -154,6 +213,16 @@ fn check(project: &Path, clippy: bool, examples: bool) -> Result<Vec<String>> {
         }
     }
     Ok(failed)
+}
+
+/// What became of the values of each document.
+fn print_outcomes(project: &Path, rows: &[Row]) -> Result {
+    for row in rows.iter().filter(|row| row.outcome.is_ok()) {
+        let outcome =
+            read(&project.join(&row.package).join(OUTCOME)).unwrap_or_else(|_| "it did not run\n".to_owned());
+        print!("{}: {outcome}", row.name);
+    }
+    Ok(())
 }
 
 fn print(rows: &[Row]) {

@@ -36,13 +36,13 @@ impl PetstoreServer for Store {
         if pets.len() >= ROOM {
             return Err(ListPetsError::PetsBusy(None));
         }
-        let most = limit.map_or(usize::MAX, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
+        let most = limit.and_then(|limit| usize::try_from(limit.get().as_u64()?).ok()).unwrap_or(usize::MAX);
         Ok(types::Pets(pets.iter().take(most).cloned().collect()))
     }
 
     async fn create_pet(&self, name: String, tag: Option<String>) -> Result<types::PetId, ErrorObjectOwned> {
         let mut pets = self.pets.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = types::PetId(u64::try_from(pets.len()).unwrap_or(u64::MAX));
+        let id = types::PetId(u64::try_from(pets.len()).unwrap_or(u64::MAX).into());
         pets.push(types::Pet { id: id.clone(), name, tag, extra: serde_json::Map::new() });
         Ok(id)
     }

@@ -20,7 +20,7 @@ async fn a_client_buys_a_pet_and_is_told_what_the_document_declares() {
     assert_eq!(client.list_pets(None).await.unwrap().len(), 2);
     let one = client.list_pets(Some(1.try_into().unwrap())).await.unwrap();
     assert_eq!(one.first().unwrap().name, "fluffy");
-    assert_eq!(rex, PetId(1));
+    assert_eq!(rex, PetId(1_u32.into()));
 
     client.create_pet("tom".to_owned(), None).await.unwrap();
     let error = ListPetsError::try_from(client.list_pets(None).await.unwrap_err()).unwrap();

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{docs, types::Renderer};
+use super::{
+    docs,
+    objects::{Others, Reader},
+    types::Renderer,
+};
 use crate::{
     names::{self, ident},
     types::{Content, Def, Form, Rest, Ty, Union, ValueVariant},
@@ -14,15 +18,20 @@ use crate::{
 impl Renderer<'_> {
     pub(super) fn union(&self, def: &Def, union: &Union) -> TokenStream {
         let (doc, schema, name) = (self.doc(def), self.schema_attributes(def), ident(&def.name));
-        let derives = self.derives(false);
-        let open = self.settings.keep_unknown && !self.schemas();
+        let untagged = union.form == Form::Untagged;
+        let derives = match untagged {
+            true => self.derives(),
+            false => quote!(#[derive(::serde::Serialize, Clone, Debug, PartialEq)]),
+        };
         let closed = union.variants.iter().all(|variant| match &variant.content {
             Content::Fields(body) => body.rest == Rest::Refused,
             Content::Unit | Content::Ty(_) => true,
         });
         let form = match &union.form {
             Form::Untagged => quote!(#[serde(untagged)]),
-            Form::Internal(tag) if closed => quote!(#[serde(tag = #tag, deny_unknown_fields)]),
+            Form::Internal(tag) if closed && self.schemas() => {
+                quote!(#[serde(tag = #tag, deny_unknown_fields)])
+            }
             Form::Internal(tag) => quote!(#[serde(tag = #tag)]),
             Form::External => TokenStream::new(),
         };
@@ -39,17 +48,30 @@ impl Renderer<'_> {
                     let ty = self.written(ty);
                     quote!((#ty))
                 }
-                Content::Fields(body) if body.fields.is_empty() && (!open || body.rest == Rest::Refused) => {
-                    TokenStream::new()
-                }
-                Content::Fields(body) => {
-                    let fields = self.fields(body, &TokenStream::new());
-                    quote!({ #(#fields),* })
-                }
+                Content::Fields(body) => match self.fields(body, &TokenStream::new()) {
+                    fields if fields.is_empty() => TokenStream::new(),
+                    fields => quote!({ #(#fields),* }),
+                },
             };
             quote!(#described #rename #name #content)
         });
         let froms = self.froms(&name, union);
+        let read = match &union.form {
+            Form::Untagged => None,
+            Form::Internal(tag) => Some(self.read_tagged(&name, tag, union)),
+            Form::External => Some(read_external(&name, union, &self.support_path())),
+        };
+        let read = read.map(|read| {
+            quote! {
+                impl<'de> ::serde::Deserialize<'de> for #name {
+                    fn deserialize<__D: ::serde::Deserializer<'de>>(
+                        deserializer: __D,
+                    ) -> ::std::result::Result<Self, __D::Error> {
+                        #read
+                    }
+                }
+            }
+        });
         quote! {
             #doc
             #derives
@@ -61,12 +83,52 @@ impl Renderer<'_> {
             )]
             pub enum #name { #(#variants),* }
 
+            #read
+
             #froms
         }
     }
 
+    /// Reads objects that a member tells apart.
+    fn read_tagged(&self, name: &Ident, tag: &str, union: &Union) -> TokenStream {
+        let support = self.support_path();
+        let arms = union.variants.iter().map(|variant| {
+            let (wire, variant_name) = (&variant.wire, ident(&variant.name));
+            let made = quote!(#name::#variant_name);
+            let Content::Fields(body) = &variant.content else {
+                return quote!(#wire => Ok(#made));
+            };
+            let (members, others) = self.members(body);
+            if members.is_empty() && matches!(others, Others::Ignored) {
+                return quote!(#wire => Ok(#made));
+            }
+            let read = Reader { name, made, support: support.clone() }.read(&members, &others);
+            quote!(#wire => {
+                let deserializer = members;
+                let read = { #read };
+                read.map_err(::serde::de::Error::custom)
+            })
+        });
+        let wires = union.variants.iter().map(|variant| &variant.wire);
+        let members = union.variants.iter().any(|variant| match &variant.content {
+            Content::Fields(body) => {
+                let (members, others) = self.members(body);
+                !members.is_empty() || !matches!(others, Others::Ignored)
+            }
+            Content::Unit | Content::Ty(_) => false,
+        });
+        let members = if members { quote!(members) } else { quote!(_) };
+        quote! {
+            let (tag, #members) = #support::tagged(deserializer, #tag)?;
+            match tag.as_str() {
+                #(#arms,)*
+                other => Err(::serde::de::Error::unknown_variant(other, &[#(#wires),*])),
+            }
+        }
+    }
+
     /// `From` what each alternative holds, where that tells which one is meant.
-    fn froms(&self, name: &proc_macro2::Ident, union: &Union) -> TokenStream {
+    fn froms(&self, name: &Ident, union: &Union) -> TokenStream {
         if union.form != Form::Untagged {
             return TokenStream::new();
         }
@@ -100,7 +162,7 @@ impl Renderer<'_> {
     }
 
     pub(super) fn values(&self, def: &Def, variants: &[ValueVariant]) -> TokenStream {
-        let (doc, name) = (self.doc(def), ident(&def.name));
+        let (doc, name, support) = (self.doc(def), ident(&def.name), self.support_path());
         let idents = variants.iter().map(|variant| ident(&variant.name)).collect::<Vec<_>>();
         let lines = variants.iter().map(|variant| docs(&format!("`{}`", variant.value)));
         let texts = variants.iter().map(|variant| variant.value.to_string());
@@ -140,7 +202,7 @@ impl Renderer<'_> {
             }
 
             impl ::serde::Serialize for #name {
-                fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                fn serialize<__S: ::serde::Serializer>(&self, serializer: __S) -> ::std::result::Result<__S::Ok, __S::Error> {
                     let value = ::serde_json::from_str::<::serde_json::Value>(self.as_json());
                     let value = value.map_err(::serde::ser::Error::custom)?;
                     ::serde::Serialize::serialize(&value, serializer)
@@ -148,16 +210,13 @@ impl Renderer<'_> {
             }
 
             impl<'de> ::serde::Deserialize<'de> for #name {
-                fn deserialize<D: ::serde::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> ::std::result::Result<Self, D::Error> {
+                fn deserialize<__D: ::serde::Deserializer<'de>>(
+                    deserializer: __D,
+                ) -> ::std::result::Result<Self, __D::Error> {
                     let value = <::serde_json::Value as ::serde::Deserialize>::deserialize(deserializer)?;
                     let same = |known: &&Self| {
                         let known = ::serde_json::from_str::<::serde_json::Value>(known.as_json());
-                        // 1 and 1.0 are the same number.
-                        known.is_ok_and(|known| {
-                            known == value || (known.is_number() && known.as_f64() == value.as_f64())
-                        })
+                        known.is_ok_and(|known| #support::same(&known, &value))
                     };
                     let found = Self::ALL.iter().find(same).copied();
                     found.ok_or_else(|| ::serde::de::Error::custom(#expected))
@@ -166,5 +225,57 @@ impl Renderer<'_> {
 
             #schema
         }
+    }
+}
+
+/// Reads strings, and objects whose only member tells them apart.
+fn read_external(name: &Ident, union: &Union, support: &TokenStream) -> TokenStream {
+    let of_content = |wanted: bool| {
+        let variants =
+            union.variants.iter().filter(move |variant| matches!(variant.content, Content::Ty(_)) == wanted);
+        variants.map(|variant| (&variant.wire, ident(&variant.name))).unzip::<_, _, Vec<_>, Vec<_>>()
+    };
+    let ((units, unit_names), (members, member_names)) = (of_content(false), of_content(true));
+    let texts = (!units.is_empty()).then(|| {
+        quote! {
+            fn visit_str<__E: ::serde::de::Error>(self, text: &str) -> ::std::result::Result<Self::Value, __E> {
+                match text {
+                    #(#units => Ok(#name::#unit_names),)*
+                    other => Err(::serde::de::Error::unknown_variant(other, &[#(#units),*])),
+                }
+            }
+        }
+    });
+    quote! {
+        struct __Alternatives;
+
+        impl<'de> ::serde::de::Visitor<'de> for __Alternatives {
+            type Value = #name;
+
+            fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str("a known string, or an object with one known member")
+            }
+
+            #texts
+
+            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                self,
+                mut map: __A,
+            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                let Some(name) = map.next_key::<#support::Name<'de>>()? else {
+                    return Err(::serde::de::Error::invalid_length(0, &self));
+                };
+                let value = match name.as_str() {
+                    #(#members => #name::#member_names(map.next_value()?),)*
+                    other => return Err(::serde::de::Error::unknown_field(other, &[#(#members),*])),
+                };
+                match map.next_key::<::serde::de::IgnoredAny>()? {
+                    Some(_) => Err(::serde::de::Error::invalid_length(2, &self)),
+                    None => Ok(value),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(__Alternatives)
     }
 }

@@ -10,7 +10,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use schemars08::schema::Schema;
 use serde_json::json;
-use syn::Item;
+use syn::{Item, punctuated::Punctuated};
 use typify::{TypeSpace, TypeSpaceSettings};
 
 use super::docs;
@@ -71,6 +71,7 @@ fn sorted(file: syn::File, names: &[String]) -> Plain {
         match item {
             Item::Enum(mut item) => {
                 item.attrs.retain(|attr| !attr.path().is_ident("doc"));
+                item.attrs.iter_mut().for_each(unread);
                 plain.items.insert(item.ident.to_string(), item.into_token_stream());
             }
             Item::Mod(item) => plain.module.extend(item.into_token_stream()),
@@ -94,6 +95,18 @@ fn sorted(file: syn::File, names: &[String]) -> Plain {
     plain
 }
 
+/// Takes `Deserialize` out of a list of derives: reading is ours.
+fn unread(attr: &mut syn::Attribute) {
+    if !attr.path().is_ident("derive") {
+        return;
+    }
+    let paths = attr.parse_args_with(Punctuated::<syn::Path, syn::Token![,]>::parse_terminated);
+    let Ok(paths) = paths else { return };
+    let reads = |path: &&syn::Path| path.segments.last().is_some_and(|last| last.ident == "Deserialize");
+    let kept = paths.iter().filter(|path| !reads(path));
+    *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
+}
+
 /// An enumeration of any strings.
 pub(super) fn own(name: &Ident, head: &TokenStream, variants: &[TextVariant]) -> TokenStream {
     let idents = variants.iter().map(|variant| ident(&variant.name)).collect::<Vec<_>>();
@@ -111,7 +124,7 @@ pub(super) fn own(name: &Ident, head: &TokenStream, variants: &[TextVariant]) ->
     quote! {
         #head
         #[derive(
-            ::serde::Deserialize, ::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd
+            ::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd
         )]
         pub enum #name { #(#renamed #idents),* }
 

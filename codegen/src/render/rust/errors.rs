@@ -9,7 +9,7 @@ use super::{docs, types::written};
 use crate::{
     Settings,
     model::{ErrorObject, Method, Model},
-    names::{Scope, ident},
+    names::{self, Scope, ident},
 };
 
 /// What a method's call may fail with; nothing for one that declares no errors.
@@ -19,14 +19,26 @@ pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &To
         return TokenStream::new();
     }
     let mut scope = Scope::with(&["Other"]);
-    let variants = errors.iter().map(|error| ident(&scope.claim(error.variant.clone()))).collect::<Vec<_>>();
+    // Of this method alone: what others declare must not change the names here.
+    let variants = errors.iter().map(|error| {
+        let coded = names::coded(&error.name, error.code.into());
+        ident(&scope.first(names::type_name(&error.name), names::type_name(&coded), ""))
+    });
+    let variants = variants.collect::<Vec<_>>();
     let data = errors.iter().map(|error| match &error.data {
         Some(ty) => written(ty, &model.types, &quote!(#up types::)),
         None => quote!(Option<::serde_json::Value>),
     });
     let name = ident(&method.error_type);
     let doc = docs(&format!("Why `{}` fails.", method.wire));
-    let lines = errors.iter().map(|error| docs(&format!("{} ({})", error.message.trim(), error.code)));
+    let lines = method.errors.iter().zip(&errors).map(|(index, error)| {
+        let mut doc = format!("{} ({})", error.message.trim(), error.code);
+        if let Some(data) = method.error_data.get(index) {
+            let data = serde_json::to_string_pretty(data).unwrap_or_default();
+            doc.push_str(&format!("\n\nWhat the document says of its `data`:\n\n```json\n{data}\n```"));
+        }
+        docs(&doc)
+    });
     let codes = errors.iter().map(|error| ident(&error.constant)).collect::<Vec<_>>();
     let messages = errors.iter().map(|error| &error.message).collect::<Vec<_>>();
     let arms = arms(&errors, &variants);
@@ -107,7 +119,7 @@ pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &To
     }
 }
 
-/// Several errors may share a code; then the message tells which one it is.
+/// Several errors may share a code; then the message tells which one it is, and one of another message is none of them.
 fn arms(errors: &[&ErrorObject], variants: &[proc_macro2::Ident]) -> Vec<TokenStream> {
     let mut by_code = BTreeMap::<i32, Vec<usize>>::new();
     for (index, error) in errors.iter().enumerate() {
@@ -115,11 +127,11 @@ fn arms(errors: &[&ErrorObject], variants: &[proc_macro2::Ident]) -> Vec<TokenSt
     }
     let arms = by_code.into_iter().flat_map(|(code, indices)| {
         let code = Literal::i32_unsuffixed(code);
-        let last = indices.len() - 1;
-        let arms = indices.iter().enumerate().filter_map(|(at, index)| {
+        let alone = indices.len() == 1;
+        let arms = indices.iter().filter_map(|index| {
             let (error, variant) = (errors.get(*index)?, variants.get(*index)?);
             let message = &error.message;
-            let guard = (at < last).then(|| quote!(if error.message() == #message));
+            let guard = (!alone).then(|| quote!(if error.message() == #message));
             let arm = match &error.data {
                 None => quote!(#code #guard => Self::#variant(data())),
                 Some(_) => quote! {

@@ -5,7 +5,8 @@ use quote::{ToTokens, quote};
 
 use super::{
     docs,
-    types::{spaceless, written},
+    objects::{Member, Others, Presence, Reader},
+    types::{answered, spaceless, written},
 };
 use crate::{
     Settings,
@@ -23,7 +24,6 @@ pub(super) fn params(method: &Method, model: &Model, settings: &Settings, up: &T
     }
     let name = ident(&method.params_type);
     let doc = docs(&format!("Params of `{}`.", method.wire));
-    let fields = method.params.iter().map(|param| field(param, model, settings, up));
     let positions = positions(method);
     let schema = settings.support.is_some().then(|| quote!(, ::schemars::JsonSchema));
     let more = match &settings.support {
@@ -34,11 +34,20 @@ pub(super) fn params(method: &Method, model: &Model, settings: &Settings, up: &T
             quote!(#conversion #builder)
         }
     };
+    // Serde reads arrays as well, by position; where the document wants names, nothing else will do.
+    let named = method.structure == ParamStructure::ByName && settings.support.is_none();
+    let fields = method.params.iter().map(|param| field(param, model, settings, up, named));
+    let (derive, read) = match named {
+        true => (quote!(), read_named(method, &name, up)),
+        false => (quote!(#[derive(::serde::Deserialize)] #[serde(deny_unknown_fields)]), quote!()),
+    };
     quote! {
         #doc
-        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize #schema)]
-        #[serde(deny_unknown_fields)]
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize #schema)]
+        #derive
         pub struct #name { #(#fields),* }
+
+        #read
 
         impl #name {
             #[doc = " The params by position; what is absent at the end is left out, what is absent before it is null."]
@@ -53,6 +62,27 @@ pub(super) fn params(method: &Method, model: &Model, settings: &Settings, up: &T
         }
 
         #more
+    }
+}
+
+/// Reads params by name. Null is absence, as it is by position.
+fn read_named(method: &Method, name: &proc_macro2::Ident, up: &TokenStream) -> TokenStream {
+    let members = method.params.iter().map(|param| Member {
+        wire: param.wire.clone(),
+        field: ident(&param.field),
+        presence: if param.required { Presence::Required } else { Presence::NullIsAbsence },
+    });
+    let members = members.collect::<Vec<_>>();
+    let reader = Reader { name, made: quote!(#name), support: quote!(#up support) };
+    let read = reader.read(&members, &Others::Refused);
+    quote! {
+        impl<'de> ::serde::Deserialize<'de> for #name {
+            fn deserialize<__D: ::serde::Deserializer<'de>>(
+                deserializer: __D,
+            ) -> ::std::result::Result<Self, __D::Error> {
+                #read
+            }
+        }
     }
 }
 
@@ -173,15 +203,16 @@ fn param_type(param: &Param, model: &Model, up: &TokenStream) -> TokenStream {
     quote!(Option<#inner>)
 }
 
-fn field(param: &Param, model: &Model, settings: &Settings, up: &TokenStream) -> TokenStream {
+fn field(param: &Param, model: &Model, settings: &Settings, up: &TokenStream, named: bool) -> TokenStream {
     let (doc, name, ty) = (docs(&param.doc), ident(&param.field), param_type(param, model, up));
     let wire = &param.wire;
     let rename = (param.field.trim_start_matches("r#") != wire).then(|| quote!(#[serde(rename = #wire)]));
     let optional = (!param.required).then(|| {
         let bare = spaceless(&written(&param.ty, &model.types, &quote!(#up types::)));
         let schema = settings.support.is_some().then(|| quote!(#[schemars(with = #bare)]));
+        let default = (!named).then(|| quote!(default,));
         quote! {
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(#default skip_serializing_if = "Option::is_none")]
             #schema
         }
     });
@@ -253,7 +284,7 @@ fn trait_method(
     let (attribute, result) = match &method.kind {
         Kind::Unsubscription => return None,
         Kind::Call => {
-            let result = method.result.as_ref().map(|ty| written(ty, &model.types, &path));
+            let result = method.result.as_ref().map(|ty| answered(ty, &model.types, &path));
             let error = match (&settings.support, method.errors.is_empty()) {
                 (Some(_), _) => {
                     let support = settings.support_tokens();

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use crate::{
     Settings,
-    types::scalar::{IntegerRules, NumberRules, TextRules},
+    types::scalar::{Bound, IntegerRules, NumberRules, TextRules},
 };
 
 /// The rules of one keyword: for `schemars`, and as the macro takes them.
@@ -69,6 +69,9 @@ pub(super) fn integer(
     settings: &Settings,
 ) -> TokenStream {
     let support = support(settings);
+    if rules.integer.is_open() {
+        return open_integer(name, doc, rules);
+    }
     let integer = format_ident!("{}", rules.integer.name());
     let [low, high] = [rules.least, rules.most].map(|bound| bound.map(Literal::i128_unsuffixed));
     let range = [(format_ident!("min"), low.clone()), (format_ident!("max"), high.clone())];
@@ -99,26 +102,53 @@ pub(super) fn integer(
     }
 }
 
+/// An integer of any size with a bound.
+fn open_integer(name: &Ident, doc: &TokenStream, rules: &IntegerRules) -> TokenStream {
+    let [least, most] = [rules.least, rules.most].map(|bound| bound.map(Literal::i128_unsuffixed));
+    let (least, most) = (least.map(|least| quote!(min = #least)), most.map(|most| quote!(, max = #most)));
+    quote! {
+        #doc
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct #name(super::support::Integer);
+
+        super::support::open_integer_newtype!(#name, #least #most);
+    }
+}
+
 /// A number in a range; its impls stand here, since few documents have one.
 pub(super) fn number(
     name: &Ident,
     doc: &TokenStream,
     schema: &TokenStream,
     rules: &NumberRules,
+    native: bool,
 ) -> TokenStream {
+    let (holder, get, derives) = match native {
+        true => (quote!(f64), quote!(pub const fn), quote!(PartialEq, PartialOrd)),
+        false => (
+            quote!(super::support::Number),
+            quote!(pub const fn),
+            quote!(PartialEq, Eq, PartialOrd, Ord, Hash),
+        ),
+    };
+    let of_float = (!native).then(|| {
+        quote! {
+            impl ::std::convert::TryFrom<f64> for #name {
+                type Error = &'static str;
+
+                fn try_from(number: f64) -> ::std::result::Result<Self, Self::Error> {
+                    Self::try_from(#holder::from(number))
+                }
+            }
+        }
+    });
     let ends = [
         (rules.least, quote!(<), quote!(<=), "at least", "above"),
         (rules.most, quote!(>), quote!(>=), "at most", "below"),
     ];
     let checks = ends.into_iter().filter_map(|(bound, beyond, beyond_or_at, at, past)| {
         let bound = bound?;
-        let value = Literal::f64_suffixed(bound.value);
-        let value = if bound.value < 0.0 {
-            let positive = Literal::f64_suffixed(-bound.value);
-            quote!(-#positive)
-        } else {
-            quote!(#value)
-        };
+        let value = literal(bound, native);
         let (operator, word) = if bound.exclusive { (beyond_or_at, past) } else { (beyond, at) };
         let expected = format!("must be {word} {}", bound.value);
         Some(quote! {
@@ -129,21 +159,23 @@ pub(super) fn number(
     });
     quote! {
         #doc
-        #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+        #[derive(Clone, Copy, Debug, #derives)]
         #schema
-        pub struct #name(f64);
+        pub struct #name(#holder);
 
         impl #name {
             #[doc = " The number."]
-            pub const fn get(self) -> f64 {
+            #get get(self) -> #holder {
                 self.0
             }
         }
 
-        impl ::std::convert::TryFrom<f64> for #name {
+        #of_float
+
+        impl ::std::convert::TryFrom<#holder> for #name {
             type Error = &'static str;
 
-            fn try_from(number: f64) -> ::std::result::Result<Self, Self::Error> {
+            fn try_from(number: #holder) -> ::std::result::Result<Self, Self::Error> {
                 #(#checks)*
                 Ok(Self(number))
             }
@@ -157,15 +189,32 @@ pub(super) fn number(
 
         impl ::serde::Serialize for #name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
-                serializer.serialize_f64(self.0)
+                ::serde::Serialize::serialize(&self.0, serializer)
             }
         }
 
         impl<'de> ::serde::Deserialize<'de> for #name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                let number = <f64 as ::serde::Deserialize>::deserialize(deserializer)?;
+                let number = <#holder as ::serde::Deserialize>::deserialize(deserializer)?;
                 Self::try_from(number).map_err(::serde::de::Error::custom)
             }
+        }
+    }
+}
+
+/// One end of a range, as the type that holds the number is compared with it.
+fn literal(bound: Bound, native: bool) -> TokenStream {
+    let negative = bound.value < 0.0;
+    let minus = negative.then(|| quote!(-));
+    let exact = bound.exact.and_then(|exact| i64::try_from(exact).ok()).filter(|_| !native);
+    match exact {
+        Some(exact) => {
+            let exact = Literal::i64_suffixed(exact);
+            quote!(super::support::Number::from(#exact))
+        }
+        None => {
+            let float = Literal::f64_suffixed(bound.value.abs());
+            if native { quote!(#minus #float) } else { quote!(super::support::Number::from(#minus #float)) }
         }
     }
 }

@@ -5,18 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use super::{docs, enumerations, scalars};
+use super::{docs, enumerations, objects::Reader, scalars};
 use crate::{
     Settings,
     model::Model,
     names::ident,
-    types::{Body, Def, Field, Rest, Struct, Ty, Types},
+    types::{Body, Content, Def, Field, Integer, Rest, Struct, TextVariant, Ty, Types},
 };
 
 /// Which parts of the support a document needs.
 pub(super) struct Uses {
     pub(super) texts: bool,
     pub(super) patterns: bool,
+}
+
+fn is_patterned(body: &Struct) -> bool {
+    matches!(body.rest, Rest::Patterned { .. })
 }
 
 impl Uses {
@@ -27,7 +31,16 @@ impl Uses {
                 _ => None,
             })
         };
-        Self { texts: rules().next().is_some(), patterns: rules().any(|rules| rules.pattern.is_some()) }
+        let named = model.types.defs.iter().any(|def| match &def.body {
+            Body::Struct(body) => is_patterned(body),
+            Body::Union(union) => union.variants.iter().any(|variant| match &variant.content {
+                Content::Fields(body) => is_patterned(body),
+                Content::Unit | Content::Ty(_) => false,
+            }),
+            _ => false,
+        });
+        let patterns = named || rules().any(|rules| rules.pattern.is_some());
+        Self { texts: named || rules().next().is_some(), patterns }
     }
 }
 
@@ -36,10 +49,24 @@ pub(super) fn written(ty: &Ty, types: &Types, path: &TokenStream) -> TokenStream
     let inner = |ty: &Ty| written(ty, types, path);
     match ty {
         Ty::Any => quote!(::serde_json::Value),
-        Ty::Null | Ty::Never => quote!(()),
+        Ty::Null => quote!(()),
+        Ty::Never if types.native => quote!(()),
+        Ty::Never => shared(path, &quote!(Never)),
         Ty::Bool => quote!(bool),
-        Ty::Integer(integer) => ident(integer.name()).to_token_stream(),
-        Ty::Number => quote!(f64),
+        Ty::Integer(integer) if types.native => ident(integer.name()).to_token_stream(),
+        Ty::Integer(Integer::Any) => shared(path, &quote!(Integer)),
+        Ty::Integer(Integer::Natural) => shared(path, &quote!(Natural)),
+        Ty::Integer(integer) => {
+            let integer = ident(integer.name());
+            shared(path, &quote!(Int<#integer>))
+        }
+        Ty::Number if types.native => quote!(f64),
+        Ty::Number => shared(path, &quote!(Number)),
+        Ty::Led(item) => {
+            let item = inner(item);
+            let item = shared(path, &quote!(Item<#item>));
+            quote!(::std::vec::Vec<#item>)
+        }
         Ty::Text => quote!(::std::string::String),
         Ty::Uuid => quote!(::uuid::Uuid),
         Ty::List(item) => {
@@ -67,6 +94,22 @@ pub(super) fn written(ty: &Ty, types: &Types, path: &TokenStream) -> TokenStream
             if matches!(ty, Ty::Boxed(_)) { quote!(::std::boxed::Box<#name>) } else { name }
         }
     }
+}
+
+/// A type of the module `support`; `path` leads to the module `types` beside it.
+fn shared(path: &TokenStream, name: &TokenStream) -> TokenStream {
+    let steps = path.clone().into_iter().collect::<Vec<_>>();
+    // `types::` is three tokens; inside of the module itself there are none.
+    let up = match steps.len().checked_sub(3) {
+        Some(up) => steps.into_iter().take(up).collect(),
+        None => quote!(super::),
+    };
+    quote!(#up support::#name)
+}
+
+/// As [`written`], of what a method answers: where nothing is valid, nothing is said.
+pub(super) fn answered(ty: &Ty, types: &Types, path: &TokenStream) -> TokenStream {
+    if *ty == Ty::Never { quote!(()) } else { written(ty, types, path) }
 }
 
 /// The items of the module `types`, by name.
@@ -117,6 +160,19 @@ impl Renderer<'_> {
         self.settings.support.is_some()
     }
 
+    /// Whether structs keep members that their schema allows without naming them.
+    pub(super) fn keeps_unknown(&self) -> bool {
+        self.settings.keep_unknown && !self.schemas()
+    }
+
+    /// The path of the hand-written part, from the module of the types.
+    pub(super) fn support_path(&self) -> TokenStream {
+        match self.schemas() {
+            true => self.settings.support_tokens(),
+            false => quote!(super::support),
+        }
+    }
+
     fn support(&self, name: &str) -> String {
         match &self.settings.support {
             Some(path) => format!("{path}::{name}"),
@@ -143,7 +199,31 @@ impl Renderer<'_> {
     /// An enumeration of typify's with what the document says of it.
     fn dressed(&self, def: &Def, tokens: &TokenStream) -> TokenStream {
         let (doc, schema) = (self.doc(def), self.schema_attributes(def));
-        quote!(#doc #schema #[allow(missing_docs, reason = "the document says nothing of single values")] #tokens)
+        let read = match &def.body {
+            Body::Texts(variants) => self.read_text(&ident(&def.name), variants),
+            _ => TokenStream::new(),
+        };
+        quote! {
+            #doc
+            #schema
+            #[allow(missing_docs, reason = "the document says nothing of single values")]
+            #tokens
+            #read
+        }
+    }
+
+    /// How one of some strings is read: what serde derives for enums also reads objects.
+    fn read_text(&self, name: &proc_macro2::Ident, variants: &[TextVariant]) -> TokenStream {
+        let (support, texts) = (self.support_path(), variants.iter().map(|variant| &variant.wire));
+        quote! {
+            impl<'de> ::serde::Deserialize<'de> for #name {
+                fn deserialize<__D: ::serde::Deserializer<'de>>(
+                    deserializer: __D,
+                ) -> ::std::result::Result<Self, __D::Error> {
+                    #support::one_of(deserializer, &[#(#texts),*])
+                }
+            }
+        }
     }
 
     fn def(&self, def: &Def) -> TokenStream {
@@ -153,25 +233,28 @@ impl Renderer<'_> {
             Body::Struct(body) => self.structure(def, body),
             Body::Text(rules) => scalars::text(&name, &doc, def.inline, rules, self.settings),
             Body::Integer(rules) => scalars::integer(&name, &doc, def.inline, rules, self.settings),
-            Body::Number(rules) => scalars::number(&name, &doc, &schema, rules),
+            Body::Number(rules) => scalars::number(&name, &doc, &schema, rules, self.schemas()),
             Body::Texts(variants) => {
                 let head = quote!(#doc #schema);
-                enumerations::own(&name, &head, variants)
+                let read = self.read_text(&name, variants);
+                let own = enumerations::own(&name, &head, variants);
+                quote!(#own #read)
             }
+            Body::Sequence(body) => self.sequence(def, body),
             Body::Values(variants) => self.values(def, variants),
             Body::Union(union) => self.union(def, union),
             Body::Newtype(ty) => self.newtype(def, ty),
         }
     }
 
-    pub(super) fn derives(&self, default: bool) -> TokenStream {
-        let default = default.then(|| quote!(Default,));
-        quote!(#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, #default PartialEq)])
+    /// What serde reads by itself.
+    pub(super) fn derives(&self) -> TokenStream {
+        quote!(#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)])
     }
 
     fn newtype(&self, def: &Def, ty: &Ty) -> TokenStream {
         let (doc, schema, name) = (self.doc(def), self.schema_attributes(def), ident(&def.name));
-        let (derives, inner) = (self.derives(false), self.written(ty));
+        let (derives, inner) = (self.derives(), self.written(ty));
         let text = self.as_text(&name, ty);
         let order = (*ty == Ty::Text).then(|| quote!(#[derive(Eq, Hash, Ord, PartialOrd)]));
         quote! {
@@ -256,24 +339,35 @@ impl Renderer<'_> {
 
     fn structure(&self, def: &Def, body: &Struct) -> TokenStream {
         let (doc, schema, name) = (self.doc(def), self.schema_attributes(def), ident(&def.name));
-        let derives = self.derives(body.fields.iter().all(|field| !field.required));
-        let closed = (body.rest == Rest::Refused).then(|| quote!(#[serde(deny_unknown_fields)]));
+        let default = body.fields.iter().all(|field| !field.required).then(|| quote!(Default,));
+        let closed =
+            (self.schemas() && body.rest == Rest::Refused).then(|| quote!(#[serde(deny_unknown_fields)]));
         let fields = self.fields(body, &quote!(pub));
+        let (members, others) = self.members(body);
+        let reader = Reader { name: &name, made: quote!(#name), support: self.support_path() };
+        let read = reader.read(&members, &others);
         quote! {
             #doc
-            #derives
+            #[derive(::serde::Serialize, Clone, Debug, #default PartialEq)]
             #closed
             #schema
             pub struct #name { #(#fields),* }
+
+            impl<'de> ::serde::Deserialize<'de> for #name {
+                fn deserialize<__D: ::serde::Deserializer<'de>>(
+                    deserializer: __D,
+                ) -> ::std::result::Result<Self, __D::Error> {
+                    #read
+                }
+            }
         }
     }
 
     pub(super) fn fields(&self, body: &Struct, visibility: &TokenStream) -> Vec<TokenStream> {
         let mut fields = body.fields.iter().map(|field| self.field(field, visibility)).collect::<Vec<_>>();
         let rest = match &body.rest {
-            Rest::Typed(ty) => Some(Ty::Map(Box::new(ty.clone()))),
-            Rest::Open if self.settings.keep_unknown && !self.schemas() => Some(Ty::Map(Box::new(Ty::Any))),
-            Rest::Open | Rest::Refused => None,
+            Rest::Open if !self.keeps_unknown() => None,
+            rest => rest.value().map(|value| Ty::Map(Box::new(value))),
         };
         fields.extend(rest.map(|rest| {
             let rest = self.written(&rest);
@@ -304,31 +398,24 @@ impl Renderer<'_> {
                 let ty = quote!(::std::option::Option<#inner>);
                 let with = format!("{}<{}>", self.support("Nullable"), spaceless(&inner));
                 let schema = self.schemas().then(|| quote!(#[schemars(with = #with)]));
-                let read = match self.schemas() {
-                    true => "::std::option::Option::deserialize".to_owned(),
-                    false => self.support("nullable"),
-                };
-                (quote!(#[serde(deserialize_with = #read)] #schema), ty)
+                (quote!(#schema), ty)
             }
-            (false, _) => self.optional(&field.ty, nullable, inner),
+            (false, _) => self.optional(nullable, inner),
         };
         quote!(#doc #rename #attributes #visibility #name: #ty)
     }
 
     /// A field that may be absent. Where null is one of its values, that is not absence.
-    fn optional(&self, ty: &Ty, nullable: bool, inner: TokenStream) -> (TokenStream, TokenStream) {
+    fn optional(&self, nullable: bool, inner: TokenStream) -> (TokenStream, TokenStream) {
         let option = quote!(::std::option::Option<#inner>);
-        let null_is_a_value = *ty == Ty::Any || self.aliases.contains(ty) || (nullable && !self.schemas());
         let option =
             if nullable && !self.schemas() { quote!(::std::option::Option<#option>) } else { option };
-        let present = self.support("present");
-        let read = null_is_a_value.then(|| quote!(#[serde(deserialize_with = #present)]));
         let with = spaceless(&inner);
         let schema = (self.schemas() && !nullable).then(|| quote!(#[schemars(with = #with)]));
+        let default = self.schemas().then(|| quote!(#[serde(default)]));
         let attributes = quote! {
             #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-            #[serde(default)]
-            #read
+            #default
             #schema
         };
         (attributes, option)

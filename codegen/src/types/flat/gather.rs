@@ -15,10 +15,13 @@ use crate::{
     check::{is_annotation, whole},
     error::Faults,
     resolve::{Lost, Node, Place},
+    valid::{is_valid_part, same},
 };
 
 /// References and compositions within each other: more than this is a loop or a trap.
 const DEEPEST: usize = 100;
+/// Values of one enumeration that are held against the rest of their schema; checking them takes its square.
+const MOST_VALUES: usize = 2_000;
 
 /// Gathers what several parts say together.
 pub(in crate::types) fn flatten<'a>(
@@ -30,6 +33,7 @@ pub(in crate::types) fn flatten<'a>(
         types: kinds::ALL,
         typed: false,
         nullable: false,
+        lets_null: true,
         never: false,
         properties: BTreeMap::new(),
         required: BTreeSet::new(),
@@ -37,9 +41,11 @@ pub(in crate::types) fn flatten<'a>(
         open: false,
         additional: Vec::new(),
         patterns: Vec::new(),
+        every: Vec::new(),
         items: Vec::new(),
         prefix: Vec::new(),
-        ends: false,
+        ends: None,
+        ends_there: false,
         least_items: 0,
         most_items: None,
         values: None,
@@ -52,7 +58,8 @@ pub(in crate::types) fn flatten<'a>(
         deprecated: false,
         remote: false,
     };
-    let mut gatherer = Gatherer { flat, above: Vec::new(), seen: BTreeSet::new(), findings, faults };
+    let mut gatherer =
+        Gatherer { flat, above: Vec::new(), seen: BTreeSet::new(), closers: Vec::new(), findings, faults };
     for part in parts {
         gatherer.schema(&part.node, part.bare, false);
         if part.only != kinds::ALL {
@@ -60,7 +67,16 @@ pub(in crate::types) fn flatten<'a>(
             gatherer.flat.typed = true;
         }
     }
-    gatherer.flat
+    gatherer.close();
+    let mut flat = gatherer.flat;
+    let is_valid = |value: &Value| parts.iter().all(|part| is_valid_part(&part.node, part.bare, value));
+    if let Some(values) = flat.values.as_mut().filter(|values| values.len() <= MOST_VALUES) {
+        values.retain(is_valid);
+    }
+    if flat.nullable || !flat.unions.is_empty() || (flat.typed && flat.types & kinds::NULL != 0) {
+        flat.lets_null = is_valid(&Value::Null);
+    }
+    flat
 }
 
 struct Gatherer<'a, 'f> {
@@ -68,6 +84,8 @@ struct Gatherer<'a, 'f> {
     /// The schemas that we are inside of.
     above: Vec<Place>,
     seen: BTreeSet<(Place, bool)>,
+    /// What says something of all members but those that the schema around it names.
+    closers: Vec<(Node<'a>, Node<'a>)>,
     findings: &'f mut Findings,
     faults: &'f mut Faults,
 }
@@ -117,7 +135,7 @@ impl<'a> Gatherer<'a, '_> {
                 "enum" => self.values(member.elements().map(|value| value.value.clone()).collect()),
                 "const" => self.values(vec![member.value.clone()]),
                 "format" => self.flat.format = member.value.as_str().map(str::to_owned),
-                _ if self.object_keyword(key, &member)
+                _ if self.object_keyword(key, &member, node)
                     || self.list_keyword(key, &member, node)
                     || self.scalar_keyword(key, &member, node) => {}
                 _ => self.other(key, &member),
@@ -176,14 +194,19 @@ impl<'a> Gatherer<'a, '_> {
 
     fn values(&mut self, values: Vec<Value>) {
         let kept = match self.flat.values.take() {
-            Some(others) => others.into_iter().filter(|value| values.contains(value)).collect(),
+            Some(others) => {
+                others.into_iter().filter(|value| values.iter().any(|other| same(value, other))).collect()
+            }
             None => values,
         };
         self.flat.values = Some(kept);
     }
 
-    fn object_keyword(&mut self, key: &str, member: &Node<'a>) -> bool {
+    fn object_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
         let flat = &mut self.flat;
+        if key == "additionalProperties" && member.value != &Value::Bool(true) {
+            self.closers.push((node.clone(), member.clone()));
+        }
         match key {
             "properties" => {
                 for (name, property) in member.members() {
@@ -200,7 +223,10 @@ impl<'a> Gatherer<'a, '_> {
                 Value::Object(schema) if schema.is_empty() => flat.open = true,
                 _ => flat.additional.push(member.clone()),
             },
-            "patternProperties" => flat.patterns.extend(member.members().map(|(_, schema)| schema)),
+            "patternProperties" => {
+                let named = member.members().map(|(pattern, schema)| (pattern.to_owned(), schema));
+                flat.patterns.extend(named.filter(|(pattern, _)| regex(pattern).is_ok()));
+            }
             _ => return false,
         }
         true
@@ -209,19 +235,26 @@ impl<'a> Gatherer<'a, '_> {
     fn list_keyword(&mut self, key: &str, member: &Node<'a>, node: &Node<'a>) -> bool {
         let flat = &mut self.flat;
         match key {
-            "items" if member.value.is_array() => flat.prefix.extend(member.elements()),
-            "prefixItems" => flat.prefix.extend(member.elements()),
-            "items" if member.value == &Value::Bool(false) => flat.ends = true,
-            "additionalItems" | "unevaluatedItems" => {
-                let after = node.get("prefixItems").or_else(|| node.get("items"));
-                let after = after.is_some_and(|prefix| prefix.value.is_array());
-                match member.value {
-                    Value::Bool(false) if after => flat.ends = true,
-                    Value::Object(_) if after => flat.items.push(member.clone()),
+            "items" if member.value.is_array() => prefix(flat, member),
+            "prefixItems" => prefix(flat, member),
+            "items" | "additionalItems" => {
+                let first = node.get("prefixItems").or_else(|| node.get("items"));
+                let first = first.filter(|first| first.value.is_array());
+                let first = first.map(|first| first.elements().count());
+                match (member.value, first) {
+                    (Value::Bool(false), Some(first)) => end(flat, first),
+                    (Value::Bool(false), None) if key == "items" => end(flat, 0),
+                    (Value::Object(_), Some(_)) => flat.items.push(member.clone()),
+                    // Without a list of the first items, `additionalItems` says nothing.
+                    (Value::Object(_), None) if key == "items" => flat.every.push(member.clone()),
                     _ => {}
                 }
             }
-            "items" => flat.items.push(member.clone()),
+            "unevaluatedItems" => match member.value {
+                Value::Bool(false) => flat.ends_there = true,
+                Value::Object(_) => flat.items.push(member.clone()),
+                _ => {}
+            },
             "minItems" => flat.least_items = flat.least_items.max(length(member).unwrap_or(0)),
             "maxItems" => {
                 flat.most_items = [flat.most_items, length(member)].into_iter().flatten().min();
@@ -293,9 +326,50 @@ impl<'a> Gatherer<'a, '_> {
         }
     }
 
+    /// What a schema says of the members that it does not name holds for those that others name as well; the types
+    /// let them in, as the authors of such documents mean it.
+    fn close(&mut self) {
+        let overlaps = |pattern: &str| {
+            let pattern = regex(pattern);
+            let names = || self.flat.properties.keys();
+            pattern.is_ok_and(|pattern| names().any(|name| pattern.find(name).is_some()))
+        };
+        let twice = self.flat.patterns.iter().filter(|(pattern, _)| overlaps(pattern));
+        for node in twice.map(|(_, node)| node.clone()).collect::<Vec<_>>() {
+            self.unchecked(&node, "patternProperties, of properties with a name of their own");
+        }
+        for (node, member) in std::mem::take(&mut self.closers) {
+            let own = node.get("properties");
+            let patterns = node.get("patternProperties");
+            let patterns = patterns.iter().flat_map(Node::members);
+            let patterns = patterns.filter_map(|(pattern, _)| regex(pattern).ok()).collect::<Vec<_>>();
+            let known = |name: &str| {
+                own.as_ref().is_some_and(|own| own.get(name).is_some())
+                    || patterns.iter().any(|pattern| pattern.find(name).is_some())
+            };
+            if !self.flat.properties.keys().all(|name| known(name)) {
+                self.unchecked(&member, "additionalProperties, of properties that other branches name");
+            }
+        }
+    }
+
     fn unchecked(&mut self, member: &Node<'a>, what: &'static str) {
         self.findings.unchecked.insert(member.place(), what);
     }
+}
+
+/// What the first items are, beside what other parts say of them.
+fn prefix<'a>(flat: &mut Flat<'a>, member: &Node<'a>) {
+    for (index, node) in member.elements().enumerate() {
+        match flat.prefix.get_mut(index) {
+            Some(nodes) => nodes.push(node),
+            None => flat.prefix.push(vec![node]),
+        }
+    }
+}
+
+fn end(flat: &mut Flat<'_>, items: usize) {
+    flat.ends = Some(flat.ends.map_or(items, |ends| ends.min(items)));
 }
 
 /// How many items or characters a keyword counts.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        Field, Rest, Struct, Ty,
+        Field, Rest, Sequence, Struct, Ty,
         flat::{Flat, Part},
         naming::join,
     },
@@ -14,46 +14,84 @@ use crate::{names::Scope, resolve::Node};
 
 /// serde knows no longer tuples.
 const LONGEST_TUPLE: usize = 16;
+/// A type with more fields than this for the items of an array helps nobody.
+const LONGEST_SEQUENCE: usize = 64;
 
 impl<'a> Lowerer<'a, '_> {
-    pub(super) fn list(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
-        let prefix = flat.prefix.len();
-        let length = u64::try_from(prefix).unwrap_or(u64::MAX);
-        let exact = flat.ends || flat.most_items.is_some_and(|most| most <= length);
+    /// What an array is where it is used; `None` if it needs a name.
+    pub(super) fn list(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Option<Ty> {
         let item = join(name, "item");
-        if prefix > 0 {
-            let whole = prefix > 1 || exact || flat.least_items >= length;
-            let types = flat
-                .prefix
-                .clone()
-                .into_iter()
-                .enumerate()
-                .map(|(index, node)| self.ty(vec![Part::whole(node)], &join(name, &index.to_string())));
-            let types = types.collect::<Vec<_>>();
-            return match types.as_slice() {
-                [one] if !whole => Ty::List(Box::new(one.clone())),
-                _ if prefix <= LONGEST_TUPLE && (exact || flat.items.is_empty()) => Ty::Tuple(types),
-                [one, others @ ..] if others.iter().all(|other| other == one) => {
-                    Ty::List(Box::new(one.clone()))
-                }
-                _ => Ty::List(Box::new(self.any(parts, "a long list whose items differ"))),
-            };
+        match shape(flat) {
+            Shape::Sequence => return None,
+            Shape::Tuple => return Some(Ty::Tuple(self.prefix(flat, name))),
+            Shape::List(nodes) if nodes.is_empty() => {
+                self.count(flat, parts);
+                Some(Ty::List(Box::new(self.any(parts, "nothing is said of its items"))))
+            }
+            Shape::List(nodes) => {
+                self.count(flat, parts);
+                Some(Ty::List(Box::new(self.ty(wholes(&nodes), &item))))
+            }
+            Shape::Led(nodes) => {
+                self.count(flat, parts);
+                let what = "that the first items are as described; the others may be anything";
+                let described = flat.prefix.iter().flatten().map(|node| (node.place(), what));
+                self.types.report.unchecked.extend(described);
+                Some(Ty::Led(Box::new(self.ty(wholes(&nodes), &item))))
+            }
+            Shape::Long => {
+                self.count(flat, parts);
+                Some(Ty::List(Box::new(self.any(parts, "a long list whose items differ"))))
+            }
         }
-        if (flat.least_items > 0 || flat.most_items.is_some())
-            && let Some(part) = parts.first()
-        {
+    }
+
+    /// Notes what types of a crate with support cannot say of themselves.
+    fn beyond_support(&mut self, parts: &[Part<'a>], what: &'static str) {
+        if let Some(part) = parts.first().filter(|_| self.support) {
+            self.types.report.unchecked.insert(part.node.place(), what);
+        }
+    }
+
+    /// Notes that nothing counts the items of a list.
+    fn count(&mut self, flat: &Flat<'a>, parts: &[Part<'a>]) {
+        if let Some(part) = parts.first().filter(|_| flat.least_items > 0 || flat.longest().is_some()) {
             self.types.report.unchecked.insert(part.node.place(), "minItems and maxItems");
         }
-        if flat.items.is_empty() {
-            return Ty::List(Box::new(self.any(parts, "nothing is said of its items")));
-        }
-        Ty::List(Box::new(self.ty(wholes(&flat.items), &item)))
+    }
+
+    /// The types of the first items, as many as there may be.
+    fn prefix(&mut self, flat: &Flat<'a>, name: &str) -> Vec<Ty> {
+        let most = flat.longest().and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        let nodes = flat.prefix.iter().take(most).enumerate();
+        let nodes = nodes.map(|(index, nodes)| (index, [nodes.as_slice(), &flat.every].concat()));
+        let nodes = nodes.collect::<Vec<_>>();
+        nodes
+            .into_iter()
+            .map(|(index, nodes)| self.ty(wholes(&nodes), &join(name, &index.to_string())))
+            .collect()
+    }
+
+    /// An array that is neither a list nor a tuple.
+    pub(super) fn sequence(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Sequence {
+        self.beyond_support(parts, "an array that is neither a list nor a tuple");
+        let items = self.prefix(flat, name);
+        let length = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let most = flat.longest();
+        let after = [flat.items.as_slice(), &flat.every].concat();
+        let rest = most.is_none_or(|most| most > length).then(|| match after.is_empty() {
+            true => self.any(parts, "nothing is said of its further items"),
+            false => self.ty(wholes(&after), &join(name, "item")),
+        });
+        Sequence { items, least: flat.least_items, most, rest }
     }
 
     pub(super) fn map(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
         let value = match self.rest(flat, parts, name) {
             Rest::Typed(ty) => ty,
-            Rest::Open | Rest::Refused => self.any(parts, "nothing is said of its members"),
+            Rest::Open | Rest::Refused | Rest::Patterned { .. } => {
+                self.any(parts, "nothing is said of its members")
+            }
         };
         Ty::Map(Box::new(value))
     }
@@ -61,19 +99,23 @@ impl<'a> Lowerer<'a, '_> {
     /// Members that no property describes.
     fn rest(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Rest {
         let value = join(name, "value");
-        let described = match (flat.additional.as_slice(), flat.patterns.as_slice()) {
-            ([], []) if flat.open && !flat.properties.is_empty() => {
-                return Rest::Typed(self.any(parts, "further members of any kind are allowed"));
+        let other = match flat.additional.as_slice() {
+            _ if flat.closed => Rest::Refused,
+            [] if flat.open && !flat.properties.is_empty() && flat.patterns.is_empty() => {
+                Rest::Typed(self.any(parts, "further members of any kind are allowed"))
             }
-            ([], []) => return if flat.closed { Rest::Refused } else { Rest::Open },
-            (additional, []) => additional,
-            ([], [_]) if flat.closed || flat.properties.is_empty() => flat.patterns.as_slice(),
-            ([], [one, others @ ..]) if others.iter().all(|other| other.value == one.value) => {
-                std::slice::from_ref(one)
-            }
-            _ => return Rest::Typed(self.any(parts, "its members differ by the pattern of their names")),
+            [] => Rest::Open,
+            additional => Rest::Typed(self.ty(wholes(additional), &value)),
         };
-        Rest::Typed(self.ty(wholes(described), &value))
+        if flat.patterns.is_empty() {
+            return other;
+        }
+        self.beyond_support(parts, "patternProperties");
+        let patterns = flat.patterns.iter().map(|(pattern, node)| {
+            let told = if flat.patterns.len() == 1 { "value".to_owned() } else { format!("value {pattern}") };
+            (pattern.clone(), self.ty(vec![Part::whole(node.clone())], &join(name, &told)))
+        });
+        Rest::Patterned { patterns: patterns.collect(), other: Box::new(other) }
     }
 
     /// The properties of an object; `tag` is left out.
@@ -98,6 +140,11 @@ impl<'a> Lowerer<'a, '_> {
                 (None, _) => self.any(parts, "a property is required and not described"),
             };
             if ty == Ty::Never && !required {
+                if let Some(node) =
+                    schemas.and_then(|schemas| schemas.first()).filter(|_| rest != Rest::Refused)
+                {
+                    self.types.report.unchecked.insert(node.place(), "that this property is not there");
+                }
                 continue;
             }
             let nodes = schemas.map(Vec::as_slice).unwrap_or_default();
@@ -124,4 +171,57 @@ fn wholes<'a>(nodes: &[Node<'a>]) -> Vec<Part<'a>> {
     // What says the same twice says it once.
     wholes.dedup_by(|one, other| one.node.value == other.node.value && one.node.file == other.node.file);
     wholes
+}
+
+/// What an array is made of.
+enum Shape<'a> {
+    /// Items that are all alike.
+    List(Vec<Node<'a>>),
+    /// One item is described, and nothing is said of the others.
+    Led(Vec<Node<'a>>),
+    /// So many items, each described.
+    Tuple,
+    /// Items that are described, and more or fewer of them.
+    Sequence,
+    /// More items than a type can have fields.
+    Long,
+}
+
+fn shape<'a>(flat: &Flat<'a>) -> Shape<'a> {
+    let most = flat.longest();
+    let length = u64::try_from(flat.prefix.len()).unwrap_or(u64::MAX);
+    let [first, others @ ..] = flat.prefix.as_slice() else {
+        return if most == Some(0) {
+            Shape::Sequence
+        } else {
+            Shape::List([flat.items.as_slice(), &flat.every].concat())
+        };
+    };
+    let said = |nodes: &[Node<'a>]| {
+        let mut said = nodes.iter().map(|node| (node.file, node.value.to_string())).collect::<Vec<_>>();
+        said.sort();
+        said.dedup();
+        said
+    };
+    let first_said = said(first);
+    let alike = others.iter().all(|other| said(other) == first_said);
+    let ended = most.is_some_and(|most| most <= length);
+    let rest_alike = ended || (!flat.items.is_empty() && said(&flat.items) == first_said);
+    let first = || [first.as_slice(), &flat.every].concat();
+    let long = flat.prefix.len() > LONGEST_TUPLE;
+    if most == Some(length) && flat.least_items >= length && !long {
+        return Shape::Tuple;
+    }
+    let uniform = alike && (flat.prefix.len() == 1 || long);
+    match (uniform, rest_alike) {
+        (true, true) if !ended || long => Shape::List(first()),
+        (true, false) if !ended && flat.items.is_empty() && flat.every.is_empty() => Shape::Led(first()),
+        _ if flat.prefix.len() > LONGEST_SEQUENCE => Shape::Long,
+        _ => Shape::Sequence,
+    }
+}
+
+/// Whether an array needs a type of its own.
+pub(super) fn is_sequence(flat: &Flat<'_>) -> bool {
+    matches!(shape(flat), Shape::Sequence)
 }

@@ -1,7 +1,7 @@
 /// The schemas of the document as types.
 pub mod types {
     /// `Fields`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct Fields {
         /// `a-b`.
@@ -16,6 +16,46 @@ pub mod types {
         #[serde(default)]
         #[schemars(with = "::std::string::String")]
         pub a_b_2: ::std::option::Option<::std::string::String>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Fields {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Fields;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "a-b" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "a-b" => return Err(::serde::de::Error::duplicate_field("a-b")),
+                            "aB" if member_1.is_none() => member_1 = Some(map.next_value()?),
+                            "aB" => return Err(::serde::de::Error::duplicate_field("aB")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(Fields {
+                        a_b: member_0,
+                        a_b_2: member_1,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `Name`.
@@ -71,18 +111,7 @@ pub mod types {
 
     /// `Values`.
     #[derive(::schemars::JsonSchema)]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum Values {
         /// `on`
         #[serde(rename = "on")]
@@ -118,6 +147,14 @@ pub mod types {
             }
         }
     }
+
+    impl<'de> ::serde::Deserialize<'de> for Values {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(deserializer, &["on", "On"])
+        }
+    }
 }
 
 /// Each schema of the document and the type that carries it.
@@ -134,7 +171,7 @@ pub mod codes {
     pub const BUSY: i32 = 2;
 
     /// busy
-    pub const BUSY_2: i32 = 1;
+    pub const BUSY_1: i32 = 1;
 }
 
 /// An error that the document declares, with its data.
@@ -143,7 +180,7 @@ pub enum Fault {
     /// busy too
     Busy,
     /// busy
-    Busy2,
+    Busy1,
 }
 
 impl Fault {
@@ -151,27 +188,27 @@ impl Fault {
     pub const fn code(&self) -> i32 {
         match self {
             Self::Busy => codes::BUSY,
-            Self::Busy2 => codes::BUSY_2,
+            Self::Busy1 => codes::BUSY_1,
         }
     }
     /// Its name in the document.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Busy => "busy",
-            Self::Busy2 => "BUSY",
+            Self::Busy1 => "BUSY",
         }
     }
     /// The message that the document declares.
     pub const fn summary(&self) -> &'static str {
         match self {
             Self::Busy => "busy too",
-            Self::Busy2 => "busy",
+            Self::Busy1 => "busy",
         }
     }
     /// The `data` of the error object.
     pub fn data(&self) -> Option<::serde_json::Value> {
         match self {
-            Self::Busy | Self::Busy2 => None,
+            Self::Busy | Self::Busy1 => None,
         }
     }
     /// The declared error of this code; `None` if there is none, or if the data is not as declared.
@@ -179,21 +216,15 @@ impl Fault {
         let _ = data;
         match code {
             codes::BUSY => Some(Self::Busy),
-            codes::BUSY_2 => Some(Self::Busy2),
+            codes::BUSY_1 => Some(Self::Busy1),
             _ => None,
         }
     }
 }
 
 /// Params of `greet`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GreetParams {
     /// `who`.
@@ -241,14 +272,8 @@ impl crate::Params for GreetParams {
 }
 
 /// Params of `rpc.discover`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RpcDiscoverParams {
     /// `who`.
@@ -279,14 +304,8 @@ impl crate::Params for RpcDiscoverParams {
 }
 
 /// Params of `rpc_discover`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RpcDiscoverParams2 {
     /// `who`.

@@ -96,7 +96,7 @@ pub mod types {
     crate::integer_newtype!(ErrorValue, i8, min = - 5, max = 5);
 
     /// `OkData`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct OkData {
@@ -107,6 +107,40 @@ pub mod types {
         pub why: ::std::option::Option<OkDataWhy>,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for OkData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = OkData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "why" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "why" => return Err(::serde::de::Error::duplicate_field("why")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(OkData { why: member_0 })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// `OkDataWhy`.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
     #[schemars(inline)]
@@ -115,7 +149,7 @@ pub mod types {
     crate::text_newtype!(OkDataWhy, min_length = 1);
 
     /// `Option`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct Option {
         /// `camelCase`.
@@ -125,28 +159,72 @@ pub mod types {
         #[schemars(with = "i64")]
         pub camel_case: ::std::option::Option<i64>,
         /// `match`.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<bool>")]
         pub r#match: ::std::option::Option<bool>,
         /// `type`.
         pub r#type: ::std::string::String,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Option {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Option;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "camelCase" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "camelCase" => {
+                                return Err(::serde::de::Error::duplicate_field("camelCase"));
+                            }
+                            "match" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "match" => {
+                                return Err(::serde::de::Error::duplicate_field("match"));
+                            }
+                            "type" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "type" => return Err(::serde::de::Error::duplicate_field("type")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(Option {
+                        camel_case: member_0,
+                        r#match: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("match"))?,
+                        r#type: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("type"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// `Result`.
     #[derive(::schemars::JsonSchema)]
     #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum Result {
         #[serde(rename = "none")]
         None,
@@ -202,12 +280,59 @@ pub mod types {
         }
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Result {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(deserializer, &["none", "type", "a b", "ok"])
+        }
+    }
+
     /// `SomeValue`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct SomeValue {
         /// `none`.
         pub none: Option,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for SomeValue {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = SomeValue;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "none" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "none" => return Err(::serde::de::Error::duplicate_field("none")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(SomeValue {
+                        none: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("none"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `String`.
@@ -371,14 +496,8 @@ impl Fault {
 }
 
 /// Params of `type`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeParams {
     /// `type`.

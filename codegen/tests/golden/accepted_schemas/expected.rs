@@ -29,7 +29,7 @@ pub mod types {
     pub type Any = ::serde_json::Value;
 
     /// `Both`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct Both {
         /// `a`.
@@ -39,6 +39,46 @@ pub mod types {
         #[serde(default)]
         #[schemars(with = "i64")]
         pub b: ::std::option::Option<i64>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Both {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Both;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "a" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "a" => return Err(::serde::de::Error::duplicate_field("a")),
+                            "b" if member_1.is_none() => member_1 = Some(map.next_value()?),
+                            "b" => return Err(::serde::de::Error::duplicate_field("b")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(Both {
+                        a: member_0.ok_or_else(|| ::serde::de::Error::missing_field("a"))?,
+                        b: member_1,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `Count`.
@@ -171,7 +211,7 @@ pub mod types {
     }
 
     /// `GreetInline`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct GreetInline {
@@ -180,6 +220,40 @@ pub mod types {
         #[serde(default)]
         #[schemars(with = "GreetInlineA")]
         pub a: ::std::option::Option<GreetInlineA>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for GreetInline {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = GreetInline;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "a" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "a" => return Err(::serde::de::Error::duplicate_field("a")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(GreetInline { a: member_0 })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `GreetInlineA`.
@@ -299,14 +373,13 @@ pub mod types {
     }
 
     /// `Inner`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Inner {
         /// `any`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
-        #[serde(deserialize_with = "crate::present")]
         #[schemars(with = "::serde_json::Value")]
         pub any: ::std::option::Option<::serde_json::Value>,
         /// `deep`.
@@ -330,13 +403,87 @@ pub mod types {
         #[serde(rename = "refAny")]
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
-        #[serde(deserialize_with = "crate::present")]
         #[schemars(with = "Any")]
         pub ref_any: ::std::option::Option<Any>,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Inner {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Inner;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    let mut member_4 = None;
+                    let mut member_5 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "any" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "any" => return Err(::serde::de::Error::duplicate_field("any")),
+                            "deep" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "deep" => return Err(::serde::de::Error::duplicate_field("deep")),
+                            "list" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "list" => return Err(::serde::de::Error::duplicate_field("list")),
+                            "map" if member_3.is_none() => member_3 = Some(map.next_value()?),
+                            "map" => return Err(::serde::de::Error::duplicate_field("map")),
+                            "maybe" if member_4.is_none() => {
+                                member_4 = Some(map.next_value()?);
+                            }
+                            "maybe" => {
+                                return Err(::serde::de::Error::duplicate_field("maybe"));
+                            }
+                            "refAny" if member_5.is_none() => {
+                                member_5 = Some(map.next_value()?);
+                            }
+                            "refAny" => {
+                                return Err(::serde::de::Error::duplicate_field("refAny"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["any", "deep", "list", "map", "maybe", "refAny"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Inner {
+                        any: member_0,
+                        deep: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("deep"))?,
+                        list: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("list"))?,
+                        map: member_3,
+                        maybe: ::std::option::Option::flatten(member_4),
+                        ref_any: member_5,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// `InnerDeep`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct InnerDeep {
@@ -344,8 +491,49 @@ pub mod types {
         pub deeper: InnerDeepDeeper,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for InnerDeep {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = InnerDeep;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "deeper" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "deeper" => {
+                                return Err(::serde::de::Error::duplicate_field("deeper"));
+                            }
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(InnerDeep {
+                        deeper: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("deeper"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// `InnerDeepDeeper`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct InnerDeepDeeper {
@@ -356,22 +544,49 @@ pub mod types {
         pub level: ::std::option::Option<InnerDeepDeeperLevel>,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for InnerDeepDeeper {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = InnerDeepDeeper;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "level" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "level" => {
+                                return Err(::serde::de::Error::duplicate_field("level"));
+                            }
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(InnerDeepDeeper { level: member_0 })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// `InnerDeepDeeperLevel`.
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum InnerDeepDeeperLevel {
         #[serde(rename = "low")]
         Low,
@@ -419,8 +634,16 @@ pub mod types {
         }
     }
 
+    impl<'de> ::serde::Deserialize<'de> for InnerDeepDeeperLevel {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(deserializer, &["low", "high"])
+        }
+    }
+
     /// `InnerListItem`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct InnerListItem {
@@ -429,6 +652,40 @@ pub mod types {
         #[serde(default)]
         #[schemars(with = "InnerListItemX")]
         pub x: ::std::option::Option<InnerListItemX>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for InnerListItem {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = InnerListItem;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "x" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "x" => return Err(::serde::de::Error::duplicate_field("x")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(InnerListItem { x: member_0 })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `InnerListItemX`.
@@ -526,6 +783,70 @@ pub mod types {
 
     crate::text_newtype!(MaybeText2, max_length = 4);
 
+    /// `Mixed`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Mixed {
+        /// `1`
+        N1,
+        /// `"one"`
+        One,
+        /// `{"a":1.0}`
+        A10,
+    }
+
+    impl Mixed {
+        /// Every value, in the order of the document.
+        pub const ALL: &'static [Self] = &[Self::N1, Self::One, Self::A10];
+        /// The value as JSON text.
+        pub const fn as_json(&self) -> &'static str {
+            match self {
+                Self::N1 => "1",
+                Self::One => "\"one\"",
+                Self::A10 => "{\"a\":1.0}",
+            }
+        }
+    }
+
+    impl ::serde::Serialize for Mixed {
+        fn serialize<__S: ::serde::Serializer>(
+            &self,
+            serializer: __S,
+        ) -> ::std::result::Result<__S::Ok, __S::Error> {
+            let value = ::serde_json::from_str::<::serde_json::Value>(self.as_json());
+            let value = value.map_err(::serde::ser::Error::custom)?;
+            ::serde::Serialize::serialize(&value, serializer)
+        }
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Mixed {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            let value = <::serde_json::Value as ::serde::Deserialize>::deserialize(
+                deserializer,
+            )?;
+            let same = |known: &&Self| {
+                let known = ::serde_json::from_str::<::serde_json::Value>(known.as_json());
+                known.is_ok_and(|known| crate::same(&known, &value))
+            };
+            let found = Self::ALL.iter().find(same).copied();
+            found
+                .ok_or_else(|| ::serde::de::Error::custom(
+                    "expected one of 1, \"one\", {\"a\":1.0}",
+                ))
+        }
+    }
+
+    impl ::schemars::JsonSchema for Mixed {
+        fn schema_name() -> ::std::borrow::Cow<'static, str> {
+            "Mixed".into()
+        }
+        fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
+            ::serde_json::from_str("{\"enum\":[1, \"one\", {\"a\":1.0}]}")
+                .unwrap_or_default()
+        }
+    }
+
     /// `Most`.
     #[derive(
         Clone,
@@ -568,7 +889,7 @@ pub mod types {
     }
 
     /// `Open`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct Open {
         /// `known`.
@@ -579,6 +900,48 @@ pub mod types {
         /// Members that the document does not name.
         #[serde(flatten)]
         pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Open {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Open;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "known" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "known" => {
+                                return Err(::serde::de::Error::duplicate_field("known"));
+                            }
+                            _ => {
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
+                            }
+                        }
+                    }
+                    Ok(Open { known: member_0, extra })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `Plain`.
@@ -658,7 +1021,7 @@ pub mod types {
     }
 
     /// `Shape`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "kind")]
     #[derive(::schemars::JsonSchema)]
     #[allow(
@@ -677,6 +1040,99 @@ pub mod types {
             /// `side`.
             side: f64,
         },
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Shape {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            let (tag, members) = crate::tagged(deserializer, "kind")?;
+            match tag.as_str() {
+                "circle" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = Shape;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "radius" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "radius" => {
+                                            return Err(::serde::de::Error::duplicate_field("radius"));
+                                        }
+                                        _ => {
+                                            map.next_value::<::serde::de::IgnoredAny>()?;
+                                        }
+                                    }
+                                }
+                                Ok(Shape::Circle {
+                                    radius: member_0
+                                        .ok_or_else(|| ::serde::de::Error::missing_field("radius"))?,
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                "square" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = Shape;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "side" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "side" => {
+                                            return Err(::serde::de::Error::duplicate_field("side"));
+                                        }
+                                        _ => {
+                                            map.next_value::<::serde::de::IgnoredAny>()?;
+                                        }
+                                    }
+                                }
+                                Ok(Shape::Square {
+                                    side: member_0
+                                        .ok_or_else(|| ::serde::de::Error::missing_field("side"))?,
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                other => {
+                    Err(::serde::de::Error::unknown_variant(other, &["circle", "square"]))
+                }
+            }
+        }
     }
 
     /// `Small`.
@@ -750,7 +1206,7 @@ pub mod types {
     crate::text_newtype!(TextsItem, min_length = 1);
 
     /// A node that holds nodes.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     pub struct Tree {
         /// `children`.
@@ -764,6 +1220,61 @@ pub mod types {
         #[serde(default)]
         #[schemars(with = "::std::boxed::Box<Tree>")]
         pub left: ::std::option::Option<::std::boxed::Box<Tree>>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Tree {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Tree;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "children" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "children" => {
+                                return Err(::serde::de::Error::duplicate_field("children"));
+                            }
+                            "label" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "label" => {
+                                return Err(::serde::de::Error::duplicate_field("label"));
+                            }
+                            "left" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "left" => return Err(::serde::de::Error::duplicate_field("left")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(Tree {
+                        children: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("children"))?,
+                        label: ::std::option::Option::flatten(member_1),
+                        left: member_2,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `When`.
@@ -857,6 +1368,7 @@ pub static TYPES: &[crate::Type] = &[
     crate::Type::of::<types::Inner>("Inner"),
     crate::Type::of::<types::Least>("Least"),
     crate::Type::of::<types::MaybeText>("MaybeText"),
+    crate::Type::of::<types::Mixed>("Mixed"),
     crate::Type::of::<types::Most>("Most"),
     crate::Type::of::<types::Nothing>("Nothing"),
     crate::Type::of::<types::Open>("Open"),
@@ -918,14 +1430,8 @@ impl Fault {
 }
 
 /// Params of `greet`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GreetParams {
     /// `inline`.

@@ -1,12 +1,48 @@
 /// The schemas of the document as types.
 pub mod types {
     /// `CountItem`.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct CountItem {
         /// `n`.
         pub n: CountItemN,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for CountItem {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = CountItem;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "n" if member_0.is_none() => member_0 = Some(map.next_value()?),
+                            "n" => return Err(::serde::de::Error::duplicate_field("n")),
+                            _ => {
+                                map.next_value::<::serde::de::IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(CountItem {
+                        n: member_0.ok_or_else(|| ::serde::de::Error::missing_field("n"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// `CountItemN`.
@@ -49,7 +85,7 @@ pub mod types {
     crate::integer_newtype!(Id, u64, min = 0, max = 9007199254740991);
 
     /// What there is to hear.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "kind", deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     #[allow(
@@ -61,7 +97,6 @@ pub mod types {
         #[serde(rename = "rose")]
         Rose {
             /// `level`.
-            #[serde(deserialize_with = "::std::option::Option::deserialize")]
             #[schemars(with = "crate::Nullable<Id>")]
             level: ::std::option::Option<Id>,
         },
@@ -72,6 +107,100 @@ pub mod types {
             #[serde(default)]
             why: ::std::option::Option<NewsFellWhy>,
         },
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for News {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            let (tag, members) = crate::tagged(deserializer, "kind")?;
+            match tag.as_str() {
+                "rose" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = News;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "level" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "level" => {
+                                            return Err(::serde::de::Error::duplicate_field("level"));
+                                        }
+                                        _ => {
+                                            return Err(
+                                                ::serde::de::Error::unknown_field(name.as_str(), &["level"]),
+                                            );
+                                        }
+                                    }
+                                }
+                                Ok(News::Rose {
+                                    level: member_0
+                                        .ok_or_else(|| ::serde::de::Error::missing_field("level"))?,
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                "fell" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = News;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "why" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "why" => {
+                                            return Err(::serde::de::Error::duplicate_field("why"));
+                                        }
+                                        _ => {
+                                            return Err(
+                                                ::serde::de::Error::unknown_field(name.as_str(), &["why"]),
+                                            );
+                                        }
+                                    }
+                                }
+                                Ok(News::Fell {
+                                    why: ::std::option::Option::flatten(member_0),
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                other => Err(::serde::de::Error::unknown_variant(other, &["rose", "fell"])),
+            }
+        }
     }
 
     /// `NewsFellWhy`.
@@ -123,14 +252,8 @@ impl Fault {
 }
 
 /// Params of `hear`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HearParams {
     /// `of`.
@@ -161,14 +284,8 @@ impl crate::Params for HearParams {
 }
 
 /// Params of `unhear`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnhearParams {
     /// `id`.
@@ -199,14 +316,8 @@ impl crate::Params for UnhearParams {
 }
 
 /// Params of `uncount`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UncountParams {
     /// `id`.

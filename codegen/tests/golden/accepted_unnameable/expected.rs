@@ -8,18 +8,7 @@ pub mod types {
 
     /// `Odd`.
     #[derive(::schemars::JsonSchema)]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum Odd {
         /// `+`
         #[serde(rename = "+")]
@@ -53,6 +42,14 @@ pub mod types {
                 "-" => Ok(Self::Minus),
                 _ => Err("expected one of +, -".to_owned()),
             }
+        }
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Odd {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(deserializer, &["+", "-"])
         }
     }
 
@@ -167,14 +164,8 @@ impl Fault {
 }
 
 /// Params of `…`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct U2026Params {
     /// `who`.

@@ -1,7 +1,7 @@
 /// The schemas of the document as types.
 pub mod types {
     /// A session that was opened.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Authenticated {
@@ -9,6 +9,65 @@ pub mod types {
         pub authenticated: bool,
         /// A point in time, in seconds since 1970-01-01T00:00:00Z.
         pub expires_at: UnixSeconds,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Authenticated {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Authenticated;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "authenticated" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "authenticated" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("authenticated"),
+                                );
+                            }
+                            "expires_at" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "expires_at" => {
+                                return Err(::serde::de::Error::duplicate_field("expires_at"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["authenticated", "expires_at"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Authenticated {
+                        authenticated: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "authenticated",
+                            ))?,
+                        expires_at: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("expires_at"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
@@ -26,7 +85,7 @@ pub mod types {
     );
 
     /// What became of a wish to cancel.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Cancellation {
@@ -34,8 +93,54 @@ pub mod types {
         pub cancelled: bool,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Cancellation {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Cancellation;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "cancelled" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "cancelled" => {
+                                return Err(::serde::de::Error::duplicate_field("cancelled"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["cancelled"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Cancellation {
+                        cancelled: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("cancelled"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// What to sign, and until when.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Challenge {
@@ -45,6 +150,70 @@ pub mod types {
         pub expires_at: UnixSeconds,
         /// 32 random bytes, lower-case hex.
         pub nonce: Nonce,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Challenge {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Challenge;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "challenge" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "challenge" => {
+                                return Err(::serde::de::Error::duplicate_field("challenge"));
+                            }
+                            "expires_at" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "expires_at" => {
+                                return Err(::serde::de::Error::duplicate_field("expires_at"));
+                            }
+                            "nonce" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "nonce" => {
+                                return Err(::serde::de::Error::duplicate_field("nonce"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["challenge", "expires_at", "nonce"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Challenge {
+                        challenge: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("challenge"))?,
+                        expires_at: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("expires_at"))?,
+                        nonce: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("nonce"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds.
@@ -98,7 +267,7 @@ pub mod types {
     );
 
     /// Where a connection is, and as whom.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Identity {
@@ -109,9 +278,85 @@ pub mod types {
         /// A secp256k1 public key: 33 bytes compressed, lower-case hex.
         pub circle: PublicKey,
         /// When the session ends, in seconds since 1970-01-01T00:00:00Z; null without a session.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<IdentityExpiresAt>")]
         pub expires_at: ::std::option::Option<IdentityExpiresAt>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Identity {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Identity;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "authenticated" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "authenticated" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("authenticated"),
+                                );
+                            }
+                            "caller" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "caller" => {
+                                return Err(::serde::de::Error::duplicate_field("caller"));
+                            }
+                            "circle" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "circle" => {
+                                return Err(::serde::de::Error::duplicate_field("circle"));
+                            }
+                            "expires_at" if member_3.is_none() => {
+                                member_3 = Some(map.next_value()?);
+                            }
+                            "expires_at" => {
+                                return Err(::serde::de::Error::duplicate_field("expires_at"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["authenticated", "caller", "circle", "expires_at"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Identity {
+                        authenticated: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "authenticated",
+                            ))?,
+                        caller: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("caller"))?,
+                        circle: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("circle"))?,
+                        expires_at: member_3
+                            .ok_or_else(|| ::serde::de::Error::missing_field("expires_at"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// The public key that this session proved; empty without a session.
@@ -150,7 +395,7 @@ pub mod types {
     pub type Json = ::serde_json::Value;
 
     /// The scripts that a circle holds.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Library {
@@ -158,8 +403,54 @@ pub mod types {
         pub scripts: ::std::vec::Vec<LibraryScript>,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Library {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Library;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "scripts" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "scripts" => {
+                                return Err(::serde::de::Error::duplicate_field("scripts"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["scripts"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Library {
+                        scripts: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("scripts"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// A function that a script defines.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct LibraryFunction {
@@ -171,15 +462,80 @@ pub mod types {
         pub params: ::std::vec::Vec<::std::string::String>,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for LibraryFunction {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = LibraryFunction;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "description" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "description" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("description"),
+                                );
+                            }
+                            "name" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "name" => return Err(::serde::de::Error::duplicate_field("name")),
+                            "params" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "params" => {
+                                return Err(::serde::de::Error::duplicate_field("params"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["description", "name", "params"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(LibraryFunction {
+                        description: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "description",
+                            ))?,
+                        name: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("name"))?,
+                        params: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("params"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// A script of the library.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct LibraryScript {
         /// Its `//!` comment; empty where there is none.
         pub description: ::std::string::String,
         /// Why it does not compile; null where it does.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<::std::string::String>")]
         pub fault: ::std::option::Option<::std::string::String>,
         /// Those that are not private.
@@ -188,13 +544,131 @@ pub mod types {
         pub name: ScriptName,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for LibraryScript {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = LibraryScript;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "description" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "description" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("description"),
+                                );
+                            }
+                            "fault" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "fault" => {
+                                return Err(::serde::de::Error::duplicate_field("fault"));
+                            }
+                            "functions" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "functions" => {
+                                return Err(::serde::de::Error::duplicate_field("functions"));
+                            }
+                            "name" if member_3.is_none() => {
+                                member_3 = Some(map.next_value()?);
+                            }
+                            "name" => return Err(::serde::de::Error::duplicate_field("name")),
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["description", "fault", "functions", "name"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(LibraryScript {
+                        description: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "description",
+                            ))?,
+                        fault: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("fault"))?,
+                        functions: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("functions"))?,
+                        name: member_3
+                            .ok_or_else(|| ::serde::de::Error::missing_field("name"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// The limit that a script passed.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct LimitData {
         /// Its name, as circles.json spells it.
         pub limit: LimitDataLimit,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for LimitData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = LimitData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "limit" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "limit" => {
+                                return Err(::serde::de::Error::duplicate_field("limit"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(name.as_str(), &["limit"]),
+                                );
+                            }
+                        }
+                    }
+                    Ok(LimitData {
+                        limit: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("limit"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// Its name, as circles.json spells it.
@@ -207,18 +681,7 @@ pub mod types {
     /// How a script rated a line; `print` makes `info`, `debug` makes `debug`.
     #[derive(::schemars::JsonSchema)]
     #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum LogLevel {
         #[serde(rename = "debug")]
         Debug,
@@ -274,8 +737,16 @@ pub mod types {
         }
     }
 
+    impl<'de> ::serde::Deserialize<'de> for LogLevel {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(deserializer, &["debug", "info", "warn", "error"])
+        }
+    }
+
     /// One line that a script logged.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct LogLine {
@@ -283,6 +754,59 @@ pub mod types {
         pub level: LogLevel,
         /// The line, without its end.
         pub text: ::std::string::String,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for LogLine {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = LogLine;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "level" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "level" => {
+                                return Err(::serde::de::Error::duplicate_field("level"));
+                            }
+                            "text" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "text" => return Err(::serde::de::Error::duplicate_field("text")),
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["level", "text"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(LogLine {
+                        level: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("level"))?,
+                        text: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("text"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// A duration in microseconds.
@@ -335,7 +859,7 @@ pub mod types {
     crate::integer_newtype!(PageLimit, u16, min = 1, max = 500);
 
     /// What happens to a play that is watched.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "event", deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     #[allow(
@@ -367,8 +891,185 @@ pub mod types {
         },
     }
 
+    impl<'de> ::serde::Deserialize<'de> for PlayEvent {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            let (tag, members) = crate::tagged(deserializer, "event")?;
+            match tag.as_str() {
+                "accepted" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = PlayEvent;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "task_id" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "task_id" => {
+                                            return Err(::serde::de::Error::duplicate_field("task_id"));
+                                        }
+                                        _ => {
+                                            return Err(
+                                                ::serde::de::Error::unknown_field(
+                                                    name.as_str(),
+                                                    &["task_id"],
+                                                ),
+                                            );
+                                        }
+                                    }
+                                }
+                                Ok(PlayEvent::Accepted {
+                                    task_id: member_0
+                                        .ok_or_else(|| ::serde::de::Error::missing_field(
+                                            "task_id",
+                                        ))?,
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                "logged" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = PlayEvent;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "line" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "line" => {
+                                            return Err(::serde::de::Error::duplicate_field("line"));
+                                        }
+                                        _ => {
+                                            return Err(
+                                                ::serde::de::Error::unknown_field(name.as_str(), &["line"]),
+                                            );
+                                        }
+                                    }
+                                }
+                                Ok(PlayEvent::Logged {
+                                    line: member_0
+                                        .ok_or_else(|| ::serde::de::Error::missing_field("line"))?,
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                "restarted" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = PlayEvent;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                if let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    return Err(
+                                        ::serde::de::Error::unknown_field(name.as_str(), &[]),
+                                    );
+                                }
+                                Ok(PlayEvent::Restarted {})
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                "ended" => {
+                    let deserializer = members;
+                    let read = {
+                        struct __Members;
+                        impl<'de> ::serde::de::Visitor<'de> for __Members {
+                            type Value = PlayEvent;
+                            fn expecting(
+                                &self,
+                                f: &mut ::std::fmt::Formatter<'_>,
+                            ) -> ::std::fmt::Result {
+                                f.write_str("an object")
+                            }
+                            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                                self,
+                                mut map: __A,
+                            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                                let mut member_0 = None;
+                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                    match name.as_str() {
+                                        "task" if member_0.is_none() => {
+                                            member_0 = Some(map.next_value()?);
+                                        }
+                                        "task" => {
+                                            return Err(::serde::de::Error::duplicate_field("task"));
+                                        }
+                                        _ => {
+                                            return Err(
+                                                ::serde::de::Error::unknown_field(name.as_str(), &["task"]),
+                                            );
+                                        }
+                                    }
+                                }
+                                Ok(PlayEvent::Ended {
+                                    task: member_0
+                                        .ok_or_else(|| ::serde::de::Error::missing_field("task"))?,
+                                })
+                            }
+                        }
+                        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+                    };
+                    read.map_err(::serde::de::Error::custom)
+                }
+                other => {
+                    Err(
+                        ::serde::de::Error::unknown_variant(
+                            other,
+                            &["accepted", "logged", "restarted", "ended"],
+                        ),
+                    )
+                }
+            }
+        }
+    }
+
     /// What a script that succeeded left.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct PlayResult {
@@ -384,8 +1085,88 @@ pub mod types {
         pub value: Json,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for PlayResult {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = PlayResult;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    let mut member_4 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "logs" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
+                            "output" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "output" => {
+                                return Err(::serde::de::Error::duplicate_field("output"));
+                            }
+                            "stats" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "stats" => {
+                                return Err(::serde::de::Error::duplicate_field("stats"));
+                            }
+                            "task_id" if member_3.is_none() => {
+                                member_3 = Some(map.next_value()?);
+                            }
+                            "task_id" => {
+                                return Err(::serde::de::Error::duplicate_field("task_id"));
+                            }
+                            "value" if member_4.is_none() => {
+                                member_4 = Some(map.next_value()?);
+                            }
+                            "value" => {
+                                return Err(::serde::de::Error::duplicate_field("value"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["logs", "output", "stats", "task_id", "value"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(PlayResult {
+                        logs: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("logs"))?,
+                        output: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("output"))?,
+                        stats: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("stats"))?,
+                        task_id: member_3
+                            .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
+                        value: member_4
+                            .ok_or_else(|| ::serde::de::Error::missing_field("value"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// What a play cost.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct PlayStats {
@@ -395,6 +1176,70 @@ pub mod types {
         pub operations: PlayStatsOperations,
         /// A duration in microseconds.
         pub queued_us: Microseconds,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for PlayStats {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = PlayStats;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "elapsed_us" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "elapsed_us" => {
+                                return Err(::serde::de::Error::duplicate_field("elapsed_us"));
+                            }
+                            "operations" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "operations" => {
+                                return Err(::serde::de::Error::duplicate_field("operations"));
+                            }
+                            "queued_us" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "queued_us" => {
+                                return Err(::serde::de::Error::duplicate_field("queued_us"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["elapsed_us", "operations", "queued_us"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(PlayStats {
+                        elapsed_us: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("elapsed_us"))?,
+                        operations: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("operations"))?,
+                        queued_us: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("queued_us"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// Rhai operations, as the operations limit counts them.
@@ -429,7 +1274,7 @@ pub mod types {
     );
 
     /// One sealed record of a play.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Record {
@@ -448,15 +1293,148 @@ pub mod types {
         /// A SHA-256, lower-case hex.
         pub previous: Sha256,
         /// Of the source that ran; null where none did.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<Sha256>")]
         pub script_sha256: ::std::option::Option<Sha256>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Record {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Record;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    let mut member_4 = None;
+                    let mut member_5 = None;
+                    let mut member_6 = None;
+                    let mut member_7 = None;
+                    let mut member_8 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "accepted_at" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "accepted_at" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("accepted_at"),
+                                );
+                            }
+                            "caller" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "caller" => {
+                                return Err(::serde::de::Error::duplicate_field("caller"));
+                            }
+                            "ended_at" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "ended_at" => {
+                                return Err(::serde::de::Error::duplicate_field("ended_at"));
+                            }
+                            "hash" if member_3.is_none() => {
+                                member_3 = Some(map.next_value()?);
+                            }
+                            "hash" => return Err(::serde::de::Error::duplicate_field("hash")),
+                            "number" if member_4.is_none() => {
+                                member_4 = Some(map.next_value()?);
+                            }
+                            "number" => {
+                                return Err(::serde::de::Error::duplicate_field("number"));
+                            }
+                            "outcome" if member_5.is_none() => {
+                                member_5 = Some(map.next_value()?);
+                            }
+                            "outcome" => {
+                                return Err(::serde::de::Error::duplicate_field("outcome"));
+                            }
+                            "previous" if member_6.is_none() => {
+                                member_6 = Some(map.next_value()?);
+                            }
+                            "previous" => {
+                                return Err(::serde::de::Error::duplicate_field("previous"));
+                            }
+                            "script_sha256" if member_7.is_none() => {
+                                member_7 = Some(map.next_value()?);
+                            }
+                            "script_sha256" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("script_sha256"),
+                                );
+                            }
+                            "task_id" if member_8.is_none() => {
+                                member_8 = Some(map.next_value()?);
+                            }
+                            "task_id" => {
+                                return Err(::serde::de::Error::duplicate_field("task_id"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &[
+                                            "accepted_at",
+                                            "caller",
+                                            "ended_at",
+                                            "hash",
+                                            "number",
+                                            "outcome",
+                                            "previous",
+                                            "script_sha256",
+                                            "task_id",
+                                        ],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Record {
+                        accepted_at: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "accepted_at",
+                            ))?,
+                        caller: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("caller"))?,
+                        ended_at: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("ended_at"))?,
+                        hash: member_3
+                            .ok_or_else(|| ::serde::de::Error::missing_field("hash"))?,
+                        number: member_4
+                            .ok_or_else(|| ::serde::de::Error::missing_field("number"))?,
+                        outcome: member_5
+                            .ok_or_else(|| ::serde::de::Error::missing_field("outcome"))?,
+                        previous: member_6
+                            .ok_or_else(|| ::serde::de::Error::missing_field("previous"))?,
+                        script_sha256: member_7
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "script_sha256",
+                            ))?,
+                        task_id: member_8
+                            .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct RecordHead {
@@ -464,6 +1442,59 @@ pub mod types {
         pub hash: Sha256,
         /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
         pub number: RecordNumber,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for RecordHead {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = RecordHead;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "hash" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "hash" => return Err(::serde::de::Error::duplicate_field("hash")),
+                            "number" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "number" => {
+                                return Err(::serde::de::Error::duplicate_field("number"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["hash", "number"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(RecordHead {
+                        hash: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("hash"))?,
+                        number: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("number"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
@@ -486,7 +1517,7 @@ pub mod types {
     crate::integer_newtype!(RecordNumber, u64, min = 0, max = 9007199254740991);
 
     /// Some records, the oldest first.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct RecordPage {
@@ -494,6 +1525,59 @@ pub mod types {
         pub head: RecordHead,
         /// At most as many as were asked for.
         pub records: ::std::vec::Vec<Record>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for RecordPage {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = RecordPage;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "head" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "head" => return Err(::serde::de::Error::duplicate_field("head")),
+                            "records" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "records" => {
+                                return Err(::serde::de::Error::duplicate_field("records"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["head", "records"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(RecordPage {
+                        head: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("head"))?,
+                        records: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("records"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// How often a task may be run again although it may have had outside effects.
@@ -516,12 +1600,62 @@ pub mod types {
     crate::integer_newtype!(Retries, u8, min = 0, max = 10);
 
     /// When to try again.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct RetryData {
         /// Milliseconds to wait first.
         pub retry_after_ms: RetryDataRetryAfterMs,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for RetryData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = RetryData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "retry_after_ms" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "retry_after_ms" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("retry_after_ms"),
+                                );
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["retry_after_ms"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(RetryData {
+                        retry_after_ms: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "retry_after_ms",
+                            ))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// Milliseconds to wait first.
@@ -551,26 +1685,91 @@ pub mod types {
     crate::text_newtype!(Script, max_length = 65536);
 
     /// Where and why a script stopped.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct ScriptErrorData {
         /// In characters, counted from 1; null where the place is not known.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<ScriptErrorDataColumn>")]
         pub column: ::std::option::Option<ScriptErrorDataColumn>,
         /// Whether the source did not compile or the script stopped while it ran.
         pub kind: ScriptErrorKind,
         /// Counted from 1; null where the place is not known.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<ScriptErrorDataLine>")]
         pub line: ::std::option::Option<ScriptErrorDataLine>,
         /// The value that the script threw, if it threw one. Absent otherwise.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
-        #[serde(deserialize_with = "crate::present")]
         #[schemars(with = "::serde_json::Value")]
         pub thrown: ::std::option::Option<::serde_json::Value>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for ScriptErrorData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = ScriptErrorData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "column" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "column" => {
+                                return Err(::serde::de::Error::duplicate_field("column"));
+                            }
+                            "kind" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "kind" => return Err(::serde::de::Error::duplicate_field("kind")),
+                            "line" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "line" => return Err(::serde::de::Error::duplicate_field("line")),
+                            "thrown" if member_3.is_none() => {
+                                member_3 = Some(map.next_value()?);
+                            }
+                            "thrown" => {
+                                return Err(::serde::de::Error::duplicate_field("thrown"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["column", "kind", "line", "thrown"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(ScriptErrorData {
+                        column: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("column"))?,
+                        kind: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("kind"))?,
+                        line: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("line"))?,
+                        thrown: member_3,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// In characters, counted from 1; null where the place is not known.
@@ -616,18 +1815,7 @@ pub mod types {
     /// Whether the source did not compile or the script stopped while it ran.
     #[derive(::schemars::JsonSchema)]
     #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum ScriptErrorKind {
         #[serde(rename = "compile")]
         Compile,
@@ -675,6 +1863,14 @@ pub mod types {
         }
     }
 
+    impl<'de> ::serde::Deserialize<'de> for ScriptErrorKind {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(deserializer, &["compile", "runtime"])
+        }
+    }
+
     /// A script of a circle's library: its path below the library, with slashes, without `.rhai`.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
     pub struct ScriptName(
@@ -691,12 +1887,58 @@ pub mod types {
     );
 
     /// The time limit that passed.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct ScriptTimeoutData {
         /// A time limit in milliseconds, up to a day.
         pub timeout_ms: TimeoutMs,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for ScriptTimeoutData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = ScriptTimeoutData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "timeout_ms" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "timeout_ms" => {
+                                return Err(::serde::de::Error::duplicate_field("timeout_ms"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["timeout_ms"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(ScriptTimeoutData {
+                        timeout_ms: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("timeout_ms"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// A SHA-256, lower-case hex.
@@ -722,12 +1964,58 @@ pub mod types {
     );
 
     /// A task that was accepted durably.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Submitted {
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Submitted {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Submitted;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "task_id" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "task_id" => {
+                                return Err(::serde::de::Error::duplicate_field("task_id"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["task_id"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Submitted {
+                        task_id: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// The name of a subscription on its connection.
@@ -750,30 +2038,25 @@ pub mod types {
     crate::integer_newtype!(SubscriptionId, u64, min = 0, max = 9007199254740991);
 
     /// A task and what became of it.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct Task {
         /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
         pub caller: Caller,
         /// When it reached its final state; null before that.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<UnixMillis>")]
         pub ended_at: ::std::option::Option<UnixMillis>,
         /// Why it did not succeed; null while it may.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<TaskError>")]
         pub error: ::std::option::Option<TaskError>,
         /// What it left, if it succeeded; null otherwise, and in lists.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<PlayResult>")]
         pub result: ::std::option::Option<PlayResult>,
         /// The script of the library that it runs; null where the caller sent the source.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<ScriptName>")]
         pub script_name: ::std::option::Option<ScriptName>,
         /// When a worker began with it last; null before that.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<UnixMillis>")]
         pub started_at: ::std::option::Option<UnixMillis>,
         /// Where a task is on its way; the last five are final.
@@ -784,8 +2067,144 @@ pub mod types {
         pub task_id: TaskId,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for Task {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = Task;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    let mut member_3 = None;
+                    let mut member_4 = None;
+                    let mut member_5 = None;
+                    let mut member_6 = None;
+                    let mut member_7 = None;
+                    let mut member_8 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "caller" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "caller" => {
+                                return Err(::serde::de::Error::duplicate_field("caller"));
+                            }
+                            "ended_at" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "ended_at" => {
+                                return Err(::serde::de::Error::duplicate_field("ended_at"));
+                            }
+                            "error" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "error" => {
+                                return Err(::serde::de::Error::duplicate_field("error"));
+                            }
+                            "result" if member_3.is_none() => {
+                                member_3 = Some(map.next_value()?);
+                            }
+                            "result" => {
+                                return Err(::serde::de::Error::duplicate_field("result"));
+                            }
+                            "script_name" if member_4.is_none() => {
+                                member_4 = Some(map.next_value()?);
+                            }
+                            "script_name" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("script_name"),
+                                );
+                            }
+                            "started_at" if member_5.is_none() => {
+                                member_5 = Some(map.next_value()?);
+                            }
+                            "started_at" => {
+                                return Err(::serde::de::Error::duplicate_field("started_at"));
+                            }
+                            "state" if member_6.is_none() => {
+                                member_6 = Some(map.next_value()?);
+                            }
+                            "state" => {
+                                return Err(::serde::de::Error::duplicate_field("state"));
+                            }
+                            "submitted_at" if member_7.is_none() => {
+                                member_7 = Some(map.next_value()?);
+                            }
+                            "submitted_at" => {
+                                return Err(
+                                    ::serde::de::Error::duplicate_field("submitted_at"),
+                                );
+                            }
+                            "task_id" if member_8.is_none() => {
+                                member_8 = Some(map.next_value()?);
+                            }
+                            "task_id" => {
+                                return Err(::serde::de::Error::duplicate_field("task_id"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &[
+                                            "caller",
+                                            "ended_at",
+                                            "error",
+                                            "result",
+                                            "script_name",
+                                            "started_at",
+                                            "state",
+                                            "submitted_at",
+                                            "task_id",
+                                        ],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(Task {
+                        caller: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("caller"))?,
+                        ended_at: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("ended_at"))?,
+                        error: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("error"))?,
+                        result: member_3
+                            .ok_or_else(|| ::serde::de::Error::missing_field("result"))?,
+                        script_name: member_4
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "script_name",
+                            ))?,
+                        started_at: member_5
+                            .ok_or_else(|| ::serde::de::Error::missing_field("started_at"))?,
+                        state: member_6
+                            .ok_or_else(|| ::serde::de::Error::missing_field("state"))?,
+                        submitted_at: member_7
+                            .ok_or_else(|| ::serde::de::Error::missing_field(
+                                "submitted_at",
+                            ))?,
+                        task_id: member_8
+                            .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// The task that the error is about.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct TaskData {
@@ -793,8 +2212,54 @@ pub mod types {
         pub task_id: TaskId,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for TaskData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = TaskData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "task_id" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "task_id" => {
+                                return Err(::serde::de::Error::duplicate_field("task_id"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["task_id"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(TaskData {
+                        task_id: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// The error object that a call of `play` would have been answered with.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct TaskError {
@@ -803,11 +2268,69 @@ pub mod types {
         /// As in a JSON-RPC error object. Absent where there is none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
-        #[serde(deserialize_with = "crate::present")]
         #[schemars(with = "::serde_json::Value")]
         pub data: ::std::option::Option<::serde_json::Value>,
         /// As in a JSON-RPC error object.
         pub message: ::std::string::String,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for TaskError {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = TaskError;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "code" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "code" => return Err(::serde::de::Error::duplicate_field("code")),
+                            "data" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "data" => return Err(::serde::de::Error::duplicate_field("data")),
+                            "message" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "message" => {
+                                return Err(::serde::de::Error::duplicate_field("message"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["code", "data", "message"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(TaskError {
+                        code: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("code"))?,
+                        data: member_1,
+                        message: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("message"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
     }
 
     /// As in a JSON-RPC error object.
@@ -885,33 +2408,76 @@ pub mod types {
     }
 
     /// Some tasks, the newest first.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct TaskPage {
         /// What to ask for the next page with; null when there is none.
-        #[serde(deserialize_with = "::std::option::Option::deserialize")]
         #[schemars(with = "crate::Nullable<TaskId>")]
         pub cursor: ::std::option::Option<TaskId>,
         /// At most as many as were asked for.
         pub tasks: ::std::vec::Vec<Task>,
     }
 
+    impl<'de> ::serde::Deserialize<'de> for TaskPage {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = TaskPage;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "cursor" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "cursor" => {
+                                return Err(::serde::de::Error::duplicate_field("cursor"));
+                            }
+                            "tasks" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "tasks" => {
+                                return Err(::serde::de::Error::duplicate_field("tasks"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["cursor", "tasks"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(TaskPage {
+                        cursor: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("cursor"))?,
+                        tasks: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("tasks"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// Where a task is on its way; the last five are final.
     #[derive(::schemars::JsonSchema)]
     #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     pub enum TaskState {
         #[serde(rename = "queued")]
         Queued,
@@ -976,6 +2542,25 @@ pub mod types {
             value: ::std::string::String,
         ) -> ::std::result::Result<Self, self::error::ConversionError> {
             value.parse()
+        }
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for TaskState {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            crate::one_of(
+                deserializer,
+                &[
+                    "queued",
+                    "running",
+                    "succeeded",
+                    "failed",
+                    "timed_out",
+                    "cancelled",
+                    "lost",
+                ],
+            )
         }
     }
 
@@ -1336,14 +2921,8 @@ impl Fault {
 }
 
 /// Params of `fetch_nonce`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FetchNonceParams {
     /// The key that will sign.
@@ -1374,14 +2953,8 @@ impl crate::Params for FetchNonceParams {
 }
 
 /// Params of `authenticate`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthenticateParams {
     /// The key that signed.
@@ -1421,14 +2994,8 @@ impl crate::Params for AuthenticateParams {
 }
 
 /// Params of `play`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlayParams {
     /// The Rhai source.
@@ -1497,14 +3064,8 @@ impl crate::Params for PlayParams {
 }
 
 /// Params of `run`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunParams {
     /// Which script.
@@ -1573,14 +3134,8 @@ impl crate::Params for RunParams {
 }
 
 /// Params of `submit`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitParams {
     /// The Rhai source. Either this or `name`.
@@ -1667,14 +3222,8 @@ impl crate::Params for SubmitParams {
 }
 
 /// Params of `task`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskParams {
     /// Which task.
@@ -1721,14 +3270,8 @@ impl crate::Params for TaskParams {
 }
 
 /// Params of `tasks`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TasksParams {
     /// Only tasks in this state.
@@ -1784,14 +3327,8 @@ impl crate::Params for TasksParams {
 }
 
 /// Params of `cancel`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelParams {
     /// Which task.
@@ -1822,14 +3359,8 @@ impl crate::Params for CancelParams {
 }
 
 /// Params of `provenance`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenanceParams {
     /// Begin behind the record of this number; with the first when absent.
@@ -1876,14 +3407,8 @@ impl crate::Params for ProvenanceParams {
 }
 
 /// Params of `watch_play`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WatchPlayParams {
     /// The Rhai source to play.
@@ -1959,14 +3484,8 @@ impl crate::Params for WatchPlayParams {
 }
 
 /// Params of `unwatch_play`.
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    ::serde::Serialize,
-    ::serde::Deserialize,
-    ::schemars::JsonSchema
-)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnwatchPlayParams {
     /// What `watch_play` answered.

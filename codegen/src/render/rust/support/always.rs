@@ -1,3 +1,5 @@
+use ::serde::{Deserialize as _, Serialize as _};
+
 /// Why a value is not one of its type: what its schema expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidValue(::std::string::String);
@@ -16,18 +18,117 @@ impl ::std::fmt::Display for InvalidValue {
 
 impl ::std::error::Error for InvalidValue {}
 
-/// Reads a field that must be there and may be null.
-pub(crate) fn nullable<'de, T: ::serde::Deserialize<'de>, D: ::serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    ::serde::Deserialize::deserialize(deserializer)
+/// The name of a member as it is read: without a copy where the text has no escapes.
+pub(crate) struct Name<'de>(::std::borrow::Cow<'de, str>);
+
+impl Name<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_owned(self) -> ::std::string::String {
+        self.0.into_owned()
+    }
 }
 
-/// Reads an optional field of which null is a value: only absence is `None`.
-pub(crate) fn present<'de, T: ::serde::Deserialize<'de>, D: ::serde::Deserializer<'de>>(
+impl<'de> ::serde::Deserialize<'de> for Name<'de> {
+    fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> ::serde::de::Visitor<'de> for Names {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(::std::borrow::Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(::std::borrow::Cow::Owned(name.to_owned())))
+            }
+
+            fn visit_string<E>(self, name: ::std::string::String) -> Result<Name<'de>, E> {
+                Ok(Name(::std::borrow::Cow::Owned(name)))
+            }
+        }
+
+        deserializer.deserialize_str(Names)
+    }
+}
+
+/// Reads one of some strings.
+pub(crate) fn one_of<'de, T: ::std::str::FromStr, D: ::serde::Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+    texts: &'static [&'static str],
+) -> Result<T, D::Error> {
+    let text = Name::deserialize(deserializer)?;
+    text.as_str().parse().map_err(|_| ::serde::de::Error::unknown_variant(text.as_str(), texts))
+}
+
+/// Reads an object whose member `tag` is a text: that, and the other members.
+pub(crate) fn tagged<'de, D: ::serde::Deserializer<'de>>(
+    deserializer: D,
+    tag: &'static str,
+) -> Result<(::std::string::String, ::serde_json::Value), D::Error> {
+    type Members = ::serde_json::Map<::std::string::String, ::serde_json::Value>;
+    let mut members = <Members as ::serde::Deserialize>::deserialize(deserializer)?;
+    match members.remove(tag) {
+        Some(::serde_json::Value::String(text)) => Ok((text, ::serde_json::Value::Object(members))),
+        Some(_) => Err(::serde::de::Error::custom(format!("`{tag}` must be a string"))),
+        None => Err(::serde::de::Error::missing_field(tag)),
+    }
+}
+
+/// Checks that a value is of a type.
+pub(crate) fn is_a<T: ::serde::de::DeserializeOwned, E: ::serde::de::Error>(
+    value: &::serde_json::Value,
+) -> Result<(), E> {
+    T::deserialize(value).map(drop).map_err(E::custom)
+}
+
+/// No value at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Never {}
+
+impl ::serde::Serialize for Never {
+    fn serialize<S: ::serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> ::serde::Deserialize<'de> for Never {
+    fn deserialize<D: ::serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(::serde::de::Error::custom("no value is valid here"))
+    }
+}
+
+/// An item of a list of which the document describes the first item alone.
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+#[serde(untagged)]
+pub enum Item<T> {
+    /// One like the first.
+    Known(T),
+    /// Another one.
+    Other(::serde_json::Value),
+}
+
+impl<T> Item<T> {
+    /// The item, if it is one like the first.
+    pub fn known(self) -> ::std::option::Option<T> {
+        match self {
+            Self::Known(item) => Some(item),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl<T> ::std::convert::From<T> for Item<T> {
+    fn from(item: T) -> Self {
+        Self::Known(item)
+    }
 }
 
 /// A method of the document.
@@ -92,6 +193,15 @@ pub(crate) fn integer<'de, D: ::serde::Deserializer<'de>>(deserializer: D) -> Re
     deserializer.deserialize_any(Whole)
 }
 
+/// Writes an integer; beyond 64 bits as a float, which is how JSON is read.
+pub(crate) fn write_integer<S: ::serde::Serializer>(number: i128, serializer: S) -> Result<S::Ok, S::Error> {
+    match (i64::try_from(number), u64::try_from(number)) {
+        (Ok(number), _) => serializer.serialize_i64(number),
+        (_, Ok(number)) => serializer.serialize_u64(number),
+        _ => serializer.serialize_f64(number as f64),
+    }
+}
+
 /// Gives a newtype over an integer its checks and conversions.
 macro_rules! integer_newtype {
     ($type:ident, $integer:ident, min = $min:expr, max = $max:expr) => {
@@ -148,7 +258,7 @@ macro_rules! integer_newtype {
                 &self,
                 serializer: S,
             ) -> ::std::result::Result<S::Ok, S::Error> {
-                ::serde::Serialize::serialize(&self.0, serializer)
+                super::support::write_integer(self.0.into(), serializer)
             }
         }
 

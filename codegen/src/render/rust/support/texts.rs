@@ -46,8 +46,10 @@ impl Rules {
 }
 
 // with patterns
+pub(crate) use ::regress::Regex as Pattern;
+
 /// A pattern as ECMA-262 means it: by code points, or where it is written for code units, by those.
-pub(crate) fn regex(pattern: &str) -> Option<::regress::Regex> {
+pub(crate) fn regex(pattern: &str) -> Option<Pattern> {
     let units = || ::regress::Regex::new(pattern).ok();
     ::regress::Regex::with_flags(pattern, "u").ok().or_else(units)
 }
