@@ -32,8 +32,9 @@ fn main() -> Result<(), String> {
         let (api, probes, examples) = (include("api.rs"), include("probes.rs"), include("examples.rs"));
         let _ = write!(
             modules,
-            "#[deny(warnings)]\n#[allow(dead_code, unreachable_pub, unused_qualifications, reason = \"few tests need all \
-             of it\")]\npub mod {name} {{\n{api}\npub mod probes {{\n{probes}\n}}\nmod examples {{\n{examples}\n}}\n}}\n"
+            "#[deny(warnings)]\n\
+             #[allow(dead_code, unreachable_pub, unused_qualifications, reason = \"few tests need all of it\")]\n\
+             pub mod {name} {{\n{api}\npub mod probes {{\n{probes}\n}}\nmod examples {{\n{examples}\n}}\n}}\n"
         );
         let _ = write!(names, "(\"{name}\", &{name}::probes::DOCUMENT),");
     }

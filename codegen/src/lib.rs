@@ -13,9 +13,9 @@
 //! **Two forms of output.** By default the text stands alone: `include!` it in a module of a crate that depends on
 //! jsonrpsee, serde, serde_json and (for patterns) regress. With [`Settings::support`] it is meant for a crate that
 //! provides, at that path, the hand-written part: `Error`, `Method`, `Param`, `Params`, `NoParams`, `Auth`, `Type`,
-//! `Integer`, `Nullable`, `InvalidValue`, `Name`, `check_params`, `one_of`, `tagged`, `same`, and the macros `text_newtype` and
-//! `integer_newtype`; types then give schemas of themselves (schemars 1.x), and the features `server` and `client`
-//! of that crate decide what is made of the trait.
+//! `Integer`, `Nullable`, `InvalidValue`, `Name`, `check_params`, `one_of`, `tagged`, `same`, and the macros
+//! `text_newtype` and `integer_newtype`; integers and numbers without bounds are then those of Rust, types give schemas
+//! of themselves (schemars 1.x), and the features `server` and `client` of that crate decide what is made of the trait.
 //!
 //! **Why typify.** Enumerations of strings come from [typify]. Of larger schemas it drops or misreads what real
 //! documents say (null, absence, bounds, members without a description, recursion through other types), or panics; so

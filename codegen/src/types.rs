@@ -13,7 +13,7 @@ mod naming;
 pub(crate) mod scalar;
 mod union;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use serde_json::Value;
 
@@ -43,6 +43,27 @@ pub(crate) struct Findings {
     pub(crate) unchecked: BTreeMap<Place, &'static str>,
     /// Where a type refuses values that its schema lets in by the letter, and why.
     pub(crate) narrowed: BTreeMap<Place, &'static str>,
+}
+
+impl Findings {
+    /// Repeats what is found in a schema for those that share its type.
+    fn share(&mut self, shared: &[(Place, Place)]) {
+        for (first, other) in shared {
+            for remarks in [&mut self.fallbacks, &mut self.unchecked, &mut self.narrowed] {
+                let start = Bound::Included(first.clone());
+                let within = remarks.range((start, Bound::Unbounded)).map_while(|(place, what)| {
+                    let rest =
+                        place.pointer.strip_prefix(&first.pointer).filter(|_| place.file == first.file)?;
+                    Some((rest.to_owned(), *what))
+                });
+                let within = within.filter(|(rest, _)| rest.is_empty() || rest.starts_with('/'));
+                for (rest, what) in within.collect::<Vec<_>>() {
+                    let place = Place { file: other.file, pointer: format!("{}{rest}", other.pointer) };
+                    remarks.entry(place).or_insert(what);
+                }
+            }
+        }
+    }
 }
 
 impl Types {

@@ -64,7 +64,8 @@ pub struct Args {
     examples: bool,
     /// With --corpus: have an independent validator judge so many values of each schema, valid ones and ones with a
     /// flaw, and the types read them.
-    #[arg(long, value_name = "VALUES", requires = "corpus", conflicts_with_all = ["clippy", "examples"], num_args = 0..=1, default_missing_value = "60")]
+    #[arg(long, value_name = "VALUES", requires = "corpus", conflicts_with_all = ["clippy", "examples"])]
+    #[arg(num_args = 0..=1, default_missing_value = "60")]
     differential: Option<usize>,
     /// With --differential: where the choice of values begins.
     #[arg(long, requires = "differential", default_value_t = 1)]

@@ -254,57 +254,34 @@ impl Translation<'_> {
         if !kinds.contains(&"integer") {
             return;
         }
-        let (low, high): (f64, f64) =
-            match schema.get("format").and_then(Value::as_str).map(|format| format.trim_start_matches('u')) {
-                Some(_)
-                    if schema
-                        .get("format")
-                        .and_then(Value::as_str)
-                        .is_some_and(|format| format == "uint" || format == "u" || format == "usize") =>
-                {
-                    (0.0, 18_446_744_073_709_551_615.0)
-                }
-                Some(format) => {
-                    let unsigned = schema
-                        .get("format")
-                        .and_then(Value::as_str)
-                        .is_some_and(|format| format.starts_with('u'));
-                    let bits = format.trim_start_matches("int").trim_start_matches('i');
-                    match (bits, unsigned) {
-                        ("8" | "16" | "32" | "64", _) => {
-                            let bits = bits.parse::<i32>().unwrap_or(64);
-                            if unsigned {
-                                (0.0, 2_f64.powi(bits) - 1.0)
-                            } else {
-                                (-2_f64.powi(bits - 1), 2_f64.powi(bits - 1) - 1.0)
-                            }
-                        }
-                        _ => return,
-                    }
-                }
-                None => return,
-            };
+        let Some((low, high)) = schema.get("format").and_then(Value::as_str).and_then(range) else { return };
         let bound = |keys: [&str; 2]| keys.iter().find_map(|key| schema.get(*key).and_then(Value::as_f64));
         let (least, most) = (bound(["minimum", "exclusiveMinimum"]), bound(["maximum", "exclusiveMaximum"]));
-        if least.is_some_and(|least| least < low) || most.is_some_and(|most| most > high) {
+        let float = |end: &Value| end.as_f64().unwrap_or_default();
+        if least.is_some_and(|least| least < float(&low)) || most.is_some_and(|most| most > float(&high)) {
             return;
         }
-        // 64 bits are no float: the ends are written as integers.
-        let whole = |end: f64| -> Value {
-            if end >= 18_446_744_073_709_551_615.0 {
-                json!(u64::MAX)
-            } else if end >= 9_223_372_036_854_775_807.0 {
-                json!(i64::MAX)
-            } else {
-                json!(end as i64)
-            }
-        };
-        let only =
-            json!({ "if": { "type": "integer" }, "then": { "minimum": whole(low), "maximum": whole(high) } });
+        let only = json!({ "if": { "type": "integer" }, "then": { "minimum": low, "maximum": high } });
         let mut all = out.get("allOf").and_then(Value::as_array).cloned().unwrap_or_default();
         all.push(only);
         out.insert("allOf".to_owned(), Value::Array(all));
     }
+}
+
+/// The range of a format of integers.
+fn range(format: &str) -> Option<(Value, Value)> {
+    let range = match format {
+        "int8" | "i8" => (json!(i8::MIN), json!(i8::MAX)),
+        "int16" | "i16" => (json!(i16::MIN), json!(i16::MAX)),
+        "int32" | "i32" => (json!(i32::MIN), json!(i32::MAX)),
+        "int64" | "i64" => (json!(i64::MIN), json!(i64::MAX)),
+        "uint8" | "u8" => (json!(0), json!(u8::MAX)),
+        "uint16" | "u16" => (json!(0), json!(u16::MAX)),
+        "uint32" | "u32" => (json!(0), json!(u32::MAX)),
+        "uint64" | "u64" | "uint" | "u" | "usize" => (json!(0), json!(u64::MAX)),
+        _ => return None,
+    };
+    Some(range)
 }
 
 /// The types that a schema's keywords speak of.

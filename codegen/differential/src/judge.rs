@@ -95,7 +95,8 @@ impl Judges {
             let file = files.index(probe.file).ok_or_else(|| format!("{}: no such file", probe.file))?;
             keys.push(bundle.add(files, file, probe.pointer, silence));
         }
-        let whole = json!({ "$id": BUNDLE, "$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": bundle.defs });
+        let dialect = "https://json-schema.org/draft/2020-12/schema";
+        let whole = json!({ "$id": BUNDLE, "$schema": dialect, "$defs": bundle.defs });
         Ok(Self { bundle, keys, whole })
     }
 

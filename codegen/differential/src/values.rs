@@ -466,15 +466,15 @@ fn merge(flat: &mut Map<String, Value>, other: Map<String, Value>) {
                 both.dedup();
                 *known = json!(both);
             }
-            ("minimum" | "minItems" | "minLength" | "exclusiveMinimum", known, member) => {
-                if member.as_f64() > known.as_f64() {
-                    *known = member;
-                }
+            ("minimum" | "minItems" | "minLength" | "exclusiveMinimum", known, member)
+                if member.as_f64() > known.as_f64() =>
+            {
+                *known = member;
             }
-            ("maximum" | "maxItems" | "maxLength" | "exclusiveMaximum", known, member) => {
-                if member.as_f64() < known.as_f64() {
-                    *known = member;
-                }
+            ("maximum" | "maxItems" | "maxLength" | "exclusiveMaximum", known, member)
+                if member.as_f64() < known.as_f64() =>
+            {
+                *known = member;
             }
             ("items" | "additionalProperties", known, member) => {
                 *known = json!({ "allOf": [known.clone(), member] });

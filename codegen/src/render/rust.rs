@@ -175,8 +175,9 @@ fn chosen() -> TokenStream {
     quote! {
         #[allow(
             clippy::doc_lazy_continuation, clippy::doc_overindented_list_items, clippy::enum_variant_names,
-            clippy::module_inception, clippy::new_ret_no_self, clippy::should_implement_trait, clippy::too_many_arguments,
-            clippy::type_complexity, clippy::upper_case_acronyms, clippy::wrong_self_convention, rustdoc::all,
+            clippy::module_inception, clippy::new_ret_no_self, clippy::should_implement_trait,
+            clippy::too_many_arguments, clippy::type_complexity, clippy::upper_case_acronyms,
+            clippy::wrong_self_convention, rustdoc::all,
             reason = "the document chose names, numbers and prose"
         )]
     }

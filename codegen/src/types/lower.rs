@@ -37,6 +37,7 @@ pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults)
         names: Scope::default(),
         by_parts: HashMap::new(),
         by_text: HashMap::new(),
+        shared: Vec::new(),
         queue: VecDeque::new(),
         depth: 0,
         full: false,
@@ -52,13 +53,20 @@ pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults)
         let ty = lowerer.ty(vec![Part::whole(schema.clone())], &name);
         lowerer.types.places.insert(schema.place(), ty);
     }
+    for result in document.methods.iter().filter_map(|method| method.result.as_ref()) {
+        if !support && *lowerer.types.at(&result.place()) == Ty::Never {
+            lowerer.types.report.unchecked.insert(result.place(), "that nothing is valid: null is read");
+        }
+    }
     while let Some(work) = lowerer.queue.pop_front() {
         let body = lowerer.body(&work);
         if let Some(def) = lowerer.types.defs.get_mut(work.id) {
             def.body = body;
         }
     }
+    let shared = std::mem::take(&mut lowerer.shared);
     let mut types = lowerer.types;
+    types.report.share(&shared);
     finish(&mut types, document, faults);
     types
 }
@@ -96,6 +104,8 @@ pub(super) struct Lowerer<'a, 'f> {
     by_parts: HashMap<(Vec<PartKey>, bool), DefId>,
     /// Inline schemas that say the same share a definition.
     by_text: HashMap<(usize, String), DefId>,
+    /// Where a schema stands that has the type of another one, and where that stands, first.
+    shared: Vec<(Place, Place)>,
     queue: VecDeque<Work<'a>>,
     depth: usize,
     full: bool,
@@ -206,7 +216,10 @@ impl<'a> Lowerer<'a, '_> {
         }
         let text = self.shared_text(flat, parts);
         if let Some(id) = text.as_ref().and_then(|text| self.by_text.get(text)) {
-            return Ty::Def(*id);
+            let (id, place) = (*id, parts.first().map(|part| part.node.place()));
+            let first = self.types.def(id).map(|def| def.place.clone());
+            self.shared.extend(first.zip(place));
+            return Ty::Def(id);
         }
         let titled = flat.title.as_deref().filter(|title| is_name(title)).map(names::schema_type_name);
         let titled = titled.filter(|titled| self.names.take(titled));

@@ -202,7 +202,10 @@ impl Renderer<'_> {
             }
 
             impl ::serde::Serialize for #name {
-                fn serialize<__S: ::serde::Serializer>(&self, serializer: __S) -> ::std::result::Result<__S::Ok, __S::Error> {
+                fn serialize<__S: ::serde::Serializer>(
+                    &self,
+                    serializer: __S,
+                ) -> ::std::result::Result<__S::Ok, __S::Error> {
                     let value = ::serde_json::from_str::<::serde_json::Value>(self.as_json());
                     let value = value.map_err(::serde::ser::Error::custom)?;
                     ::serde::Serialize::serialize(&value, serializer)

@@ -123,15 +123,14 @@ impl Reader<'_> {
         };
         let (before, other, extra) = others_code(others, &unknown, support);
         let made = &self.made;
-        let loop_ = match members.is_empty() && matches!(others, Others::Refused) {
+        let next = quote!(map.next_key::<#support::Name<'de>>()?);
+        let loop_ = match (members.is_empty(), others) {
             // Nothing is left to loop for.
-            true => quote! {
-                if let Some(name) = map.next_key::<#support::Name<'de>>()? {
-                    #unknown;
-                }
-            },
-            false => quote! {
-                while let Some(name) = map.next_key::<#support::Name<'de>>()? {
+            (true, Others::Refused) => quote!(if let Some(name) = #next { #unknown; }),
+            (true, Others::Ignored) => quote!(while #next.is_some() #other),
+            (true, _) => quote!(while let Some(name) = #next #other),
+            (false, _) => quote! {
+                while let Some(name) = #next {
                     match name.as_str() {
                         #(#arms,)*
                         _ => #other,

@@ -95,7 +95,11 @@ impl Renderer<'_> {
                 let most = most.map(|most| quote!(if rest.len() >= #most { #too_many }));
                 let least =
                     Some(body.least.saturating_sub(length)).filter(|least| *least > 0).and_then(count);
-                let least = least.map(|least| quote!(if rest.len() < #least { #too_few }));
+                let few = body.least.saturating_sub(length);
+                let least = least.map(|least| match few {
+                    1 => quote!(if rest.is_empty() { #too_few }),
+                    _ => quote!(if rest.len() < #least { #too_few }),
+                });
                 quote! {
                     let mut rest: #list = ::std::vec::Vec::new();
                     while let Some(item) = items.next_element()? {

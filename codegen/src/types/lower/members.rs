@@ -22,8 +22,8 @@ impl<'a> Lowerer<'a, '_> {
     pub(super) fn list(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Option<Ty> {
         let item = join(name, "item");
         match shape(flat) {
-            Shape::Sequence => return None,
-            Shape::Tuple => return Some(Ty::Tuple(self.prefix(flat, name))),
+            Shape::Sequence => None,
+            Shape::Tuple => Some(Ty::Tuple(self.prefix(flat, name))),
             Shape::List(nodes) if nodes.is_empty() => {
                 self.count(flat, parts);
                 Some(Ty::List(Box::new(self.any(parts, "nothing is said of its items"))))
