@@ -1,12 +1,14 @@
-//! What one play may use, and what may be said about it.
+//! What one play may use, what is remembered of plays, and what may be said about it.
 
 mod read;
 
+use circles_store::Quota;
 use serde::{Deserialize, Serialize};
 
 pub use read::{most, parse, read};
 
-/// What one play may use. A play that passes a limit ends with the limit's name, which is the field's.
+/// What one play may use, and at the end what its circle remembers. A play that passes a limit ends with the limit's
+/// name, which is the field's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -54,10 +56,31 @@ pub struct Limits {
     pub circle_calls: usize,
     /// How many circles deep a play may be called by others; 0 is one that came from outside.
     pub circle_depth: u8,
+    /// Tasks of one caller that the circle remembers: submitted, or called with an idempotency key.
+    pub caller_tasks: u64,
+    /// Bytes of what these left.
+    pub caller_task_bytes: u64,
+    /// Tasks that it remembers of all callers together that no access list names.
+    pub guest_tasks: u64,
+    /// Bytes of what these left.
+    pub guest_task_bytes: u64,
+}
+
+impl Limits {
+    /// How much the circle remembers.
+    pub const fn quota(&self) -> Quota {
+        Quota {
+            caller_tasks: self.caller_tasks,
+            caller_bytes: self.caller_task_bytes,
+            guest_tasks: self.guest_tasks,
+            guest_bytes: self.guest_task_bytes,
+        }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        let remembered = Quota::default();
         Self {
             script_bytes: 256 << 10,
             operations: 100_000_000,
@@ -82,6 +105,10 @@ impl Default for Limits {
             circle_calls: 100,
             // SPEC §6.
             circle_depth: 4,
+            caller_tasks: remembered.caller_tasks,
+            caller_task_bytes: remembered.caller_bytes,
+            guest_tasks: remembered.guest_tasks,
+            guest_task_bytes: remembered.guest_bytes,
         }
     }
 }

@@ -74,6 +74,13 @@ impl Dispatch {
         Self { store, task_timeout, access: Arc::new(access), over }
     }
 
+    /// Whether a caller may do anything at all in a circle. Who may not learns of no task, not even of its own that
+    /// were accepted while it might: the owner sees those.
+    fn may_enter(&self, asker: &Asker) -> Result<(), Error> {
+        self.may(&asker.circle, &asker.caller, Verb::Run)
+            .or_else(|_| self.may(&asker.circle, &asker.caller, Verb::Play))
+    }
+
     /// Whether a caller may do this in a circle; every way to a script of it asks here first.
     fn may(&self, circle: &CircleId, caller: &Caller, verb: Verb) -> Result<(), Error> {
         match self.access.get(circle) {
@@ -139,6 +146,7 @@ impl Dispatch {
         before: Option<TaskId>,
         limit: usize,
     ) -> Result<TaskPage, Error> {
+        self.may_enter(asker)?;
         let caller = (!asker.is_owner()).then(|| asker.caller.clone());
         let filter = TaskFilter { caller, state, before, limit };
         let page = self.store.tasks(&asker.circle, filter).await.map_err(refused)?;
@@ -169,6 +177,7 @@ impl Dispatch {
     }
 
     async fn view(&self, asker: &Asker, id: TaskId) -> Result<TaskView, Error> {
+        self.may_enter(asker)?;
         let view = self.store.task(&asker.circle, id, Duration::ZERO).await.map_err(refused)?;
         // Of somebody else's task it is not even told that it is there.
         view.filter(|view| asker.sees(view)).ok_or_else(|| Fault::TaskNotFound.into())
@@ -183,14 +192,14 @@ impl Dispatch {
         };
         match verb {
             Some(verb) => self.may(&asker.circle, &asker.caller, verb)?,
-            None => self
-                .may(&asker.circle, &asker.caller, Verb::Run)
-                .or_else(|_| self.may(&asker.circle, &asker.caller, Verb::Play))?,
+            None => self.may_enter(&asker)?,
         }
+        let names = |access: &Access| access.names(&asker.circle, &asker.caller);
+        let guest = !self.access.get(&asker.circle).is_some_and(names);
         let Wishes { args, timeout, idempotency_key } = wishes;
         let timeout = timeout.map_or(self.task_timeout, |wanted| wanted.min(self.task_timeout));
         let task = Task::new(asker.circle, asker.caller, source, args, timeout);
-        Ok(Task { idempotency_key, kind, ..task })
+        Ok(Task { idempotency_key, kind, guest, ..task })
     }
 }
 
@@ -198,6 +207,14 @@ impl Dispatch {
 fn refused(error: store::Error) -> Error {
     match error {
         store::Error::Full => Fault::Overloaded(retry_after(RETRY)).into(),
+        store::Error::ShareFull(time) => {
+            let message = "as many tasks are remembered for this caller as may be";
+            Error::declared(Fault::RateLimited(retry_after(time)), message)
+        }
+        store::Error::GuestsFull(time) => {
+            let message = "as many tasks are remembered for callers that no access list names as may be";
+            Error::declared(Fault::Overloaded(retry_after(time)), message)
+        }
         store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
         store::Error::Closed => unavailable(),
         store::Error::Unavailable(cause) | store::Error::NoRoom(cause) => {

@@ -10,7 +10,7 @@ use std::{
 use circles_config::CircleConfig;
 use circles_daemon::{RedisUrl, Signals, log_to_stderr, raise_file_limit};
 use circles_server::{BindError, Server};
-use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, RedisConfig, RedisStore, Store};
+use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Quotas, RedisConfig, RedisStore, Store};
 use circles_worker::{CircleSettings, CountingAllocator, Host, Limits, Workers};
 use clap::Parser as _;
 use mimalloc::MiMalloc;
@@ -87,7 +87,8 @@ impl Backend {
     /// In files of this process. Takes up what an earlier one left.
     async fn embedded(args: &Args, circles: &[CircleConfig], host: &Arc<Host>) -> Result<Self, String> {
         let (queue_limit, circle_queue_limit) = args.queue_limits();
-        let config = EmbeddedConfig { queue_limit, circle_queue_limit, ..EmbeddedConfig::default() };
+        let quotas = quotas(circles);
+        let config = EmbeddedConfig { queue_limit, circle_queue_limit, quotas, ..EmbeddedConfig::default() };
         let store = open_store(config, circles)?.with_trial(host.clone());
         let found = store.recover(circles.iter().map(|circle| circle.key.circle_id())).await;
         let found = found.map_err(|error| format!("the store cannot be opened: {error}"))?;
@@ -105,6 +106,7 @@ impl Backend {
             queue_limit,
             circle_queue_limit,
             pools: pinned.collect(),
+            quotas: quotas(circles),
             ..RedisConfig::default()
         };
         let store = RedisStore::connect(url.checked()?, config).await;
@@ -133,6 +135,12 @@ impl Backend {
             }
         }
     }
+}
+
+/// How much each circle remembers.
+fn quotas(circles: &[CircleConfig]) -> Quotas {
+    let of = |circle: &CircleConfig| (circle.key.circle_id(), circle.limits.quota());
+    Quotas { circles: circles.iter().map(of).collect(), ..Quotas::default() }
 }
 
 fn open_store(bounds: EmbeddedConfig, configs: &[CircleConfig]) -> Result<EmbeddedStore, String> {

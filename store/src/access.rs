@@ -55,7 +55,18 @@ impl Access {
     }
 }
 
+impl Access {
+    /// Whether `caller` is the owner or stands on a list; one that only `"*"` lets in is a guest.
+    pub fn names(&self, circle: &CircleId, caller: &Caller) -> bool {
+        *caller == Caller::Peer(*circle) || self.play.names(caller) || self.run.names(caller)
+    }
+}
+
 impl Who {
+    fn names(&self, caller: &Caller) -> bool {
+        matches!((self, caller), (Self::Only(keys), Caller::Peer(key)) if keys.contains(key))
+    }
+
     /// A list with nobody on it.
     pub const fn nobody() -> Self {
         Self::Only(BTreeSet::new())
@@ -154,6 +165,14 @@ mod tests {
         ] {
             assert_eq!(verdicts(access.clone()), expected, "{access}");
         }
+    }
+
+    #[test]
+    fn callers_that_no_list_names_are_guests() {
+        let access: Access = from_value(json!({ "play": "*", "run": [key(7)] })).unwrap();
+        let callers = [Caller::Anonymous, Caller::Peer(key(8)), Caller::Peer(key(7)), Caller::Peer(key(1))];
+        assert_eq!(callers.map(|caller| access.names(&key(1), &caller)), [false, false, true, true]);
+        assert!(!Access::default().names(&key(1), &Caller::Peer(key(7))));
     }
 
     #[test]

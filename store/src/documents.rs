@@ -86,11 +86,76 @@ pub struct Reads {
     pub ranges: Vec<KeyRange>,
 }
 
+/// How many keys a play's reads are compared by; beyond them they count as ranges that hold all keys in between.
+const MOST_KEYS: usize = 1_000;
+/// How many ranges; beyond them neighbours count as one, with what lies between them. What is compared is compared
+/// while others of the circle wait.
+const MOST_RANGES: usize = 64;
+
 impl Reads {
+    /// Puts ranges in order, joins those that meet, and makes few of many: what is read then is what was, or more.
+    pub(crate) fn simplify(&mut self) {
+        self.ranges.retain(|range| !range.is_empty());
+        if self.keys.len() > MOST_KEYS {
+            let keys: Vec<_> = std::mem::take(&mut self.keys).into_iter().collect();
+            for some in keys.chunks(keys.len().div_ceil(MOST_RANGES)) {
+                if let [first, ..] = some
+                    && let [.., last] = some
+                {
+                    let (start, end) = (Bound::Included(first.clone()), Bound::Included(last.clone()));
+                    self.ranges.push(KeyRange { start, end });
+                }
+            }
+        }
+        self.ranges.sort_by(|one, other| start_of(one).cmp(&start_of(other)));
+        let mut joined: Vec<KeyRange> = Vec::new();
+        for range in self.ranges.drain(..) {
+            match joined.last_mut() {
+                Some(last) if meets(last, &range) => last.end = later(&last.end, &range.end),
+                _ => joined.push(range),
+            }
+        }
+        let few = joined.chunks(joined.len().div_ceil(MOST_RANGES).max(1)).filter_map(|some| {
+            let (first, last) = (some.first()?, some.last()?);
+            Some(KeyRange { start: first.start.clone(), end: last.end.clone() })
+        });
+        self.ranges = few.collect();
+    }
+
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.ranges.is_empty()
     }
+}
+
+/// Where a range begins, in order: a key before what comes behind it.
+fn start_of(range: &KeyRange) -> Option<(&str, bool)> {
+    match &range.start {
+        Bound::Unbounded => None,
+        Bound::Included(key) => Some((key, false)),
+        Bound::Excluded(key) => Some((key, true)),
+    }
+}
+
+/// Whether a range that begins no sooner than another leaves no key between them.
+fn meets(one: &KeyRange, next: &KeyRange) -> bool {
+    match (&one.end, &next.start) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => true,
+        (Bound::Excluded(end), Bound::Excluded(start)) => start < end,
+        (Bound::Included(end) | Bound::Excluded(end), Bound::Included(start) | Bound::Excluded(start)) => {
+            start <= end
+        }
+    }
+}
+
+/// The later of two ends.
+fn later(one: &Bound<Key>, other: &Bound<Key>) -> Bound<Key> {
+    let rank = |end: &Bound<Key>| match end {
+        Bound::Excluded(key) => (false, Some(key.clone()), false),
+        Bound::Included(key) => (false, Some(key.clone()), true),
+        Bound::Unbounded => (true, None, true),
+    };
+    if rank(one) >= rank(other) { one.clone() } else { other.clone() }
 }
 
 /// What a play wrote: documents, and `None` for those it deleted.
@@ -164,13 +229,74 @@ impl Transaction {
 
     /// What was read and what is to be written.
     pub fn into_parts(self) -> (Reads, Writes) {
-        (self.reads, self.writes)
+        let mut reads = self.reads;
+        reads.simplify();
+        (reads, self.writes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn range(start: Bound<&str>, end: Bound<&str>) -> KeyRange {
+        KeyRange { start: start.map(Into::into), end: end.map(Into::into) }
+    }
+
+    #[test]
+    fn ranges_are_joined_and_put_in_order() {
+        use Bound::{Excluded, Included, Unbounded};
+        let ranges = vec![
+            range(Included("m"), Excluded("p")),
+            range(Included("a"), Excluded("c")),
+            range(Excluded("x"), Excluded("x")),
+            range(Included("p"), Included("q")),
+            range(Included("c"), Included("d")),
+            range(Excluded("e"), Excluded("g")),
+            range(Excluded("g"), Included("h")),
+            range(Included("f"), Excluded("g")),
+            range(Included("z"), Unbounded),
+            range(Included("zz"), Included("zzz")),
+        ];
+        let mut reads = Reads { ranges, ..Reads::default() };
+        reads.simplify();
+        let joined = [
+            range(Included("a"), Included("d")),
+            // What is between them was not read.
+            range(Excluded("e"), Excluded("g")),
+            range(Excluded("g"), Included("h")),
+            range(Included("m"), Included("q")),
+            range(Included("z"), Unbounded),
+        ];
+        assert_eq!(reads.ranges, joined);
+        let mut all =
+            Reads { ranges: vec![range(Included("b"), Unbounded), range(Unbounded, Excluded("b"))], ..reads };
+        all.simplify();
+        assert_eq!(all.ranges, [range(Unbounded, Unbounded)]);
+    }
+
+    #[test]
+    fn many_reads_become_few_that_hold_them_all() {
+        let key = |number: usize| -> Key { format!("{number:06}").into() };
+        let mut reads = Reads::default();
+        reads.keys.extend((0..MOST_KEYS).map(|number| key(10 * number)));
+        reads.ranges.push(range(Bound::Included("x"), Bound::Included("y")));
+        let few = {
+            let mut few = reads.clone();
+            few.simplify();
+            few
+        };
+        assert_eq!((few.keys.len(), few.ranges.len()), (MOST_KEYS, 1));
+        reads.keys.extend((0..5_000).map(|number| key(7 * number)));
+        let keys = reads.keys.clone();
+        reads.simplify();
+        assert!(reads.keys.is_empty() && reads.ranges.len() <= MOST_RANGES);
+        let holds = |name: &str| {
+            reads.ranges.iter().any(|range| std::ops::RangeBounds::<str>::contains(&range.bounds(), name))
+        };
+        assert!(keys.iter().all(|key| holds(key)) && holds("x") && holds("y"));
+        assert!(!holds("z"));
+    }
 
     #[test]
     fn a_prefix_ends_before_the_next_one() {

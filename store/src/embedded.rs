@@ -12,6 +12,8 @@ mod live;
 mod queue;
 mod record;
 mod row;
+mod running;
+mod under_way;
 mod versions;
 
 use std::{
@@ -27,14 +29,14 @@ use std::{
 use circles_api::{CircleId, provenance::Head, types::RecordPage};
 use tokio::{sync::Notify, time::timeout};
 
-use self::{circle::Circle, entry::Entry, file::Retention, files::Files, lease::Share, queue::Queue};
+use self::{circle::Circle, entry::Entry, files::Files, lease::Share, queue::Queue, under_way::UnderWay};
 use crate::{
-    Claim, Error, Kind, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Trial, Watch,
-    WatchEvent,
+    Claim, Error, Kind, Outcome, Quotas, State as TaskState, Store, Task, TaskFilter, TaskId, TaskPage,
+    TaskView, Ticket, Trial, Watch, WatchEvent,
 };
 
 /// Bounds of an [`EmbeddedStore`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// How many tasks may wait to be claimed, over all circles. One more is [`Error::Full`].
     pub queue_limit: usize,
@@ -45,10 +47,8 @@ pub struct Config {
     pub running_limit: usize,
     /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
     pub remember_for: Duration,
-    /// How many of them each circle remembers, those that ended first forgotten first.
-    pub remember_tasks: usize,
-    /// How many bytes their outcomes may take in each circle.
-    pub remember_bytes: u64,
+    /// How many of them, and of what size.
+    pub quotas: Quotas,
     /// How many circles' files may be open at a time, beside those that plays use at the moment.
     pub open_files: usize,
     /// How many bytes a circle's file may have before nothing more is written into it but deletions.
@@ -63,13 +63,15 @@ impl Default for Config {
             running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
-            remember_tasks: 100_000,
-            remember_bytes: 1 << 30,
+            quotas: Quotas::default(),
             open_files: 256,
             file_bytes: 16 << 30,
         }
     }
 }
+
+/// How often the process may die while it runs a task, before the task ends as lost: it may be what kills it.
+const DEATHS: usize = 2;
 
 /// The store of a single process.
 ///
@@ -95,7 +97,7 @@ pub(crate) struct Shared {
 
 struct State {
     /// Every task that has not ended, queued or running.
-    live: HashMap<TaskId, Arc<Entry>>,
+    live: UnderWay,
     /// Those of them that carry an idempotency key.
     keyed: HashMap<CallKey, Arc<Entry>>,
     queue: Queue,
@@ -114,14 +116,13 @@ impl EmbeddedStore {
         config: Config,
         path: impl Fn(&CircleId) -> PathBuf + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let state =
-            State { live: HashMap::new(), keyed: HashMap::new(), queue: Queue::new(config.running_limit) };
-        let retention = Retention {
-            time: config.remember_for,
-            tasks: config.remember_tasks,
-            bytes: config.remember_bytes,
+        let state = State {
+            live: UnderWay::default(),
+            keyed: HashMap::new(),
+            queue: Queue::new(config.running_limit),
         };
-        let files = Files::new(Arc::new(path), retention, config.open_files)?;
+        let (time, quotas) = (config.remember_for, config.quotas.clone());
+        let files = Files::new(Arc::new(path), time, quotas, config.open_files)?;
         let shared = Shared {
             state: Mutex::new(state),
             work: Notify::new(),
@@ -155,16 +156,28 @@ impl EmbeddedStore {
         for (number, circle) in circles.into_iter().enumerate() {
             let stays_open = number < self.shared.config.open_files;
             let look = move |circle: &Circle| stays_open || circle.may_have_unfinished();
-            let unfinished = self.shared.files.ask_if(&circle, look, |open| open.file().unfinished()).await?;
-            for (row, body) in unfinished.into_iter().flatten() {
+            let running = self.shared.files.circle(&circle).running().clone();
+            let unfinished = self
+                .shared
+                .files
+                .ask_if(&circle, look, move |open| Ok((open.file().unfinished()?, running.left())));
+            let (unfinished, left) = unfinished.await?.unwrap_or_default();
+            for (row, body) in unfinished {
                 let (marked, retries) = (row.marked, row.retries);
+                let died = left.get(&row.id).copied().filter(|run| !row.deaths.contains(run));
+                let deaths = row.deaths.len() + usize::from(died.is_some());
                 let entry = Arc::new(Entry::new(row.task(circle, body)).with_retries(retries));
                 if !self.shared.introduce(&entry) {
                     // Accepted by this process.
                     continue;
                 }
                 count += 1;
-                if marked {
+                if deaths >= DEATHS {
+                    tracing::error!(task = %entry.task().id, "the process died twice with this task: it is lost");
+                    self.shared.lose(&entry, marked);
+                } else if let Some(run) = died {
+                    self.shared.run_after_death(entry, run, marked);
+                } else if marked {
                     self.shared.retry_or_lose(entry);
                 } else {
                     self.shared.enqueue(entry);
@@ -194,7 +207,7 @@ impl Shared {
     }
 
     fn live(&self, circle: &CircleId, task: TaskId) -> Option<Arc<Entry>> {
-        self.lock().live.get(&task).filter(|entry| entry.task().circle == *circle).cloned()
+        self.lock().live.get(task).filter(|entry| entry.task().circle == *circle).cloned()
     }
 }
 
@@ -216,7 +229,7 @@ impl Store for EmbeddedStore {
             let mut state = self.shared.lock();
             self.shared.admit(&state, &task)?;
             let entry = Arc::new(Entry::new(task));
-            state.live.insert(entry.task().id, entry.clone());
+            state.live.insert(&entry);
             state.queue.push_back(entry.clone());
             entry
         };
@@ -229,7 +242,7 @@ impl Store for EmbeddedStore {
             return Err(Error::Closed);
         }
         let entry = Arc::new(Entry::new(task));
-        self.shared.lock().live.insert(entry.task().id, entry.clone());
+        self.shared.lock().live.insert(&entry);
         entry.start();
         let ticket = entry::ticket(&self.shared, entry.clone());
         Ok((lease::claim(&self.shared, entry, None), ticket))
@@ -256,7 +269,12 @@ impl Store for EmbeddedStore {
                     if more {
                         self.shared.work.notify_one();
                     }
-                    return Ok(lease::claim(&self.shared, entry, Some(share)));
+                    // Dropped meanwhile, it goes back.
+                    let claim = lease::claim(&self.shared, entry.clone(), Some(share));
+                    if matches!(entry.task().kind, Kind::Submitted { .. }) {
+                        self.shared.begins(&entry).await;
+                    }
+                    return Ok(claim);
                 }
             }
             work.await;
@@ -279,20 +297,25 @@ impl Store for EmbeddedStore {
             return Ok(Some(entry.view()));
         }
         let found = self.shared.files.ask(circle, move |open| open.file().task(task)).await?.flatten();
-        let retention = self.shared.files.retention().time;
+        let retention = self.shared.files.retention(circle).time;
         let known = found.filter(|(row, _)| !row.is_forgotten(SystemTime::now(), retention));
         Ok(known.map(|(row, outcome)| row.view(outcome)))
     }
 
     async fn tasks(&self, circle: &CircleId, filter: TaskFilter) -> Result<TaskPage, Error> {
-        let live: Vec<_> = {
-            let state = self.shared.lock();
-            state.live.values().filter(|entry| entry.task().circle == *circle).cloned().collect()
-        };
+        let (live, more) = self.shared.lock().live.list(circle, &filter);
         let live: HashMap<_, _> = live.iter().map(|entry| (entry.task().id, entry.view())).collect();
         let asked = filter.clone();
-        let kept = self.shared.files.ask(circle, move |open| open.file().tasks(&asked)).await?;
+        // What waits or runs is under way.
+        let kept = match filter.state {
+            Some(TaskState::Queued | TaskState::Running) => None,
+            _ => self.shared.files.ask(circle, move |open| open.file().tasks(&asked)).await?,
+        };
         let mut page = kept.unwrap_or(TaskPage { tasks: Vec::new(), next: None });
+        // Behind what was looked at there may be others.
+        page.next = page.next.max(more);
+        let next = page.next;
+        page.tasks.retain(|task| next.is_none_or(|next| task.id >= next));
         // What is under way is known better here than in the file.
         page.tasks.retain(|task| !live.contains_key(&task.id));
         page.tasks.extend(live.into_values().filter(|task| {

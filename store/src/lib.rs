@@ -13,6 +13,7 @@ mod claim;
 mod documents;
 mod embedded;
 mod outcome;
+mod quota;
 mod redis;
 mod task;
 mod ticket;
@@ -29,6 +30,7 @@ pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
+pub use quota::{Quota, Quotas};
 pub use redis::{Config as RedisConfig, RedisStore};
 pub use task::{Caller, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView};
 pub use ticket::Ticket;
@@ -44,6 +46,13 @@ pub enum Error {
     /// The idempotency key was used for another call; nothing was accepted.
     #[error("the idempotency key belongs to task {0}, which was another call")]
     Conflict(TaskId),
+    /// Everything that is remembered for this caller fills its share; nothing was accepted. There is room again after
+    /// that long.
+    #[error("the caller's share of remembered tasks is full")]
+    ShareFull(Duration),
+    /// The same, of all guests of the circle together.
+    #[error("the guests' share of remembered tasks is full")]
+    GuestsFull(Duration),
     /// The store is closed, or closes: nothing is accepted or claimed any more.
     #[error("the store is closed")]
     Closed,

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::State;
+use crate::{Kind, State};
 
 /// The final state of a task, with what belongs to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +21,43 @@ pub enum Outcome {
     Lost,
 }
 
+/// How long a submitted task that may not run is remembered, so that its submitter learns why: not long, as whoever
+/// may do nothing can submit as many as it likes.
+const FORBIDDEN_TASK: Duration = Duration::from_secs(60);
+
 impl Outcome {
+    /// For how long a task that ended so is remembered, without its key, if it is a refusal. Nothing is remembered of a
+    /// play, whose caller was told.
+    pub(crate) fn refusal(
+        &self,
+        kind: Kind,
+        reached_outside: bool,
+        remember_for: Duration,
+    ) -> Option<Duration> {
+        if reached_outside || !self.is_refusal() {
+            return None;
+        }
+        Some(match (kind, self) {
+            (Kind::Play | Kind::Question, _) => Duration::ZERO,
+            (Kind::Submitted { .. }, Self::Failed(Failure::Forbidden)) => FORBIDDEN_TASK.min(remember_for),
+            (Kind::Submitted { .. }, _) => remember_for,
+        })
+    }
+
+    /// Whether it was refused before its script ran, or for a reason of ours: nothing has happened, and the same call
+    /// may end otherwise later. So its idempotency key is free again.
+    pub const fn is_refusal(&self) -> bool {
+        let Self::Failed(failure) = self else { return false };
+        matches!(
+            failure,
+            Failure::Forbidden
+                | Failure::NoScript
+                | Failure::Unavailable
+                | Failure::Internal(_)
+                | Failure::Script { kind: ScriptErrorKind::Compile, .. }
+        )
+    }
+
     /// The final state of a task that ended so.
     pub const fn state(&self) -> State {
         match self {
@@ -71,6 +109,8 @@ pub enum Failure {
     Forbidden,
     /// The library has no script of this name.
     NoScript,
+    /// The call was made before and has ended, and what it left is no longer kept.
+    Dropped,
     /// Other plays overtook its reads as often as it was run.
     Conflict,
     /// Redis went away while it ran, and it could not be run again.

@@ -62,9 +62,14 @@ use self::{
     trials::{Trials, Trying},
 };
 use crate::{
-    Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
-    Trial, Watch,
+    Caller, Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
+    Ticket, Trial, Watch,
 };
+
+/// Tasks that one listing looks through before it answers with what it has.
+const LOOKS: i64 = 1_000;
+/// What lies in a Redis and how; `redis/lua/shared.lua` says it.
+const FORMAT: &str = "2";
 
 /// The store of processes that share a Redis.
 pub struct RedisStore {
@@ -196,9 +201,11 @@ impl RedisStore {
 impl Shared {
     async fn connect(url: &str, config: Config) -> Result<Arc<Self>, Error> {
         let link = Link::open(url).await?;
+        let is_used = link.value("circles:shards").await?.is_some();
         let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
         let shards =
             agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
+        Self::agree_on_format(&link, shards, is_used).await?;
         let me = Uuid::now_v7().to_string();
         // Databases of one Redis share its channels.
         let database = link.agree("circles:database", &Uuid::now_v7().to_string()).await?;
@@ -237,6 +244,25 @@ impl Shared {
         });
         shared.begin().await?;
         Ok(shared)
+    }
+
+    /// Takes a Redis over from an earlier version, unless tasks are under way: where those stand has changed.
+    async fn agree_on_format(link: &Link, shards: u16, is_used: bool) -> Result<(), Error> {
+        if is_used && link.value("circles:format").await?.is_none() {
+            for shard in 0..shards {
+                if link.is_there(&format!("{}:live", Self::shard_key(shard))).await? {
+                    let sentence = "tasks of an earlier version are under way in this Redis: have that version end \
+                                    them, then stop it and start this one";
+                    return Err(Error::Unavailable(sentence.into()));
+                }
+            }
+        }
+        let format = link.agree("circles:format", FORMAT).await?;
+        if format != FORMAT {
+            let sentence = format!("this Redis has format {format}; this version reads format {FORMAT}");
+            return Err(Error::Unavailable(sentence.into()));
+        }
+        Ok(())
     }
 
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
@@ -433,25 +459,31 @@ impl Store for RedisStore {
     }
 
     async fn tasks(&self, circle: &CircleId, filter: TaskFilter) -> Result<TaskPage, Error> {
-        // One more tells whether there is a next page.
-        let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX - 1) + 1;
+        let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+        let caller = match &filter.caller {
+            None => "*".to_owned(),
+            Some(Caller::Anonymous) => "-".to_owned(),
+            Some(Caller::Peer(key)) => key.to_string(),
+        };
         let args = vec![
             circle.to_string().into(),
             filter.before.map(|before| before.to_string()).unwrap_or_default().into(),
             limit.into(),
-            filter.caller.map_or_else(|| "*".to_owned(), |caller| caller.to_string()).into(),
+            caller.into(),
             filter.state.map_or_else(|| "*".to_owned(), state_name).into(),
+            LOOKS.into(),
         ];
         type Row = (String, String, String, String, String);
-        let rows: Vec<Row> = self.shared.run(&LIST, self.shared.shard_of(circle), args).await?;
+        let mut found =
+            self.shared.run::<Vec<Value>>(&LIST, self.shared.shard_of(circle), args).await?.into_iter();
+        let name = |id: &str| id.parse().map_err(|_| garbled("a task's name"));
+        let next = found.next().and_then(|next| next.as_string()).filter(|next| !next.is_empty());
         let mut tasks = Vec::new();
-        for (id, known, state, started, ended) in rows {
-            let id = id.parse().map_err(|_| garbled("a task's name"))?;
-            tasks.push(view(id, &known, &Told { state, started, ended, outcome: String::new() })?);
+        for row in found {
+            let (id, known, state, started, ended): Row = row.convert().map_err(|_| garbled("a task"))?;
+            tasks.push(view(name(&id)?, &known, &Told { state, started, ended, outcome: String::new() })?);
         }
-        let more = tasks.len() > filter.limit;
-        tasks.truncate(filter.limit);
-        Ok(TaskPage { next: tasks.last().filter(|_| more).map(|last| last.id), tasks })
+        Ok(TaskPage { next: next.map(|next| name(&next)).transpose()?, tasks })
     }
 
     async fn watch(&self, circle: &CircleId, task: TaskId) -> Result<Option<Watch>, Error> {

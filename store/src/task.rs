@@ -36,6 +36,9 @@ pub struct Task {
     pub kind: Kind,
     /// How many circles deep it was called by other circles' plays; 0 for what came from outside.
     pub depth: u8,
+    /// Whether no access list names its caller, so that what is remembered counts for all guests together as well.
+    #[serde(default)]
+    pub guest: bool,
 }
 
 /// What a task runs.
@@ -83,6 +86,7 @@ impl Task {
             idempotency_key: None,
             kind: Kind::Play,
             depth: 0,
+            guest: false,
         }
     }
 

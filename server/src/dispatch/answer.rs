@@ -77,6 +77,11 @@ fn failed(id: TaskId, failure: Failure) -> Error {
     match failure {
         Failure::Forbidden => Fault::Forbidden.into(),
         Failure::NoScript => Fault::ScriptNotFound.into(),
+        Failure::Dropped => {
+            let message =
+                "this call was made before, and its outcome is no longer kept: `task` has its state";
+            Error::declared(Fault::Conflict(TaskData { task_id: id.into() }), message)
+        }
         Failure::Conflict => Fault::Conflict(TaskData { task_id: id.into() }).into(),
         Failure::Script { kind, message, line, column, thrown } => {
             let kind = match kind {

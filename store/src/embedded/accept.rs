@@ -1,6 +1,9 @@
 //! How a task gets in: whether there is room, whether its call is known, and to the disk first if it is kept.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use tokio::sync::oneshot;
 
@@ -8,10 +11,16 @@ use super::{
     CallKey, Shared, State,
     done::Done,
     entry::{self, Entry},
-    file::{Change, TaskChange},
+    file::{Change, Shares, TaskChange},
     key_of, row,
 };
-use crate::{Error, Kind, Outcome, Task, Ticket};
+use crate::{Error, Failure, Kind, Outcome, Task, Ticket};
+
+/// About how many tasks are forgotten, of those whose time is over, before a call is refused for want of room.
+const SWEPT: usize = 500;
+/// When to try again after that, if it is not known when there is room, and at the soonest.
+const NEXT: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(1);
 
 /// The task of a call that was made before.
 enum Known {
@@ -23,10 +32,9 @@ impl Shared {
     /// Makes a task known that has not ended; false if it is.
     pub(super) fn introduce(&self, entry: &Arc<Entry>) -> bool {
         let mut state = self.lock();
-        if state.live.contains_key(&entry.task().id) {
+        if !state.live.insert(entry) {
             return false;
         }
-        state.live.insert(entry.task().id, entry.clone());
         if let Some(key) = key_of(entry.task()) {
             state.keyed.insert(key, entry.clone());
         }
@@ -82,6 +90,44 @@ impl Shared {
         if full { Err(Error::Full) } else { Ok(()) }
     }
 
+    /// What is remembered for a caller, after what is over was forgotten if there is no room.
+    async fn shares(self: &Arc<Self>, task: &Task) -> Result<Shares, Error> {
+        let ask = || {
+            let caller = task.caller.to_string();
+            self.files.ask(&task.circle, move |open| open.file().shares(&caller))
+        };
+        let shares = ask().await?.unwrap_or_default();
+        if self.has_room(&self.lock(), task, &shares).is_ok() {
+            return Ok(shares);
+        }
+        let (done, swept) = oneshot::channel();
+        let change = Change { sweeps: SWEPT, ..Change::default() };
+        self.store_change(&task.circle, change, Done::new(|result| drop(done.send(result))));
+        swept.await.unwrap_or(Err(Error::Closed))?;
+        Ok(ask().await?.unwrap_or_default())
+    }
+
+    /// Refuses what cannot be remembered.
+    fn has_room(&self, state: &State, task: &Task, shares: &Shares) -> Result<(), Error> {
+        let quota = self.files.retention(&task.circle).quota;
+        let wait = || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let oldest = shares.oldest_ms.map(Duration::from_millis);
+            oldest.map_or(NEXT, |oldest| oldest.saturating_sub(now)).max(SOON)
+        };
+        let (tasks, bytes) = shares.own;
+        let tasks = tasks + state.live.to_remember(&task.circle, Some(&task.caller));
+        if tasks >= quota.caller_tasks || bytes >= quota.caller_bytes {
+            return Err(Error::ShareFull(wait()));
+        }
+        let (tasks, bytes) = shares.guests;
+        let tasks = tasks + state.live.to_remember(&task.circle, None);
+        if task.guest && (tasks >= quota.guest_tasks || bytes >= quota.guest_bytes) {
+            return Err(Error::GuestsFull(wait()));
+        }
+        Ok(())
+    }
+
     /// A call with a key that may have been made before.
     async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Known>, Error> {
         let same = |same: bool, id| if same { Ok(()) } else { Err(Error::Conflict(id)) };
@@ -93,9 +139,12 @@ impl Shared {
         let (caller, name) = (task.caller.to_string(), key.2.clone());
         let found = self.files.ask(&task.circle, move |open| open.file().task_of_key(&caller, &name)).await?;
         let Some((row, outcome)) = found.flatten() else { return Ok(None) };
+        let dropped = || row.state.is_final().then_some(Outcome::Failed(Failure::Dropped));
         // One that may have reached outside and never came to its end is not run again, nor known to have ended
         // otherwise; one that did neither is.
-        let Some(outcome) = outcome.or(row.marked.then_some(Outcome::Lost)) else { return Ok(None) };
+        let Some(outcome) = outcome.or_else(dropped).or(row.marked.then_some(Outcome::Lost)) else {
+            return Ok(None);
+        };
         same(row.call == row::call(task), row.id)?;
         Ok(Some(Known::Ended(Ticket::ready(row.id, outcome))))
     }
@@ -117,7 +166,7 @@ impl Shared {
             match known {
                 Some(Known::Ended(ticket)) => return Ok(ticket),
                 Some(Known::UnderWay(entry)) => entry,
-                None => self.accept(task)?,
+                None => self.accept(task).await?,
             }
         };
         // Who repeats a call relies on its answer no less than who made it first.
@@ -132,10 +181,19 @@ impl Shared {
 
     /// Makes a new task of which something is kept known, and queues it, if it is to outlive the process once
     /// that is certain.
-    fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
-        self.admit(&self.lock(), &task)?;
-        let entry = Arc::new(Entry::new(task));
-        self.introduce(&entry);
+    async fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
+        let shares = self.shares(&task).await?;
+        let entry = {
+            let mut state = self.lock();
+            self.admit(&state, &task)?;
+            self.has_room(&state, &task, &shares)?;
+            let entry = Arc::new(Entry::new(task));
+            state.live.insert(&entry);
+            if let Some(key) = key_of(entry.task()) {
+                state.keyed.insert(key, entry.clone());
+            }
+            entry
+        };
         if matches!(entry.task().kind, Kind::Submitted { .. }) {
             self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
         } else {

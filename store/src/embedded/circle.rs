@@ -16,7 +16,10 @@ use std::{
 
 use circles_api::CircleId;
 
-use super::file::{File, Retention};
+use super::{
+    file::{File, Retention},
+    running::Running,
+};
 use crate::Error;
 
 use open::State;
@@ -38,14 +41,17 @@ pub struct Circle {
     /// Whether this process has had its file open: then it does not begin with an empty one again.
     had_file: AtomicBool,
     last_use: AtomicU64,
+    /// Which of its submitted tasks run.
+    running: Arc<Running>,
     /// Held while it is found out whether an idempotency key is known.
     pub keyed: tokio::sync::Mutex<()>,
 }
 
 impl Circle {
     /// A circle whose file is not open; `opened` counts those that are.
-    pub const fn new(id: CircleId, path: PathBuf, opened: Arc<AtomicUsize>) -> Self {
+    pub fn new(id: CircleId, path: PathBuf, opened: Arc<AtomicUsize>) -> Self {
         Self {
+            running: Arc::new(Running::of(&path)),
             id,
             path,
             slot: Mutex::new(None),
@@ -55,6 +61,15 @@ impl Circle {
             last_use: AtomicU64::new(0),
             keyed: tokio::sync::Mutex::const_new(()),
         }
+    }
+
+    pub const fn id(&self) -> &CircleId {
+        &self.id
+    }
+
+    /// Which of its submitted tasks run.
+    pub const fn running(&self) -> &Arc<Running> {
+        &self.running
     }
 
     /// When it was used last, by a clock that the caller keeps.

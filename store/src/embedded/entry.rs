@@ -10,7 +10,7 @@ use futures_util::{FutureExt as _, future::Shared as Repeated};
 use tokio::{sync::oneshot, time::timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, live::Live};
+use super::{Shared, live::Live, running::Begun};
 use crate::{Error, Failure, Kind, LogLine, Outcome, State, Task, TaskView, Ticket};
 
 /// How long past its deadline a worker may still settle a play before the caller is answered without it.
@@ -31,6 +31,8 @@ pub(super) struct Entry {
     /// Brings whether it could be kept; there only if it has to be before anybody is told of it.
     kept: OnceLock<Repeated<oneshot::Receiver<Result<(), Error>>>>,
     live: Live,
+    /// Where it is noted that it runs.
+    begun: Mutex<Option<Begun>>,
     /// How often it may still be run again although it may have had outside effects.
     retries: AtomicU8,
 }
@@ -71,6 +73,7 @@ impl Entry {
             place: AtomicI64::new(0),
             kept: OnceLock::new(),
             live: Live::default(),
+            begun: Mutex::default(),
         }
     }
 
@@ -126,6 +129,15 @@ impl Entry {
             Some(kept) => kept.await.unwrap_or(Err(Error::Closed)),
             None => Ok(()),
         }
+    }
+
+    /// Takes note of where it is noted that it runs.
+    pub(super) fn set_begun(&self, begun: Begun) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+    }
+
+    pub(super) fn take_begun(&self) -> Option<Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Moves from the queue to a worker; false if it has ended.

@@ -28,11 +28,12 @@ use super::{
     chain::Chain,
     row::{decode, encode},
 };
-use crate::Error;
+use crate::{Error, Quota};
 
 pub use change::{Change, TaskChange};
 use change::{apply_task, forget};
 pub use documents::Documents;
+pub use tasks::Shares;
 
 /// What this version reads and writes. Another one is refused, never guessed at.
 const FORMAT: u64 = 1;
@@ -50,17 +51,19 @@ const BY_CALLER: TableDefinition<(&str, u128), ()> = TableDefinition::new("tasks
 /// By the millisecond of the end, for forgetting the oldest first.
 const BY_END: TableDefinition<(u64, u128), ()> = TableDefinition::new("tasks_by_end");
 const KEYS: TableDefinition<(&str, &str), u128> = TableDefinition::new("idempotency_keys");
+/// How many tasks are remembered for a caller, and how many bytes of what they left; for all guests under [`GUESTS`].
+const SHARES: TableDefinition<&str, (u64, u64)> = TableDefinition::new("shares");
+/// No caller's text.
+const GUESTS: &str = "*";
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("provenance");
 
-/// How long and how many tasks are remembered after their end.
+/// How long and how many tasks of a circle are remembered after their end.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     /// How long.
     pub time: Duration,
-    /// How many.
-    pub tasks: usize,
-    /// How many bytes their outcomes may take.
-    pub bytes: u64,
+    /// How many, for whom.
+    pub quota: Quota,
 }
 
 /// The open file.
@@ -171,6 +174,7 @@ impl File {
             write.open_table(BY_CALLER)?;
             write.open_table(BY_END)?;
             write.open_table(KEYS)?;
+            write.open_table(SHARES)?;
             write.open_table(RECORDS)?;
             Ok(())
         })
@@ -231,9 +235,10 @@ impl File {
             }
             for change in changes {
                 if let Some(task) = &change.task {
-                    apply_task(write, task)?;
+                    apply_task(write, task, &self.retention)?;
                     ended += usize::from(matches!(task, TaskChange::Ended { .. }));
                 }
+                ended += change.sweeps;
             }
             if ended > 0 { forget(write, &self.retention, 2 * ended + 8) } else { Ok(()) }
         })?;

@@ -9,6 +9,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use circles_api::CircleId;
@@ -18,7 +19,7 @@ use super::{
     circle::{Circle, Open},
     file::Retention,
 };
-use crate::Error;
+use crate::{Error, Quotas};
 
 /// Threads that write files. One writes a circle at a time; several keep a slow disk busy.
 const THREADS: usize = 4;
@@ -37,7 +38,8 @@ pub(super) type Paths = Arc<dyn Fn(&CircleId) -> PathBuf + Send + Sync>;
 pub(super) struct Files {
     paths: Paths,
     circles: Mutex<Known>,
-    retention: Retention,
+    remember_for: Duration,
+    quotas: Quotas,
     /// Files that may be open at a time, beside those in use.
     open_limit: usize,
     opened: Arc<AtomicUsize>,
@@ -56,7 +58,12 @@ struct Known {
 }
 
 impl Files {
-    pub(super) fn new(paths: Paths, retention: Retention, open_limit: usize) -> Result<Arc<Self>, Error> {
+    pub(super) fn new(
+        paths: Paths,
+        remember_for: Duration,
+        quotas: Quotas,
+        open_limit: usize,
+    ) -> Result<Arc<Self>, Error> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let waiting = Arc::new(Mutex::new(waiting));
         let work = |waiting: Arc<Mutex<mpsc::Receiver<Job>>>| {
@@ -78,7 +85,8 @@ impl Files {
         Ok(Arc::new(Self {
             paths,
             circles: Mutex::new(Known { circles: HashMap::new(), most: KNOWN }),
-            retention,
+            remember_for,
+            quotas,
             open_limit,
             opened: Arc::default(),
             closing: Mutex::default(),
@@ -88,8 +96,8 @@ impl Files {
         }))
     }
 
-    pub(super) const fn retention(&self) -> &Retention {
-        &self.retention
+    pub(super) fn retention(&self, circle: &CircleId) -> Retention {
+        Retention { time: self.remember_for, quota: *self.quotas.of(circle) }
     }
 
     /// The circle of this name; a new one if it was not asked for before.
@@ -112,7 +120,7 @@ impl Files {
         if !circle.is_open() {
             self.make_room();
         }
-        circle.open(self.clock.fetch_add(1, Ordering::Relaxed) + 1, self.retention)
+        circle.open(self.clock.fetch_add(1, Ordering::Relaxed) + 1, self.retention(circle.id()))
     }
 
     /// Closes the files that were used longest ago and are not in use, if as many are open as may be. Whoever
@@ -143,6 +151,19 @@ impl Files {
     pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         jobs.is_some_and(|jobs| jobs.send(Box::new(job)).is_ok())
+    }
+
+    /// The same, but where they have gone it is done here and now.
+    pub(super) fn run_or_do(&self, job: impl FnOnce() + Send + 'static) {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match jobs {
+            Some(jobs) => {
+                if let Err(mpsc::SendError(job)) = jobs.send(Box::new(job)) {
+                    job();
+                }
+            }
+            None => job(),
+        }
     }
 
     /// Has what waits for a circle's file brought there.
@@ -223,8 +244,6 @@ impl Files {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // What is missing in a test fails it.
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn id(number: u32) -> CircleId {
@@ -237,9 +256,8 @@ mod tests {
     fn circles_that_nobody_uses_are_let_go_of() {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path().to_owned();
-        let keep = Retention { time: Duration::ZERO, tasks: 0, bytes: 0 };
         let paths = Arc::new(move |circle: &CircleId| folder.join(circle.to_string()));
-        let files = Files::new(paths, keep, 8).unwrap();
+        let files = Files::new(paths, Duration::ZERO, Quotas::default(), 8).unwrap();
         let held = files.circle(&id(0));
         let open = files.circle(&id(1));
         drop(files.open(&open).unwrap());

@@ -147,6 +147,9 @@ impl Lease for Held {
 /// dropped half way, gives the task back.
 impl Drop for Held {
     fn drop(&mut self) {
+        if let Some(begun) = self.entry.take_begun() {
+            self.shared.files.run_or_do(move || begun.end());
+        }
         if self.entry.is_running() {
             let marked = *self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
             self.shared.give_back(&self.entry, marked);
@@ -219,7 +222,7 @@ impl Shared {
             let cancelled = Settlement { reached_outside: marked, ..Outcome::Cancelled.into() };
             self.settle(entry, None, cancelled);
         } else if marked && !entry.may_retry() {
-            self.lose(entry);
+            self.lose(entry, true);
         } else if entry.requeue() && !self.is_closed() {
             entry.live().restart();
             if marked {
@@ -235,17 +238,45 @@ impl Shared {
         }
     }
 
+    /// Takes note that a submitted task begins, so that it is known if the process dies with it.
+    pub(super) async fn begins(self: &Arc<Self>, entry: &Arc<Entry>) {
+        let (task, circle) = (entry.task().id, self.files.circle(&entry.task().circle));
+        let (begun, noted) = tokio::sync::oneshot::channel();
+        let _ = self.files.run(move || {
+            // Who asked may have gone, and with it the task.
+            if let Err(Ok(begun)) = begun.send(circle.running().begin(task)) {
+                begun.end();
+            }
+        });
+        match noted.await {
+            Ok(Ok(begun)) => entry.set_begun(begun),
+            Ok(Err(error)) => tracing::warn!(%task, %error, "it is not noted that a task runs"),
+            // The store is shut.
+            Err(_) => {}
+        }
+    }
+
+    /// Has a task run again in which the process died, if it may be.
+    pub(super) fn run_after_death(self: &Arc<Self>, entry: Arc<Entry>, run: u64, marked: bool) {
+        if !marked || entry.take_retry() {
+            let change = TaskChange::Died { id: entry.task().id, run, retried: marked };
+            self.enqueue_after(change, entry);
+        } else {
+            self.lose(&entry, true);
+        }
+    }
+
     /// Has a task run again that may have had outside effects, if it may be.
     pub(super) fn retry_or_lose(self: &Arc<Self>, entry: Arc<Entry>) {
         if entry.take_retry() {
             self.enqueue_after(TaskChange::Retried(entry.task().id), entry);
         } else {
-            self.lose(&entry);
+            self.lose(&entry, true);
         }
     }
 
-    fn lose(self: &Arc<Self>, entry: &Arc<Entry>) {
-        let lost = Settlement { reached_outside: true, ..Outcome::Lost.into() };
+    pub(super) fn lose(self: &Arc<Self>, entry: &Arc<Entry>, reached_outside: bool) {
+        let lost = Settlement { reached_outside, ..Outcome::Lost.into() };
         self.settle(entry, None, lost);
     }
 }

@@ -1,6 +1,9 @@
 //! How a task ends: what it leaves goes to the disk, and then those who wait are told.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use circles_api::CircleId;
 
@@ -36,19 +39,24 @@ impl Shared {
             writes.clear();
         }
         let submitted = matches!(task.kind, Kind::Submitted { .. });
-        let leaves_record = !writes.is_empty() || reached_outside || submitted;
+        let forbidden = outcome == Outcome::Failed(Failure::Forbidden);
+        let leaves_record = !writes.is_empty() || reached_outside || submitted && !forbidden;
+        let refused = outcome.refusal(task.kind, reached_outside, self.files.retention(&task.circle).time);
+        // There is nothing in the file of a play that reached nothing outside.
+        let is_kept = task.is_recorded() && refused != Some(Duration::ZERO);
         let record = leaves_record.then(|| Ended {
             task: task.clone(),
             script_sha256,
             ended_at: SystemTime::now(),
             state: outcome.state(),
         });
-        let kept = task.is_recorded().then(|| TaskChange::Ended {
+        let kept = is_kept.then(|| TaskChange::Ended {
             task: task.clone(),
             started_at: entry.started_at(),
             outcome: outcome.clone(),
+            refused,
         });
-        let change = Change { documents: Vec::new(), task: kept, record };
+        let change = Change { task: kept, record, ..Change::default() };
         if view.is_none() && change.is_empty() {
             self.finish(entry, outcome);
             return false;
@@ -107,7 +115,7 @@ impl Shared {
         // Those who wait are told after the call can be made again with its key.
         {
             let mut state = self.lock();
-            state.live.remove(&entry.task().id);
+            state.live.remove(entry);
             if let Some(key) = key_of(entry.task())
                 && state.keyed.get(&key).is_some_and(|known| Arc::ptr_eq(known, entry))
             {

@@ -29,8 +29,20 @@ pub struct Row {
     pub marked: bool,
     /// How often it may be run again in spite of that.
     pub retries: u8,
-    /// What it takes in the file once it has ended.
+    /// Bytes of its outcome, as far as that is kept.
     pub bytes: u64,
+    /// Until when it is remembered, if not as long as others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// Whether it counts in its caller's share; those of earlier versions do not.
+    #[serde(default)]
+    pub counted: bool,
+    /// Whether it counts in the share of guests, too.
+    #[serde(default)]
+    pub guest: bool,
+    /// The runs in which its process died.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deaths: Vec<u64>,
 }
 
 /// What a task runs.
@@ -64,21 +76,27 @@ impl Row {
             marked: false,
             retries,
             bytes: 0,
+            until_ms: None,
+            counted: false,
+            guest: task.guest,
+            deaths: Vec::new(),
         }
     }
 
-    pub fn ended(self, started_at: Option<SystemTime>, outcome: &Outcome, bytes: usize) -> Self {
+    pub fn ended(self, started_at: Option<SystemTime>, outcome: &Outcome) -> Self {
         Self {
             state: outcome.state(),
             started_ms: started_at.map(millis),
             ended_ms: Some(millis(SystemTime::now())),
-            bytes: bytes as u64 + 512,
             ..self
         }
     }
 
     /// Whether it ended longer ago than ended tasks are remembered.
     pub fn is_forgotten(&self, now: SystemTime, retention: Duration) -> bool {
+        if let Some(until) = self.until_ms {
+            return time(until) <= now;
+        }
         self.ended_ms.is_some_and(|ended| now.duration_since(time(ended)).is_ok_and(|age| age >= retention))
     }
 
@@ -95,6 +113,7 @@ impl Row {
             idempotency_key: self.key,
             kind: self.kind,
             depth: 0,
+            guest: self.guest,
         }
     }
 

@@ -114,5 +114,6 @@ fn at_moment(versions: &[(Moment, Option<Json>)], at: Moment) -> Option<&Option<
 }
 
 fn size(key: &Key, value: Option<&Arc<str>>) -> usize {
-    key.len() + value.map_or(0, |value| value.len()) + 64
+    // Each is looked at when plays are settled, while nothing else is.
+    key.len() + value.map_or(0, |value| value.len()) + 1_024
 }

@@ -2,6 +2,8 @@ use std::{collections::HashMap, time::Duration};
 
 use circles_api::CircleId;
 
+use crate::Quotas;
+
 /// Bounds of a [`RedisStore`](crate::RedisStore).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -23,6 +25,8 @@ pub struct Config {
     pub running_limit: usize,
     /// How long tasks are remembered after their end that were submitted or carry an idempotency key.
     pub remember_for: Duration,
+    /// How many of them, and of what size.
+    pub quotas: Quotas,
     /// How long after a worker's last word its tasks are given to others.
     pub lease: Duration,
     /// After how long a play is queued of which the worker that was to try it says nothing.
@@ -44,6 +48,7 @@ impl Default for Config {
             running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
+            quotas: Quotas::default(),
             lease: Duration::from_secs(10),
             // Five times what the longest attempt takes.
             silence: Duration::from_millis(250),

@@ -275,13 +275,19 @@ impl Shared {
     }
 
     async fn look_after(&self, shard: u16) -> Result<(), Error> {
-        let (back, lost, pools): (i64, i64, Vec<String>) = self.run(&REAP, shard, Vec::new()).await?;
-        if back + lost > 0 {
-            tracing::warn!(back, lost, "took tasks from a worker that has gone");
-        }
-        // Who took a hint may have gone with it.
-        for pool in pools {
-            self.hint(&pool, shard).await?;
+        let mut has_more = 1;
+        // In small steps, between which others have their turn.
+        while has_more != 0 {
+            let (back, lost, pools, more): (i64, i64, Vec<String>, i64) =
+                self.run(&REAP, shard, Vec::new()).await?;
+            if back + lost > 0 {
+                tracing::warn!(back, lost, "took tasks from a worker that has gone");
+            }
+            // Who took a hint may have gone with it.
+            for pool in pools {
+                self.hint(&pool, shard).await?;
+            }
+            has_more = more;
         }
         let unsealed: Vec<String> = self.run(&SEAL, shard, Vec::new()).await?;
         for circle in unsealed {

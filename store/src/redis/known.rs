@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::Config;
 use crate::{Caller, Error, Kind, Outcome, State, Task, TaskId, TaskView};
 
 /// What the scripts have to know of a task that has not ended; also its view, while it is remembered. The scripts
@@ -25,13 +26,20 @@ pub struct Known {
     pub remember: u64,
     pub submitted: bool,
     pub retries: u8,
+    /// How many bytes its caller's share has, if it is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u64>,
+    /// How many that of all guests has, if its caller is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guests: Option<u64>,
     /// Its idempotency key, with circle and caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
 impl Known {
-    pub fn of(task: &Task, pool: &str, remember: Duration) -> Self {
+    pub fn of(task: &Task, pool: &str, config: &Config) -> Self {
+        let quota = config.quotas.of(&task.circle);
         let (submitted, retries) = match task.kind {
             Kind::Submitted { retries } => (true, retries),
             Kind::Play | Kind::Question => (false, 0),
@@ -44,9 +52,11 @@ impl Known {
             timeout: whole_millis(task.timeout),
             pool: pool.to_owned(),
             kept: task.is_recorded(),
-            remember: whole_millis(remember),
+            remember: whole_millis(config.remember_for),
             submitted,
             retries,
+            most: task.is_recorded().then_some(quota.caller_bytes),
+            guests: (task.is_recorded() && task.guest).then_some(quota.guest_bytes),
             key: task.idempotency_key.as_ref().map(|key| match &task.caller {
                 Caller::Anonymous => format!("{}::{key}", task.circle),
                 Caller::Peer(caller) => format!("{}:{caller}:{key}", task.circle),
@@ -61,6 +71,11 @@ impl Known {
             (true, false) => "k",
             (false, _) => "-",
         }
+    }
+
+    /// The caller, as the scripts have it in keys and words.
+    pub fn caller_word(&self) -> &str {
+        if self.caller.is_empty() { "-" } else { &self.caller }
     }
 
     /// How others see the task, from what the scripts tell of it.

@@ -159,7 +159,7 @@ impl Held {
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
-                let known = Known::of(&self.task, "", Duration::ZERO);
+                let known = Known::of(&self.task, "", &self.shared.config);
                 Some(Known { kept: false, key: None, ..known })
             }
         };

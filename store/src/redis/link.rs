@@ -111,6 +111,16 @@ impl Link {
         self.send(|client| async move { client.get(key).await }).await
     }
 
+    /// The text of a key, if it is there.
+    pub async fn value(&self, key: &str) -> Result<Option<String>, Error> {
+        self.send(|client| async move { client.get(key).await }).await
+    }
+
+    /// Whether there is anything under a key.
+    pub async fn is_there(&self, key: &str) -> Result<bool, Error> {
+        self.send(|client| async move { client.exists(key).await }).await
+    }
+
     /// Takes a turn that others leave for so long; whether it could be had.
     pub async fn reserve(&self, key: &str, who: &str, time: Duration) -> Result<bool, Error> {
         let time = Some(Expiration::PX(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::{
     Config,
-    known::{Known, garbled, state_name},
+    batch::{Item, THING},
+    known::{Known, garbled, state_name, whole_millis},
 };
-use crate::{Error, KeyRange, Kind, Outcome, Settlement, State, Task};
+use crate::{Error, Failure, KeyRange, Kind, Outcome, Settlement, State, Task};
 
 /// What became of a play that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,14 @@ pub struct Settle {
     state: State,
     leaves_record: bool,
     plain: bool,
+    weight: usize,
     parts: Arc<[Value; 5]>,
+}
+
+impl Item for Settle {
+    fn weight(&self) -> usize {
+        self.weight
+    }
 }
 
 /// A key and whether it is past the border, twice.
@@ -56,7 +64,7 @@ type Borders = (String, bool, String, bool);
 
 /// In the order of `settle.lua`.
 #[derive(Serialize)]
-struct How<'a>(String, bool, Written<'a>, Read, Vec<&'a str>, Vec<Borders>, Vec<Written<'a>>, u64);
+struct How<'a>(String, bool, Written<'a>, Read, Vec<&'a str>, Vec<Borders>, Vec<Written<'a>>, u64, Refused);
 
 /// A text, or `false`.
 #[derive(Serialize)]
@@ -74,6 +82,14 @@ enum Read {
     Nothing(bool),
 }
 
+/// For how many milliseconds a task is remembered that was refused, without its key, or `false`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Refused {
+    For(u64),
+    Not(bool),
+}
+
 impl Settle {
     pub fn new(
         task: &Task,
@@ -83,13 +99,20 @@ impl Settle {
         read: Option<u64>,
         config: &Config,
     ) -> Result<Self, Error> {
-        let Settlement { outcome, reads, mut writes, reached_outside, script_sha256 } = settlement;
+        let Settlement { outcome, mut reads, mut writes, reached_outside, script_sha256 } = settlement;
         let state = outcome.state();
         if state != State::Succeeded {
             writes.clear();
         }
+        // As the script takes ranges, wherever they come from.
+        reads.simplify();
+        let refused = outcome.refusal(task.kind, reached_outside, config.remember_for);
+        let refused = refused.map_or(Refused::Not(false), |time| Refused::For(whole_millis(time)));
+        let things = writes.len();
         let submitted = matches!(task.kind, Kind::Submitted { .. });
-        let leaves_record = !writes.is_empty() || reached_outside || submitted;
+        let leaves_record = !writes.is_empty()
+            || reached_outside
+            || submitted && outcome != Outcome::Failed(Failure::Forbidden);
         // What only read saw one version, and comes right after it.
         let read = if writes.is_empty() { None } else { read };
         let hex = script_sha256.map(|hash| hex::encode(&hash));
@@ -112,6 +135,7 @@ impl Settle {
             reads.ranges.iter().map(borders).collect(),
             writes,
             config.circle_bytes,
+            refused,
         );
         let how = if says_all {
             Vec::new()
@@ -120,6 +144,7 @@ impl Settle {
         };
         let told = told.map(serde_json::to_string).transpose().map_err(|_| garbled("JSON"))?;
         let outcome = serde_json::to_string::<Outcome>(&outcome).map_err(|_| garbled("JSON"))?;
+        let weight = THING * things + how.len() + outcome.len();
         let parts = [
             Value::from(task.id.to_string()),
             epoch.into(),
@@ -127,7 +152,7 @@ impl Settle {
             outcome.into(),
             Value::Bytes(how.into()),
         ];
-        Ok(Self { state, leaves_record, plain, parts: Arc::new(parts) })
+        Ok(Self { state, leaves_record, plain, weight, parts: Arc::new(parts) })
     }
 
     pub const fn state(&self) -> State {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use circles_api::CircleId;
 use fred::types::Value;
 
-use super::{Shared, known::garbled, scripts::READ};
+use super::{Shared, batch::Item, known::garbled, scripts::READ};
 use crate::{Error, Json, Key, KeyRange, Snapshot};
 
 /// Begins with the first read; what has changed since then cannot be read any more.
@@ -25,26 +25,39 @@ impl View {
         self.version.get().and_then(|version| version.parse().ok())
     }
 
-    /// Asks the shard. For threads of scripts: blocks.
-    fn read(&self, what: [Value; 4]) -> Result<Vec<Option<String>>, Error> {
+    /// Asks the shard; `true` if there may be more than it hands out at once. For threads of scripts: blocks.
+    fn read(&self, what: [Value; 4]) -> Result<(Vec<Option<String>>, bool), Error> {
         let version = self.version.get().cloned().unwrap_or_default();
         let [verb, first, last, most] = what;
         let read = Read([self.circle.to_string().into(), version.into(), verb, first, last, most]);
         let shard = self.shared.shard_of(&self.circle);
-        match self.shared.block_on(self.shared.reads.send(shard, read))? {
-            Value::Array(answer) => {
-                let [version, found] = <[Value; 2]>::try_from(answer).map_err(|_| garbled("an answer"))?;
-                let version = version.as_string().ok_or_else(|| garbled("a version"))?;
-                let _ = self.version.set(version);
-                found.convert().map_err(|_| garbled("documents"))
+        let mut answer = loop {
+            match self.shared.block_on(self.shared.reads.send(shard, read.clone()))? {
+                Value::Array(answer) => break answer.into_iter(),
+                // A step with many reads leaves some to the next.
+                Value::String(_) => {}
+                _ => return Err(Error::Overtaken),
             }
-            _ => Err(Error::Overtaken),
-        }
+        };
+        let (Some(version), Some(found)) = (answer.next(), answer.next()) else {
+            return Err(garbled("an answer"));
+        };
+        let version = version.as_string().ok_or_else(|| garbled("a version"))?;
+        let _ = self.version.set(version);
+        Ok((found.convert().map_err(|_| garbled("documents"))?, answer.next().is_some()))
     }
 }
 
 /// What is to be read, as the script takes it.
+#[derive(Clone)]
 pub struct Read([Value; 6]);
+
+/// The script sees to it itself that it does not read too much.
+impl Item for Read {
+    fn weight(&self) -> usize {
+        0
+    }
+}
 
 impl Shared {
     /// Reads together; what each brings.
@@ -55,7 +68,7 @@ impl Shared {
 
 impl Snapshot for View {
     fn get(&self, key: &str) -> Result<Option<Json>, Error> {
-        let found = self.read(["get".into(), key.into(), "".into(), "".into()])?;
+        let (found, _) = self.read(["get".into(), key.into(), "".into(), "".into()])?;
         Ok(found.into_iter().next().flatten().map(Into::into))
     }
 
@@ -63,14 +76,20 @@ impl Snapshot for View {
         if range.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let (first, last) = super::borders(range);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = self.read(["scan".into(), first.into(), last.into(), limit.into()])?;
-        let mut texts = found.into_iter().flatten();
-        let mut documents = Vec::new();
-        while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
-            documents.push((key.into(), value.into()));
+        let (mut first, last) = super::borders(range);
+        let mut documents: Vec<(Key, Json)> = Vec::new();
+        loop {
+            let left = i64::try_from(limit - documents.len()).unwrap_or(i64::MAX);
+            let (found, has_more) =
+                self.read(["scan".into(), first.into(), last.clone().into(), left.into()])?;
+            let mut texts = found.into_iter().flatten();
+            while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
+                documents.push((key.into(), value.into()));
+            }
+            match documents.last() {
+                Some((key, _)) if has_more && documents.len() < limit => first = format!("({key}"),
+                _ => return Ok(documents),
+            }
         }
-        Ok(documents)
     }
 }

@@ -1,6 +1,10 @@
 //! Tasks on their way to Redis.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use circles_api::hex;
 use fred::types::Value;
@@ -8,10 +12,11 @@ use futures_util::future::join_all;
 
 use super::{
     Shared,
+    batch::Item,
     known::{Known, garbled, whole_millis},
     scripts::SUBMIT,
 };
-use crate::{Error, Task, TaskId, Ticket};
+use crate::{Error, Failure, Outcome, Task, TaskId, Ticket};
 
 /// How many answers are acknowledged at once; Lua takes no more than some thousand values.
 const ACKNOWLEDGED: usize = 1_000;
@@ -20,6 +25,7 @@ const ACKNOWLEDGED: usize = 1_000;
 pub struct Submission {
     id: TaskId,
     circle: String,
+    caller: String,
     /// Milliseconds.
     timeout: u64,
     flags: &'static str,
@@ -30,12 +36,24 @@ pub struct Submission {
     /// Circle, caller and idempotency key.
     key: String,
     call: String,
+    /// How much may be remembered, as `submit.lua` takes it.
+    quota: String,
+}
+
+impl Item for Submission {
+    fn weight(&self) -> usize {
+        self.text.len() + self.body.len()
+    }
 }
 
 /// What came of it.
 pub enum Reply {
     Accepted,
     Full,
+    ShareFull(Duration),
+    GuestsFull(Duration),
+    /// The same call was made before, and what came of it is no longer there.
+    Dropped(TaskId),
     /// The key is that of another call.
     Conflict(TaskId),
     /// The same call was made before, and is under way.
@@ -51,11 +69,21 @@ impl Shared {
             return Err(Error::Closed);
         }
         let shard = self.shard_of(&task.circle);
-        let known = Known::of(&task, self.pool_of(&task.circle), self.config.remember_for);
+        let known = Known::of(&task, self.pool_of(&task.circle), &self.config);
+        let quota = self.config.quotas.of(&task.circle);
+        let quota = match (known.most, known.guests) {
+            (None, _) => String::new(),
+            (Some(bytes), None) => format!("{} {bytes}", quota.caller_tasks),
+            (Some(bytes), Some(all)) => {
+                format!("{} {bytes} {} {all}", quota.caller_tasks, quota.guest_tasks)
+            }
+        };
         let submission = Submission {
             id: task.id,
             timeout: whole_millis(task.timeout.saturating_sub(came.elapsed())),
             flags: known.flags(),
+            caller: known.caller_word().to_owned(),
+            quota,
             text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
             body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
             call: known.key.as_ref().map(|_| hex::encode(&task.call())).unwrap_or_default(),
@@ -70,6 +98,18 @@ impl Shared {
                 waiter.forget();
                 Err(Error::Full)
             }
+            Ok(Reply::ShareFull(time)) => {
+                waiter.forget();
+                Err(Error::ShareFull(time))
+            }
+            Ok(Reply::GuestsFull(time)) => {
+                waiter.forget();
+                Err(Error::GuestsFull(time))
+            }
+            Ok(Reply::Dropped(id)) => {
+                waiter.forget();
+                Ok(Ticket::ready(id, Outcome::Failed(Failure::Dropped)))
+            }
             Ok(Reply::Conflict(id)) => {
                 waiter.forget();
                 Err(Error::Conflict(id))
@@ -81,7 +121,7 @@ impl Shared {
             }
             Ok(Reply::Known(id)) => {
                 waiter.forget();
-                Ok(self.wait_for(&task, id, came).joined_ticket())
+                Ok(self.wait_for(&task, id, came).joined_ticket(task, came))
             }
             // It may have been accepted all the same: dropped, the waiter sees to it that it does not run, unless
             // it may be asked for again.
@@ -102,10 +142,9 @@ impl Shared {
         let mut pools = BTreeSet::new();
         for task in batch {
             let timeout = task.timeout.to_string();
-            let [id, circle, flags] = [task.id.to_string(), task.circle, task.flags.to_owned()];
-            let parts =
-                [id, circle, timeout, flags, task.pool.clone(), task.text, task.body, task.key, task.call];
-            args.extend(parts.map(Value::from));
+            let [id, flags, pool] = [task.id.to_string(), task.flags.to_owned(), task.pool.clone()];
+            let parts = [id, task.circle, task.caller, timeout, flags, pool, task.text, task.body];
+            args.extend(parts.into_iter().chain([task.key, task.call, task.quota]).map(Value::from));
             pools.insert(task.pool);
         }
         let submitted = self.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
@@ -144,9 +183,15 @@ impl Shared {
 impl Reply {
     fn read(reply: &[String]) -> Result<Self, Error> {
         let name = |id: &String| id.parse().map_err(|_| garbled("a task's name"));
+        let time = |millis: &String| {
+            millis.parse().map(Duration::from_millis).map_err(|_| garbled("a number of milliseconds"))
+        };
         match reply {
             [what] if what == "accepted" => Ok(Self::Accepted),
             [what] if what == "full" => Ok(Self::Full),
+            [what, millis] if what == "share" => Ok(Self::ShareFull(time(millis)?)),
+            [what, millis] if what == "guests" => Ok(Self::GuestsFull(time(millis)?)),
+            [what, id] if what == "dropped" => Ok(Self::Dropped(name(id)?)),
             [what, id] if what == "conflict" => Ok(Self::Conflict(name(id)?)),
             [what, id] if what == "known" => Ok(Self::Known(name(id)?)),
             [what, id, outcome] if what == "ended" => Ok(Self::Ended(name(id)?, outcome.clone())),

@@ -213,7 +213,7 @@ impl Shared {
         let receiver = self.expect(id, circle, true);
         let gone = Gone { shared: self.clone(), id };
         let Some((left, view)) = self.look(circle, id, &self.me, "").await? else { return Ok(None) };
-        if view.outcome.is_some() {
+        if view.state.is_final() {
             return Ok(Some(view));
         }
         let mut receiver = pin!(receiver);
@@ -223,7 +223,7 @@ impl Shared {
             return Ok(Some(ended_view(view, outcome)));
         }
         let Some((_, view)) = self.look(circle, id, "", "").await? else { return Ok(None) };
-        if view.outcome.is_some() || until <= late {
+        if view.state.is_final() || until <= late {
             return Ok(Some(view));
         }
         if let Ok(Ok(outcome)) = timeout_at(until.into(), receiver).await {
@@ -244,7 +244,7 @@ impl Shared {
         // Lines may come as soon as somebody is asked for them.
         let mut lines = self.lines_of(id);
         let Some((left, view)) = self.look(circle, id, &self.me, "watch").await? else { return Ok(None) };
-        if view.outcome.is_some() {
+        if view.state.is_final() {
             return Ok(Some(stream::once(ready(WatchEvent::Ended(Box::new(view)))).boxed()));
         }
         let until = Instant::now() + left + LAST_WORD;
@@ -346,12 +346,12 @@ impl Waiter {
         Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.outcome())))))
     }
 
-    /// For the end of the same call that was made before.
-    pub fn joined_ticket(self) -> Ticket {
-        Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.joined())))))
+    /// For the end of the same call that was made before, of this task and then.
+    pub fn joined_ticket(self, task: Task, came: Instant) -> Ticket {
+        Ticket::waiting(self.id, Box::pin(Answer(Some(Box::pin(self.joined(task, came))))))
     }
 
-    async fn joined(mut self) -> Outcome {
+    async fn joined(mut self, task: Task, came: Instant) -> Outcome {
         // It may have ended before we waited.
         match self.shared.look(&self.circle, self.id, &self.shared.me, "").await {
             Ok(Some((left, view))) => {
@@ -359,10 +359,16 @@ impl Waiter {
                 self.deadline = Instant::now() + left;
                 match view.outcome {
                     Some(outcome) => outcome,
+                    None if view.state.is_final() => Outcome::Failed(Failure::Dropped),
                     None => self.outcome().await,
                 }
             }
-            Ok(None) | Err(_) => Outcome::Failed(Failure::Unavailable),
+            // It was refused, and is forgotten: this call stands for itself.
+            Ok(None) => match self.shared.clone().submit(task, came).await {
+                Ok(ticket) => ticket.await,
+                Err(_) => Outcome::Failed(Failure::Unavailable),
+            },
+            Err(_) => Outcome::Failed(Failure::Unavailable),
         }
     }
 

@@ -4,10 +4,12 @@
 
 mod conformance;
 mod connections;
+mod costs;
 mod failovers;
 mod faults;
 mod links;
 mod processes;
+mod quotas;
 mod restarts;
 mod tasks;
 mod transactions;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use circles_store::{
     Caller, CircleId, Error, Kind, LogLevel, LogLine, Outcome, RedisConfig, RedisStore, Settled, Settlement,
-    State, Store, Task, Transaction, WatchEvent,
+    State, Store, Task, TaskId, Transaction, WatchEvent,
 };
 use circles_testing::{Mode, Proxy};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -238,6 +238,94 @@ async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
     other.die();
     assert_eq!(soon(again).await, Outcome::Lost);
     drop((first, second, third));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn task_whose_workers_die_twice_is_lost() {
+    let together = Together::begin();
+    let server = together.store().await;
+    for (task, has_key) in
+        [(task("plain"), false), (submitted("submitted"), false), (keyed("keyed", "k"), true)]
+    {
+        let again = Task { id: TaskId::now_v7(), ..task.clone() };
+        let ticket = server.submit(task).await.unwrap();
+        for _ in 0..2 {
+            let mut dying = together.other().await;
+            let claim = soon(dying.store().claim()).await.unwrap();
+            assert_eq!(claim.task().id, ticket.task());
+            dying.die();
+            drop(claim);
+        }
+        assert_eq!(soon(ticket).await, Outcome::Lost);
+        let worker = together.store().await;
+        assert!(worker.claim().now_or_never().is_none());
+        if has_key {
+            assert_eq!(soon(server.submit(again).await.unwrap()).await, Outcome::Lost);
+        }
+        soon(worker.close()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn worker_that_gives_back_has_not_died() {
+    let together = Together::begin();
+    let server = together.store().await;
+    let ticket = server.submit(task("a")).await.unwrap();
+    // Shut down in order, as often as one likes.
+    for _ in 0..3 {
+        let worker = together.connect(one()).await;
+        drop(soon(worker.claim()).await.unwrap());
+        soon(worker.shut()).await;
+    }
+    // One that slept beyond its lease says so when it wakes.
+    let redis = circles_testing::redis_of_this_test();
+    for _ in 0..3 {
+        let config = RedisConfig { lease: Duration::from_secs(300), shards: 4, ..RedisConfig::default() };
+        let sleeper = RedisStore::connect(&together.url, config).await.unwrap();
+        let claim = soon(sleeper.claim()).await.unwrap();
+        for shard in 0..4 {
+            redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", sleeper.id()]);
+        }
+        let key = format!("circles:{{{}}}:holds:{}", shard_of(&redis), sleeper.id());
+        redis.ask(&["DEL", "circles:reaper"]);
+        until("the task is taken from it", async || {
+            (redis.ask(&["EXISTS", &key]).number() == 0).then_some(())
+        })
+        .await;
+        settle(claim, success("too late")).await;
+        soon(sleeper.shut()).await;
+    }
+    let worker = together.store().await;
+    settle(soon(worker.claim()).await.unwrap(), success("at last")).await;
+    assert_eq!(soon(ticket).await, success("at last"));
+}
+
+/// The shard in which the tests' circle lies.
+fn shard_of(redis: &circles_testing::Redis) -> usize {
+    let lives = |shard: &usize| redis.ask(&["EXISTS", &format!("circles:{{{shard}}}:live")]).number() == 1;
+    (0..4).find(lives).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_of_another_format_is_refused() {
+    let together = Together::begin();
+    let redis = circles_testing::redis_of_this_test();
+    let config = || RedisConfig { shards: 4, ..RedisConfig::default() };
+    drop(RedisStore::connect(&together.url, config()).await.unwrap());
+    // An earlier version left no format; its documents stay, tasks under way have to end first.
+    redis.ask(&["DEL", "circles:format"]);
+    redis.ask(&["HSET", "circles:{2}:live", "t", "1 - 0 - c {}"]);
+    let Err(Error::Unavailable(why)) = RedisStore::connect(&together.url, config()).await.map(drop) else {
+        panic!("no error")
+    };
+    assert!(why.contains("earlier version"), "{why}");
+    redis.ask(&["DEL", "circles:{2}:live"]);
+    drop(RedisStore::connect(&together.url, config()).await.unwrap());
+    redis.ask(&["SET", "circles:format", "9"]);
+    let Err(Error::Unavailable(why)) = RedisStore::connect(&together.url, config()).await.map(drop) else {
+        panic!("no error")
+    };
+    assert!(why.contains("format 9"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,6 +99,69 @@ async fn a_submitted_task_is_run_by_the_next_process() {
     }
 }
 
+/// What a process leaves that dies without a word: its files, as they are.
+fn killed(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::create_dir_all(to.join(entry.file_name())).unwrap();
+        for file in std::fs::read_dir(entry.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), to.join(entry.file_name()).join(file.file_name())).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn submitted_task_that_kills_two_processes_is_lost() {
+    let mut directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path(), EmbeddedConfig::default());
+    let deadly = store.submit(submitted("deadly")).await.unwrap().task();
+    let mut waits = None;
+    for deaths in 0..2 {
+        let claim = soon(store.claim()).await.unwrap();
+        assert_eq!(claim.task().id, deadly, "after {deaths} deaths");
+        // One that never ran is not lost with it.
+        if deaths == 1 {
+            waits = Some(store.submit(submitted("waits")).await.unwrap().task());
+        }
+        let next = tempfile::tempdir().unwrap();
+        killed(directory.path(), next.path());
+        store.shut().await;
+        drop(claim);
+        directory = next;
+        store = open(directory.path(), EmbeddedConfig::default());
+        assert_eq!(store.recover([circle(1)]).await.unwrap(), deaths + 1);
+    }
+    let ended = soon(store.task(&circle(1), deadly, Duration::from_secs(20))).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.outcome), (State::Lost, Some(Outcome::Lost)));
+    let claim = soon(store.claim()).await.unwrap();
+    assert_eq!(Some(claim.task().id), waits);
+    let id = claim.task().id;
+    settle(claim, success("")).await;
+    soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap();
+    assert_eq!(store.provenance(&circle(1), 0, 10).await.unwrap().records.len(), 2);
+}
+
+#[tokio::test]
+async fn process_that_ends_in_order_has_not_died() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path(), EmbeddedConfig::default());
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    for _ in 0..3 {
+        let claim = soon(store.claim()).await.unwrap();
+        assert_eq!(claim.task().id, id);
+        store.close().await;
+        drop(claim);
+        store.shut().await;
+        drop(store);
+        store = open(directory.path(), EmbeddedConfig::default());
+        assert_eq!(store.recover([circle(1)]).await.unwrap(), 1);
+    }
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+    assert_eq!(ended.state, State::Succeeded);
+}
+
 #[tokio::test]
 async fn what_waits_is_taken_up_however_many_circles_there_are() {
     let directory = tempfile::tempdir().unwrap();
@@ -332,18 +395,6 @@ async fn few_files_are_open_however_many_circles_there_are() {
 
 #[tokio::test]
 async fn what_ended_long_ago_is_forgotten() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = EmbeddedConfig { remember_tasks: 3, ..EmbeddedConfig::default() };
-    let store = open(directory.path(), config);
-    for number in 0..10 {
-        let ticket = store.submit(keyed("a", &number.to_string())).await.unwrap();
-        settle(soon(store.claim()).await.unwrap(), success("")).await;
-        soon(ticket).await;
-    }
-    assert_eq!(store.tasks(&circle(1), filter()).await.unwrap().tasks.len(), 3);
-    // The key of one that is forgotten is free again.
-    let _again = store.submit(keyed("another call", "0")).await.unwrap();
-
     let directory = tempfile::tempdir().unwrap();
     let config = EmbeddedConfig { remember_for: Duration::ZERO, ..EmbeddedConfig::default() };
     let store = open(directory.path(), config);

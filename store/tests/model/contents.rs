@@ -6,7 +6,7 @@ use super::{
     redis::{Held, Lease, Live, Redis, Remembered},
     resp::Value,
     scenario::{Id, SERVERS, Set, TASKS, WORKERS, Who},
-    shard::{CIRCLE, KEY, LONG, Shard, number, outcome, server, small, task, way, worker},
+    shard::{CIRCLE, KEY, LONG, NOBODY, Shard, number, outcome, server, small, task, way, worker},
 };
 
 /// What PTTL says of a key that is not there.
@@ -98,11 +98,22 @@ impl Shard<'_> {
         for (task, done) in tasks.iter().zip(&done) {
             questions.extend([vec!["HGET", task, "state"], vec!["PTTL", done]]);
         }
+        let of = |name: &str| (format!(":{name}:{CIRCLE}"), format!(":{name}:{CIRCLE}:{NOBODY}"));
+        let ((open, own_open), (ended, own_ended)) = (of("open"), of("tasks"));
+        let shares = format!(":shares:{CIRCLE}");
         questions.extend([
             vec!["GET", ":count"],
             vec!["LRANGE", ":turns:", "0", "-1"],
             vec!["HLEN", ":body"],
+            vec!["ZRANGE", &open, "0", "-1"],
+            vec!["ZRANGE", &own_open, "0", "-1"],
+            vec!["ZRANGE", &ended, "0", "-1"],
+            vec!["ZRANGE", &own_ended, "0", "-1"],
+            vec!["ZRANGEBYSCORE", ":expiry", "-inf", "+inf"],
+            vec!["HGET", &shares, "tasks -"],
         ]);
+        let holds: Vec<_> = (0..WORKERS).map(|who| format!(":holds:{}", worker(who as Who))).collect();
+        questions.extend(holds.iter().map(|holds| vec!["ZRANGE", holds, "0", "-1"]));
         let keyed = questions.into_iter().map(|question| {
             let name = self.key(question[1]);
             let words = question.into_iter().enumerate();
@@ -126,21 +137,52 @@ fn look_at_the_rest(answers: &mut Answers, redis: &Redis) -> Result<(), String> 
              {live} tasks live, and {bodies} bodies are there"
         ));
     }
+    let mut set = || -> Vec<Id> {
+        let mut ids: Vec<_> = answers.next().texts().iter().map(|id| number(id)).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let (open, own_open, ended, own_ended, expiry) = (set(), set(), set(), set(), set());
+    let share = answers.text().map_or(0, |count| small(&count));
+    let mut holds: Vec<Id> = Vec::new();
+    for _ in 0..WORKERS {
+        holds.extend(answers.next().texts().iter().map(|id| number(id)));
+    }
+    holds.sort_unstable();
+    let ids =
+        |is: &dyn Fn(usize) -> bool| (0..TASKS).filter(|id| is(*id)).map(|id| id as Id).collect::<Vec<_>>();
+    let live = ids(&|id| redis.live[id].is_some());
+    let remembered = ids(&|id| matches!(redis.remembered[id], Some(Remembered::Ended(_))));
+    let mut held: Vec<_> = redis.held.iter().map(|held| held.task).collect();
+    held.sort_unstable();
+    let all = redis.remembered.iter().flatten().count();
+    if open != live || own_open != live || ended != remembered || own_ended != remembered {
+        return Err(format!("{live:?} live and are listed as {open:?}; {remembered:?} ended, as {ended:?}"));
+    }
+    if expiry != remembered || usize::from(share) != all || holds != held {
+        return Err(format!(
+            "{all} count as {share} and expire as {expiry:?}; {held:?} are held as {holds:?}"
+        ));
+    }
     Ok(())
 }
 
 /// `parse` in `shared.lua`.
 fn live(text: &str) -> Live {
-    let words: Vec<_> = text.splitn(6, ' ').collect();
-    let [deadline, flags, retried, first, circle, rest] = words[..] else { panic!("{text}") };
-    assert_eq!(circle, CIRCLE);
+    let words: Vec<_> = text.splitn(7, ' ').collect();
+    let [deadline, flags, retried, first, circle, caller, rest] = words[..] else { panic!("{text}") };
+    assert_eq!((circle, caller), (CIRCLE, NOBODY));
     let rest: Json = serde_json::from_str(rest).expect("JSON");
     let more = rest.get("servers").and_then(Json::as_array).filter(|_| flags.contains('m'));
     let mut servers = Set::of(number(first));
     for who in more.into_iter().flatten() {
         servers.insert(number(who.as_str().expect("a name")));
     }
-    Live { servers, retried: small(retried), late: deadline == "0" }
+    let deaths = rest.get("deaths").and_then(Json::as_array).into_iter().flatten();
+    let deaths: Vec<_> = deaths.map(|epoch| small(epoch.as_str().expect("an epoch"))).collect();
+    assert!(deaths.len() < 2, "{text}");
+    let death = deaths.first().copied().unwrap_or(0);
+    Live { servers, death, retried: small(retried), late: deadline == "0" }
 }
 
 /// `held` in `shared.lua`.

@@ -9,7 +9,7 @@ use super::{
 pub type Promise = (&'static str, fn(&Scenario, &State) -> bool);
 
 /// Each with its name, which is said when it is broken.
-pub const PROMISES: [Promise; 15] = [
+pub const PROMISES: [Promise; 16] = [
     ("a task ends at most once", |scenario, state| each(scenario, |at| state.history.ended[at] <= 1)),
     ("what a task wrote stays if it succeeded, once, and else not", |scenario, state| {
         each(scenario, |at| {
@@ -62,13 +62,15 @@ pub const PROMISES: [Promise; 15] = [
             state.redis.records[at] <= 1 && state.redis.records[at] >= u8::from(leaves)
         })
     }),
-    ("nothing is cancelled or timed out but for a reason", |scenario, state| {
+    ("nothing is cancelled, timed out or lost but for a reason", |scenario, state| {
         scenario.ids().all(|id| match state.history.outcomes[usize::from(id)] {
             Some(Outcome::Cancelled) => state.history.unwanted.has(id),
             Some(Outcome::TimedOut) => state.history.late.has(id),
+            Some(Outcome::Lost) => state.history.marked.has(id) || state.history.deaths_of(id) > 1,
             _ => true,
         })
     }),
+    ("what two workers died with is not begun again", |_, state| !state.history.begun_deadly),
     ("what was cancelled is not begun again", |_, state| !state.history.begun_unwanted),
     ("nothing is lost that its worker still runs", |scenario, state| {
         each(scenario, |at| {

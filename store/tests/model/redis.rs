@@ -8,6 +8,8 @@ pub struct Live {
     /// Who is told of its end.
     pub servers: Set,
     pub retried: u8,
+    /// The epoch of the claim with which its worker died; 0 if none did.
+    pub death: u8,
     /// Whether its deadline has passed.
     pub late: bool,
 }
@@ -78,6 +80,12 @@ pub struct History {
     pub late: Set,
     /// Tasks that were lost when they were given back, and the claims that held them.
     pub lost: [Option<(Who, u8)>; TASKS],
+    /// Tasks that were marked.
+    pub marked: Set,
+    /// By task, the epochs of the claims with which a worker died, and is not known to live; 0 for none.
+    pub deaths: [[u8; 2]; TASKS],
+    /// A worker was handed what two had died with.
+    pub begun_deadly: bool,
     /// A worker was handed what somebody had cancelled.
     pub begun_unwanted: bool,
     /// Something was written over that its writer had not seen.
@@ -86,6 +94,13 @@ pub struct History {
 
 /// Tasks of whose end each server is told.
 pub type Published = [Set; SERVERS];
+
+impl History {
+    /// How often a worker died with a task.
+    pub fn deaths_of(&self, task: Id) -> usize {
+        self.deaths[usize::from(task)].iter().filter(|epoch| **epoch != 0).count()
+    }
+}
 
 impl Redis {
     pub fn held(&self, task: Id) -> Option<&Held> {

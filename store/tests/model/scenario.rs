@@ -155,6 +155,10 @@ rules! {
     NestedIsRemembered,
     /// A marked task whose worker has gone is not run again, unless it may be.
     MarkedIsLost,
+    /// A task with which two workers died is not run again.
+    DeadlyIsLost,
+    /// A worker that gives back what was taken from it has not died.
+    LivingAreForgiven,
     /// How often that was done is remembered.
     RetriesAreCounted,
     /// Tasks of workers whose lease has ended are taken from them.

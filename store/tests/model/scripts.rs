@@ -72,7 +72,7 @@ impl Script<'_> {
         if call.is_kept() {
             self.redis.remembered[at] = Some(Remembered::Queued);
         }
-        self.redis.live[at] = Some(Live { servers: Set::of(server), retried: 0, late: false });
+        self.redis.live[at] = Some(Live { servers: Set::of(server), retried: 0, death: 0, late: false });
         self.redis.queue.push(id);
         self.history.accepted[at] += 1;
         Some(Submitted::Accepted)
@@ -116,6 +116,7 @@ impl Script<'_> {
             return None;
         }
         self.history.begun_unwanted |= self.history.unwanted.has(id);
+        self.history.begun_deadly |= self.history.deaths_of(id) > 1;
         self.redis.epoch += 1;
         let epoch = self.redis.epoch;
         self.redis.held.push(Held { task: id, worker, number, epoch, marked: false, cancelled: false });
@@ -130,6 +131,7 @@ impl Script<'_> {
             return false;
         }
         held.marked = true;
+        self.history.marked.insert(task);
         true
     }
 
@@ -148,6 +150,7 @@ impl Script<'_> {
                 return Settled::Recorded;
             }
         } else if !self.may_settle(worker, task, epoch) {
+            self.forgive(task, epoch);
             return Settled::Gone;
         }
         if read.is_some() && self.redis.is_way_of_another(task) {
@@ -189,10 +192,12 @@ impl Script<'_> {
             let is_held = self.redis.held(*task).is_some();
             if if looks { self.redis.is_held_as(*task, worker, *epoch) } else { is_held } {
                 let holder = self.redis.held(*task).map(|held| (held.worker, held.epoch));
-                self.give_back(*task);
+                self.give_back(*task, false);
                 if self.history.outcomes[usize::from(*task)] == Some(Outcome::Lost) {
                     self.history.lost[usize::from(*task)] = holder;
                 }
+            } else {
+                self.forgive(*task, *epoch);
             }
         }
         let held = self.redis.held.iter().filter(|held| held.worker == worker);
@@ -204,9 +209,13 @@ impl Script<'_> {
     fn reap(&mut self) -> Reply {
         let (mut back, mut lost) = (0, 0);
         let gone = |redis: &Redis, worker: Who| redis.leases[usize::from(worker)] == Some(Lease::HasEnded);
-        for held in self.redis.held.clone() {
-            if gone(self.redis, held.worker) {
-                if self.give_back(held.task) { back += 1 } else { lost += 1 }
+        for worker in 0..WORKERS {
+            if gone(self.redis, worker as Who) {
+                for held in self.redis.held.clone() {
+                    if held.worker == worker as Who {
+                        if self.give_back(held.task, true) { back += 1 } else { lost += 1 }
+                    }
+                }
             }
         }
         for worker in 0..WORKERS {
@@ -218,8 +227,20 @@ impl Script<'_> {
         Reply::Reaped { back, lost }
     }
 
-    /// Takes a claim back; whether its task waits again.
-    fn give_back(&mut self, task: Id) -> bool {
+    /// The worker of a claim is there, though it seemed dead.
+    fn forgive(&mut self, task: Id, epoch: u8) {
+        let at = usize::from(task);
+        let Some(live) = &mut self.redis.live[at] else { return };
+        for death in self.history.deaths[at].iter_mut().filter(|death| **death == epoch) {
+            *death = 0;
+        }
+        if live.death == epoch && self.scenario.holds(Rule::LivingAreForgiven) {
+            live.death = 0;
+        }
+    }
+
+    /// Takes a claim back, whose worker may have died; whether its task waits again.
+    fn give_back(&mut self, task: Id, has_died: bool) -> bool {
         let Some(held) = self.redis.held(task).copied() else { return false };
         let call = self.scenario.call(task);
         let is_over = held.cancelled && self.scenario.holds(Rule::CancelledEnds);
@@ -231,6 +252,19 @@ impl Script<'_> {
         if held.marked && retried >= call.retries() && self.scenario.holds(Rule::MarkedIsLost) {
             self.finish(task, Outcome::Lost, true);
             return false;
+        }
+        if has_died {
+            if let Some(free) = self.history.deaths[usize::from(task)].iter_mut().find(|death| **death == 0) {
+                *free = held.epoch;
+            }
+            let second = self.redis.live[usize::from(task)].is_some_and(|live| live.death != 0);
+            if second && self.scenario.holds(Rule::DeadlyIsLost) {
+                self.finish(task, Outcome::Lost, call.is_submitted() || held.marked);
+                return false;
+            }
+            if let Some(live) = &mut self.redis.live[usize::from(task)] {
+                live.death = held.epoch;
+            }
         }
         if held.marked
             && self.scenario.holds(Rule::RetriesAreCounted)

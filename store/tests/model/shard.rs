@@ -14,6 +14,8 @@ use super::{
 pub const LONG: u64 = 3_600_000;
 pub const CIRCLE: &str = "c";
 pub const KEY: &str = "c::k";
+/// A caller that proved nothing, as words and keys have it.
+pub const NOBODY: &str = "-";
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Succeeded, Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled, Outcome::Lost];
 
@@ -163,6 +165,9 @@ impl Shard<'_> {
         if call.key {
             known["key"] = json!(KEY);
         }
+        if call.is_kept() {
+            known["most"] = json!(LONG);
+        }
         known.to_string()
     }
 
@@ -185,6 +190,7 @@ impl Shard<'_> {
                     let words = [
                         &*task(*id),
                         CIRCLE,
+                        NOBODY,
                         &LONG.to_string(),
                         flags,
                         "",
@@ -192,6 +198,7 @@ impl Shard<'_> {
                         "body",
                         key,
                         name,
+                        if call.is_kept() { "1000 1000000" } else { "" },
                     ];
                     texts.extend(words.map(str::to_owned));
                 }
@@ -252,7 +259,7 @@ impl Shard<'_> {
             (read.map_or(json!(false), |read| json!(read)), if read.is_some() { vec!["n"] } else { vec![] });
         let writes: Vec<String> = keys.iter().flat_map(|key| [(*key).to_owned(), task(id)]).collect();
         let ranges: [&str; 0] = [];
-        rmp_serde::to_vec(&(format!("{outcome:?}"), leaves, false, read, keys, ranges, writes, LONG))
+        rmp_serde::to_vec(&(format!("{outcome:?}"), leaves, false, read, keys, ranges, writes, LONG, false))
             .expect("MessagePack")
     }
 

@@ -12,7 +12,8 @@ const SEEN: &str = "nothing is written over that its writer has not seen";
 const REACHED: &str = "what reached outside is run again only as often as it may be";
 const RUNS_ONCE: &str = "calls of one key run once";
 const TOLD: &str = "who is answered is told what became of the task";
-const REASON: &str = "nothing is cancelled or timed out but for a reason";
+const REASON: &str = "nothing is cancelled, timed out or lost but for a reason";
+const DEADLY: &str = "what two workers died with is not begun again";
 const NOT_BEGUN: &str = "what was cancelled is not begun again";
 const LOST: &str = "nothing is lost that its worker still runs";
 const KNOWN: &str = "a worker knows of what it runs and holds";
@@ -54,6 +55,8 @@ broken! {
     a_nested_play_is_settled_once: NestedEndsOnce, with(1, NESTED), EFFECTS;
     a_nested_play_is_remembered: NestedIsRemembered, with(2, NESTED), EFFECTS;
     a_marked_task_is_lost: MarkedIsLost, with(1, ONE), REACHED;
+    task_that_killed_two_workers_ends: DeadlyIsLost, with(2, ONE), DEADLY;
+    worker_that_wakes_counts_as_alive: LivingAreForgiven, with(2, ONE), REASON;
     a_retry_is_counted: RetriesAreCounted, with(2, AGAIN), REACHED;
     a_lease_ends: LeasesEnd, with(1, ONE), OVER;
     a_holder_gives_back: GiveBackLooksAtTheEpoch, with(2, ONE), LOST;

@@ -109,6 +109,7 @@ fn failed(failure: Failure) -> Box<EvalAltResult> {
         Failure::Forbidden => refusal("FORBIDDEN", "forbidden", None),
         Failure::NoScript => refusal("SCRIPT_NOT_FOUND", "no such script", None),
         Failure::Conflict => refusal("CONFLICT", "in conflict with another task", None),
+        Failure::Dropped => refusal("CONFLICT", "the outcome of this call is no longer kept", None),
         Failure::Unavailable => refusal("BACKEND_UNAVAILABLE", "not available now", None),
         Failure::Internal(id) => refusal("INTERNAL", &format!("internal error {id}"), None),
     }

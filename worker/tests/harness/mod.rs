@@ -244,6 +244,7 @@ pub fn lasting(outcome: &Outcome) -> String {
         Outcome::Failed(Failure::Forbidden) => json!("forbidden"),
         Outcome::Failed(Failure::NoScript) => json!("no such script"),
         Outcome::Failed(Failure::Conflict) => json!("conflict"),
+        Outcome::Failed(Failure::Dropped) => json!("dropped"),
         Outcome::Failed(Failure::Unavailable) => json!("unavailable"),
         Outcome::Lost => json!("lost"),
         Outcome::TimedOut => json!("timed out"),

@@ -1,18 +1,21 @@
 //! What a step of a circle's history puts into its file.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use redb::{ReadableTable as _, ReadableTableMetadata as _, WriteTransaction};
+use redb::{ReadableTable as _, WriteTransaction};
 
 use super::{
     super::{
         chain::Ended,
         row::{Body, Row, decode, encode},
     },
-    BODIES, BY_CALLER, BY_END, KEYS, META, OUTCOMES, Retention, TASKS, UNFINISHED, millis, number,
+    BODIES, BY_CALLER, BY_END, GUESTS, KEYS, OUTCOMES, Retention, SHARES, TASKS, UNFINISHED, millis,
     tasks::row,
 };
-use crate::{Json, Key, Outcome, Task, TaskId};
+use crate::{Json, Key, Outcome, Quota, Task, TaskId};
 
 /// What one step of a circle's history puts into its file.
 #[derive(Default)]
@@ -21,6 +24,8 @@ pub struct Change {
     pub task: Option<TaskChange>,
     /// For the circle's provenance.
     pub record: Option<Ended>,
+    /// About how many tasks more than usual are to be forgotten whose time is over.
+    pub sweeps: usize,
 }
 
 /// What happens to the record of a task.
@@ -32,10 +37,18 @@ pub enum TaskChange {
     MarkedPlay(Arc<Task>),
     /// It is to be run again in spite of its mark.
     Retried(TaskId),
+    /// The process died in this run of it. `retried` if it is to be run again in spite of its mark.
+    Died {
+        id: TaskId,
+        run: u64,
+        retried: bool,
+    },
     Ended {
         task: Arc<Task>,
         started_at: Option<SystemTime>,
         outcome: Outcome,
+        /// How long it is remembered, without its key, if it was refused.
+        refused: Option<Duration>,
     },
 }
 
@@ -43,7 +56,7 @@ impl TaskChange {
     fn task(&self) -> TaskId {
         match self {
             Self::Accepted(task) | Self::MarkedPlay(task) | Self::Ended { task, .. } => task.id,
-            Self::Marked(id) | Self::Retried(id) => *id,
+            Self::Marked(id) | Self::Retried(id) | Self::Died { id, .. } => *id,
         }
     }
 }
@@ -51,7 +64,7 @@ impl TaskChange {
 impl Change {
     /// Whether the file stays as it is.
     pub const fn is_empty(&self) -> bool {
-        self.documents.is_empty() && self.task.is_none() && self.record.is_none()
+        self.documents.is_empty() && self.task.is_none() && self.record.is_none() && self.sweeps == 0
     }
 
     /// Roughly how many bytes it takes while it waits.
@@ -69,7 +82,11 @@ impl Change {
 }
 
 /// Keeps what happened to a task.
-pub(super) fn apply_task(write: &WriteTransaction, change: &TaskChange) -> Result<(), redb::Error> {
+pub(super) fn apply_task(
+    write: &WriteTransaction,
+    change: &TaskChange,
+    retention: &Retention,
+) -> Result<(), redb::Error> {
     let mut tasks = write.open_table(TASKS)?;
     // Changes of one task may come by each other, as when it is cancelled while it is taken in. Its end stands.
     if row(&tasks, change.task())?.is_some_and(|row| row.state.is_final()) {
@@ -98,16 +115,39 @@ pub(super) fn apply_task(write: &WriteTransaction, change: &TaskChange) -> Resul
             row.retries = row.retries.saturating_sub(u8::from(!row.marked));
             tasks.insert(id.as_u128(), encode(&row)?.as_slice())?;
         }
-        TaskChange::Ended { task, started_at, outcome } => {
+        TaskChange::Died { id, run, retried } => {
+            let Some(mut row) = row(&tasks, *id)? else { return Ok(()) };
+            if !row.deaths.contains(run) {
+                row.deaths.push(*run);
+            }
+            if *retried {
+                row.marked = false;
+                row.retries = row.retries.saturating_sub(1);
+            }
+            tasks.insert(id.as_u128(), encode(&row)?.as_slice())?;
+        }
+        TaskChange::Ended { task, started_at, outcome, refused } => {
             let id = task.id.as_u128();
-            let outcome_bytes = encode(outcome)?;
-            let row = Row::accepted(task).ended(*started_at, outcome, outcome_bytes.len());
             write.open_table(BODIES)?.remove(id)?;
             write.open_table(UNFINISHED)?.remove(id)?;
-            write.open_table(OUTCOMES)?.insert(id, outcome_bytes.as_slice())?;
-            write.open_table(BY_END)?.insert((row.ended_ms.unwrap_or(0), id), ())?;
+            let mut row = Row::accepted(task).ended(*started_at, outcome);
+            let ended = row.ended_ms.unwrap_or(0);
+            // Where those lie that are forgotten at the same time.
+            let mut by_end = ended;
+            if let Some(time) = refused {
+                free_key(write, &row)?;
+                row.key = None;
+                row.until_ms = Some(ended.saturating_add(whole_millis(*time)));
+                by_end = ended.saturating_sub(whole_millis(retention.time.saturating_sub(*time)));
+            }
+            let outcome = encode(outcome)?;
+            row.counted = true;
+            row.bytes = take_share(write, &row, outcome.len() as u64, &retention.quota)?;
+            if row.bytes > 0 {
+                write.open_table(OUTCOMES)?.insert(id, outcome.as_slice())?;
+            }
+            write.open_table(BY_END)?.insert((by_end, id), ())?;
             introduce(write, &row)?;
-            count(write, |bytes| bytes.saturating_add(row.bytes))?;
             tasks.insert(id, encode(&row)?.as_slice())?;
         }
     }
@@ -124,7 +164,19 @@ fn introduce(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// Forgets the tasks that ended longest ago, as far as they are too old or too many; at most so many at once.
+/// Has a key lead to no task, if it leads to this one.
+fn free_key(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
+    let Some(key) = &row.key else { return Ok(()) };
+    let (caller, id) = (row.caller.to_string(), row.id.as_u128());
+    let mut keys = write.open_table(KEYS)?;
+    let own = keys.get((caller.as_str(), &**key))?.is_some_and(|of| of.value() == id);
+    if own {
+        keys.remove((caller.as_str(), &**key))?;
+    }
+    Ok(())
+}
+
+/// Forgets tasks whose time is over, those first whose time was over first; at most so many at once.
 pub(super) fn forget(
     write: &WriteTransaction,
     retention: &Retention,
@@ -133,10 +185,9 @@ pub(super) fn forget(
     let mut by_end = write.open_table(BY_END)?;
     let mut tasks = write.open_table(TASKS)?;
     let oldest = SystemTime::now().checked_sub(retention.time).map_or(0, millis);
-    let mut bytes = count(write, |bytes| bytes)?;
     for _ in 0..most {
         let Some((ended, id)) = by_end.first()?.map(|(first, _)| first.value()) else { break };
-        if ended > oldest && by_end.len()? <= retention.tasks as u64 && bytes <= retention.bytes {
+        if ended > oldest {
             break;
         }
         by_end.remove((ended, id))?;
@@ -146,34 +197,62 @@ pub(super) fn forget(
         };
         let caller = row.caller.to_string();
         write.open_table(BY_CALLER)?.remove((caller.as_str(), id))?;
-        if let Some(key) = &row.key {
-            let mut keys = write.open_table(KEYS)?;
-            let own = keys.get((caller.as_str(), &**key))?.is_some_and(|of| of.value() == id);
-            if own {
-                keys.remove((caller.as_str(), &**key))?;
-            }
-        }
-        bytes = count(write, |bytes| bytes.saturating_sub(row.bytes))?;
+        free_key(write, &row)?;
+        give_share_back(write, &row)?;
     }
     Ok(())
 }
 
-/// Changes how many bytes the outcomes take, and returns it.
-fn count(write: &WriteTransaction, change: impl FnOnce(u64) -> u64) -> Result<u64, redb::Error> {
-    let mut meta = write.open_table(META)?;
-    let before = number(meta.get("task_bytes")?.map(|value| value.value().to_vec()));
-    let after = change(before);
-    if after != before {
-        meta.insert("task_bytes", after.to_le_bytes().as_slice())?;
+/// An outcome of so many bytes is kept however full its caller's share is: there are only so many of these.
+const SMALL: u64 = 512;
+
+/// The shares in which a task counts, each with the bytes that it has.
+fn shares(row: &Row, quota: &Quota) -> impl Iterator<Item = (String, u64)> {
+    let own = (row.caller.to_string(), quota.caller_bytes);
+    std::iter::once(own).chain(row.guest.then(|| (GUESTS.to_owned(), quota.guest_bytes)))
+}
+
+/// Counts a task that ended in its shares. Returns how many bytes of its outcome are kept: all or, where what was
+/// accepted before a share was full fills it once more, none.
+fn take_share(write: &WriteTransaction, row: &Row, bytes: u64, quota: &Quota) -> Result<u64, redb::Error> {
+    let mut table = write.open_table(SHARES)?;
+    let mut kept = bytes;
+    for (whose, most) in shares(row, quota) {
+        let (_, taken) = table.get(whose.as_str())?.map(|share| share.value()).unwrap_or_default();
+        if bytes > SMALL && taken.saturating_add(bytes) > most.saturating_mul(2) {
+            kept = 0;
+        }
     }
-    Ok(after)
+    for (whose, _) in shares(row, quota) {
+        let (tasks, taken) = table.get(whose.as_str())?.map(|share| share.value()).unwrap_or_default();
+        table.insert(whose.as_str(), (tasks + 1, taken.saturating_add(kept)))?;
+    }
+    Ok(kept)
+}
+
+fn give_share_back(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
+    if !row.counted {
+        return Ok(());
+    }
+    let mut table = write.open_table(SHARES)?;
+    for (whose, _) in shares(row, &Quota::default()) {
+        let (tasks, taken) = table.get(whose.as_str())?.map(|share| share.value()).unwrap_or_default();
+        if tasks <= 1 {
+            table.remove(whose.as_str())?;
+        } else {
+            table.insert(whose.as_str(), (tasks - 1, taken.saturating_sub(row.bytes)))?;
+        }
+    }
+    Ok(())
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // What is missing in a test fails it.
 mod tests {
-    use std::time::Duration;
-
     use circles_api::CircleId;
     use serde_json::Value;
 
@@ -189,17 +268,19 @@ mod tests {
     fn the_end_of_a_task_stands_whatever_comes_after_it() {
         let directory = tempfile::tempdir().unwrap();
         let circle = CircleId::from_bytes([2; 33]).unwrap();
-        let keep = Retention { time: Duration::from_secs(60), tasks: 10, bytes: 1 << 20 };
+        let keep = Retention { time: Duration::from_secs(60), quota: Quota::default() };
         let (file, mut chain) = File::open(&directory.path().join("circle.db"), &circle, keep).unwrap();
         let task =
             Task::new(circle, Caller::Anonymous, Source::script("a"), Value::Null, Duration::from_secs(1));
         let task = Arc::new(Task { kind: Kind::Submitted { retries: 1 }, ..task });
-        let ended = |outcome| TaskChange::Ended { task: task.clone(), started_at: None, outcome };
+        let ended =
+            |outcome| TaskChange::Ended { task: task.clone(), started_at: None, outcome, refused: None };
         let after = [
             TaskChange::Accepted(task.clone()),
             TaskChange::MarkedPlay(task.clone()),
             TaskChange::Marked(task.id),
             TaskChange::Retried(task.id),
+            TaskChange::Died { id: task.id, run: 1, retried: true },
             ended(Outcome::TimedOut),
         ];
         file.apply(&[of_task(ended(Outcome::Cancelled))], &mut chain).unwrap();

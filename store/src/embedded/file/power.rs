@@ -12,7 +12,7 @@ use circles_api::provenance::Verifier;
 use redb::StorageBackend;
 
 use super::{super::chain::Ended, *};
-use crate::{Caller, Outcome, State, Task};
+use crate::{Caller, Outcome, Quota, State, Task};
 
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
@@ -161,7 +161,7 @@ fn circle() -> CircleId {
 }
 
 fn on(disk: &Disk) -> File {
-    let retention = Retention { time: Duration::from_secs(3_600), tasks: 1_000, bytes: 1 << 20 };
+    let retention = Retention { time: Duration::from_secs(3_600), quota: Quota::default() };
     let database = Database::builder().set_cache_size(CACHE).create_with_backend(disk.clone()).unwrap();
     File { path: "a disk".into(), database, retention, broken: Arc::default(), identity: Default::default() }
 }
@@ -182,8 +182,8 @@ fn step(number: usize) -> Change {
     ];
     let (ended_at, state) = (SystemTime::now(), State::Cancelled);
     let record = Ended { task: task.clone(), script_sha256: None, ended_at, state };
-    let ended = TaskChange::Ended { task, started_at: None, outcome: Outcome::Cancelled };
-    Change { documents, task: Some(ended), record: Some(record) }
+    let ended = TaskChange::Ended { task, started_at: None, outcome: Outcome::Cancelled, refused: None };
+    Change { documents, task: Some(ended), record: Some(record), sweeps: 0 }
 }
 
 /// How many steps a file shows, which are there as a whole and in a sound chain.

@@ -2,16 +2,27 @@
 
 use std::{ops::Bound, time::SystemTime};
 
-use redb::ReadableTable;
+use redb::{ReadableTable, TableError};
 
 use super::{
-    super::row::{Body, Row, decode},
-    BODIES, BY_CALLER, File, KEYS, OUTCOMES, TASKS, UNFINISHED,
+    super::{
+        row::{Body, Row, decode},
+        under_way::LOOKS,
+    },
+    BODIES, BY_CALLER, File, GUESTS, KEYS, OUTCOMES, SHARES, TASKS, UNFINISHED,
 };
 use crate::{Error, Outcome, TaskFilter, TaskId, TaskPage};
 
-/// Rows that one listing looks through before it answers with what it has.
-const LOOKS: usize = 10_000;
+/// What is remembered for one caller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shares {
+    /// Tasks, and bytes of what they left.
+    pub own: (u64, u64),
+    /// The same of all guests together.
+    pub guests: (u64, u64),
+    /// When the first of the caller's tasks may be forgotten, in milliseconds of Unix time.
+    pub oldest_ms: Option<u64>,
+}
 
 impl File {
     /// A task that is remembered, and what it left.
@@ -32,6 +43,35 @@ impl File {
         Ok(found.filter(|(row, _)| !row.is_forgotten(SystemTime::now(), self.retention.time)))
     }
 
+    /// What is remembered for a caller.
+    pub fn shares(&self, caller: &str) -> Result<Shares, Error> {
+        self.read(|read| {
+            let of = |whose: &str| -> Result<(u64, u64), redb::Error> {
+                let table = match read.open_table(SHARES) {
+                    // Files of an earlier version have none before the first task ends.
+                    Err(TableError::TableDoesNotExist(_)) => return Ok((0, 0)),
+                    other => other?,
+                };
+                Ok(table.get(whose)?.map(|share| share.value()).unwrap_or_default())
+            };
+            let first = Bound::Included((caller, 0));
+            let last = Bound::Included((caller, u128::MAX));
+            let oldest =
+                read.open_table(BY_CALLER)?.range::<(&str, u128)>((first, last))?.next().transpose()?;
+            let oldest = oldest.map(|(key, _)| TaskId::from_u128(key.value().1));
+            let oldest = match oldest {
+                Some(id) => row(&read.open_table(TASKS)?, id)?,
+                None => None,
+            };
+            let oldest_ms = oldest.and_then(|row| {
+                row.until_ms.or(row.ended_ms.map(|ended| {
+                    ended.saturating_add(u64::try_from(self.retention.time.as_millis()).unwrap_or(u64::MAX))
+                }))
+            });
+            Ok(Shares { own: of(caller)?, guests: of(GUESTS)?, oldest_ms })
+        })
+    }
+
     /// Tasks that had not ended, oldest first, with what they run.
     pub fn unfinished(&self) -> Result<Vec<(Row, Body)>, Error> {
         self.read(|read| {
@@ -48,7 +88,7 @@ impl File {
         })
     }
 
-    /// A page of tasks.
+    /// A page of tasks that are remembered. Those under way are known better to the process.
     pub fn tasks(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
         self.read(|read| {
             let tasks = read.open_table(TASKS)?;

@@ -1,54 +1,71 @@
 -- A page of a circle's tasks, the newest first: those under way and those remembered.
 --
--- ARGV: the circle; only tasks older than this one, or ''; how many at most; whose, or '*'; in which state, or '*'.
--- Returns for each: its name, what the scripts knew of it (JSON), its state, when it began and when it ended.
+-- ARGV: the circle; only tasks older than this one, or ''; how many at most; whose, or '*'; in which state, or '*';
+-- how many are looked at, at most.
+-- Returns the last task that was looked at if there may be more behind it, else ''; then for each: its name, what the
+-- scripts knew of it (JSON), its state, when it began and when it ended.
+--
+-- Cost: 4 commands for each task that is looked at, whatever there is.
 
-local circle, before, most, caller, state = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local found = {}
+local circle, before, most, caller, state, looks =
+  ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
+local of = caller == '*' and circle or circle .. ':' .. caller
+local last = before == '' and '+' or '(' .. before
+local time = now()
 
-local function add(id, text, is, began, ended)
-  local meta = cjson.decode(text)
-  if (before == '' or id < before) and (caller == '*' or meta.caller == caller) and (state == '*' or is == state) then
-    found[#found + 1] = { id, text, is, began or '', ended or '' }
-    return true
+-- Names of a set, read some at a time.
+local function names_of(set)
+  local names, at, from = {}, 0, last
+  return function()
+    at = at + 1
+    if at > #names and from then
+      names, at = redis.call('ZREVRANGEBYLEX', set, from, '-', 'LIMIT', 0, 100), 1
+      from = #names == 100 and '(' .. names[100] or nil
+    end
+    return names[at]
   end
-  return false
 end
 
-local function text_of(task)
-  return string.sub(task.value, task.at)
-end
-
-for _, id in ipairs(redis.call('LRANGE', key('queue', circle), 0, -1)) do
+-- What is to be shown of a task, if it is one that is asked for.
+local function row_of(id)
   local task = known(id)
+  local text, is, began, ended
   if task then
-    add(id, text_of(task), 'Queued')
-  end
-end
-local all = redis.call('HGETALL', shard .. ':held')
-for at = 1, #all, 2 do
-  local task = known(all[at])
-  if task and task.circle == circle then
-    add(all[at], text_of(task), 'Running', held(all[at + 1]).began)
-  end
-end
-local last, remembered = before == '' and '+' or '(' .. before, 0
-while remembered < most do
-  local names = redis.call('ZREVRANGEBYLEX', key('tasks', circle), last, '-', 'LIMIT', 0, 100)
-  for _, id in ipairs(names) do
-    last = '(' .. id
-    if redis.call('HEXISTS', shard .. ':live', id) == 0 then
-      local view = redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended')
-      if not view[1] then
-        redis.call('ZREM', key('tasks', circle), id)
-      elseif add(id, view[1], view[2], view[3], view[4]) then
-        remembered = remembered + 1
-      end
+    local claim = held(redis.call('HGET', shard .. ':held', id))
+    text, is, began, ended = string.sub(task.value, task.at), claim and 'Running' or 'Queued', claim and claim.began, false
+  else
+    local till
+    text, is, began, ended, till =
+      unpack(redis.call('HMGET', key('task', id), 'view', 'state', 'started', 'ended', 'until'))
+    if till and tonumber(till) <= time then
+      return nil
     end
   end
-  if #names < 100 then
-    break
+  if text and (state == '*' or is == state) then
+    return { id, text, is, began or '', ended or '' }
   end
 end
-table.sort(found, function(one, other) return one[1] > other[1] end)
-return { unpack(found, 1, math.min(most, #found)) }
+
+-- Those under way and those remembered, in one order. Only the first are queued or running.
+local next_open, next_ended = names_of(key('open', of)), names_of(key('tasks', of))
+local open = (state == '*' or state == 'Queued' or state == 'Running') and next_open()
+local ended = state ~= 'Queued' and state ~= 'Running' and next_ended()
+local found, looked, id = { '' }, 0, nil
+while (open or ended) and #found <= most and looked < looks do
+  id = open
+  if not open or (ended and ended > open) then
+    id = ended
+  end
+  if open == id then
+    open = next_open()
+  end
+  if ended == id then
+    ended = next_ended()
+  end
+  looked = looked + 1
+  found[#found + 1] = row_of(id)
+end
+if open or ended then
+  found[1] = id or before
+end
+return found

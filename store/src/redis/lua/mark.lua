@@ -2,6 +2,8 @@
 --
 -- ARGV: the task; the worker; the epoch of its claim.
 -- Returns 1, or 0 if the claim is no longer the worker's: then the effect must not happen.
+--
+-- Cost: 2 commands.
 
 local id, worker, epoch = unpack(ARGV)
 local claim = held(redis.call('HGET', shard .. ':held', id))

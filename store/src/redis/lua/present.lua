@@ -3,6 +3,8 @@
 -- KEYS[1] is the set of workers, each with how long it counts as there, in milliseconds of this Redis.
 -- ARGV: the worker, or ''; for how many milliseconds from now it counts, 0 if it goes.
 -- Returns how many there are.
+--
+-- Cost: 3 commands, which grow with the workers that were there since the last time.
 
 local worker, patience = ARGV[1], tonumber(ARGV[2])
 local time = now()

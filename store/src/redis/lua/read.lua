@@ -2,8 +2,16 @@
 --
 -- ARGV: for each read, six: the circle; the version, or '' for the present one; then either 'get', the key, and two
 -- that are not looked at, or 'scan', the borders of a range as ZRANGEBYLEX takes them, and how many documents at most.
--- Returns for each: the version, then for 'get' the document, and for 'scan' keys and documents in turn; or false if
--- the version lies too far back.
+-- Returns for each: the version, then for 'get' the document, and for 'scan' keys and documents in turn, and behind
+-- them 1 if there may be more than is handed out; false if the version lies too far back; or 'again' if the step has
+-- looked at enough.
+--
+-- Cost: for each read 3 commands, for each document of a scan 2, `DOCUMENTS` at most; and what was changed since each
+-- of the versions, as much as `settle.lua` keeps. A step that has looked at `LOOKS` keys, or read `BYTES`, leaves what
+-- is left to the next.
+
+local DOCUMENTS, LOOKS, BYTES = 1000, 2000, 4194304
+local looked, bytes = 0, 0
 
 -- Which version circles are at, and the last one that cannot be gone back behind.
 local versions = {}
@@ -18,60 +26,68 @@ local function present(circle)
 end
 
 -- What documents held that have changed since; false for those that were not there. And how many of these there are.
+local changes = {}
+
 local function changed_since(circle, at, version)
-  local before, appeared = {}, 0
-  for later = at + 1, version do
-    local undo = undo_of(circle, later)
-    for index = 1, #undo, 2 do
-      local name = undo[index]
-      if before[name] == nil then
-        before[name] = undo[index + 1]
-        if not undo[index + 1] then
-          appeared = appeared + 1
+  local name = circle .. ' ' .. at
+  if not changes[name] then
+    local before, appeared = {}, 0
+    for later = at + 1, version do
+      local undo = undo_of(circle, later)
+      looked = looked + #undo / 2
+      for index = 1, #undo, 2 do
+        local key = undo[index]
+        if before[key] == nil then
+          before[key] = undo[index + 1]
+          if not undo[index + 1] then
+            appeared = appeared + 1
+          end
         end
       end
     end
+    changes[name] = { before, appeared }
   end
-  return before, appeared
+  return unpack(changes[name])
 end
 
-local function values_of(documents, names, before)
-  local values = fields(documents, names)
-  for index, name in ipairs(names) do
-    if before[name] ~= nil then
-      values[index] = before[name]
-    end
-  end
-  return values
-end
-
--- The keys of a range, in order.
+-- The keys of a range, in order, one more than may be if there are so many.
 local function names_in(circle, first, last, most, before, appeared)
-  local names = {}
-  for _, name in ipairs(redis.call('ZRANGEBYLEX', key('keys', circle), first, last, 'LIMIT', 0, most + appeared)) do
-    if before[name] == nil then
-      names[#names + 1] = name
-    end
-  end
+  local from, to = first:sub(2), last:sub(2)
+  local was = {}
   for name, value in pairs(before) do
-    local from = first:sub(2)
-    local to = last:sub(2)
     local is_behind_first = first == '-' or is_less(from, name) or (first:sub(1, 1) == '[' and name == from)
     local is_before_last = last == '+' or is_less(name, to) or (last:sub(1, 1) == '[' and name == to)
     if value and is_behind_first and is_before_last then
+      was[#was + 1] = name
+    end
+  end
+  table.sort(was, is_less)
+  local names, at = {}, 1
+  local function take(name)
+    if #names <= most then
       names[#names + 1] = name
     end
   end
-  if next(before) then
-    table.sort(names, is_less)
+  for _, name in ipairs(redis.call('ZRANGEBYLEX', key('keys', circle), first, last, 'LIMIT', 0, most + 1 + appeared)) do
+    if before[name] == nil then
+      while was[at] and is_less(was[at], name) do
+        take(was[at])
+        at = at + 1
+      end
+      take(name)
+    end
   end
-  while #names > most do
-    names[#names] = nil
+  for index = at, #was do
+    take(was[index])
   end
+  looked = looked + #names
   return names
 end
 
 local function read(circle, version, what, first, last, most)
+  if looked > LOOKS or bytes > BYTES then
+    return 'again'
+  end
   local now, floor = present(circle)
   local at = version == '' and now or tonumber(version)
   if at < floor then
@@ -79,14 +95,25 @@ local function read(circle, version, what, first, last, most)
   end
   local before, appeared = changed_since(circle, at, now)
   local documents = key('documents', circle)
-  if what == 'get' then
-    return { at, values_of(documents, { first }, before) }
+  local function value_of(name)
+    local value = before[name]
+    if value == nil then
+      value = redis.call('HGET', documents, name)
+    end
+    bytes = bytes + (value and #value or 0)
+    return value
   end
-  local names = names_in(circle, first, last, tonumber(most), before, appeared)
-  local found = {}
-  for index, value in ipairs(values_of(documents, names, before)) do
-    found[#found + 1] = names[index]
-    found[#found + 1] = value
+  if what == 'get' then
+    return { at, { value_of(first) } }
+  end
+  most = math.min(tonumber(most), DOCUMENTS)
+  local names = names_in(circle, first, last, most, before, appeared)
+  local found, began = {}, bytes
+  for index, name in ipairs(names) do
+    if index > most or (index > 1 and bytes - began > BYTES) then
+      return { at, found, 1 }
+    end
+    found[2 * index - 1], found[2 * index] = name, value_of(name)
   end
   return { at, found }
 end

@@ -4,6 +4,8 @@
 -- is a question; without a circle, one for circles.
 -- Returns circles with records that are not sealed; or how many records of the circle are sealed, the last seal,
 -- and up to 500 records that are not.
+--
+-- Cost: 8 commands, on 500 records and 500 seals at most.
 
 if #ARGV == 0 then
   return redis.call('SRANDMEMBER', shard .. ':unsealed', 16)

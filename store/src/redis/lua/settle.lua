@@ -4,11 +4,17 @@
 -- took upon itself and that was never queued; what is known of such a play (JSON), else ''; the outcome; and how it
 -- was come to: '' if it neither read nor wrote and is not remembered, else packed as MessagePack: { state, leaves a
 -- record, SHA-256 in hexadecimal or false, version read or false, keys read, ranges read, writes, most bytes of the
--- circle }. A range is { first, past, last, past }, where each `past` says whether the key before it is past the
--- border, and '' as last is no border. Writes are keys and documents in turn, where false deletes.
+-- circle, milliseconds for which it is remembered without its key if it was refused or false }. A range is { first, past, last, past }, where each `past` says whether
+-- the key before it is past the border, and '' as last is no border; ranges are in order, and none reaches into the
+-- next. Writes are keys and documents in turn, where false deletes.
 -- Returns for each: 'recorded'; 'gone' if the claim is no longer the worker's; 'overtaken' if what it read was
 -- changed: then it has the right of way when it was run again; 'later' if another play has it; 'full' if the circle
 -- has no room for what it wrote. All but the first change nothing.
+--
+-- Cost: for each play about 25 commands; for each document that it writes 3, and the document's bytes: a circle's
+-- limits `db_writes` and `db_write_bytes` bound them, and the server sends no more than about 1,000 documents and 1 MiB
+-- together unless one play has more. What a play read is held against `UNDO_BYTES / ENTRY` changed keys at most; a step
+-- that has looked at `LOOKS` leaves the others for later.
 
 local worker = ARGV[1]
 local time = now()
@@ -32,11 +38,31 @@ local function circle_at(circle)
     local version, floor, bytes, undo = version_of(circle)
     found = {
       version = version, floor = floor, bytes = bytes, undo = undo, before = version,
-      way = redis.call('GET', key('way', circle)), undos = {},
+      way = redis.call('GET', key('way', circle)), undos = {}, weights = {},
     }
     circles[circle] = found
   end
   return found
+end
+
+-- How many changed keys a step looks at before it leaves what is left for later, and has looked at.
+local LOOKS, looked = 2000, 0
+
+-- Whether a key is in one of some ranges, which are in order.
+local function is_in(name, ranges)
+  local low, high = 1, #ranges
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    if within(name, ranges[middle]) then
+      return true
+    end
+    if is_less(name, ranges[middle][1]) or name == ranges[middle][1] then
+      high = middle - 1
+    else
+      low = middle + 1
+    end
+  end
+  return false
 end
 
 -- Whether anything that was read has changed since.
@@ -54,14 +80,10 @@ local function overtaken(circle, read, keys, ranges)
   end
   for later = read + 1, at.version do
     local undo = at.undos[later] or undo_of(circle, later)
+    looked = looked + #undo / 2
     for index = 1, #undo, 2 do
-      if wanted[undo[index]] then
+      if wanted[undo[index]] or is_in(undo[index], ranges) then
         return true
-      end
-      for _, range in ipairs(ranges) do
-        if within(undo[index], range) then
-          return true
-        end
       end
     end
   end
@@ -69,8 +91,9 @@ local function overtaken(circle, read, keys, ranges)
 end
 
 -- How many versions can be gone back, how many bytes of what they replaced are kept for that, and for how many
--- milliseconds after the last. Who read before that counts as overtaken.
-local VERSIONS, UNDO_BYTES, UNDO_TIME = 256, 1048576, 300000
+-- milliseconds after the last. Who read before that counts as overtaken. Each document counts as `ENTRY` bytes more,
+-- as each is looked at.
+local VERSIONS, UNDO_BYTES, UNDO_TIME, ENTRY = 256, 1048576, 300000, 512
 
 -- Changes documents; whether they have room.
 local function apply(circle, writes, most)
@@ -80,13 +103,21 @@ local function apply(circle, writes, most)
     names[#names + 1] = writes[index]
   end
   local documents, keys = key('documents', circle), key('keys', circle)
+  local sizes, weight = {}, 0
+  for index, name in ipairs(names) do
+    sizes[index] = redis.call('HSTRLEN', documents, name)
+    weight = weight + sizes[index] + #name + ENTRY
+  end
+  -- What is too much to be kept is not even read: nobody can go back behind it.
+  local is_kept = weight <= UNDO_BYTES
+  local before = is_kept and fields(documents, names) or {}
   local undo, set, new, gone, grows = {}, {}, {}, {}, 0
-  for index, before in ipairs(fields(documents, names)) do
-    local name, value = names[index], writes[2 * index]
+  for index, name in ipairs(names) do
+    local value, was_there = writes[2 * index], sizes[index] > 0
     undo[#undo + 1] = name
-    undo[#undo + 1] = before
-    if before then
-      grows = grows - #before - #name
+    undo[#undo + 1] = before[index] or false
+    if was_there then
+      grows = grows - sizes[index] - #name
     end
     if value then
       grows = grows + #value + #name
@@ -95,7 +126,7 @@ local function apply(circle, writes, most)
     else
       gone[#gone + 1] = name
     end
-    if value and not before then
+    if value and not was_there then
       new[#new + 1] = 0
       new[#new + 1] = name
     end
@@ -107,35 +138,40 @@ local function apply(circle, writes, most)
   each('ZADD', keys, new)
   each('HDEL', documents, gone)
   each('ZREM', keys, gone)
-  at.version, at.bytes, at.undos[at.version + 1] = at.version + 1, at.bytes + grows, undo
+  at.version, at.bytes = at.version + 1, at.bytes + grows
+  if is_kept then
+    at.undos[at.version], at.weights[at.version] = undo, weight
+  else
+    at.floor = at.version
+  end
   return true
 end
 
 local function write_down(circle, at)
   local undone = key('undo', circle)
-  if at.floor == at.before then
+  if at.floor >= at.before then
     redis.call('DEL', undone)
     at.undo = 0
   end
-  local packed, kept = {}, {}
-  for version = at.before + 1, at.version do
-    packed[version] = cmsgpack.pack(at.undos[version])
-    at.undo = at.undo + #packed[version]
+  for version = math.max(at.before, at.floor) + 1, at.version do
+    at.undo = at.undo + at.weights[version]
   end
-  local gone = {}
+  local kept, gone = {}, {}
   while at.floor < at.version and (at.version - at.floor > VERSIONS or at.undo > UNDO_BYTES) do
     at.floor = at.floor + 1
-    local of_ours = packed[at.floor]
-    at.undo = at.undo - (of_ours and #of_ours or redis.call('HSTRLEN', undone, at.floor))
-    if of_ours then
-      packed[at.floor] = nil
-    else
+    local weight = at.weights[at.floor]
+    if not weight then
+      weight = tonumber(redis.call('HGET', undone, 'w' .. at.floor) or redis.call('HSTRLEN', undone, at.floor))
       gone[#gone + 1] = at.floor
+      gone[#gone + 1] = 'w' .. at.floor
     end
+    at.undo = at.undo - weight
   end
-  for version, undo in pairs(packed) do
+  for version = math.max(at.before, at.floor) + 1, at.version do
     kept[#kept + 1] = version
-    kept[#kept + 1] = undo
+    kept[#kept + 1] = cmsgpack.pack(at.undos[version])
+    kept[#kept + 1] = 'w' .. version
+    kept[#kept + 1] = at.weights[version]
   end
   each('HSET', undone, kept)
   each('HDEL', undone, gone)
@@ -157,6 +193,9 @@ local function commit(id, circle, read, keys, ranges, writes, most)
   local at = circle_at(circle)
   local has_way = #writes > 0 and at.way
   if has_way and has_way ~= id then
+    return 'later'
+  end
+  if read and looked > LOOKS then
     return 'later'
   end
   if read and overtaken(circle, read, keys, ranges) then
@@ -196,20 +235,25 @@ local function settle(index, id, epoch, told, outcome, how)
   else
     local ours = epoch .. ' ' .. worker .. ' '
     if over[id] or not claims[index] or string.sub(claims[index], 1, #ours) ~= ours then
+      forgive(id, epoch)
       return 'gone'
     end
     task = parse(lives[index])
   end
   if how == '' then
+    release(results, worker, id)
     finish(id, task, 'Succeeded', outcome, false, nil, time, results)
     return 'recorded'
   end
-  local state, leaves, sha256, read, keys, ranges, writes, most = unpack(cmsgpack.unpack(how), 1, 8)
+  local state, leaves, sha256, read, keys, ranges, writes, most, refused = unpack(cmsgpack.unpack(how), 1, 9)
   local why_not = commit(id, task.circle, read, keys, ranges, writes, most)
   if why_not then
     return why_not
   end
-  finish(id, task, state, outcome, leaves, sha256 or nil, time, results)
+  if epoch ~= '' then
+    release(results, worker, id)
+  end
+  finish(id, task, state, outcome, leaves, sha256 or nil, time, results, refused)
   if epoch == '' then
     redis.call('SET', key('done', id), '1', 'PX', AGAIN + rest(task).timeout)
   end

@@ -7,6 +7,7 @@
 --   :body              hash    task → the task itself, which no script reads
 --   :held              hash    task → how it is held by a worker: see `held`
 --   :epoch             string  the last epoch handed out
+--   :holds:WORKER      zset    tasks that a worker holds, by the epochs of their claims
 --   :workers           hash    worker → the number of its last claim and the tasks, to answer it again
 --   :leases            zset    worker → when its lease ends, in milliseconds of this Redis
 --   :count             string  how many tasks wait
@@ -15,8 +16,15 @@
 --   :queue:CIRCLE      list    tasks that wait
 --   :answers:SERVER    hash    task → outcome, until the server that asked has it
 --   :key:CIRCLE:…      hash    idempotency key → task, and the call that it stands for
---   :task:TASK         hash    a task that is remembered: its view, and the outcome
---   :tasks:CIRCLE      zset    tasks that are remembered, all of score 0, so in the order of their names
+--   :task:TASK         hash    a task that is remembered: its view, the outcome unless that was dropped, its bytes, and
+--                              until when it is remembered
+--   :open:CIRCLE       zset    tasks under way, all of score 0, so in the order of their names
+--   :open:CIRCLE:CALLER  zset  those of one caller
+--   :tasks:CIRCLE      zset    tasks that have ended and are remembered, all of score 0
+--   :tasks:CIRCLE:CALLER zset  those of one caller
+--   :shares:CIRCLE     hash    `tasks CALLER` and `bytes CALLER`: how much is remembered for a caller, and with `*` for
+--                              all guests together
+--   :expiry            zset    remembered tasks by the millisecond at which they are forgotten; see `sweep`
 --   :documents:CIRCLE  hash    key → document
 --   :keys:CIRCLE       zset    the keys, all of score 0, so in the order of their bytes
 --   :undo:CIRCLE       hash    version → keys that it changed and what they held before, for the latest versions
@@ -30,6 +38,10 @@
 --
 -- Scripts look at everything before they change anything: an error leaves all as it was. Each may be sent twice
 -- and does its work once.
+--
+-- Redis does nothing else while a script runs, so each has a bound: every file names, as `Cost`, what it grows with and
+-- where that ends. `store/tests/it/costs.rs` fills a shard and counts. A caller is `-` in keys and words if it proved
+-- nothing.
 
 local shard = KEYS[1]
 
@@ -44,7 +56,16 @@ end
 
 -- Whether one text comes before another by its bytes. Lua's own order is the locale's of the server.
 local function is_less(one, other)
-  for at = 1, math.min(#one, #other) do
+  local at, most = 1, math.min(#one, #other)
+  -- Keys may begin alike for a thousand bytes: what is equal is passed by halves.
+  local step = most
+  while step > 8 do
+    step = math.floor(step / 2)
+    if string.sub(one, at, at + step - 1) == string.sub(other, at, at + step - 1) then
+      at = at + step
+    end
+  end
+  for at = at, most do
     local left, right = string.byte(one, at), string.byte(other, at)
     if left ~= right then
       return left < right
@@ -96,13 +117,13 @@ end
 -- What is known of a task: words, and behind them JSON that most steps need not look at. The words are its
 -- deadline in milliseconds of this Redis; flags: `k` if it is remembered after its end, `s` if it was submitted, `m`
 -- if more than one server or somebody who watches is to be told; how often it was retried; the server that is told of
--- its end; its circle.
+-- its end; its circle; its caller.
 local function parse(value)
-  local deadline, flags, retried, server, circle, at =
-    string.match(value, '^(%d+) (%S+) (%d+) (%S+) (%S+) ()')
+  local deadline, flags, retried, server, circle, caller, at =
+    string.match(value, '^(%d+) (%S+) (%d+) (%S+) (%S+) (%S+) ()')
   return {
     deadline = tonumber(deadline), flags = flags, retried = tonumber(retried), server = server, circle = circle,
-    at = at, value = value,
+    caller = caller, at = at, value = value,
   }
 end
 
@@ -125,7 +146,8 @@ end
 
 -- Keeps what has changed of a task.
 local function keep(id, task)
-  local head = string.format('%.0f %s %d %s %s ', task.deadline, task.flags, task.retried, task.server, task.circle)
+  local head = string.format('%.0f %s %d %s %s %s ', task.deadline, task.flags, task.retried, task.server, task.circle,
+    task.caller)
   redis.call('HSET', shard .. ':live', id, head .. (task.rest and cjson.encode(task.rest) or string.sub(task.value, task.at)))
 end
 
@@ -154,10 +176,94 @@ local function enqueue(circle, pool, ids, in_front)
   redis.call('INCRBY', shard .. ':count', #ids)
 end
 
--- What a step brings about, carried out together by `tell`: tasks that end, their records by circle, and what servers
--- are told.
+-- Takes note that a share holds one task and so many bytes less.
+local function lessen(shares, whose, bytes)
+  if redis.call('HINCRBY', shares, 'tasks ' .. whose, -1) <= 0 then
+    redis.call('HDEL', shares, 'tasks ' .. whose, 'bytes ' .. whose)
+  elseif bytes > 0 then
+    redis.call('HINCRBY', shares, 'bytes ' .. whose, -bytes)
+  end
+end
+
+local function free_key(id, more)
+  if more.key and redis.call('HGET', key('key', more.key), 'task') == id then
+    redis.call('DEL', key('key', more.key))
+  end
+end
+
+-- Forgets a task that was remembered, and its key. The first write needs no room, so a full Redis gets some.
+local function forget(id, more)
+  local row, circle = key('task', id), more.circle
+  local caller = more.caller == '' and '-' or more.caller
+  local bytes = tonumber(redis.call('HGET', row, 'bytes') or 0)
+  redis.call('ZREM', shard .. ':expiry', id)
+  redis.call('DEL', row)
+  redis.call('ZREM', key('tasks', circle), id)
+  redis.call('ZREM', key('tasks', circle .. ':' .. caller), id)
+  free_key(id, more)
+  if more.most then
+    lessen(key('shares', circle), caller, bytes)
+    if more.guests then
+      lessen(key('shares', circle), '*', bytes)
+    end
+  end
+end
+
+-- Forgets tasks whose time is over, at most so many. Returns whether there may be more.
+local function sweep(most)
+  local ids = redis.call('ZRANGEBYSCORE', shard .. ':expiry', '-inf', now(), 'LIMIT', 0, most)
+  for _, id in ipairs(ids) do
+    local view = redis.call('HGET', key('task', id), 'view')
+    if view then
+      forget(id, cjson.decode(view))
+    else
+      redis.call('ZREM', shard .. ':expiry', id)
+    end
+  end
+  return #ids == most
+end
+
+-- An outcome of so many bytes is kept however full its caller's share is: there are only so many of these.
+local SMALL = 512
+
+-- Whether a share takes so many bytes more. New tasks are refused once it is full; what was accepted before may fill
+-- it once more, and what does not fit then is dropped.
+local function takes(shares, whose, most, bytes)
+  return tonumber(redis.call('HGET', shares, 'bytes ' .. whose) or 0) + bytes <= 2 * most
+end
+
+-- Remembers how a task ended, and what came of it if its caller's share has room. One that was refused is remembered
+-- for so many milliseconds, without its key.
+local function remember(id, task, state, outcome, time, refused)
+  local row, more, shares, bytes = key('task', id), rest(task), key('shares', task.circle), #outcome
+  local fits = bytes <= SMALL or not more.most
+    or (takes(shares, task.caller, more.most, bytes) and (not more.guests or takes(shares, '*', more.guests, bytes)))
+  local till = time + (refused or more.remember)
+  if not fits then
+    redis.call('HSET', row, 'state', state, 'ended', time, 'until', till)
+  else
+    redis.call('HSET', row, 'state', state, 'ended', time, 'until', till, 'outcome', outcome, 'bytes', bytes)
+    if more.most then
+      redis.call('HINCRBY', shares, 'bytes ' .. task.caller, bytes)
+      if more.guests then
+        redis.call('HINCRBY', shares, 'bytes *', bytes)
+      end
+    end
+  end
+  redis.call('ZADD', key('tasks', task.circle), 0, id)
+  redis.call('ZADD', key('tasks', task.circle .. ':' .. task.caller), 0, id)
+  redis.call('ZADD', shard .. ':expiry', till, id)
+  if refused then
+    free_key(id, more)
+  elseif more.key then
+    redis.call('PEXPIRE', key('key', more.key), more.remember)
+  end
+end
+
+-- What a step brings about, carried out together by `tell`: tasks that end, their records by circle, what servers
+-- are told, and what is to be taken out of sorted sets, by their keys.
 local function results()
-  return { ended = {}, records = {}, answers = {} }
+  return { ended = {}, records = {}, answers = {}, gone = {} }
 end
 
 local function answer(results, server, id, outcome)
@@ -170,9 +276,25 @@ local function answer(results, server, id, outcome)
   told[#told + 1] = outcome
 end
 
--- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked.
-local function finish(id, task, state, outcome, leaves, sha256, time, results)
+local function take_from(results, set, id)
+  local ids = results.gone[set] or {}
+  ids[#ids + 1] = id
+  results.gone[set] = ids
+end
+
+-- A worker holds a task no more.
+local function release(results, worker, id)
+  take_from(results, key('holds', worker), id)
+end
+
+-- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked. One that was `refused`
+-- is remembered for so many milliseconds, without its key.
+local function finish(id, task, state, outcome, leaves, sha256, time, results, refused)
   results.ended[#results.ended + 1] = id
+  if task.caller then
+    take_from(results, key('open', task.circle), id)
+    take_from(results, key('open', task.circle .. ':' .. task.caller), id)
+  end
   if leaves then
     local more = rest(task)
     local record = {
@@ -183,11 +305,10 @@ local function finish(id, task, state, outcome, leaves, sha256, time, results)
     results.records[task.circle] = records
   end
   if is(task, 'k') then
-    local remembered, more = key('task', id), rest(task)
-    redis.call('HSET', remembered, 'state', state, 'outcome', outcome, 'ended', time)
-    redis.call('PEXPIRE', remembered, more.remember)
-    if more.key then
-      redis.call('PEXPIRE', key('key', more.key), more.remember)
+    if refused == 0 then
+      forget(id, rest(task))
+    else
+      remember(id, task, state, outcome, time, refused)
     end
   end
   if task.server ~= '-' then
@@ -209,6 +330,9 @@ local function tell(results)
   end
   for _, name in ipairs({ ':live', ':body', ':held' }) do
     each('HDEL', shard .. name, results.ended)
+  end
+  for set, ids in pairs(results.gone) do
+    each('ZREM', set, ids)
   end
   for server, told in pairs(results.answers) do
     local kept = key('answers', server)
@@ -257,11 +381,29 @@ local function await(id, task, who, server)
   keep(id, task)
 end
 
+-- How often a task's worker may die while it holds the task, before the task ends as lost: it may be what kills them.
+local DEATHS = 2
+
+-- The worker of a claim is there, though it seemed dead: that is not held against the task any more.
+local function forgive(id, epoch)
+  local task = known(id)
+  local deaths = task and rest(task).deaths
+  for at, death in ipairs(deaths or {}) do
+    if death == epoch then
+      table.remove(deaths, at)
+      rest(task).deaths = #deaths > 0 and deaths or nil
+      keep(id, task)
+      return
+    end
+  end
+end
+
 -- Takes a claim back: its task waits again, before others of its circle, or ends if it must not be run again.
--- Returns whether it waits.
-local function give_back(id, claim, results)
+-- `has_died` says that its worker has. Returns whether it waits.
+local function give_back(id, claim, results, has_died)
   local task = known(id)
   local marked = string.find(claim.flags, 'm', 1, true)
+  release(results, claim.worker, id)
   if string.find(claim.flags, 'c', 1, true) then
     finish(id, task, 'Cancelled', '"Cancelled"', is(task, 's') or marked ~= nil, nil, now(), results)
     return false
@@ -270,11 +412,22 @@ local function give_back(id, claim, results)
     finish(id, task, 'Lost', '"Lost"', true, nil, now(), results)
     return false
   end
-  if marked then
-    task.retried = task.retried + 1
-    keep(id, task)
+  if has_died then
+    local deaths = rest(task).deaths or {}
+    deaths[#deaths + 1] = claim.epoch
+    if #deaths >= DEATHS then
+      finish(id, task, 'Lost', '"Lost"', is(task, 's') or marked ~= nil, nil, now(), results)
+      return false
+    end
+    rest(task).deaths = deaths
   end
   redis.call('HDEL', shard .. ':held', id)
+  if marked then
+    task.retried = task.retried + 1
+  end
+  if marked or has_died then
+    keep(id, task)
+  end
   if is(task, 'k') then
     redis.call('HSET', key('task', id), 'state', 'Queued')
   end

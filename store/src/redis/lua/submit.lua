@@ -1,11 +1,16 @@
 -- Accepts tasks, or says of each why not.
 --
 -- ARGV: the server; how many tasks may wait in the shard; and of one circle; how many answers the server has
--- got; these tasks' names; then, for each new task, nine: its name; its circle; its time in milliseconds; its flags
--- (see `parse`), or '-'; its pool; the JSON of what the scripts have to know of it; the task itself; its idempotency
--- key with circle and caller or ''; and the call that the key stands for.
+-- got; these tasks' names; then, for each new task, eleven: its name; its circle; its caller; its time in
+-- milliseconds; its flags (see `parse`), or '-'; its pool; the JSON of what the scripts have to know of it; the task
+-- itself; its idempotency key with circle and caller or ''; the call that the key stands for; and, if it is to be
+-- remembered, how many tasks and bytes its caller's share has, and those of all guests if it is one.
 -- Returns for each new task: 'accepted', 'full', 'conflict' with the name of the other call's task, 'ended' with
--- a name and an outcome, or 'known' with the name of a task under way.
+-- a name and an outcome, 'dropped' with the name of a task that ended and whose outcome is no longer there, 'known'
+-- with the name of a task under way, or 'share' and 'guests' with milliseconds, where a share is full for so long.
+--
+-- Cost: for each task about 25 commands, and where a key leads to one whose deadline has passed, a walk through its
+-- circle's queue. The server sends 64 tasks and 1,000 answers at most.
 
 local server, limit, circle_limit, acknowledged = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first = 5 + acknowledged
@@ -13,7 +18,7 @@ local time = now()
 local replies, results = {}, results()
 
 local ids = {}
-for at = first, #ARGV, 9 do
+for at = first, #ARGV, 11 do
   ids[#ids + 1] = ARGV[at]
 end
 local under_way, answered = {}, {}
@@ -45,15 +50,22 @@ local function repeated(name, call)
   if not id then
     return nil
   end
+  local state, outcome, till, view = unpack(redis.call('HMGET', key('task', id), 'state', 'outcome', 'until', 'view'))
+  if till and tonumber(till) <= time then
+    forget(id, cjson.decode(view))
+    return nil
+  end
   if before[2] ~= call then
     return { 'conflict', id }
   end
   if new[id] then
     return { 'known', id }
   end
-  local outcome = redis.call('HGET', key('task', id), 'outcome')
   if outcome then
     return { 'ended', id, outcome }
+  end
+  if till then
+    return { 'dropped', id }
   end
   local task = known(id)
   if task and is_late(id, task, time, results) then
@@ -65,10 +77,47 @@ local function repeated(name, call)
   end
 end
 
-local lives, bodies = {}, {}
+-- How long until something of a set is forgotten, as far as its oldest task tells.
+local function patience(set)
+  local oldest = redis.call('ZRANGE', set, 0, 0)[1]
+  local till = oldest and redis.call('HGET', key('task', oldest), 'until')
+  return string.format('%.0f', math.max(till and tonumber(till) - time or 60000, 1000))
+end
+
+-- Why a task cannot be remembered; nothing if it can.
+local function without_room(circle, caller, quota)
+  local tasks, bytes, guest_tasks, guest_bytes = string.match(quota, '^(%d+) (%d+) ?(%d*) ?(%d*)$')
+  local shares = redis.call('HMGET', key('shares', circle), 'tasks ' .. caller, 'bytes ' .. caller, 'tasks *', 'bytes *')
+  local function is_full(at, most)
+    return most ~= '' and tonumber(shares[at] or 0) >= tonumber(most)
+  end
+  if is_full(1, tasks) or is_full(2, bytes) then
+    return { 'share', patience(key('tasks', circle .. ':' .. caller)) }
+  end
+  if is_full(3, guest_tasks) or is_full(4, guest_bytes) then
+    return { 'guests', patience(key('tasks', circle)) }
+  end
+end
+
+local function count_in(circle, caller, quota)
+  local shares = key('shares', circle)
+  redis.call('HINCRBY', shares, 'tasks ' .. caller, 1)
+  if string.match(quota, '^%d+ %d+ %d') then
+    redis.call('HINCRBY', shares, 'tasks *', 1)
+  end
+end
+
+local lives, bodies, open = {}, {}, {}
+local function opens(set, id)
+  local members = open[set] or {}
+  members[#members + 1] = 0
+  members[#members + 1] = id
+  open[set] = members
+end
+
 for index, id in ipairs(ids) do
-  local circle, timeout, flags, pool, text, body, name, call =
-    unpack(ARGV, first + 9 * index - 8, first + 9 * index - 1)
+  local circle, caller, timeout, flags, pool, text, body, name, call, quota =
+    unpack(ARGV, first + 11 * index - 10, first + 11 * index - 1)
   local reply
   if under_way[index] or answered[index] or new[id]
     or (flags ~= '-' and redis.call('EXISTS', key('task', id)) == 1) then
@@ -76,6 +125,9 @@ for index, id in ipairs(ids) do
     reply = { 'accepted' }
   elseif name ~= '' then
     reply = repeated(name, call)
+  end
+  if not reply and flags ~= '-' then
+    reply = without_room(circle, caller, quota)
   end
   if not reply then
     local others = of(circle, pool)
@@ -87,19 +139,19 @@ for index, id in ipairs(ids) do
       waiting = waiting + 1
       others.waiting = others.waiting + 1
       others.ids[#others.ids + 1] = id
-      local head = string.format('%.0f %s 0 %s %s ', time + tonumber(timeout), flags, server, circle)
+      local head = string.format('%.0f %s 0 %s %s %s ', time + tonumber(timeout), flags, server, circle, caller)
       lives[#lives + 1] = id
       lives[#lives + 1] = head .. text
       bodies[#bodies + 1] = id
       bodies[#bodies + 1] = body
+      opens(key('open', circle), id)
+      opens(key('open', circle .. ':' .. caller), id)
       if flags ~= '-' then
-        local forgotten = tonumber(timeout) + cjson.decode(text).remember
         redis.call('HSET', key('task', id), 'view', text, 'state', 'Queued')
-        redis.call('PEXPIRE', key('task', id), forgotten)
-        redis.call('ZADD', key('tasks', circle), 0, id)
+        count_in(circle, caller, quota)
         if name ~= '' then
           redis.call('HSET', key('key', name), 'task', id, 'call', call)
-          redis.call('PEXPIRE', key('key', name), forgotten)
+          redis.call('PEXPIRE', key('key', name), tonumber(timeout) + cjson.decode(text).remember)
         end
       end
     end
@@ -108,6 +160,9 @@ for index, id in ipairs(ids) do
 end
 each('HSET', shard .. ':live', lives)
 each('HSET', shard .. ':body', bodies)
+for set, members in pairs(open) do
+  each('ZADD', set, members)
+end
 for _, circle in ipairs(order) do
   local found = circles[circle]
   if #found.ids > 0 then
@@ -119,4 +174,6 @@ tell(results)
 if acknowledged > 0 then
   each('HDEL', key('answers', server), { unpack(ARGV, 5, 4 + acknowledged) })
 end
+-- More than come in, so that what is over never gathers.
+sweep(4 * #ids)
 return replies
