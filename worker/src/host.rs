@@ -478,6 +478,7 @@ fn without_args(task: &Task) -> Task {
         idempotency_key: None,
         kind: task.kind,
         depth: task.depth,
+        guest: false,
     }
 }
 
