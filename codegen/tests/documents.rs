@@ -275,3 +275,60 @@ fn a_change_is_named_with_whom_it_breaks() {
         &["get: described otherwise (breaks neither)"],
     );
 }
+
+#[test]
+fn report_names_what_types_do_not_check() {
+    let text = json!({ "type": "string" });
+    let object = |name: &str| json!({ "type": "object", "properties": { name: text } });
+    let closed = json!({ "type": "object", "properties": { "a": text }, "additionalProperties": false });
+    for (schema, expected) in [
+        (
+            json!({ "oneOf": [object("a"), object("b")] }),
+            "/oneOf: oneOf: that no other alternative fits as well",
+        ),
+        (
+            json!({ "allOf": [closed, object("b")] }),
+            "/allOf/0/additionalProperties: additionalProperties, of",
+        ),
+        (json!({ "type": "array", "items": [text] }), "/items/0: that the first items are as described"),
+        (
+            json!({ "type": "integer", "maximum": 5, "default": 9 }),
+            "/default: its own schema refuses this default",
+        ),
+        (json!({ "properties": { "a": text } }), "/schema: it names no type"),
+    ] {
+        let report = made(schema.clone(), json!({})).report().to_string();
+        assert!(report.contains(expected), "{schema}: {report}");
+    }
+    let apart = json!({ "oneOf": [text, { "type": "integer" }, closed] });
+    assert!(!made(apart, json!({})).report().to_string().contains("oneOf"));
+}
+
+#[test]
+fn markdown_survives_what_documents_say() {
+    let mut document =
+        document(&json!({ "type": "string", "pattern": "^`a`|b$", "description": "```\nopen" }), &json!({}));
+    document["methods"][0]["description"] = json!("Says:\n~~~\nopen");
+    document["methods"][0]["summary"] = json!("a | b\nc");
+    document["methods"][0]["params"][0]["description"] = json!("<!-- a\n| b");
+    document["methods"][0]["errors"] = json!([{ "code": 1, "message": "x|y", "data": { "a": "`|" } }]);
+    document["info"]["title"] = json!("Two\nlines");
+    let generated = generate(&document.to_string(), &Settings::default()).unwrap();
+    let page = generated.markdown();
+    assert!(page.starts_with("# Two lines 1.0.0\n"), "{page}");
+    let fences = page.lines().filter(|line| line.starts_with("~~~")).count();
+    assert_eq!(fences, 2, "{page}");
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    for row in page.lines().filter(|line| line.starts_with("| 1 |") || line.starts_with("| `key`")) {
+        assert_eq!(cells(row), if row.starts_with("| 1 |") { 5 } else { 4 }, "{row}");
+    }
+    assert!(page.contains("x\\|y") && page.contains("`` {\"a\":\"`\\|\"} ``"), "{page}");
+}
+
+#[test]
+fn range_that_is_empty_lets_nothing_in_when_lenient() {
+    let text = document(&json!({ "type": "integer", "minimum": 5, "maximum": 1 }), &json!({})).to_string();
+    assert!(generate(&text, &Settings::default()).is_err());
+    let generated = generate(&text, &Settings { lenient: true, ..Settings::default() }).unwrap();
+    assert!(generated.rust().contains("pub struct GetResult(pub super::support::Never)"));
+}

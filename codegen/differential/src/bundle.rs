@@ -1,6 +1,6 @@
 //! A document's schemas as one schema of draft 2020-12, and where each of its parts comes from.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
@@ -104,6 +104,46 @@ impl Bundle {
             self.defs.insert(key, schema);
         }
         key
+    }
+
+    /// Whether a schema, or one that it reaches, is itself again before any step into the value: then JSON Schema does
+    /// not say what is valid.
+    pub(crate) fn is_circular(&self, key: &str) -> bool {
+        let mut reached = BTreeSet::from([key.to_owned()]);
+        let mut queue = vec![key.to_owned()];
+        while let Some(key) = queue.pop() {
+            let (mut here, mut anywhere) = (BTreeSet::new(), BTreeSet::new());
+            self.references(&key, &mut here, &mut anywhere);
+            if here.contains(&key) {
+                return true;
+            }
+            queue.extend(anywhere.into_iter().filter(|next| reached.insert(next.clone())));
+        }
+        false
+    }
+
+    /// The schemas that a schema refers to, and those that hold for the same value, be it through others.
+    fn references(&self, key: &str, here: &mut BTreeSet<String>, anywhere: &mut BTreeSet<String>) {
+        const SAME: [&str; 8] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
+        let mut parts = self.defs.get(key).map(|schema| (schema, true)).into_iter().collect::<Vec<_>>();
+        while let Some((part, same)) = parts.pop() {
+            match part {
+                Value::Array(items) => parts.extend(items.iter().map(|item| (item, same))),
+                Value::Object(members) => {
+                    if let Some(target) = members.get("$ref").and_then(Value::as_str) {
+                        let target = target.trim_start_matches("#/$defs/").to_owned();
+                        anywhere.insert(target.clone());
+                        if same && here.insert(target.clone()) {
+                            self.references(&target, here, &mut BTreeSet::new());
+                        }
+                    }
+                    parts.extend(
+                        members.iter().map(|(key, member)| (member, same && SAME.contains(&key.as_str()))),
+                    );
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The part of the bundle at a pointer.

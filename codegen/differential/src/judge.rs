@@ -44,6 +44,12 @@ pub fn run(document: &Document, settings: &Settings) -> Result<Outcome, String> 
                 continue;
             }
         };
+        if strict.keys.get(index).is_some_and(|key| strict.bundle.is_circular(key)) {
+            outcome
+                .unjudged
+                .push(format!("{place}: a schema is itself again before any step into the value"));
+            continue;
+        }
         outcome.schemas += 1;
         let seed = settings.seed.wrapping_add(hash(&place));
         let key = strict.keys.get(index).cloned().unwrap_or_default();

@@ -1,11 +1,14 @@
 //! A document as the crate `circles-differential` tries it: each schema with its type, and what the report says.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{apart, types::answered};
+use super::{
+    apart,
+    types::{answered, written},
+};
 use crate::{
     document::Document,
     load::Files,
@@ -16,11 +19,16 @@ use crate::{
 /// A module beside `types`, for a crate that depends on `circles-differential`.
 pub(crate) fn probes(document: &Document<'_>, types: &Types, report: &Report, files: &Files) -> String {
     let path = quote!(super::types::);
+    let results = document.methods.iter().filter_map(|method| Some(method.result.as_ref()?.place()));
+    let results = results.collect::<BTreeSet<_>>();
     let named = types.named.iter().filter_map(|(_, id)| Some((&types.def(*id)?.place, Ty::Def(*id))));
     let places = types.places.iter().map(|(place, ty)| (place, ty.clone()));
     let probes = named.chain(places).map(|(place, ty)| {
-        let (file, pointer, ty) =
-            (document.files_name(place.file), &place.pointer, answered(&ty, types, &path));
+        let ty = match results.contains(place) {
+            true => answered(&ty, types, &path),
+            false => written(&ty, types, &path),
+        };
+        let (file, pointer) = (document.files_name(place.file), &place.pointer);
         quote!(::circles_differential::Probe { file: #file, pointer: #pointer, read: read::<#ty> })
     });
     if files.names().any(str::is_empty) {
