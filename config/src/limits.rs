@@ -64,6 +64,10 @@ pub struct Limits {
     pub guest_tasks: u64,
     /// Bytes of what these left.
     pub guest_task_bytes: u64,
+    /// Milliseconds from the acceptance of a play to its deadline; the server's `--task-timeout` holds where it is lower.
+    pub play_timeout_ms: u64,
+    /// The same for a submitted task; the server's `--submit-timeout` holds where it is lower.
+    pub submit_timeout_ms: u64,
 }
 
 impl Limits {
@@ -77,6 +81,9 @@ impl Limits {
         }
     }
 }
+
+/// As long as `timeout_ms` of openrpc.json may be.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -109,6 +116,8 @@ impl Default for Limits {
             caller_task_bytes: remembered.caller_bytes,
             guest_tasks: remembered.guest_tasks,
             guest_task_bytes: remembered.guest_bytes,
+            play_timeout_ms: DAY_MS,
+            submit_timeout_ms: DAY_MS,
         }
     }
 }

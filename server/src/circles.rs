@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use circles_api::CircleId;
 use circles_auth::PublicKey;
@@ -13,12 +13,16 @@ pub struct Circle {
     pub access: Access,
     /// The port of its own listener, where 0 is a free one; without it, the shared listener serves it.
     pub port: Option<u16>,
+    /// How long its plays last at most, from acceptance, if not as long as all others.
+    pub play_timeout: Option<Duration>,
+    /// How long its submitted tasks last at most, from acceptance, if not as long as all others.
+    pub submit_timeout: Option<Duration>,
 }
 
 /// A circle open to everyone, on the shared listener.
 impl From<PublicKey> for Circle {
     fn from(key: PublicKey) -> Self {
-        Self { key, access: Access::default(), port: None }
+        Self { key, access: Access::default(), port: None, play_timeout: None, submit_timeout: None }
     }
 }
 

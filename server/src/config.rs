@@ -80,6 +80,11 @@ pub struct Args {
     #[arg(value_parser = task_timeout)]
     pub task_timeout: Duration,
 
+    /// How long a submitted task may take from acceptance, its time in the queue included.
+    #[arg(long, env = "CIRCLES_SUBMIT_TIMEOUT", default_value = "24h", value_name = "DURATION")]
+    #[arg(value_parser = task_timeout)]
+    pub submit_timeout: Duration,
+
     /// How long a session lasts at most.
     #[arg(long, env = "CIRCLES_SESSION_TTL", default_value = "24h", value_name = "DURATION", value_parser = duration)]
     pub session_ttl: Duration,
@@ -168,6 +173,8 @@ impl Args {
             key: circle.key,
             access: circle.access.clone(),
             port: circle.port,
+            play_timeout: Some(Duration::from_millis(circle.limits.play_timeout_ms)),
+            submit_timeout: Some(Duration::from_millis(circle.limits.submit_timeout_ms)),
         };
         Ok(Settings {
             circles: circles.iter().map(circle).collect(),
@@ -177,6 +184,7 @@ impl Args {
                 .map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,
             session_ttl: self.session_ttl,
             task_timeout: self.task_timeout,
+            submit_timeout: self.submit_timeout,
             limits: self.limits(files),
         })
     }
@@ -281,6 +289,7 @@ mod tests {
             (&["-k", "02ab"], &["--circle", "66 lower-case hex"]),
             (&["--task-timeout", "soon"], &["--task-timeout", "30s"]),
             (&["--task-timeout", "25h"], &["--task-timeout", "24h"]),
+            (&["--submit-timeout", "25h"], &["--submit-timeout", "24h"]),
             (&["--session-ttl", "0s"], &["--session-ttl", "more than"]),
             (&["--public-url", "circles"], &["--public-url", "URL"]),
             (&["--public-url", "ws://x/y"], &["--public-url", "wss://circles.example", "path"]),

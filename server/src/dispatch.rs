@@ -15,7 +15,10 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::watch::{PlayEvents, What};
-use crate::fault::{internal, retry_after};
+use crate::{
+    Circle, Settings,
+    fault::{internal, retry_after},
+};
 
 /// When to try again after a refusal that time heals: about as long as a full queue of short plays takes.
 const RETRY: Duration = Duration::from_millis(500);
@@ -44,9 +47,15 @@ pub struct Wishes {
 #[derive(Clone)]
 pub struct Dispatch {
     store: Arc<dyn Store>,
-    task_timeout: Duration,
-    access: Arc<HashMap<CircleId, Access>>,
+    circles: Arc<HashMap<CircleId, Rules>>,
     over: CancellationToken,
+}
+
+/// What holds for tasks of a circle, whoever asks for them.
+struct Rules {
+    access: Access,
+    play_timeout: Duration,
+    submit_timeout: Duration,
 }
 
 impl Asker {
@@ -62,31 +71,29 @@ impl Asker {
 }
 
 impl Dispatch {
-    /// Plays go to `store`; none may take longer than `task_timeout`, which also holds where a caller names
-    /// no limit. `access` has every circle that is served; where there is no access, nobody has it. Nobody waits
+    /// Plays go to `store`. `settings` name every circle that is served; nobody has access to any other. Nobody waits
     /// for a play any more once it is `over`.
-    pub fn new(
-        store: Arc<dyn Store>,
-        task_timeout: Duration,
-        access: HashMap<CircleId, Access>,
-        over: CancellationToken,
-    ) -> Self {
-        Self { store, task_timeout, access: Arc::new(access), over }
+    pub fn new(store: Arc<dyn Store>, settings: &Settings, over: CancellationToken) -> Self {
+        let rules = |circle: &Circle| Rules {
+            access: circle.access.clone(),
+            play_timeout: lower(circle.play_timeout, settings.task_timeout),
+            submit_timeout: lower(circle.submit_timeout, settings.submit_timeout),
+        };
+        let circles = settings.circles.iter().map(|circle| (circle.key.circle_id(), rules(circle))).collect();
+        Self { store, circles: Arc::new(circles), over }
     }
 
     /// Whether a caller may do anything at all in a circle. Who may not learns of no task, not even of its own that
     /// were accepted while it might: the owner sees those.
     fn may_enter(&self, asker: &Asker) -> Result<(), Error> {
-        self.may(&asker.circle, &asker.caller, Verb::Run)
-            .or_else(|_| self.may(&asker.circle, &asker.caller, Verb::Play))
+        self.permitted(&asker.circle, &asker.caller, &[Verb::Run, Verb::Play]).map(drop)
     }
 
-    /// Whether a caller may do this in a circle; every way to a script of it asks here first.
-    fn may(&self, circle: &CircleId, caller: &Caller, verb: Verb) -> Result<(), Error> {
-        match self.access.get(circle) {
-            Some(access) if access.allows(circle, caller, verb) => Ok(()),
-            _ => Err(Fault::Forbidden.into()),
-        }
+    /// What holds in a circle, for a caller who may do one of these there; every way to a script of it asks here first.
+    fn permitted(&self, circle: &CircleId, caller: &Caller, verbs: &[Verb]) -> Result<&Rules, Error> {
+        let rules = self.circles.get(circle).ok_or(Fault::Forbidden)?;
+        let may = verbs.iter().any(|verb| rules.access.allows(circle, caller, *verb));
+        may.then_some(rules).ok_or_else(|| Fault::Forbidden.into())
     }
 
     /// Plays a script and waits for what it leaves. Dropping the future cancels the play, unless it has an
@@ -95,20 +102,23 @@ impl Dispatch {
         self.outcome(self.task(asker, source, wishes, Kind::Play)?).await
     }
 
-    /// Has a task run and waits for what comes of it.
+    /// Submits a task and waits for its outcome.
     async fn outcome(&self, task: Task) -> Result<PlayResult, Error> {
-        let (timeout, goes_on) = (task.timeout, task.idempotency_key.is_some());
-        let ticket = self.store.submit(task).await.map_err(refused)?;
-        let id = ticket.task();
+        let (timeout, drained) = (task.timeout, drained(&task));
+        let outcome = async {
+            let ticket = self.store.submit(task).await.map_err(refused)?;
+            let id = ticket.task();
+            answer::played(id, timeout, ticket.await)
+        };
         tokio::select! {
             biased;
-            outcome = ticket => answer::played(id, timeout, outcome),
-            // Asked again elsewhere, the same call gets its outcome.
-            () = self.over.cancelled() => Err(if goes_on { unavailable() } else { Fault::Cancelled.into() }),
+            outcome = outcome => outcome,
+            () = self.over.cancelled() => Err(drained),
         }
     }
 
-    /// Accepts a script to run, durably, and returns the name of the task.
+    /// Accepts a script to run, durably, and returns the name of the task. Whether a worker is free does not matter:
+    /// the access list decides now, the circle's policy when the task runs.
     pub async fn submit(
         &self,
         asker: Asker,
@@ -117,11 +127,6 @@ impl Dispatch {
         retries: u8,
     ) -> Result<TaskId, Error> {
         let task = self.task(asker, source, wishes, Kind::Submitted { retries })?;
-        // Only a worker knows the circle's policy and library. It is asked first, so that who may not is told
-        // now and not by a task that fails; it decides again when the task runs.
-        let question =
-            Task { id: TaskId::now_v7(), idempotency_key: None, kind: Kind::Question, ..task.clone() };
-        self.outcome(question).await?;
         Ok(self.store.submit(task).await.map_err(refused)?.task())
     }
 
@@ -184,23 +189,27 @@ impl Dispatch {
     }
 
     fn task(&self, asker: Asker, source: Source, wishes: Wishes, kind: Kind) -> Result<Task, Error> {
-        let verb = match &source {
-            Source::Script(_) => Some(Verb::Play),
-            Source::Library(_) => Some(Verb::Run),
-            // Who may do nothing here need not know what there is.
-            Source::Listing => None,
+        let verbs: &[Verb] = match &source {
+            Source::Script(_) => &[Verb::Play],
+            Source::Library(_) => &[Verb::Run],
+            // Callers with neither permission may not list the library.
+            Source::Listing => &[Verb::Run, Verb::Play],
         };
-        match verb {
-            Some(verb) => self.may(&asker.circle, &asker.caller, verb)?,
-            None => self.may_enter(&asker)?,
-        }
-        let names = |access: &Access| access.names(&asker.circle, &asker.caller);
-        let guest = !self.access.get(&asker.circle).is_some_and(names);
+        let rules = self.permitted(&asker.circle, &asker.caller, verbs)?;
+        let guest = !rules.access.names(&asker.circle, &asker.caller);
         let Wishes { args, timeout, idempotency_key } = wishes;
-        let timeout = timeout.map_or(self.task_timeout, |wanted| wanted.min(self.task_timeout));
+        let timeout = match kind {
+            Kind::Play => lower(timeout, rules.play_timeout),
+            Kind::Submitted { .. } => lower(timeout, rules.submit_timeout),
+        };
         let task = Task::new(asker.circle, asker.caller, source, args, timeout);
         Ok(Task { idempotency_key, kind, guest, ..task })
     }
+}
+
+/// A time limit that somebody may have lowered.
+fn lower(wanted: Option<Duration>, limit: Duration) -> Duration {
+    wanted.map_or(limit, |wanted| wanted.min(limit))
 }
 
 /// What a store's refusal is to a caller.
@@ -223,6 +232,13 @@ fn refused(error: store::Error) -> Error {
         }
         other => internal(other),
     }
+}
+
+/// What the caller of a play is told that has not ended when this server does (docs/operations.md has the table). With an
+/// idempotency key the play goes on, and the same call gets its outcome; without one it is cancelled, as this server was
+/// the only one to want it.
+fn drained(task: &Task) -> Error {
+    if task.is_recorded() { unavailable() } else { Fault::Cancelled.into() }
 }
 
 /// Redis is away, or this server closes.

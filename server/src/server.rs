@@ -50,6 +50,8 @@ pub struct Settings {
     pub session_ttl: Duration,
     /// How long a play lasts at most, from acceptance.
     pub task_timeout: Duration,
+    /// How long a submitted task lasts at most, from acceptance.
+    pub submit_timeout: Duration,
     /// What one client may ask for.
     pub limits: Limits,
 }
@@ -142,10 +144,8 @@ impl Server {
         let Some(address) = shared_listener.or(listeners.first()).map(|listener| listener.address) else {
             return Err(BindError::NoCircle);
         };
-        let access =
-            settings.circles.iter().map(|circle| (circle.key.circle_id(), circle.access.clone())).collect();
         let over = CancellationToken::new();
-        let dispatch = Dispatch::new(store.clone(), settings.task_timeout, access, over.clone());
+        let dispatch = Dispatch::new(store.clone(), &settings, over.clone());
         let shared = Shared {
             methods: rpc::methods(dispatch),
             store,

@@ -11,6 +11,7 @@ mod lease;
 mod live;
 mod queue;
 mod record;
+mod room;
 mod row;
 mod running;
 mod under_way;
@@ -31,8 +32,8 @@ use tokio::{sync::Notify, time::timeout};
 
 use self::{circle::Circle, entry::Entry, files::Files, lease::Share, queue::Queue, under_way::UnderWay};
 use crate::{
-    Claim, Error, Kind, Outcome, Quotas, State as TaskState, Store, Task, TaskFilter, TaskId, TaskPage,
-    TaskView, Ticket, Trial, Watch, WatchEvent,
+    Claim, Error, Outcome, Quotas, State as TaskState, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
+    Ticket, Trial, Watch, WatchEvent,
 };
 
 /// Bounds of an [`EmbeddedStore`].
@@ -80,6 +81,8 @@ const DEATHS: usize = 2;
 /// and is locked against other processes. What a play leaves is written in one step together with its outcome,
 /// plays that end at the same time share the wait for the disk, and nobody is told an outcome that rests on
 /// what the disk does not have yet.
+///
+/// Dropped, it closes its files and ends its threads.
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
     trial: Option<Arc<dyn Trial>>,
@@ -196,6 +199,15 @@ impl EmbeddedStore {
     }
 }
 
+/// The store closes, its threads end once they have done what they were asked for, and this waits for them, also where
+/// claims and tickets are left: nothing more is kept of those. [`shut`](EmbeddedStore::shut) waits without blocking.
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.shared.close();
+        self.shared.files.finish();
+    }
+}
+
 impl Shared {
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -204,6 +216,18 @@ impl Shared {
 
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    fn close(self: &Arc<Self>) {
+        let left = {
+            let mut state = self.lock();
+            self.closed.store(true, Ordering::Release);
+            state.queue.drain()
+        };
+        self.work.notify_waiters();
+        for entry in left {
+            self.leave(&entry);
+        }
     }
 
     fn live(&self, circle: &CircleId, task: TaskId) -> Option<Arc<Entry>> {
@@ -282,8 +306,10 @@ impl Store for EmbeddedStore {
     }
 
     async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error> {
-        let found = self.shared.live(circle, task);
-        Ok(found.is_some_and(|entry| entry::cancel(&self.shared, &entry)))
+        match self.shared.live(circle, task) {
+            Some(entry) => Ok(entry::cancelled(&self.shared, &entry).await),
+            None => Ok(false),
+        }
     }
 
     async fn task(&self, circle: &CircleId, task: TaskId, wait: Duration) -> Result<Option<TaskView>, Error> {
@@ -356,21 +382,13 @@ impl Store for EmbeddedStore {
 
     async fn workers(&self) -> Result<usize, Error> {
         // Its own process, and no other can.
-        if self.shared.is_closed() { Err(Error::Closed) } else { Ok(1) }
+        if self.shared.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.shared.files.room().lack().map_or(Ok(1), Err)
     }
 
     async fn close(&self) {
-        let left = {
-            let mut state = self.shared.lock();
-            self.shared.closed.store(true, Ordering::Release);
-            state.queue.drain()
-        };
-        self.shared.work.notify_waiters();
-        for entry in left {
-            // What is kept is taken up by the next process.
-            if !matches!(entry.task().kind, Kind::Submitted { .. }) {
-                self.shared.conclude(&entry, Outcome::Cancelled);
-            }
-        }
+        self.shared.close();
     }
 }

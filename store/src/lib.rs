@@ -62,7 +62,7 @@ pub enum Error {
     /// Redis cannot be reached, or refuses. The cause is for the log.
     #[error("Redis is not available: {0}")]
     Unavailable(Arc<str>),
-    /// Redis is full: nothing that needs room is done. The cause is for the log.
+    /// Redis or the disk is full: nothing that needs room is done. The cause is for the log.
     #[error("{0}")]
     NoRoom(Arc<str>),
     /// A snapshot is so old that what it shows is gone: the play has to be run again.
@@ -123,6 +123,7 @@ pub trait Store: Send + Sync + 'static {
     async fn workers(&self) -> Result<usize, Error>;
 
     /// Stops accepting and handing out. Queued plays end as [`Outcome::Cancelled`]; submitted tasks wait for
-    /// the next process; claimed ones go on.
+    /// the next process; claimed ones go on. A queued play with an idempotency key goes on in another process, or ends as
+    /// [`Failure::Unavailable`] where there is none, and runs when it is called again.
     async fn close(&self);
 }

@@ -13,6 +13,7 @@ mod attempt;
 mod batch;
 mod claims;
 mod config;
+mod contents;
 mod keep;
 mod known;
 mod lease;
@@ -49,6 +50,7 @@ pub use self::config::Config;
 use self::{
     batch::Batcher,
     claims::Holding,
+    contents::{Contents, DATABASE, SHARDS},
     known::{Told, garbled, state_name, view, whole_millis},
     lease::Place,
     lines::Lines,
@@ -85,6 +87,7 @@ struct Shared {
     me: String,
     /// The database that it shares with others, and with nobody else.
     database: String,
+    contents: Contents,
     shards: u16,
     submits: Batcher<Submission, Reply>,
     settles: Batcher<Settle, Settled>,
@@ -192,6 +195,7 @@ impl RedisStore {
     pub async fn shut(&self) {
         self.close().await;
         self.shared.over.cancel();
+        self.shared.trials.end();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
         self.shared.link.close();
@@ -201,14 +205,14 @@ impl RedisStore {
 impl Shared {
     async fn connect(url: &str, config: Config) -> Result<Arc<Self>, Error> {
         let link = Link::open(url).await?;
-        let is_used = link.value("circles:shards").await?.is_some();
-        let agreed = link.agree("circles:shards", &config.shards.max(1).to_string()).await?;
+        let is_used = link.value(SHARDS).await?.is_some();
+        let agreed = link.agree(SHARDS, &config.shards.max(1).to_string()).await?;
         let shards =
             agreed.parse().ok().filter(|shards| *shards > 0).ok_or_else(|| garbled("a count of shards"))?;
         Self::agree_on_format(&link, shards, is_used).await?;
         let me = Uuid::now_v7().to_string();
         // Databases of one Redis share its channels.
-        let database = link.agree("circles:database", &Uuid::now_v7().to_string()).await?;
+        let database = link.agree(DATABASE, &Uuid::now_v7().to_string()).await?;
         let shared = Arc::new_cyclic(|shared: &Weak<Self>| {
             let (submitting, settling, reading) = (shared.clone(), shared.clone(), shared.clone());
             Self {
@@ -228,6 +232,7 @@ impl Shared {
                     async move { shared.ok_or(Error::Closed)?.read_all(shard, batch).await }
                 }),
                 me,
+                contents: Contents::of(&database),
                 database,
                 config,
                 // Unless plays turn out to be short, nothing is claimed ahead.
@@ -495,12 +500,12 @@ impl Store for RedisStore {
     }
 
     async fn workers(&self) -> Result<usize, Error> {
+        self.shared.is_sound().await?;
         self.shared.present("", Duration::ZERO).await
     }
 
     async fn close(&self) {
         self.shared.closing.cancel();
-        self.shared.trials.end();
         let (claimers, ready, waiting) = {
             let mut state = self.shared.lock();
             let waiting: Vec<_> = state.waiting.keys().copied().collect();

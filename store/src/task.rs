@@ -62,8 +62,6 @@ pub enum Kind {
         /// How often it may be run again although it may have had outside effects.
         retries: u8,
     },
-    /// Nothing is run: the circle's policy is asked whether it would be.
-    Question,
 }
 
 impl Task {

@@ -4,26 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod dice;
+mod embedded;
 mod proxy;
 mod redis;
 mod watched;
 
 use std::sync::Arc;
 
-use circles_store::{Claim, EmbeddedConfig, EmbeddedStore, Outcome, Settled, Settlement, Store, Task};
+use circles_store::{Claim, Outcome, Settled, Settlement, Store, Task};
 
 pub use dice::Dice;
+pub use embedded::{Embedded, embedded};
 pub use proxy::{Mode, Proxy, Trap};
 pub use redis::{Certificates, Cluster, Redis, RedisBuilder, Reply, Sentinels, loopback, redis_of_this_test};
 pub use watched::Watched;
-
-/// A store on a directory of its own, which goes with it.
-pub fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path =
-        move |circle: &circles_api::CircleId| directory.path().join(circle.to_string()).join("circle.db");
-    EmbeddedStore::new(config, path).expect("threads")
-}
 
 /// Plays a task by hand, as often as it is overtaken, and returns what its caller is told. Blocks.
 pub fn played(

@@ -1,6 +1,6 @@
 use std::{any::Any, sync::Arc};
 
-use circles_store::{EmbeddedConfig, EmbeddedStore, RedisConfig, RedisStore, Store};
+use circles_store::{EmbeddedConfig, RedisConfig, RedisStore, Store};
 use circles_testing::{Redis, Watched, embedded};
 use circles_worker::Host;
 
@@ -34,9 +34,9 @@ pub struct OnRedis;
 
 #[async_trait::async_trait]
 impl Between for Embedded {
-    type Store = EmbeddedStore;
+    type Store = circles_testing::Embedded;
 
-    async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Ends<EmbeddedStore> {
+    async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Ends<circles_testing::Embedded> {
         let mut store = embedded(EmbeddedConfig { queue_limit, ..EmbeddedConfig::default() });
         if let Some(host) = trial {
             store = store.with_trial(host);

@@ -9,7 +9,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::{Program, Raw, binary, secret_key, soon};
+use crate::{Program, Raw, binary, secret_key, soon, until};
 
 /// A binary without what this process was told by its environment.
 pub fn program(name: &str) -> Command {
@@ -146,7 +146,7 @@ impl Fleet {
         let mut raw = self.raw(circle).await;
         raw.call("watch_play", json!({ "script": script })).await.expect("a subscription");
         let id = event(&mut raw).await["task_id"].take();
-        while event(&mut raw).await["line"]["text"] != "begun" {}
+        event_that(&mut raw, |event| event["line"]["text"] == "begun").await;
         (raw, id)
     }
 }
@@ -158,14 +158,23 @@ pub async fn event(raw: &mut Raw) -> Value {
     event
 }
 
+/// The first event that is as expected of a play that is watched, within the time of one.
+pub async fn event_that(raw: &mut Raw, is: impl Fn(&Value) -> bool) -> Value {
+    let first = async {
+        loop {
+            let event = event(raw).await;
+            if is(&event) {
+                break event;
+            }
+            assert!(event["event"] != "ended", "it ended before: {event}");
+        }
+    };
+    soon(first).await
+}
+
 /// The task at the end of a play that is watched.
 pub async fn end(raw: &mut Raw) -> Value {
-    loop {
-        let mut event = event(raw).await;
-        if event["event"] == "ended" {
-            break event["task"].take();
-        }
-    }
+    event_that(raw, |event| event["event"] == "ended").await["task"].take()
 }
 
 impl Worker {
@@ -179,7 +188,7 @@ impl Worker {
 
     /// Returns once one of the numbers is as expected.
     pub async fn shows(&self, name: &str, number: f64) {
-        soon(async { while (self.metric(name).await - number).abs() > f64::EPSILON {} }).await;
+        until(async || (self.metric(name).await - number).abs() <= f64::EPSILON).await;
     }
 
     /// Whether it says that it is ready.

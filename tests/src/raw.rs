@@ -1,7 +1,9 @@
+use std::time::{Duration, Instant};
+
 use circles_auth::SecretKey;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{
@@ -11,14 +13,18 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::soon;
+use crate::{NEVER, soon};
 
 /// A WebSocket without manners: sends what it is told.
 pub struct Raw {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     audience: String,
     next: u64,
+    opened: Instant,
 }
+
+/// How long a connection may be read from: whatever comes on it, and however a test loops, its waiting ends.
+const LIFETIME: Duration = NEVER.saturating_mul(4);
 
 impl Raw {
     /// Connects.
@@ -36,7 +42,7 @@ impl Raw {
         match soon(connect_async(request)).await {
             Ok((socket, _)) => {
                 let audience = circles_auth::audience_of(url).expect("a URL");
-                Ok(Self { socket, audience, next: 0 })
+                Ok(Self { socket, audience, next: 0, opened: Instant::now() })
             }
             Err(Error::Http(response)) => Err(response.status()),
             Err(error) => panic!("{url}: {error}"),
@@ -45,7 +51,7 @@ impl Raw {
 
     /// Sends a text.
     pub async fn send(&mut self, text: impl Into<String>) {
-        self.socket.send(Message::text(text.into())).await.expect("the connection is open");
+        soon(self.socket.send(Message::text(text.into()))).await.expect("the connection is open");
     }
 
     /// Sends a frame of any kind; fails if the connection is gone.
@@ -53,10 +59,15 @@ impl Raw {
         self.socket.send(frame).await
     }
 
-    /// The next text, as JSON; `None` once the connection has ended.
+    /// The next text, as JSON; `None` once the connection has ended. Pings do not renew its bound.
     pub async fn receive(&mut self) -> Option<Value> {
+        let left = LIFETIME.saturating_sub(self.opened.elapsed());
+        timeout(left, soon(self.next_text())).await.expect("a connection that is not read from for ever")
+    }
+
+    async fn next_text(&mut self) -> Option<Value> {
         loop {
-            match soon(self.socket.next()).await? {
+            match self.socket.next().await? {
                 Ok(Message::Text(text)) => {
                     return Some(serde_json::from_str(&text).expect("answers are JSON"));
                 }

@@ -40,9 +40,21 @@ pub struct WorldOn<B: Between> {
     directory: TempDir,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
-    workers: Workers,
+    /// There until it is stopped or dropped.
+    workers: Option<Workers>,
     /// Goes last.
     _keeps: Box<dyn Any + Send + Sync>,
+}
+
+/// Nothing is left of it: threads of scripts would keep the store and its threads, and be seen by later tests. What holds
+/// the store besides is a task of the test's runtime and goes with that.
+impl<B: Between> Drop for WorldOn<B> {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        self.server.abort();
+        let ended = self.workers.take().is_none_or(|workers| workers.end(NEVER));
+        assert!(ended || std::thread::panicking(), "threads of scripts are left");
+    }
 }
 
 /// What a [`WorldOn`] is like.
@@ -67,6 +79,7 @@ impl<B: Between> WorldOn<B> {
                 origins: Origins::default(),
                 session_ttl: Duration::from_secs(3600),
                 task_timeout: Duration::from_secs(30),
+                submit_timeout: Duration::from_secs(24 * 60 * 60),
                 limits: Limits::default(),
             },
             address: ([127, 0, 0, 1], 0).into(),
@@ -131,13 +144,19 @@ impl<B: Between> WorldOn<B> {
     }
 
     /// Drains as the binary does, and waits for it.
-    pub async fn stop(self, grace: Duration) {
+    pub async fn stop(mut self, grace: Duration) {
         self.shutdown.cancel();
         self.between.close().await;
         self.store.close().await;
-        soon(self.workers.shutdown(grace)).await;
-        soon(self.server).await.expect("the server ends well");
+        if let Some(workers) = self.workers.take() {
+            soon(workers.shutdown(grace)).await;
+        }
+        soon(&mut self.server).await.expect("the server ends well");
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().expect("less than an age")
 }
 
 impl<B: Between> Builder<B> {
@@ -210,7 +229,10 @@ impl<B: Between> Builder<B> {
                 library: Some(folder.join("scripts")),
                 files: Some(folder.join("files")),
                 secrets: BTreeMap::from([("key".to_owned(), "hush".to_owned())]),
-                limits: self.limits,
+                limits: circles_worker::Limits {
+                    play_timeout_ms: circle.play_timeout.map_or(self.limits.play_timeout_ms, millis),
+                    ..self.limits
+                },
                 access: circle.access.clone(),
                 ..CircleSettings::default()
             };
@@ -234,7 +256,7 @@ impl<B: Between> Builder<B> {
             directory,
             shutdown,
             server,
-            workers,
+            workers: Some(workers),
             _keeps: keeps,
         }
     }

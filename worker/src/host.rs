@@ -173,11 +173,6 @@ impl Host {
         };
         let script = match compiled {
             Err(failure) => return Ok(Outcome::Failed(failure)),
-            Ok(script) if task.kind == Kind::Question => {
-                // Whoever only asks is told whether there is such a script, and nothing is run.
-                drop(script);
-                return Ok(done(serde_json::Value::Null, play, queued));
-            }
             Ok(Some(script)) => script,
             Ok(None) => return listing(circle, play, queued),
         };
@@ -319,6 +314,11 @@ impl Host {
     pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
         let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
         self.circles.get(circle).access.allows(circle, &Caller::Peer(*caller), verb)
+    }
+
+    /// How long plays of a circle may take.
+    pub(crate) fn play_timeout(&self, circle: &CircleId) -> Duration {
+        Duration::from_millis(self.circles.get(circle).limits().play_timeout_ms)
     }
 
     /// A script can tie values into a knot out of sight, too, inside a function; Rhai never frees those. Too

@@ -11,10 +11,10 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use circles_store::{Claim, Kind, Outcome, Settled, Store};
+use circles_store::{Claim, Outcome, Settled, Store};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,6 +25,8 @@ use crate::{Host, Metrics, play::SLOW};
 const STACK: usize = 1 << 30;
 /// How long an interrupted script may take to notice: within 100 ms it should have.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// Between looks at threads that are about to end.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// How many scripts run at a time, and where it is counted.
 #[derive(Clone, Debug)]
@@ -58,6 +60,9 @@ impl From<NonZeroUsize> for Slots {
 /// Each thread that takes tasks holds one of the slots. A script that turns out slow, or waits, leaves its slot
 /// to a fresh thread and goes on beside it, so that a few of them hold nobody up; the operating system shares
 /// the cores. Such a thread ends with its script: what deeply nested values left of its stack ends with it.
+///
+/// Dropped, it takes no more tasks and interrupts those that run; [`shutdown`](Self::shutdown) lets them end first.
+#[must_use = "dropped, it ends its threads"]
 pub struct Workers {
     pool: Arc<Pool>,
 }
@@ -109,7 +114,7 @@ impl Workers {
     }
 
     /// Takes no more tasks, lets running ones end within `grace`, interrupts the rest, and waits for them, at
-    /// most a second. Those that were submitted go back to the store, unless they had effects outside.
+    /// most a second. Those that outlive their callers go back to the store, unless they had effects outside.
     pub async fn shutdown(self, grace: Duration) {
         self.pool.closing.cancel();
         self.pool.threads.close();
@@ -120,6 +125,32 @@ impl Workers {
         if timeout(LAST_WORD, self.pool.threads.wait()).await.is_err() {
             tracing::error!("scripts were still running after they were interrupted");
         }
+    }
+}
+
+impl Workers {
+    /// Ends as when it is dropped, and waits, no longer than `patience`, until the threads have ended; whether they have.
+    /// Blocks: for callers that have no runtime to wait on.
+    pub fn end(self, patience: Duration) -> bool {
+        let threads = self.pool.threads.clone();
+        drop(self);
+        let until = Instant::now() + patience;
+        while !threads.is_empty() {
+            if Instant::now() > until {
+                return false;
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        true
+    }
+}
+
+impl Drop for Workers {
+    /// Takes no more tasks and interrupts those that run: the threads end, and let go of the store.
+    fn drop(&mut self) {
+        self.pool.closing.cancel();
+        self.pool.threads.close();
+        self.pool.interrupt_all();
     }
 }
 
@@ -150,6 +181,8 @@ impl Pool {
         let (pool, token) = (self.clone(), self.threads.token());
         let body = move || {
             pool.take_tasks();
+            // A thread that counts as ended holds no store any more.
+            drop(pool);
             drop(token);
         };
         thread::Builder::new().name(name).stack_size(STACK).spawn(body).map(drop)
@@ -180,7 +213,7 @@ impl Pool {
     }
 
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
-        let (id, kind) = (claim.task().id, claim.task().kind);
+        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_recorded());
         let mut running = self.metrics.begin();
         let run = self.begins(claim.interrupt());
         let on_slow = {
@@ -196,7 +229,7 @@ impl Pool {
         let mut claim = claim;
         let settled = loop {
             let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
-            if settlement.outcome == Outcome::Cancelled && self.goes_on_elsewhere(kind) {
+            if settlement.outcome == Outcome::Cancelled && self.goes_on_elsewhere(outlives_its_caller) {
                 drop(played);
                 break Ok(());
             }
@@ -254,8 +287,8 @@ impl Pool {
     }
 
     /// Whether a task that ended because of us is to be run again by those who come after us.
-    fn goes_on_elsewhere(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Submitted { .. }) && self.state().interrupted
+    fn goes_on_elsewhere(&self, outlives_its_caller: bool) -> bool {
+        outlives_its_caller && self.state().interrupted
     }
 
     fn interrupt_all(&self) {

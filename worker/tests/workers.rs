@@ -6,10 +6,10 @@ use std::{alloc::System, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use circles_api::types::RecordPage;
 use circles_store::{
-    Caller, CircleId, Claim, EmbeddedConfig, EmbeddedStore, Error, Outcome, Source, Store as _, Task,
-    TaskFilter, TaskId, TaskPage, TaskView, Ticket, Watch,
+    Caller, CircleId, Claim, EmbeddedConfig, Error, Outcome, Source, Store as _, Task, TaskFilter, TaskId,
+    TaskPage, TaskView, Ticket, Watch,
 };
-use circles_testing::{Watched, embedded};
+use circles_testing::{Embedded, Watched, embedded};
 use circles_worker::{CountingAllocator, Host, Limits, Workers};
 use serde_json::{Value, json};
 use tokio::{
@@ -24,7 +24,7 @@ const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b9
 /// Nothing here takes as long, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-type Store = Watched<EmbeddedStore>;
+type Store = Watched<Embedded>;
 
 fn store() -> Arc<Store> {
     Arc::new(Watched::new(embedded(EmbeddedConfig::default())))

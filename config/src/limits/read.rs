@@ -16,9 +16,13 @@ const FACTOR: u64 = 100;
 /// to do something, and to Rhai 0 means without limit.
 ///
 /// Depths may only be lowered. The stacks that scripts run on are made for the defaults, and a stack that
-/// overflows takes the whole process with it.
+/// overflows takes the whole process with it. Time limits are no longer than what callers may ask for.
 pub fn most(name: &str, default: u64) -> u64 {
-    if name.ends_with("_depth") { default } else { default.saturating_mul(FACTOR) }
+    if name.ends_with("_depth") || name.ends_with("_timeout_ms") {
+        default
+    } else {
+        default.saturating_mul(FACTOR)
+    }
 }
 
 /// The limits that hold unless said otherwise, by name.

@@ -9,7 +9,7 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-use super::{Asker, Dispatch, Wishes, answer, refused};
+use super::{Asker, Dispatch, Wishes, answer, drained, refused, unavailable};
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -26,11 +26,12 @@ pub type PlayEvents = BoxStream<'static, Result<PlayEvent, Error>>;
 impl Dispatch {
     /// Begins to watch. Dropping what this returns ends a play that began with it.
     pub async fn watch(&self, asker: Asker, what: What) -> Result<PlayEvents, Error> {
-        let (id, events) = match what {
+        let (id, events, drained) = match what {
             What::Task(id) => {
                 self.view(&asker, id).await?;
                 let watch = self.store.watch(&asker.circle, id).await.map_err(refused)?;
-                (id, watch.ok_or(Fault::TaskNotFound)?)
+                // The task goes on, and can be watched elsewhere.
+                (id, watch.ok_or(Fault::TaskNotFound)?, unavailable())
             }
             What::Play(source, wishes) => {
                 let task = self.task(asker, source, wishes, Kind::Play)?;
@@ -42,11 +43,15 @@ impl Dispatch {
                     // It is over already.
                     None => stream::iter(past(&task, ticket.await)).boxed(),
                 };
-                (id, events)
+                (id, events, drained(&task))
             }
         };
         let accepted = PlayEvent::Accepted { task_id: id.into() };
-        Ok(stream::once(ready(Ok(accepted))).chain(events.map(event)).boxed())
+        let events = stream::once(ready(Ok(accepted))).chain(events.map(event));
+        let over = self.over.clone();
+        let is_over = async move { over.cancelled().await };
+        // Behind its end nobody reads on, so the last item is only seen by those whose play has not ended.
+        Ok(events.take_until(is_over).chain(stream::once(ready(Err(drained)))).boxed())
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     done::Done,
     entry::{self, Entry},
     file::{Change, Shares, TaskChange},
-    key_of, row,
+    key_of, lease, row,
 };
 use crate::{Error, Failure, Kind, Outcome, Task, Ticket};
 
@@ -45,12 +45,8 @@ impl Shared {
     pub(super) fn enqueue(self: &Arc<Self>, entry: Arc<Entry>) {
         let mut state = self.lock();
         if self.is_closed() {
-            // A task that is kept is taken up by the next process.
             drop(state);
-            if !matches!(entry.task().kind, Kind::Submitted { .. }) {
-                self.conclude(&entry, Outcome::Cancelled);
-            }
-            return;
+            return self.leave(&entry);
         }
         if entry.is_queued() {
             state.queue.push_back(entry);
@@ -68,10 +64,12 @@ impl Shared {
         let then = Done::new(move |result| {
             match &result {
                 Ok(()) => shared.enqueue(entry),
-                Err(_) if entry.decide().is_some() => {
-                    shared.finish(&entry, Outcome::Failed(entry::fault("a task could not be kept")));
+                Err(error) => {
+                    shared.files.note(&circle, error);
+                    if entry.decide().is_some() {
+                        shared.finish(&entry, lease::failed(error.clone()));
+                    }
                 }
-                Err(_) => {}
             }
             // Who asked may have gone; the task goes on.
             let _ = done.send(result);

@@ -5,7 +5,7 @@ mod view;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -72,6 +72,11 @@ impl Circle {
         &self.running
     }
 
+    /// The folder of its file.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// When it was used last, by a clock that the caller keeps.
     pub fn last_use(&self) -> u64 {
         self.last_use.load(Ordering::Relaxed)
@@ -114,7 +119,7 @@ impl Circle {
                     continue;
                 }
                 let sentence = "the disk failed, and plays from before have not ended yet; try again";
-                return Err(Error::File(format!("{}: {sentence}", self.path.display()).into()));
+                return Err(Error::NoRoom(format!("{}: {sentence}", self.path.display()).into()));
             }
             self.close(&mut slot);
         }

@@ -3,7 +3,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicI64, AtomicU8, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::{FutureExt as _, future::Shared as Repeated};
@@ -47,8 +47,8 @@ struct Phase {
 enum Stage {
     Queued,
     Running,
-    /// How it ends is decided and on its way to the disk.
-    Settling,
+    /// How it ends is decided and on its way to the disk. Until it is there, the task shows as what it was.
+    Settling(Was),
     Done(Outcome),
 }
 
@@ -146,7 +146,7 @@ impl Entry {
         let starts = matches!(phase.stage, Stage::Queued);
         if starts {
             phase.stage = Stage::Running;
-            phase.started_at = Some(SystemTime::now());
+            phase.started_at = Some(self.now());
         }
         starts
     }
@@ -167,6 +167,7 @@ impl Entry {
         let goes_back = matches!(phase.stage, Stage::Running);
         if goes_back {
             phase.stage = Stage::Queued;
+            phase.started_at = None;
         }
         goes_back
     }
@@ -177,15 +178,29 @@ impl Entry {
         let was = match phase.stage {
             Stage::Queued => Was::Queued,
             Stage::Running => Was::Running,
-            Stage::Settling | Stage::Done(_) => return None,
+            Stage::Settling(_) | Stage::Done(_) => return None,
         };
-        phase.stage = Stage::Settling;
+        phase.stage = Stage::Settling(was);
+        phase.ended_at = Some(self.now().max(phase.started_at.unwrap_or(UNIX_EPOCH)));
         Some(was)
+    }
+
+    /// By a clock that never shows a task begin before it was accepted.
+    fn now(&self) -> SystemTime {
+        SystemTime::now().max(self.task.accepted_at)
     }
 
     /// Takes a decision back: its worker goes on with it.
     pub(super) fn goes_on(&self) {
-        self.phase().stage = Stage::Running;
+        let mut phase = self.phase();
+        phase.stage = Stage::Running;
+        phase.ended_at = None;
+    }
+
+    /// Takes a decision back: it waits to be run again.
+    pub(super) fn waits_again(&self) {
+        let mut phase = self.phase();
+        (phase.stage, phase.started_at, phase.ended_at) = (Stage::Queued, None, None);
     }
 
     /// Ends it as was decided, and tells everybody who waits.
@@ -193,7 +208,6 @@ impl Entry {
         let waiters = {
             let mut phase = self.phase();
             phase.stage = Stage::Done(outcome.clone());
-            phase.ended_at = Some(SystemTime::now());
             std::mem::take(&mut phase.waiters)
         };
         for waiter in waiters {
@@ -220,16 +234,18 @@ impl Entry {
         matches!(self.phase().stage, Stage::Done(_))
     }
 
-    pub(super) fn started_at(&self) -> Option<SystemTime> {
-        self.phase().started_at
+    /// When a worker began with it last, and when its end was decided.
+    pub(super) fn times(&self) -> (Option<SystemTime>, Option<SystemTime>) {
+        let phase = self.phase();
+        (phase.started_at, phase.ended_at)
     }
 
     /// How others see it.
     pub(super) fn view(&self) -> TaskView {
         let phase = self.phase();
         let (state, outcome) = match &phase.stage {
-            Stage::Queued => (State::Queued, None),
-            Stage::Running | Stage::Settling => (State::Running, None),
+            Stage::Queued | Stage::Settling(Was::Queued) => (State::Queued, None),
+            Stage::Running | Stage::Settling(Was::Running) => (State::Running, None),
             Stage::Done(outcome) => (outcome.state(), Some(outcome.clone())),
         };
         TaskView {
@@ -240,7 +256,7 @@ impl Entry {
             accepted_at: self.task.accepted_at,
             timeout: self.task.timeout,
             started_at: phase.started_at,
-            ended_at: phase.ended_at,
+            ended_at: phase.ended_at.filter(|_| outcome.is_some()),
             outcome,
         }
     }
@@ -337,6 +353,16 @@ pub(super) fn fault(cause: impl std::fmt::Display) -> Failure {
     let id = uuid::Uuid::now_v7();
     tracing::error!(%id, %cause, "internal error");
     Failure::Internal(id)
+}
+
+/// As [`cancel`]; returns, where a queued task ends by it, once everybody sees that it has.
+pub(super) async fn cancelled(shared: &Arc<Shared>, entry: &Arc<Entry>) -> bool {
+    let Ok(end) = entry.subscribe() else { return false };
+    let first = cancel(shared, entry);
+    if first && !entry.is_open() {
+        let _ = tokio::time::timeout(DISK, end).await;
+    }
+    first
 }
 
 /// Ends a queued task now, a running one as soon as its worker hears it; true if this call was the one.

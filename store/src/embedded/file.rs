@@ -26,6 +26,7 @@ use redb::{
 
 use super::{
     chain::Chain,
+    room::is_lack,
     row::{decode, encode},
 };
 use crate::{Error, Quota};
@@ -73,6 +74,8 @@ pub struct File {
     retention: Retention,
     /// Set once redb takes nothing more before the file is opened again.
     broken: Arc<AtomicBool>,
+    /// Set once nothing fits on the disk.
+    lacks_room: AtomicBool,
     /// What the file system calls the file, which its path may come to lead past.
     identity: Identity,
 }
@@ -91,10 +94,15 @@ impl File {
             // Never made here: one that lost its contents is not one that never had any.
             let database = refusal(path, Database::builder().set_cache_size(CACHE).open(path))?;
             let identity = fs::metadata(path).map(|found| identity(&found)).map_err(broken)?;
-            let file = Self { path: path.to_owned(), database, retention, broken: Arc::default(), identity };
+            let file = Self::new(path, database, retention, identity);
             let chain = file.check(circle)?;
             Ok((file, chain))
         })
+    }
+
+    fn new(path: &Path, database: Database, retention: Retention, identity: Identity) -> Self {
+        let (broken, lacks_room) = (Arc::default(), AtomicBool::new(false));
+        Self { path: path.to_owned(), database, retention, broken, lacks_room, identity }
     }
 
     /// Makes the file under another name first: a process may be killed at any time, and a database that was
@@ -121,7 +129,7 @@ impl File {
         }
         let database = refusal(&new, Database::builder().set_cache_size(CACHE).create(&new))?;
         let identity = fs::metadata(&new).map(|found| identity(&found)).map_err(broken)?;
-        let file = Self { path: new.clone(), database, retention, broken: Arc::default(), identity };
+        let file = Self::new(&new, database, retention, identity);
         file.begin(circle)?;
         drop(file);
         fs::rename(&new, path).and_then(|()| folder.sync_all()).map_err(broken)
@@ -284,7 +292,17 @@ impl File {
 
     fn failure(&self, cause: &redb::Error) -> Error {
         note(&self.broken, cause);
-        self.fault(cause)
+        match cause {
+            redb::Error::Io(cause) if is_lack(cause) => {
+                self.lacks_room.store(true, Ordering::Relaxed);
+                failure_of(&self.path, cause)
+            }
+            // What was refused before this file is opened again.
+            redb::Error::PreviousIo if self.lacks_room.load(Ordering::Relaxed) => {
+                Error::NoRoom(format!("{}: {cause}", self.path.display()).into())
+            }
+            _ => self.fault(cause),
+        }
     }
 
     fn fault(&self, cause: impl std::fmt::Display) -> Error {
@@ -307,15 +325,21 @@ pub fn sound<T>(path: &Path, body: impl FnOnce() -> Result<T, Error>) -> Result<
     })
 }
 
-/// What went wrong with a file. Where this process, or the system, is out of file descriptors or memory the file itself
-/// is well, and the call may be made again.
+/// What went wrong with a file. Where the disk is full, or this process or the system is out of file descriptors or
+/// memory, the file itself is well, and the call may be made again.
 fn failure_of(path: &Path, cause: &std::io::Error) -> Error {
     use rustix::io::Errno;
     let passes = [Errno::MFILE, Errno::NFILE, Errno::NOMEM]
         .iter()
         .any(|errno| cause.raw_os_error() == Some(errno.raw_os_error()));
     let sentence = format!("{}: {cause}", path.display()).into();
-    if passes { Error::Unavailable(sentence) } else { Error::File(sentence) }
+    if is_lack(cause) {
+        Error::NoRoom(sentence)
+    } else if passes {
+        Error::Unavailable(sentence)
+    } else {
+        Error::File(sentence)
+    }
 }
 
 /// Says why a database was not opened.

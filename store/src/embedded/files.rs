@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::{
     circle::{Circle, Open},
     file::Retention,
+    room::Room,
 };
 use crate::{Error, Quotas};
 
@@ -48,6 +49,7 @@ pub(super) struct Files {
     clock: AtomicU64,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    room: Arc<Room>,
 }
 
 /// Circles by name. Whoever calls may name as many as there are keys, so those not in use are let go of.
@@ -93,11 +95,24 @@ impl Files {
             clock: AtomicU64::new(0),
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
+            room: Arc::default(),
         }))
     }
 
     pub(super) fn retention(&self, circle: &CircleId) -> Retention {
         Retention { time: self.remember_for, quota: *self.quotas.of(circle) }
+    }
+
+    /// What is known of the room on the disk.
+    pub(super) const fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// Takes note of what went wrong with a circle's file.
+    pub(super) fn note(&self, circle: &CircleId, error: &Error) {
+        if let Error::NoRoom(cause) = error {
+            self.room.lacks(self.circle(circle).folder(), cause);
+        }
     }
 
     /// The circle of this name; a new one if it was not asked for before.
@@ -223,11 +238,14 @@ impl Files {
 
     /// Does all that was asked for, closes the files and ends. Blocks.
     pub(super) fn finish(&self) {
+        self.room.end();
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A thread of ours does not panic; if it did, what it had to say is in the log.
-            let _ = thread.join();
+            // A thread of ours does not panic; if it did, what it had to say is in the log. None waits for itself.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
         }
         let circles: Vec<_> = self.known().circles.values().cloned().collect();
         for circle in circles {

@@ -79,7 +79,9 @@ impl Lease for Held {
             return Ok(view.clone());
         }
         let circle = self.shared.files.circle(&self.entry.task().circle);
-        let fresh = Arc::new(self.shared.files.open(&circle)?.snapshot());
+        let opened = self.shared.files.open(&circle);
+        let opened = opened.inspect_err(|error| self.shared.files.note(&self.entry.task().circle, error));
+        let fresh = Arc::new(opened?.snapshot());
         Ok(view.insert(fresh).clone())
     }
 
@@ -217,10 +219,11 @@ impl Shared {
 
     /// Takes back a task that its worker let go of. Once this process closes, what is kept is left to the next.
     fn give_back(self: &Arc<Self>, entry: &Arc<Entry>, marked: bool) {
-        let kept = matches!(entry.task().kind, Kind::Submitted { .. });
-        if entry.is_unwanted() || self.is_closed() && !kept && !marked {
+        if entry.is_unwanted() {
             let cancelled = Settlement { reached_outside: marked, ..Outcome::Cancelled.into() };
             self.settle(entry, None, cancelled);
+        } else if self.is_closed() && !marked {
+            self.leave(entry);
         } else if marked && !entry.may_retry() {
             self.lose(entry, true);
         } else if entry.requeue() && !self.is_closed() {
@@ -232,8 +235,10 @@ impl Shared {
             self.lock().queue.push_front(entry.clone());
             self.work.notify_one();
             // It may have been closed, or cancelled, between the question and the queue.
-            if entry.is_unwanted() || self.is_closed() && !kept {
+            if entry.is_unwanted() {
                 cancel(self, entry);
+            } else if self.is_closed() {
+                self.leave(entry);
             }
         }
     }
@@ -266,6 +271,21 @@ impl Shared {
         }
     }
 
+    /// Does what is to be done with a task that this process will not run any more, as it closes. A submitted task is
+    /// taken up by the next process. A play with an idempotency key leaves nothing, so that the same call runs then.
+    /// Any other play is cancelled.
+    pub(super) fn leave(self: &Arc<Self>, entry: &Arc<Entry>) {
+        let task = entry.task();
+        if matches!(task.kind, Kind::Submitted { .. }) {
+            entry.requeue();
+        } else if task.idempotency_key.is_none() {
+            self.conclude(entry, Outcome::Cancelled);
+        } else if let Some(was) = entry.decide() {
+            self.leave_queue(entry, was);
+            self.finish(entry, Outcome::Failed(Failure::Unavailable));
+        }
+    }
+
     /// Has a task run again that may have had outside effects, if it may be.
     pub(super) fn retry_or_lose(self: &Arc<Self>, entry: Arc<Entry>) {
         if entry.take_retry() {
@@ -283,9 +303,11 @@ impl Shared {
 
 /// What a caller is told whose circle's file failed.
 pub(super) fn failed(error: Error) -> Outcome {
-    if let Error::Unavailable(cause) = error {
-        tracing::warn!(%cause, "a circle's file cannot be opened now");
-        return Outcome::Failed(Failure::Unavailable);
+    match error {
+        Error::NoRoom(cause) | Error::Unavailable(cause) => {
+            tracing::warn!(%cause, "a circle's file cannot be used now");
+            Outcome::Failed(Failure::Unavailable)
+        }
+        other => Outcome::Failed(fault(other)),
     }
-    Outcome::Failed(fault(error))
 }

@@ -16,7 +16,25 @@ use super::{
     file::{Change, TaskChange},
     key_of, lease,
 };
-use crate::{Failure, Kind, Outcome, Settlement};
+use crate::{Error, Failure, Kind, Outcome, Settlement, Writes};
+
+/// What is to be done with a submitted task for whose end there is no room.
+enum Again {
+    /// What it wrote was dropped.
+    Run { reached_outside: bool },
+    /// Its end rests on nothing.
+    Record { reached_outside: bool, script_sha256: Option<[u8; 32]> },
+}
+
+impl Again {
+    fn of(writes: &Writes, reached_outside: bool, script_sha256: Option<[u8; 32]>) -> Self {
+        if writes.is_empty() {
+            Self::Record { reached_outside, script_sha256 }
+        } else {
+            Self::Run { reached_outside }
+        }
+    }
+}
 
 impl Shared {
     pub(super) fn leave_queue(&self, entry: &Entry, was: Was) {
@@ -44,15 +62,18 @@ impl Shared {
         let refused = outcome.refusal(task.kind, reached_outside, self.files.retention(&task.circle).time);
         // There is nothing in the file of a play that reached nothing outside.
         let is_kept = task.is_recorded() && refused != Some(Duration::ZERO);
+        let (started_at, ended_at) = entry.times();
+        let ended_at = ended_at.unwrap_or_else(SystemTime::now);
         let record = leaves_record.then(|| Ended {
             task: task.clone(),
             script_sha256,
-            ended_at: SystemTime::now(),
+            ended_at,
             state: outcome.state(),
         });
         let kept = is_kept.then(|| TaskChange::Ended {
             task: task.clone(),
-            started_at: entry.started_at(),
+            started_at,
+            ended_at,
             outcome: outcome.clone(),
             refused,
         });
@@ -61,7 +82,8 @@ impl Shared {
             self.finish(entry, outcome);
             return false;
         }
-        let then = self.then_finish(entry.clone(), outcome);
+        let again = if submitted { Some(Again::of(&writes, reached_outside, script_sha256)) } else { None };
+        let then = self.then_finish(entry.clone(), outcome, again);
         let Some(view) = view else {
             self.store_change(&task.circle, change, then);
             return false;
@@ -81,15 +103,40 @@ impl Shared {
         }
     }
 
-    fn then_finish(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome) -> Done {
+    fn then_finish(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome, again: Option<Again>) -> Done {
         let shared = self.clone();
         Done::new(move |result| {
-            let outcome = match result {
-                Ok(()) => outcome,
-                Err(error) => lease::failed(error),
+            let error = match result {
+                Ok(()) => return shared.finish(&entry, outcome),
+                Err(error) => error,
             };
-            shared.finish(&entry, outcome);
+            shared.files.note(&entry.task().circle, &error);
+            match again.filter(|_| matches!(error, Error::NoRoom(_))) {
+                Some(again) => shared.end_once_there_is_room(entry, outcome, again),
+                None => shared.finish(&entry, lease::failed(error)),
+            }
         })
+    }
+
+    /// A submitted task survives a full disk as it survives a crash.
+    fn end_once_there_is_room(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome, again: Again) {
+        let shared = self.clone();
+        if let Again::Run { reached_outside } = again {
+            entry.waits_again();
+            self.files.room().when_there_is(move || {
+                if reached_outside {
+                    shared.retry_or_lose(entry);
+                } else {
+                    entry.live().restart();
+                    shared.enqueue(entry);
+                }
+            });
+        } else if let Again::Record { reached_outside, script_sha256 } = again {
+            let settlement = Settlement { reached_outside, script_sha256, ..outcome.into() };
+            self.files.room().when_there_is(move || {
+                shared.record(&entry, None, settlement);
+            });
+        }
     }
 
     /// Brings a change that rests on nothing read to the disk.
@@ -101,7 +148,7 @@ impl Shared {
                 Ok(open) => open,
                 Err(error) => return then.tell(Err(error)),
             };
-            let none = crate::Writes::new();
+            let none = Writes::new();
             if let Taken::Yes(true) =
                 open.settle(&crate::Reads::default(), None, none, change, u64::MAX, then)
             {

@@ -83,11 +83,11 @@ impl Row {
         }
     }
 
-    pub fn ended(self, started_at: Option<SystemTime>, outcome: &Outcome) -> Self {
+    pub fn ended(self, started_at: Option<SystemTime>, ended_at: SystemTime, outcome: &Outcome) -> Self {
         Self {
             state: outcome.state(),
             started_ms: started_at.map(millis),
-            ended_ms: Some(millis(SystemTime::now())),
+            ended_ms: Some(millis(ended_at)),
             ..self
         }
     }

@@ -49,7 +49,10 @@ impl Shared {
         self.tracker.spawn(self.clone().take());
         self.tracker.spawn(self.clone().seal_all());
         self.tracker.spawn(self.clone().be_present());
-        self.tracker.spawn(self.clone().every(MISSED, |shared| async move { shared.catch_up(MISSED).await }));
+        self.tracker.spawn(self.clone().every(MISSED, |shared| async move {
+            shared.look_after_contents().await;
+            shared.catch_up(MISSED).await;
+        }));
         self.tracker
             .spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));
         self.tracker
@@ -71,8 +74,11 @@ impl Shared {
 
     /// Whether nothing is taken, run or awaited any more.
     fn is_done(&self) -> bool {
+        if !self.closing.is_cancelled() || self.trials.is_awaited() {
+            return false;
+        }
         let state = self.lock();
-        self.closing.is_cancelled() && state.holding.is_empty() && state.waiting.is_empty()
+        state.holding.is_empty() && state.waiting.is_empty()
     }
 
     /// Heeds what is published to this process.
@@ -188,20 +194,24 @@ impl Shared {
                 _ = ticks.tick() => false,
                 () = self.closing.cancelled() => true,
             };
-            let time = if goes { Duration::ZERO } else { self.config.lease };
-            if self.lock().takes
-                && let Err(error) = self.present(&self.me, time).await
-            {
-                tracing::debug!(%error, "Redis cannot be told that this worker is here");
-            }
+            self.show_presence(if goes { Duration::ZERO } else { self.config.lease }).await;
             if goes {
                 return;
             }
         }
     }
 
+    /// Tells Redis that tasks are taken here for so long, if they are.
+    pub(super) async fn show_presence(&self, time: Duration) {
+        if self.lock().takes
+            && let Err(error) = self.present(&self.me, time).await
+        {
+            tracing::debug!(%error, "Redis cannot be told that this worker is here");
+        }
+    }
+
     /// Renews the leases of all that this process holds.
-    async fn renew(self: Arc<Self>) {
+    pub(super) async fn renew(self: Arc<Self>) {
         let shards: HashSet<u16> = self.lock().holding.values().map(|holding| holding.shard).collect();
         for shard in shards {
             if let Err(error) = self.renew_shard(shard, &[]).await {

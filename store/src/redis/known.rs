@@ -42,7 +42,7 @@ impl Known {
         let quota = config.quotas.of(&task.circle);
         let (submitted, retries) = match task.kind {
             Kind::Submitted { retries } => (true, retries),
-            Kind::Play | Kind::Question => (false, 0),
+            Kind::Play => (false, 0),
         };
         Self {
             circle: task.circle.to_string(),
@@ -88,16 +88,18 @@ impl Known {
             "" => None,
             text => Some(serde_json::from_str(text).map_err(|_| garbled("an outcome"))?),
         };
-        let time = |text: &str| text.parse().ok().map(|millis| UNIX_EPOCH + Duration::from_millis(millis));
+        // The clocks of a server and of Redis differ a little.
+        let accepted_at = UNIX_EPOCH + Duration::from_millis(self.accepted);
+        let started_at = time(&told.started).map(|started| started.max(accepted_at));
         Ok(TaskView {
             id,
             caller,
             script_name: self.name,
             state: state(&told.state)?,
-            accepted_at: UNIX_EPOCH + Duration::from_millis(self.accepted),
+            accepted_at,
             timeout: Duration::from_millis(self.timeout),
-            started_at: time(&told.started),
-            ended_at: time(&told.ended),
+            started_at,
+            ended_at: time(&told.ended).map(|ended| ended.max(started_at.unwrap_or(accepted_at))),
             outcome,
         })
     }
@@ -110,6 +112,51 @@ pub struct Told {
     pub started: String,
     pub ended: String,
     pub outcome: String,
+}
+
+/// How a task ended, as its servers are told.
+#[derive(Clone, Debug)]
+pub struct End {
+    pub outcome: Outcome,
+    pub started_at: Option<SystemTime>,
+    pub ended_at: SystemTime,
+}
+
+impl End {
+    /// When it began, or `-`, when it ended, and the outcome.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let wrong = || garbled("an outcome");
+        let mut words = text.splitn(3, ' ');
+        let mut word = || words.next().ok_or_else(wrong);
+        let (started, ended, outcome) = (word()?, word()?, word()?);
+        Ok(Self {
+            outcome: serde_json::from_str(outcome).map_err(|_| wrong())?,
+            started_at: time(started),
+            ended_at: time(ended).ok_or_else(wrong)?,
+        })
+    }
+
+    /// One that Redis did not tell of.
+    pub fn now(outcome: Outcome) -> Self {
+        Self { outcome, started_at: None, ended_at: SystemTime::now() }
+    }
+
+    /// A task at this end, of which less was known before.
+    pub fn of(self, view: TaskView) -> TaskView {
+        let started_at = self.started_at.map(|started| started.max(view.accepted_at));
+        TaskView {
+            state: self.outcome.state(),
+            ended_at: Some(self.ended_at.max(started_at.unwrap_or(view.accepted_at))),
+            started_at,
+            outcome: Some(self.outcome),
+            ..view
+        }
+    }
+}
+
+/// Milliseconds, where there are any.
+fn time(text: &str) -> Option<SystemTime> {
+    text.parse().ok().map(|millis| UNIX_EPOCH + Duration::from_millis(millis))
 }
 
 /// Reads what a script tells of a task.

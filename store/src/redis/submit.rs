@@ -63,11 +63,9 @@ pub enum Reply {
 }
 
 impl Shared {
-    /// Submits a task whose time has run since it came.
+    /// Submits a task whose time has run since it came, also if the store has closed since: a play that came in time
+    /// and was tried first is accepted.
     pub(super) async fn submit(self: &Arc<Self>, task: Task, came: Instant) -> Result<Ticket, Error> {
-        if self.closing.is_cancelled() {
-            return Err(Error::Closed);
-        }
         let shard = self.shard_of(&task.circle);
         let known = Known::of(&task, self.pool_of(&task.circle), &self.config);
         let quota = self.config.quotas.of(&task.circle);
@@ -93,7 +91,10 @@ impl Shared {
         };
         let mut waiter = self.wait_for(&task, task.id, came);
         match self.submits.send(shard, submission).await {
-            Ok(Reply::Accepted) => Ok(waiter.ticket()),
+            Ok(Reply::Accepted) => {
+                self.is_there(task.id);
+                Ok(waiter.ticket())
+            }
             Ok(Reply::Full) => {
                 waiter.forget();
                 Err(Error::Full)

@@ -6,7 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use circles_api::CircleId;
@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     Shared,
-    known::{Told, garbled, state_name, view},
+    known::{End, Told, garbled, state_name, view},
     lines::Reader,
     link::COMMAND,
     scripts::{ANSWERS, CANCEL, LOOK},
@@ -50,7 +50,9 @@ pub struct Waiting {
     since: Instant,
     /// Whether it goes on if nobody waits any more.
     recorded: bool,
-    senders: Vec<oneshot::Sender<Outcome>>,
+    /// Whether Redis had it: then it is there until it ends, unless Redis lost it.
+    is_there: bool,
+    senders: Vec<oneshot::Sender<End>>,
 }
 
 impl Shared {
@@ -69,7 +71,7 @@ impl Shared {
     }
 
     /// Waits for the end of a task that is going to be told of.
-    fn expect(&self, id: TaskId, circle: &CircleId, recorded: bool) -> oneshot::Receiver<Outcome> {
+    fn expect(&self, id: TaskId, circle: &CircleId, recorded: bool) -> oneshot::Receiver<End> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
         let waiting = state.waiting.entry(id).or_insert_with(|| Waiting {
@@ -77,12 +79,20 @@ impl Shared {
             circle: *circle,
             since: Instant::now(),
             recorded,
+            is_there: false,
             senders: Vec::new(),
         });
         // Those who have gone make room for those who come.
         waiting.senders.retain(|sender| !sender.is_closed());
         waiting.senders.push(sender);
         receiver
+    }
+
+    /// Takes note that Redis has a task.
+    pub(super) fn is_there(&self, id: TaskId) {
+        if let Some(waiting) = self.lock().waiting.get_mut(&id) {
+            waiting.is_there = true;
+        }
     }
 
     /// Forgets those who have gone.
@@ -104,28 +114,44 @@ impl Shared {
             id.parse().ok().and_then(|id: TaskId| state.waiting.remove(&id))
         };
         let Some(waiting) = waiting else { return };
-        let outcome: Outcome = match serde_json::from_str(outcome) {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(%error, task = id, "an outcome in Redis is not one of ours");
-                return;
-            }
-        };
-        for sender in waiting.senders {
-            // A caller that no longer waits has dropped its end.
-            let _ = sender.send(outcome.clone());
+        match End::read(outcome) {
+            Ok(end) => waiting.tell(&end),
+            Err(error) => tracing::error!(%error, task = id, "an outcome in Redis is not one of ours"),
         }
     }
 
-    /// Asks for answers that may have been missed.
-    pub(super) async fn look_for_answers(&self, shard: u16, ids: Vec<TaskId>) -> Result<(), Error> {
-        for some in ids.chunks(1_000) {
-            let mut args = vec![Value::from(self.me.clone())];
-            args.extend(some.iter().map(|id| Value::from(id.to_string())));
-            let found: Vec<String> = self.run(&ANSWERS, shard, args).await?;
-            for pair in found.chunks_exact(2) {
-                if let [id, outcome] = pair {
-                    self.told(shard, id, outcome);
+    /// A task of which Redis knows nothing any more, neither that it is under way nor how it ended: as after a FLUSHALL, or
+    /// when a primary was lost with what it had not passed on.
+    fn lost(&self, id: &str) {
+        let waiting = id.parse().ok().and_then(|id: TaskId| self.lock().waiting.remove(&id));
+        if let Some(waiting) = waiting {
+            tracing::warn!(task = id, "Redis lost a task");
+            waiting.tell(&End::now(Outcome::Failed(Failure::Unavailable)));
+        }
+    }
+
+    /// Asks for answers that may have been missed, of tasks that Redis has, or may have.
+    pub(super) async fn look_for_answers(
+        &self,
+        shard: u16,
+        there: Vec<TaskId>,
+        others: Vec<TaskId>,
+    ) -> Result<(), Error> {
+        for (are_there, ids) in [(true, there), (false, others)] {
+            for some in ids.chunks(1_000) {
+                let mut args = vec![Value::from(self.me.clone())];
+                args.extend(some.iter().map(|id| Value::from(id.to_string())));
+                let found: Vec<String> = self.run(&ANSWERS, shard, args).await?;
+                for pair in found.chunks_exact(2) {
+                    match pair {
+                        [id, nothing] if nothing.is_empty() => {
+                            if are_there {
+                                self.lost(id);
+                            }
+                        }
+                        [id, outcome] => self.told(shard, id, outcome),
+                        _ => {}
+                    }
                 }
             }
         }
@@ -134,18 +160,19 @@ impl Shared {
 
     /// The safety net: asks, shard by shard, for what should have been told long ago, and acknowledges what was.
     pub(super) async fn catch_up(&self, older_than: Duration) {
-        let mut asked: HashMap<u16, Vec<TaskId>> = HashMap::new();
+        let mut asked: HashMap<u16, (Vec<TaskId>, Vec<TaskId>)> = HashMap::new();
         let acknowledged: Vec<u16> = {
             let state = self.lock();
             for (id, waiting) in &state.waiting {
                 if waiting.since.elapsed() >= older_than {
-                    asked.entry(waiting.shard).or_default().push(*id);
+                    let (there, others) = asked.entry(waiting.shard).or_default();
+                    if waiting.is_there { there } else { others }.push(*id);
                 }
             }
             state.acknowledged.keys().copied().collect()
         };
-        for (shard, ids) in asked {
-            if let Err(error) = self.look_for_answers(shard, ids).await {
+        for (shard, (there, others)) in asked {
+            if let Err(error) = self.look_for_answers(shard, there, others).await {
                 tracing::debug!(%error, "answers cannot be asked for");
                 return;
             }
@@ -216,21 +243,32 @@ impl Shared {
         if view.state.is_final() {
             return Ok(Some(view));
         }
+        self.is_there(id);
         let mut receiver = pin!(receiver);
         // A task whose deadline passes in the queue ends when somebody looks; one that runs, when its worker says so.
         let late = Instant::now() + left;
-        if let Ok(Ok(outcome)) = timeout_at(until.min(late).into(), &mut receiver).await {
-            return Ok(Some(ended_view(view, outcome)));
+        if let Ok(Ok(end)) = timeout_at(until.min(late).into(), &mut receiver).await {
+            return self.at_end(circle, view, end).await.map(Some);
         }
         let Some((_, view)) = self.look(circle, id, "", "").await? else { return Ok(None) };
         if view.state.is_final() || until <= late {
             return Ok(Some(view));
         }
-        if let Ok(Ok(outcome)) = timeout_at(until.into(), receiver).await {
-            return Ok(Some(ended_view(view, outcome)));
+        if let Ok(Ok(end)) = timeout_at(until.into(), receiver).await {
+            return self.at_end(circle, view, end).await.map(Some);
         }
         drop(gone);
         Ok(self.look(circle, id, "", "").await?.map(|(_, view)| view))
+    }
+
+    /// A task at its end. One that Redis lost may have been taken for one that is remembered.
+    async fn at_end(&self, circle: &CircleId, view: TaskView, end: End) -> Result<TaskView, Error> {
+        if end.outcome == Outcome::Failed(Failure::Unavailable)
+            && let Some((_, remembered)) = self.look(circle, view.id, "", "").await?
+        {
+            return Ok(remembered);
+        }
+        Ok(end.of(view))
     }
 
     /// What happens to a task under way, from its first line on as far as it runs here; or its end.
@@ -247,6 +285,7 @@ impl Shared {
         if view.state.is_final() {
             return Ok(Some(stream::once(ready(WatchEvent::Ended(Box::new(view)))).boxed()));
         }
+        self.is_there(id);
         let until = Instant::now() + left + LAST_WORD;
         let (events, watch) = mpsc::channel(1);
         self.runtime.spawn(async move {
@@ -260,14 +299,14 @@ impl Shared {
                     () = events.closed() => return,
                 }
             };
-            let outcome = ended.unwrap_or(Outcome::TimedOut);
+            let end = ended.unwrap_or_else(|| End::now(Outcome::TimedOut));
             // Who watches may go at any time.
-            for event in last_lines(&mut lines, &outcome) {
+            for event in last_lines(&mut lines, &end.outcome) {
                 if events.send(event).await.is_err() {
                     return;
                 }
             }
-            let _ = events.send(WatchEvent::Ended(Box::new(ended_view(view, outcome)))).await;
+            let _ = events.send(WatchEvent::Ended(Box::new(end.of(view)))).await;
         });
         Ok(Some(
             stream::unfold(watch, |mut watch| async { watch.recv().await.map(|event| (event, watch)) })
@@ -314,9 +353,13 @@ fn last_lines(lines: &mut Reader, outcome: &Outcome) -> Vec<WatchEvent> {
     events
 }
 
-fn ended_view(view: TaskView, outcome: Outcome) -> TaskView {
-    let now = SystemTime::now();
-    TaskView { state: outcome.state(), ended_at: Some(now), outcome: Some(outcome), ..view }
+impl Waiting {
+    fn tell(self, end: &End) {
+        for sender in self.senders {
+            // A caller that no longer waits has dropped its receiver.
+            let _ = sender.send(end.clone());
+        }
+    }
 }
 
 /// Forgets that somebody waited.
@@ -338,7 +381,7 @@ pub struct Waiter {
     circle: CircleId,
     recorded: bool,
     deadline: Instant,
-    receiver: oneshot::Receiver<Outcome>,
+    receiver: oneshot::Receiver<End>,
 }
 
 impl Waiter {
@@ -357,6 +400,7 @@ impl Waiter {
             Ok(Some((left, view))) => {
                 // The deadline is that of the first call.
                 self.deadline = Instant::now() + left;
+                self.shared.is_there(self.id);
                 match view.outcome {
                     Some(outcome) => outcome,
                     None if view.state.is_final() => Outcome::Failed(Failure::Dropped),
@@ -380,8 +424,8 @@ impl Waiter {
     }
 
     async fn answer(&mut self) -> Outcome {
-        if let Ok(Ok(outcome)) = timeout_at(self.deadline.into(), &mut self.receiver).await {
-            return outcome;
+        if let Ok(Ok(end)) = timeout_at(self.deadline.into(), &mut self.receiver).await {
+            return end.outcome;
         }
         // Nobody knows what becomes of it, and whoever asked has waited long enough.
         timeout(TELL, self.past_deadline()).await.unwrap_or(Outcome::Failed(Failure::Unavailable))
@@ -392,8 +436,8 @@ impl Waiter {
         if let Err(error) = self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Queued).await {
             tracing::debug!(%error, task = %self.id, "a play past its deadline cannot be ended");
         }
-        if let Ok(Ok(outcome)) = timeout(LAST_WORD, &mut self.receiver).await {
-            return outcome;
+        if let Ok(Ok(end)) = timeout(LAST_WORD, &mut self.receiver).await {
+            return end.outcome;
         }
         // Its worker does not: whatever it says later is not heeded any more.
         match self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Now).await {
@@ -401,9 +445,9 @@ impl Waiter {
             Ok(_) => {
                 let shard = self.shared.shard_of(&self.circle);
                 // It had ended before; what was told may have been missed.
-                let looked = self.shared.look_for_answers(shard, vec![self.id]).await;
+                let looked = self.shared.look_for_answers(shard, vec![self.id], Vec::new()).await;
                 match timeout(LAST_WORD, &mut self.receiver).await {
-                    Ok(Ok(outcome)) => outcome,
+                    Ok(Ok(end)) => end.outcome,
                     _ => {
                         tracing::error!(task = %self.id, ?looked, "it is not known what became of a play");
                         Outcome::Failed(Failure::Unavailable)
@@ -435,7 +479,8 @@ impl Drop for Waiter {
                     tokio::time::sleep(MISSED).await;
                 }
             };
-            self.shared.runtime.spawn(task);
+            // The process waits for it when it ends: nobody else knows that the play is not wanted.
+            self.shared.tracker.spawn_on(task, &self.shared.runtime);
         }
     }
 }

@@ -131,6 +131,11 @@ impl Trials {
         self.lock().remove(worker);
     }
 
+    /// Whether anybody waits for a worker that tries a play.
+    pub fn is_awaited(&self) -> bool {
+        self.lock().values().any(|trier| !trier.waiting.is_empty())
+    }
+
     /// Nobody waits any more.
     pub fn end(&self) {
         self.lock().clear();
@@ -235,8 +240,11 @@ impl Shared {
             tracing::error!("an offer in Redis is not one of ours");
             return;
         };
-        if offer.goes || offer.worker == self.me || self.closing.is_cancelled() {
+        if offer.goes || offer.worker == self.me {
             return self.trials.forget(&offer.worker);
+        }
+        if self.closing.is_cancelled() {
+            return;
         }
         let heard = Instant::now();
         let mut triers = self.trials.lock();

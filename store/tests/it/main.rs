@@ -17,17 +17,9 @@ mod trials;
 
 use std::sync::Arc;
 
-use circles_store::{
-    EmbeddedConfig, EmbeddedStore, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial,
-};
+use circles_store::{EmbeddedConfig, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial};
+use circles_testing::embedded;
 use tokio::runtime::Handle;
-
-/// A store on a directory of its own, which goes with it.
-fn embedded(config: EmbeddedConfig) -> EmbeddedStore {
-    let directory = tempfile::tempdir().unwrap();
-    EmbeddedStore::new(config, move |circle| directory.path().join(circle.to_string()).join("circle.db"))
-        .unwrap()
-}
 
 fn within(bounds: conformance::Bounds) -> Arc<dyn Store> {
     Arc::new(embedded(EmbeddedConfig {

@@ -406,6 +406,31 @@ async fn what_ended_long_ago_is_forgotten() {
     let _again = store.submit(keyed("another call", "k")).await.unwrap();
 }
 
+/// Of a play with a key that ends because the process does, nothing is kept: the same call runs in the next one.
+#[tokio::test]
+async fn keyed_plays_ended_by_a_close_run_when_called_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), EmbeddedConfig::default());
+    let running = store.submit(keyed("a", "running")).await.unwrap();
+    let claim = soon(store.claim()).await.unwrap();
+    let queued = store.submit(keyed("a", "queued")).await.unwrap();
+    let plain = store.submit(task("a")).await.unwrap();
+    store.close().await;
+    let goes_on = Outcome::Failed(circles_store::Failure::Unavailable);
+    assert_eq!((soon(queued).await, soon(plain).await), (goes_on.clone(), Outcome::Cancelled));
+    drop(claim);
+    assert_eq!(soon(running).await, goes_on);
+    drop(store);
+
+    let (store, found) = again(directory.path()).await;
+    assert_eq!(found, 0);
+    for key in ["running", "queued"] {
+        let ticket = store.submit(keyed("a", key)).await.unwrap();
+        settle(soon(store.claim()).await.unwrap(), success(key)).await;
+        assert_eq!(soon(ticket).await, success(key));
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_full_takes_deletions_only() {
     let directory = tempfile::tempdir().unwrap();

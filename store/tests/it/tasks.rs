@@ -1,13 +1,17 @@
 //! What is kept of tasks, shown and told, on every store (SPEC §3, §5).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use circles_api::provenance::{Head, Verifier};
 use circles_store::{
-    Caller, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, Source, State, Store, Task, TaskFilter,
-    TaskId, Transaction, WatchEvent,
+    Caller, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, State, Store, Task, TaskFilter, TaskId,
+    TaskView, Transaction, WatchEvent,
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::select};
+use tokio::time::timeout;
 
 use crate::conformance::{circle, keyed, settle, soon, success, task};
 
@@ -91,6 +95,84 @@ pub async fn a_submitted_task_is_cancelled_and_says_so(store: Arc<dyn Store>) {
     let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
     assert_eq!(ended.state, State::Cancelled);
     assert_eq!(store.cancel(&circle(1), id).await, Ok(false));
+}
+
+/// State, and when it began and ended, in milliseconds.
+type Times = (State, Option<u128>, Option<u128>);
+
+fn times(view: &TaskView) -> Times {
+    let millis = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let (began, ended) = (view.started_at.map(millis), view.ended_at.map(millis));
+    let accepted = millis(view.accepted_at);
+    assert!(began.is_none_or(|began| began >= accepted), "{view:?}");
+    assert!(ended.is_none_or(|ended| ended >= began.unwrap_or(accepted)), "{view:?}");
+    assert_eq!(ended.is_some(), view.state.is_final(), "{view:?}");
+    (view.state, began, ended)
+}
+
+/// What is seen of a task now, alone and in a list.
+async fn seen(store: &Arc<dyn Store>, id: TaskId) -> Times {
+    let view = store.task(&circle(1), id, Duration::ZERO).await.unwrap().unwrap();
+    let page = store.tasks(&circle(1), filter(100)).await.unwrap();
+    let listed = page.tasks.iter().find(|task| task.id == id).unwrap();
+    assert_eq!(times(listed), times(&view));
+    times(&view)
+}
+
+pub async fn states_and_times_agree_whoever_asks(store: Arc<dyn Store>) {
+    // Cancelled in the queue: it never began, and has ended as soon as that is said.
+    let id = store.submit(submitted("a")).await.unwrap().task();
+    assert_eq!(seen(&store, id).await, (State::Queued, None, None));
+    assert_eq!(store.cancel(&circle(1), id).await, Ok(true));
+    let (state, began, _) = seen(&store, id).await;
+    assert_eq!((state, began), (State::Cancelled, None));
+
+    // Awaited and watched from the queue on, given back once, cancelled while it runs.
+    for play in [submitted("b"), task("b")] {
+        let is_kept = play.is_recorded();
+        let ticket = store.submit(play).await.unwrap();
+        let id = ticket.task();
+        let mut watch = store.watch(&circle(1), id).await.unwrap().unwrap();
+        let waiter = store.clone();
+        let circle = circle(1);
+        let mut waiting = Box::pin(async move { waiter.task(&circle, id, Duration::from_secs(600)).await });
+        // Long enough for it to see the queue.
+        assert!(timeout(Duration::from_millis(100), &mut waiting).await.is_err());
+        let claim = soon(store.claim()).await.unwrap();
+        let (state, first, ended) = seen(&store, id).await;
+        assert_eq!((state, first.is_some(), ended), (State::Running, true, None));
+        drop(claim);
+        soon(async { while seen(&store, id).await.0 != State::Queued {} }).await;
+        assert_eq!(seen(&store, id).await, (State::Queued, None, None));
+        let claim = soon(store.claim()).await.unwrap();
+        let (_, second, _) = seen(&store, id).await;
+        assert!(second >= first);
+        assert_eq!(store.cancel(&circle, id).await, Ok(true));
+        assert_eq!(seen(&store, id).await, (State::Running, second, None));
+        soon(claim.interrupt().cancelled()).await;
+        settle(claim, Outcome::Cancelled).await;
+        let awaited = times(&soon(waiting).await.unwrap().unwrap());
+        assert_eq!((awaited.0, awaited.1), (State::Cancelled, second));
+        let watched = loop {
+            match soon(watch.next()).await.unwrap() {
+                WatchEvent::Ended(view) => break times(&view),
+                WatchEvent::Logged(_) | WatchEvent::Restarted => {}
+            }
+        };
+        assert_eq!(watched, awaited);
+        if is_kept {
+            assert_eq!(seen(&store, id).await, awaited);
+        }
+        drop(ticket);
+    }
+
+    // Late in the queue.
+    let late = Task { timeout: Duration::from_millis(30), ..submitted("c") };
+    let id = store.submit(late).await.unwrap().task();
+    let awaited = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
+    let (state, began, _) = times(&awaited);
+    assert_eq!((state, began), (State::TimedOut, None));
+    assert_eq!(seen(&store, id).await, times(&awaited));
 }
 
 pub async fn a_task_that_nobody_looks_at_times_out(store: Arc<dyn Store>) {
@@ -224,15 +306,6 @@ pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn 
     assert!(store.provenance(&circle(2), 0, 100).await.unwrap().records.is_empty());
 }
 
-pub async fn a_question_leaves_nothing(store: Arc<dyn Store>) {
-    let question = Task { kind: Kind::Question, source: Source::Library("x".into()), ..task("") };
-    let ticket = store.submit(question).await.unwrap();
-    settle(soon(store.claim()).await.unwrap(), success("")).await;
-    soon(ticket).await;
-    assert!(store.provenance(&circle(1), 0, 100).await.unwrap().records.is_empty());
-    assert!(store.tasks(&circle(1), filter(100)).await.unwrap().tasks.is_empty());
-}
-
 /// Names every promise once; a store that is handed in keeps them all.
 macro_rules! tasks {
     ($store:ident, $make:expr) => {
@@ -245,12 +318,12 @@ macro_rules! tasks {
                 who_waits_too_short_is_told_how_far_it_is: WIDE,
                 a_plain_play_is_known_while_it_is_under_way: WIDE,
                 a_submitted_task_is_cancelled_and_says_so: WIDE,
+                states_and_times_agree_whoever_asks: WIDE,
                 a_task_that_nobody_looks_at_times_out: WIDE,
                 pages_show_each_task_once_and_only_those_asked_for: WIDE,
                 who_watches_sees_every_line_and_the_end: WIDE,
                 a_task_that_ended_is_watched_as_its_end: WIDE,
                 what_had_effects_or_was_submitted_leaves_one_record: WIDE,
-                a_question_leaves_nothing: WIDE,
             }
         }
     };

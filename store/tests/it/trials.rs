@@ -189,6 +189,27 @@ async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
     assert_eq!(soon(server.provenance(&circle(1), 0, 10)).await.unwrap().records.len(), 1);
 }
 
+/// A play that is being tried when its server begins to end was accepted in time: its outcome comes, or it is queued.
+#[tokio::test(flavor = "multi_thread")]
+async fn close_lets_plays_under_trial_go_on() {
+    for in_vain in [false, true] {
+        let together = Together::begin();
+        let (server, worker, _) = pair(&together).await;
+        let claim = claims(&worker);
+        let outcome = play(&server, task("long"));
+        let mut claim = claim.await;
+        server.close().await;
+        assert_eq!(server.submit(task("late")).await.err(), Some(Error::Closed));
+        if in_vain {
+            drop(claim);
+            claim = soon(worker.claim()).await.unwrap();
+        }
+        assert_eq!(worker.held(), usize::from(in_vain));
+        settle(claim, success("done")).await;
+        assert_eq!(outcome.await, success("done"));
+    }
+}
+
 /// The attack: a play that is tried sends a letter, and is then run again.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_reaches_outside_before_a_play_is_queued() {

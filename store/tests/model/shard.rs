@@ -102,8 +102,9 @@ pub fn number(name: &str) -> u8 {
     name.get(1..).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{name} is no name"))
 }
 
+/// An outcome, also behind the times that servers are told with it.
 pub fn outcome(text: &str) -> Outcome {
-    let name = text.trim_matches('"');
+    let name = text.rsplit(' ').next().unwrap_or_default().trim_matches('"');
     OUTCOMES.into_iter().find(|outcome| format!("{outcome:?}") == name).unwrap_or_else(|| panic!("{text}"))
 }
 
@@ -330,7 +331,8 @@ fn reply(step: &Step, answer: Value) -> Reply {
             other => panic!("{other}"),
         }),
         Step::Answers { .. } => {
-            let found = answer.pairs();
+            // Nothing is lost here, so what is not known was answered before, or has not come yet.
+            let found: Vec<_> = answer.pairs().into_iter().filter(|(_, text)| !text.is_empty()).collect();
             Reply::Answered(found.iter().map(|(id, text)| (number(id), outcome(text))).collect())
         }
         Step::Look { .. } => Reply::Looked(match &answer.texts()[..] {

@@ -2,7 +2,7 @@
 //! they end.
 
 use circles_api::codes::CANCELLED;
-use circles_tests::soon;
+use circles_tests::{found, until};
 use serde_json::json;
 
 use super::calls::{under_way, world};
@@ -15,7 +15,7 @@ async fn what_ends_a_play_ends_what_it_calls() {
     let call = raw.request("play", json!(["circle(ARGS[0]).play(ARGS[1])", [carol, inner]]));
     raw.send(call).await;
     let task = world.store.began().await;
-    soon(async { while under_way(&world, "alice", 0).await < 2 {} }).await;
+    until(async || under_way(&world, "alice", 0).await == 2).await;
     // The innermost is the circle's own to end, and what called it hears of it.
     let mut owner = world.raw_of("alice", 0).await;
     assert_eq!(owner.call("cancel", json!([task.id])).await, Ok(json!({ "cancelled": true })));
@@ -31,13 +31,9 @@ async fn a_called_play_is_ended_by_its_circles_owner_and_its_caller_hears_of_it(
     let call = raw.request("play", json!([script, carol]));
     raw.send(call).await;
     let mut owner = world.raw_of("carol", 1).await;
-    let id = soon(async {
-        loop {
-            let page = owner.call("tasks", json!({ "state": "running" })).await.unwrap();
-            if let Some(task) = page["tasks"].get(0) {
-                break task["task_id"].clone();
-            }
-        }
+    let id = found(async || {
+        let page = owner.call("tasks", json!({ "state": "running" })).await.unwrap();
+        page["tasks"].get(0).map(|task| task["task_id"].clone())
     })
     .await;
     assert_eq!(owner.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));

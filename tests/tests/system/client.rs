@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use circles_client::{CirclesClient as _, Client, Error, codes};
 use circles_store::Outcome;
-use circles_tests::{address_of_its_own, secret_key, soon};
+use circles_tests::{address_of_its_own, secret_key, soon, until};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::copy_bidirectional,
@@ -186,7 +186,7 @@ async fn a_session_that_expires_is_opened_again() {
     let world =
         World::builder().auth().settings(|it| it.session_ttl = Duration::from_millis(300)).start().await;
     let client = world.client("ana").await;
-    soon(async { while client.whoami().await.unwrap().authenticated {} }).await;
+    until(async || !client.whoami().await.unwrap().authenticated).await;
     assert_eq!(client.play("1").await.unwrap().value::<i64>().unwrap(), 1);
 }
 

@@ -12,6 +12,7 @@ mod cli_tasks;
 mod client;
 mod contract;
 mod crashes;
+mod disk;
 mod floods;
 mod frames;
 mod guarantees;

@@ -3,7 +3,8 @@
 use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use circles_api::codes::FORBIDDEN;
-use circles_tests::{Raw, secret_key, soon};
+use circles_server::Settings;
+use circles_tests::{Raw, end, event_that, secret_key, soon};
 use serde_json::{Value, json};
 
 use super::World;
@@ -149,8 +150,9 @@ async fn a_policy_that_fails_in_any_way_lets_nobody_in_but_the_owner() {
 #[tokio::test]
 async fn a_policy_that_never_ends_lets_nobody_in_and_is_ended() {
     for policy in ["fn authorize(request) { loop {} }", "fn authorize(request) { sleep(60); true }"] {
-        let world =
-            World::builder().settings(|it| it.task_timeout = Duration::from_millis(300)).start().await;
+        let limit = Duration::from_millis(300);
+        let limits = |it: &mut Settings| (it.task_timeout, it.submit_timeout) = (limit, limit);
+        let world = World::builder().settings(limits).start().await;
         world.library_script(0, "answer", "42");
         world.library_script(0, "policy", policy);
         for (way, method, params) in ways_in() {
@@ -158,8 +160,11 @@ async fn a_policy_that_never_ends_lets_nobody_in_and_is_ended() {
             let refused = match method {
                 "watch_play" => {
                     raw.call(method, params).await.unwrap();
-                    raw.receive().await.unwrap();
-                    raw.receive().await.unwrap()["params"]["result"]["task"]["error"].take()
+                    end(&mut raw).await["error"].take()
+                }
+                "submit" => {
+                    let id = raw.call(method, params).await.unwrap()["task_id"].take();
+                    raw.call("task", json!([id, 30_000])).await.unwrap()["error"].take()
                 }
                 _ => raw.call(method, params).await.unwrap_err(),
             };
@@ -196,7 +201,7 @@ async fn a_policy_that_cannot_be_read_lets_nobody_in() {
 
 /// Plays until it is decided otherwise; how it is decided then must come within two seconds.
 async fn until(raw: &mut Raw, script: &str, may: bool) {
-    let changed = async { while raw.play(script).await.is_ok() != may {} };
+    let changed = circles_tests::until(async || raw.play(script).await.is_ok() == may);
     tokio::time::timeout(Duration::from_secs(4), changed).await.expect("it is not noticed");
 }
 
@@ -263,18 +268,10 @@ async fn a_play_whose_permission_is_taken_while_it_runs_is_decided_again() {
     let (mut owner, mut bob) = (world.raw_of("alice", 0).await, world.raw_of("bob", 0).await);
     owner.play(r#"db::set("open", true)"#).await.unwrap();
     bob.call("watch_play", json!({ "script": r#"print("in"); sleep(0.3); db::set("a", 1)"# })).await.unwrap();
-    while bob.receive().await.unwrap()["params"]["result"]["event"] != "logged" {}
+    event_that(&mut bob, |event| event["event"] == "logged").await;
     owner.play(r#"db::set("open", false)"#).await.unwrap();
-    let end = soon(async {
-        loop {
-            let event = bob.receive().await.unwrap()["params"]["result"].take();
-            if event["event"] == "ended" {
-                break event;
-            }
-        }
-    })
-    .await;
-    assert_eq!(end["task"]["error"]["code"], FORBIDDEN, "{end}");
+    let task = end(&mut bob).await;
+    assert_eq!(task["error"]["code"], FORBIDDEN, "{task}");
     assert_eq!(owner.play(r#"db::has("a")"#).await, Ok(json!(false)));
 }
 
@@ -285,11 +282,9 @@ async fn what_a_policy_logs_is_not_for_its_callers() {
     let answer = bob.call("play", json!([r#"print("mine"); 42"#])).await.unwrap();
     assert_eq!(answer["logs"], json!([{ "level": "info", "text": "mine" }]));
     bob.call("watch_play", json!({ "script": "42", "args": 1 })).await.unwrap();
-    loop {
-        let event = bob.receive().await.unwrap()["params"]["result"].take();
+    event_that(&mut bob, |event| {
         assert!(!event.to_string().contains("hush"), "{event}");
-        if event["event"] == "ended" {
-            break;
-        }
-    }
+        event["event"] == "ended"
+    })
+    .await;
 }

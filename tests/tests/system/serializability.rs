@@ -9,7 +9,7 @@ use std::{
 };
 
 use circles_api::codes::CANCELLED;
-use circles_tests::{Raw, soon};
+use circles_tests::{Raw, end, event_that, soon};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -32,28 +32,17 @@ impl Watched {
 
     /// Waits until it logs this.
     async fn says(&mut self, text: &str) {
-        while self.event().await["line"]["text"] != text {}
+        event_that(&mut self.raw, |event| event["line"]["text"] == text).await;
     }
 
     /// Waits until it is run again.
     async fn restarts(&mut self) {
-        while self.event().await["event"] != "restarted" {}
+        event_that(&mut self.raw, |event| event["event"] == "restarted").await;
     }
 
     /// The task at its end.
     async fn ends(&mut self) -> Value {
-        loop {
-            let mut event = self.event().await;
-            if event["event"] == "ended" {
-                break event["task"].take();
-            }
-        }
-    }
-
-    async fn event(&mut self) -> Value {
-        let event = self.raw.receive().await.unwrap()["params"]["result"].take();
-        assert!(event.is_object(), "it ended while something else was expected of it");
-        event
+        end(&mut self.raw).await
     }
 }
 

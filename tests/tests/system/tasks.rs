@@ -6,7 +6,8 @@ use std::{
 };
 
 use circles_api::codes::{CANCELLED, FORBIDDEN, SCRIPT_NOT_FOUND, SCRIPT_TIMEOUT};
-use circles_tests::{Raw, soon};
+use circles_server::Settings;
+use circles_tests::{Raw, end};
 use serde_json::{Value, json};
 
 use super::World;
@@ -112,8 +113,7 @@ async fn a_cancelled_play_ends_at_once_whatever_it_does() {
         world.store.ended().await;
 
         let id = submitted(&mut raw, &script).await;
-        // The one that asks, and the task itself.
-        while world.store.began().await.id.to_string() != id {}
+        assert_eq!(world.store.began().await.id.to_string(), id, "{script}");
         let began = Instant::now();
         assert_eq!(raw.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })), "{script}");
         let task = ended(&mut raw, &id).await;
@@ -163,6 +163,46 @@ async fn a_deadline_counts_from_acceptance_also_where_no_worker_is_free() {
         assert_eq!(sleeper.receive().await.unwrap()["error"]["code"], CANCELLED);
     }
     assert_eq!(raw.play(r#"db::get("ran")"#).await, Ok(Value::Null), "it ran after it was answered");
+}
+
+#[tokio::test]
+async fn submit_is_accepted_though_no_worker_is_free() {
+    let (world, _sleeper) = busy().await;
+    let mut raw = world.raw_of("bob", 0).await;
+    let began = Instant::now();
+    let id = submitted(&mut raw, "42").await;
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    let task = raw.call("task", json!([id])).await.unwrap();
+    assert_eq!((&task["state"], &task["started_at"]), (&json!("queued"), &Value::Null), "{task}");
+}
+
+#[tokio::test]
+async fn submitted_tasks_have_a_time_limit_of_their_own() {
+    let limits = |it: &mut Settings| {
+        it.task_timeout = Duration::from_millis(200);
+        it.circles[1].play_timeout = Some(Duration::from_millis(100));
+        it.circles[1].submit_timeout = Some(Duration::from_millis(150));
+    };
+    let world = World::builder().circles(&["alice", "carol"]).settings(limits).start().await;
+    let mut timed_out = Vec::new();
+    for circle in [0, 1] {
+        let mut raw = world.raw_of("bob", circle).await;
+        let script = json!({ "script": "sleep(0.5); 42", "timeout_ms": 86_400_000 });
+        let error = raw.call("play", script.clone()).await.unwrap_err();
+        timed_out.push(error["data"]["timeout_ms"].clone());
+        let id = raw.call("submit", script).await.unwrap()["task_id"].take();
+        let task = ended(&mut raw, id.as_str().unwrap()).await;
+        timed_out.push(task["error"]["data"]["timeout_ms"].clone());
+        timed_out.push(task["result"]["value"].clone());
+    }
+    assert_eq!(json!(timed_out), json!([200, null, 42, 100, 150, null]));
+    // Another circle's play lasts no longer than that circle lets plays last.
+    let call = r#"try { circle(ARGS).play("sleep(0.15)") } catch (e) { e.error }"#;
+    let mut raw = world.raw_of("bob", 0).await;
+    let params = json!({ "script": call, "args": world.circles[1].to_string() });
+    let id = raw.call("submit", params).await.unwrap()["task_id"].take();
+    let task = ended(&mut raw, id.as_str().unwrap()).await;
+    assert_eq!(task["result"]["value"], "SCRIPT_TIMEOUT", "{task}");
 }
 
 #[tokio::test]
@@ -220,23 +260,13 @@ async fn scripts_that_the_library_lacks_are_not_found() {
     let world = World::builder().start().await;
     world.library_script(0, "geo/plot", "ARGS * 2");
     let mut raw = world.raw().await;
-    for method in ["run", "submit", "watch_play"] {
-        let refused = raw.call(method, json!({ "name": "geo/plots" })).await;
-        if method == "watch_play" {
-            // It is seen when it begins.
-            let end = async {
-                loop {
-                    let event = raw.receive().await.unwrap()["params"]["result"].take();
-                    if event["event"] == "ended" {
-                        break event;
-                    }
-                }
-            };
-            assert_eq!(soon(end).await["task"]["error"]["code"], SCRIPT_NOT_FOUND);
-        } else {
-            assert_eq!(refused.unwrap_err()["code"], SCRIPT_NOT_FOUND, "{method}");
-        }
-    }
+    let name = json!({ "name": "geo/plots" });
+    assert_eq!(raw.code("run", name.clone()).await, SCRIPT_NOT_FOUND);
+    // Of the others it is seen when they begin.
+    raw.call("watch_play", name.clone()).await.unwrap();
+    assert_eq!(end(&mut raw).await["error"]["code"], SCRIPT_NOT_FOUND);
+    let id = raw.call("submit", name).await.unwrap()["task_id"].take();
+    assert_eq!(ended(&mut raw, id.as_str().unwrap()).await["error"]["code"], SCRIPT_NOT_FOUND);
     let ran = raw.call("run", json!(["geo/plot", 21])).await.unwrap();
     assert_eq!(ran["value"], 42);
     let id = raw.call("submit", json!({ "name": "geo/plot", "args": 4 })).await.unwrap()["task_id"].clone();
@@ -292,36 +322,31 @@ async fn a_task_that_failed_tells_what_a_play_would_have() {
     world.library_script(0, "broken", "let = 1;");
     let mut raw = world.raw_of("bob", 0).await;
     let long = format!("{}1{}", "(".repeat(200), ")".repeat(200));
-    for (number, (mut call, runs)) in [
-        (json!({ "script": "let a = 1;\n  throw #{ why: [a] }" }), true),
-        (json!({ "script": "1 / 0" }), true),
-        (json!({ "script": "|x| x" }), true),
-        (json!({ "script": "fn f(n) { f(n) } f(0)" }), true),
-        (json!({ "script": "loop {}", "timeout_ms": 300 }), true),
-        (json!({ "script": "db::set(\"a\", 1); throw ()" }), true),
-        (json!({ "script": "let b = ;" }), false),
-        (json!({ "script": long }), false),
-        (json!({ "name": "broken" }), false),
-        (json!({ "name": "none" }), false),
+    for (number, mut call) in [
+        json!({ "script": "let a = 1;\n  throw #{ why: [a] }" }),
+        json!({ "script": "1 / 0" }),
+        json!({ "script": "|x| x" }),
+        json!({ "script": "fn f(n) { f(n) } f(0)" }),
+        json!({ "script": "loop {}", "timeout_ms": 300 }),
+        json!({ "script": "db::set(\"a\", 1); throw ()" }),
+        json!({ "script": "let b = ;" }),
+        json!({ "script": long }),
+        json!({ "name": "broken" }),
+        json!({ "name": "none" }),
     ]
     .into_iter()
     .enumerate()
     {
         let method = if call.get("name").is_some() { "run" } else { "play" };
         let error = raw.call(method, call.clone()).await.unwrap_err();
-        let refused = raw.call("submit", call.clone()).await;
-        // What cannot run is told at once.
-        if !runs {
-            assert_eq!(refused.unwrap_err(), error, "{call}");
-            continue;
-        }
-        let task = ended(&mut raw, refused.unwrap()["task_id"].as_str().unwrap()).await;
+        let accepted = raw.call("submit", call.clone()).await.unwrap();
+        let task = ended(&mut raw, accepted["task_id"].as_str().unwrap()).await;
         assert_eq!(task["error"], error, "{call}");
         assert_eq!(task["result"], Value::Null, "{call}: {task}");
         // A call that is made again is told the same.
         call["idempotency_key"] = format!("call-{number}").into();
         for _ in 0..2 {
-            assert_eq!(raw.call("play", call.clone()).await.unwrap_err(), error, "{call}");
+            assert_eq!(raw.call(method, call.clone()).await.unwrap_err(), error, "{call}");
         }
     }
 }

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_api::codes::{CANCELLED, CONFLICT};
-use circles_tests::{Fleet, Program, Raw, end, event, program, secret_key, soon};
+use circles_api::codes::{BACKEND_UNAVAILABLE, CANCELLED, CONFLICT};
+use circles_tests::{Fleet, Program, Raw, end, event_that, program, secret_key, until};
 use serde_json::{Value, json};
 
 /// Waits for a file that the test makes when it wants the play to go on.
@@ -30,10 +30,7 @@ async fn a_play_goes_to_a_worker_with_all_that_its_circle_has() {
     assert_eq!(fleet.get("/ready").await.0, 503, "nobody runs anything yet");
     assert_eq!(fleet.get("/health").await.0, 200);
     let worker = fleet.worker(&[]).await;
-    soon(async {
-        while fleet.get("/ready").await != (200, "{\"status\":\"ready\",\"workers\":1}\n".into()) {}
-    })
-    .await;
+    until(async || fleet.get("/ready").await == (200, "{\"status\":\"ready\",\"workers\":1}\n".into())).await;
     let library = fleet.file("alice", "../scripts/twice.rhai");
     std::fs::write(library, "ARGS * 2").unwrap();
 
@@ -62,7 +59,7 @@ async fn a_play_survives_the_worker_that_ran_it() {
     let (mut play, _) = fleet.begun(0, &format!(r#"db::incr("runs"); {WAITS} db::incr("n")"#)).await;
     let _second = fleet.worker(&[]).await;
     first.program.kill().await;
-    while event(&mut play).await["event"] != "restarted" {}
+    event_that(&mut play, |event| event["event"] == "restarted").await;
     go(&fleet, "alice");
     let task = end(&mut play).await;
     // What the first run did was never seen.
@@ -76,11 +73,11 @@ async fn a_worker_that_is_told_to_end_finishes_what_it_has_and_takes_nothing_mor
     let worker = fleet.worker(&["--grace", "1h"]).await;
     let (mut play, _) = fleet.begun(0, &format!("{WAITS} 42")).await;
     worker.program.signal("TERM").await;
-    soon(async { while worker.is_ready().await {} }).await;
+    until(async || !worker.is_ready().await).await;
     let mut raw = fleet.raw(0).await;
     let id = raw.request("play", json!(["7"]));
     raw.send(id).await;
-    soon(async { while fleet.get("/ready").await.0 != 503 {} }).await;
+    until(async || fleet.get("/ready").await.0 == 503).await;
     assert_eq!(worker.metric("circles_worker_running").await, 1.0);
     go(&fleet, "alice");
     assert_eq!(end(&mut play).await["result"]["value"], 42);
@@ -98,7 +95,7 @@ async fn what_outlasts_the_grace_of_a_worker_is_cancelled_or_was_submitted_and_g
     let mut raw = fleet.raw(0).await;
     let script = format!("{WAITS} 42");
     let id = raw.call("submit", json!({ "script": script })).await.unwrap()["task_id"].take();
-    worker.shows("circles_worker_running", 2.0).await;
+    worker.shows("circles_worker_held", 2.0).await;
     worker.program.signal("TERM").await;
     let task = end(&mut play).await;
     assert_eq!((&task["state"], &task["error"]["code"]), (&json!("cancelled"), &json!(CANCELLED)), "{task}");
@@ -143,7 +140,7 @@ async fn while_redis_is_away_callers_are_told_at_once_and_everything_resumes_by_
     for method in ["play", "submit"] {
         let began = Instant::now();
         let refused = raw.call(method, json!({ "script": "1" })).await.unwrap_err();
-        assert_eq!(refused["code"], circles_api::codes::BACKEND_UNAVAILABLE, "{refused}");
+        assert_eq!(refused["code"], BACKEND_UNAVAILABLE, "{refused}");
         assert!(refused["data"]["retry_after_ms"].is_u64(), "{refused}");
         assert!(began.elapsed() < AT_ONCE, "{method}: {:?}", began.elapsed());
     }
@@ -154,9 +151,46 @@ async fn while_redis_is_away_callers_are_told_at_once_and_everything_resumes_by_
     assert_eq!(worker.metric("circles_worker_redis_up").await, 0.0);
 
     fleet.redis.start_again();
-    soon(async { while fleet.get("/ready").await.0 != 200 {} }).await;
+    until(async || fleet.get("/ready").await.0 == 200).await;
     assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
     assert!(worker.is_ready().await);
+}
+
+#[tokio::test]
+async fn flushall_under_a_play_is_noticed_soon_and_passes() {
+    let fleet = Fleet::of(&["alice"]).await;
+    let worker = fleet.worker(&[]).await;
+    let mut raw = fleet.raw(0).await;
+    let (mut watcher, _) = fleet.begun(0, WAITS).await;
+    let call = raw.request("play", json!([WAITS, null, 60_000]));
+    raw.send(call).await;
+    worker.shows("circles_worker_held", 2.0).await;
+    let began = Instant::now();
+    fleet.redis.ask(&["FLUSHALL"]);
+    assert_eq!(fleet.get("/ready").await.0, 503);
+    let answer = raw.receive().await.unwrap();
+    assert_eq!(answer["error"]["code"], BACKEND_UNAVAILABLE, "{answer}");
+    assert_eq!(end(&mut watcher).await["error"]["code"], BACKEND_UNAVAILABLE);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    // The worker lets go of them, and all is as new.
+    worker.shows("circles_worker_held", 0.0).await;
+    until(async || fleet.get("/ready").await.0 == 200).await;
+    assert_eq!(raw.play(r#"db::incr("n")"#).await, Ok(json!(1)));
+}
+
+#[tokio::test]
+async fn submit_is_accepted_while_there_is_no_worker() {
+    let fleet = Fleet::of(&["alice"]).await;
+    let mut raw = fleet.raw(0).await;
+    let began = Instant::now();
+    let submitted = json!({ "script": "40 + 2", "timeout_ms": 3_600_000 });
+    let id = raw.call("submit", submitted).await.unwrap()["task_id"].take();
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    assert_eq!(raw.call("task", json!([id])).await.unwrap()["state"], "queued");
+    let _worker = fleet.worker(&[]).await;
+    let task = raw.call("task", json!([id, 30_000])).await.unwrap();
+    assert_eq!(task["result"]["value"], 42, "{task}");
+    assert!(task["started_at"].is_u64(), "{task}");
 }
 
 #[tokio::test]
@@ -171,12 +205,13 @@ async fn a_server_that_ends_answers_those_whose_plays_others_run() {
         let call = raw.request("play", json!({ "script": WAITS, "idempotency_key": key }));
         raw.send(call).await;
     }
-    worker.shows("circles_worker_running", 2.0).await;
+    // From the queue: a play that is only tried is none of them.
+    worker.shows("circles_worker_held", 2.0).await;
     fleet.server.signal("TERM").await;
     let mut codes = [raw.receive().await.unwrap(), raw.receive().await.unwrap()];
     codes.sort_by_key(|answer| answer["id"].as_u64());
     assert_eq!(codes[0]["error"]["code"], CANCELLED, "{codes:?}");
-    assert_eq!(codes[1]["error"]["code"], circles_api::codes::BACKEND_UNAVAILABLE, "{codes:?}");
+    assert_eq!(codes[1]["error"]["code"], BACKEND_UNAVAILABLE, "{codes:?}");
     // The one that may be asked for again goes on.
     worker.shows("circles_worker_plays_total{outcome=\"cancelled\"}", 1.0).await;
     assert_eq!(worker.metric("circles_worker_running").await, 1.0);
@@ -190,10 +225,10 @@ async fn a_server_may_have_workers_of_its_own_beside_others() {
     })
     .await;
     assert_eq!(fleet.raw(0).await.play("40 + 2").await, Ok(json!(42)));
-    soon(async { while fleet.get("/ready").await.0 != 200 {} }).await;
+    until(async || fleet.get("/ready").await.0 == 200).await;
     let worker = fleet.worker(&[]).await;
     let two = (200, "{\"status\":\"ready\",\"workers\":2}\n".to_owned());
-    soon(async { while fleet.get("/ready").await != two {} }).await;
+    until(async || fleet.get("/ready").await == two).await;
     worker.program.signal("TERM").await;
     assert_eq!(worker.program.ended().await.0, 0);
     assert_eq!(fleet.get("/ready").await.1, "{\"status\":\"ready\",\"workers\":1}\n");

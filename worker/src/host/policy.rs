@@ -87,7 +87,7 @@ fn ask(
 fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
     let method = match (&task.source, task.kind) {
         (Source::Listing, _) => "scripts",
-        (_, Kind::Submitted { .. } | Kind::Question) => "submit",
+        (_, Kind::Submitted { .. }) => "submit",
         (Source::Script(_), Kind::Play) => "play",
         (Source::Library(_), Kind::Play) => "run",
     };

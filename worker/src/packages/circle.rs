@@ -55,6 +55,7 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
         return Err(refusal("FORBIDDEN", "forbidden", None));
     }
     let left = play.deadline.saturating_duration_since(std::time::Instant::now());
+    let left = left.min(link.host.play_timeout(&peer.0));
     let caller = Caller::Peer(play.constants.circle);
     let task =
         Task { depth: link.depth + 1, kind: Kind::Play, ..Task::new(peer.0, caller, source, args, left) };

@@ -57,8 +57,8 @@ pub(super) struct State {
     writing: bool,
     /// Bytes of the file after the last write.
     file_bytes: u64,
-    /// Set once the disk refused: nothing newer than the file is left, and the circle has to be opened again.
-    pub(super) failed: bool,
+    /// Why, once the disk refused: nothing newer than the file is left, and the circle has to be opened again.
+    pub(super) failed: Option<Error>,
 }
 
 /// Whether a play's effects were taken.
@@ -86,7 +86,7 @@ impl Open {
             waiting_bytes: 0,
             writing: false,
             file_bytes: file.len()?,
-            failed: false,
+            failed: None,
         };
         Ok(Self {
             file,
@@ -148,9 +148,9 @@ impl Open {
         done: Done,
     ) -> Taken {
         let mut state = self.state();
-        if state.failed {
+        if let Some(error) = state.failed.clone() {
             drop(state);
-            done.tell(Err(Error::File("the disk refused a write".into())));
+            done.tell(Err(error));
             return Taken::Yes(false);
         }
         if !writes.is_empty() {
@@ -202,7 +202,7 @@ impl Open {
 
     /// Tells everybody who waits for the disk that nothing will get there any more.
     pub fn abandon(&self) {
-        let left = self.state().fail();
+        let left = self.state().fail(Error::Closed);
         for (_, _, done) in left {
             done.tell(Err(Error::Closed));
         }
@@ -211,7 +211,7 @@ impl Open {
 
     /// Whether it has to be closed and opened again, or was abandoned.
     pub(super) fn has_failed(&self) -> bool {
-        self.state().failed || self.file.is_broken()
+        self.state().failed.is_some() || self.file.is_broken()
     }
 
     fn write_batch(&self, batch: Vec<(Moment, Change, Done)>) {
@@ -232,8 +232,8 @@ impl Open {
         {
             let mut state = self.state();
             state.waiting_bytes = state.waiting_bytes.saturating_sub(bytes);
-            if written.is_err() {
-                left = state.fail();
+            if let Err(error) = &written {
+                left = state.fail(error.clone());
             }
         }
         if let Err(error) = &written {
@@ -278,8 +278,8 @@ impl Open {
 
 impl State {
     /// Takes nothing any more. Returns what will never be on the disk.
-    fn fail(&mut self) -> Vec<(Moment, Change, Done)> {
-        self.failed = true;
+    fn fail(&mut self, error: Error) -> Vec<(Moment, Change, Done)> {
+        self.failed = Some(error);
         self.writing = false;
         self.waiting_bytes = 0;
         mem::take(&mut self.waiting)

@@ -46,6 +46,7 @@ pub enum TaskChange {
     Ended {
         task: Arc<Task>,
         started_at: Option<SystemTime>,
+        ended_at: SystemTime,
         outcome: Outcome,
         /// How long it is remembered, without its key, if it was refused.
         refused: Option<Duration>,
@@ -126,11 +127,11 @@ pub(super) fn apply_task(
             }
             tasks.insert(id.as_u128(), encode(&row)?.as_slice())?;
         }
-        TaskChange::Ended { task, started_at, outcome, refused } => {
+        TaskChange::Ended { task, started_at, ended_at, outcome, refused } => {
             let id = task.id.as_u128();
             write.open_table(BODIES)?.remove(id)?;
             write.open_table(UNFINISHED)?.remove(id)?;
-            let mut row = Row::accepted(task).ended(*started_at, outcome);
+            let mut row = Row::accepted(task).ended(*started_at, *ended_at, outcome);
             let ended = row.ended_ms.unwrap_or(0);
             // Where those lie that are forgotten at the same time.
             let mut by_end = ended;
@@ -273,8 +274,13 @@ mod tests {
         let task =
             Task::new(circle, Caller::Anonymous, Source::script("a"), Value::Null, Duration::from_secs(1));
         let task = Arc::new(Task { kind: Kind::Submitted { retries: 1 }, ..task });
-        let ended =
-            |outcome| TaskChange::Ended { task: task.clone(), started_at: None, outcome, refused: None };
+        let ended = |outcome| TaskChange::Ended {
+            task: task.clone(),
+            started_at: None,
+            ended_at: SystemTime::now(),
+            outcome,
+            refused: None,
+        };
         let after = [
             TaskChange::Accepted(task.clone()),
             TaskChange::MarkedPlay(task.clone()),

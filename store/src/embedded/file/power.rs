@@ -163,7 +163,7 @@ fn circle() -> CircleId {
 fn on(disk: &Disk) -> File {
     let retention = Retention { time: Duration::from_secs(3_600), quota: Quota::default() };
     let database = Database::builder().set_cache_size(CACHE).create_with_backend(disk.clone()).unwrap();
-    File { path: "a disk".into(), database, retention, broken: Arc::default(), identity: Default::default() }
+    File::new(Path::new("a disk"), database, retention, Default::default())
 }
 
 /// Step `number`: a task that writes both halves of a pair and counts itself, and its record.
@@ -182,7 +182,8 @@ fn step(number: usize) -> Change {
     ];
     let (ended_at, state) = (SystemTime::now(), State::Cancelled);
     let record = Ended { task: task.clone(), script_sha256: None, ended_at, state };
-    let ended = TaskChange::Ended { task, started_at: None, outcome: Outcome::Cancelled, refused: None };
+    let ended =
+        TaskChange::Ended { task, started_at: None, ended_at, outcome: Outcome::Cancelled, refused: None };
     Change { documents, task: Some(ended), record: Some(record), sweeps: 0 }
 }
 

@@ -29,6 +29,7 @@ end
 local may_have_reached_outside, results = false, results()
 if claim then
   release(results, claim.worker, id)
+  task.began = claim.began
   may_have_reached_outside = string.find(claim.flags, 'm', 1, true) ~= nil
   redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
 else

@@ -239,6 +239,7 @@ local function settle(index, id, epoch, told, outcome, how)
       return 'gone'
     end
     task = parse(lives[index])
+    task.began = string.match(claims[index], '^%S+ %S+ %S+ (%d+)')
   end
   if how == '' then
     release(results, worker, id)

@@ -287,8 +287,9 @@ local function release(results, worker, id)
   take_from(results, key('holds', worker), id)
 end
 
--- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked. One that was `refused`
--- is remembered for so many milliseconds, without its key.
+-- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked: when it began, by
+-- `task.began`, or '-', when it ended, and the outcome. One that was `refused` is remembered for so many milliseconds,
+-- without its key.
 local function finish(id, task, state, outcome, leaves, sha256, time, results, refused)
   results.ended[#results.ended + 1] = id
   if task.caller then
@@ -312,11 +313,10 @@ local function finish(id, task, state, outcome, leaves, sha256, time, results, r
     end
   end
   if task.server ~= '-' then
-    answer(results, task.server, id, outcome)
-  end
-  if is(task, 'm') then
-    for _, server in ipairs(rest(task).servers or {}) do
-      answer(results, server, id, outcome)
+    local told = string.format('%s %.0f ', task.began or '-', time) .. outcome
+    answer(results, task.server, id, told)
+    for _, server in ipairs(is(task, 'm') and rest(task).servers or {}) do
+      answer(results, server, id, told)
     end
   end
 end
@@ -402,6 +402,7 @@ end
 -- `has_died` says that its worker has. Returns whether it waits.
 local function give_back(id, claim, results, has_died)
   local task = known(id)
+  task.began = claim.began
   local marked = string.find(claim.flags, 'm', 1, true)
   release(results, claim.worker, id)
   if string.find(claim.flags, 'c', 1, true) then
@@ -430,6 +431,7 @@ local function give_back(id, claim, results, has_died)
   end
   if is(task, 'k') then
     redis.call('HSET', key('task', id), 'state', 'Queued')
+    redis.call('HDEL', key('task', id), 'started')
   end
   enqueue(task.circle, rest(task).pool, { id }, true)
   return true

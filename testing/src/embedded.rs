@@ -1,0 +1,88 @@
+use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
+
+use circles_api::{CircleId, types::RecordPage};
+use circles_store::{
+    Claim, EmbeddedConfig, EmbeddedStore, Error, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
+    Trial, Watch,
+};
+use tempfile::TempDir;
+
+/// An embedded store on a directory of its own, which goes with it.
+pub struct Embedded {
+    /// Dropped first: its threads write there.
+    store: EmbeddedStore,
+    directory: TempDir,
+}
+
+/// A store on a directory of its own, which goes with it.
+pub fn embedded(config: EmbeddedConfig) -> Embedded {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let place = directory.path().to_owned();
+    let store = EmbeddedStore::new(config, move |circle| place.join(circle.to_string()).join("circle.db"));
+    Embedded { store: store.expect("threads"), directory }
+}
+
+impl Embedded {
+    /// Lets `trial` have every task first of which nothing is kept.
+    #[must_use]
+    pub fn with_trial(self, trial: Arc<dyn Trial>) -> Self {
+        let Self { store, directory } = self;
+        Self { store: store.with_trial(trial), directory }
+    }
+
+    /// Where its circles have their files.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Deref for Embedded {
+    type Target = EmbeddedStore;
+
+    fn deref(&self) -> &EmbeddedStore {
+        &self.store
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Embedded {
+    async fn submit(&self, task: Task) -> Result<Ticket, Error> {
+        self.store.submit(task).await
+    }
+
+    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+        self.store.begin(task)
+    }
+
+    async fn claim(&self) -> Result<Claim, Error> {
+        self.store.claim().await
+    }
+
+    async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error> {
+        self.store.cancel(circle, task).await
+    }
+
+    async fn task(&self, circle: &CircleId, task: TaskId, wait: Duration) -> Result<Option<TaskView>, Error> {
+        self.store.task(circle, task, wait).await
+    }
+
+    async fn tasks(&self, circle: &CircleId, filter: TaskFilter) -> Result<TaskPage, Error> {
+        self.store.tasks(circle, filter).await
+    }
+
+    async fn watch(&self, circle: &CircleId, task: TaskId) -> Result<Option<Watch>, Error> {
+        self.store.watch(circle, task).await
+    }
+
+    async fn provenance(&self, circle: &CircleId, after: u64, limit: usize) -> Result<RecordPage, Error> {
+        self.store.provenance(circle, after, limit).await
+    }
+
+    async fn workers(&self) -> Result<usize, Error> {
+        self.store.workers().await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
