@@ -1,3 +1,12 @@
+mod failures;
+
+use std::{
+    env,
+    io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _},
+    process::Command,
+};
+
+use self::failures::Failures;
 use crate::{
     peers, redis,
     run::{Result, cargo, run},
@@ -23,7 +32,41 @@ pub fn test(args: &Args) -> Result {
         tests.arg("--workspace");
     }
     tests.args(&args.args);
-    run(tests.env("CIRCLES_TEST_PYTHON", peers.python).env("CIRCLES_TEST_NODE_MODULES", peers.node_modules))
+    tests.env("CIRCLES_TEST_PYTHON", peers.python).env("CIRCLES_TEST_NODE_MODULES", peers.node_modules);
+    let profile = args.args.iter().take_while(|arg| *arg != "--").filter(|arg| arg.starts_with("--release"));
+    run_tests(&mut tests, &profile.cloned().collect::<Vec<_>>())
+}
+
+/// Runs tests, shows what they print, and ends with the commands that repeat what failed.
+fn run_tests(tests: &mut Command, profile: &[String]) -> Result {
+    // One pipe for both, so that what cargo says of a target stands before what the target says.
+    let broken = |error: io::Error| format!("cargo test: {error}");
+    let (output, stdout) = io::pipe().map_err(broken)?;
+    if io::stdout().is_terminal() && env::var_os("CARGO_TERM_COLOR").is_none() {
+        tests.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut running =
+        tests.stderr(stdout.try_clone().map_err(broken)?).stdout(stdout).spawn().map_err(broken)?;
+    // The ends of the pipe that the command would keep open.
+    tests.stdout(io::stderr()).stderr(io::stderr());
+    let mut failures = Failures::default();
+    let mut line = Vec::new();
+    let (mut lines, mut shown) = (BufReader::new(output), io::stdout().lock());
+    while lines.read_until(b'\n', &mut line).map_err(broken)? > 0 {
+        // Nobody may be reading; the tests run all the same.
+        let _ = shown.write_all(&line).and_then(|()| shown.flush());
+        failures.hear(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    let status = running.wait().map_err(broken)?;
+    if status.success() {
+        return Ok(());
+    }
+    let commands = failures.commands(profile);
+    if commands.is_empty() {
+        return Err(format!("`cargo test` failed ({status})"));
+    }
+    Err(format!("tests failed; to repeat what failed:\n\n{}", commands.join("\n")))
 }
 
 /// Builds with the tests' own set of features, so that nothing is built twice.
