@@ -561,7 +561,7 @@ export interface SubmitParams {
   /**
    * Milliseconds from acceptance to the deadline.
    *
-   * A value above the circle's own limit is lowered to it; that limit holds when absent.
+   * A value above the circle's own limit for submitted tasks, mostly a day, is lowered to it; that limit holds when absent.
    */
   timeout_ms?: TimeoutMs;
   /**
@@ -687,7 +687,7 @@ export class Circles extends Connection {
   /**
    * Accept a script to run later, durably.
    *
-   * Answers once the task is on disk: from then on it runs also if its caller goes away or the server is restarted. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
+   * Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
    */
   async submit(params: SubmitParams = {}): Promise<Submitted> {
     return (await this.call("submit", params)) as Submitted;

@@ -64,7 +64,8 @@ pub struct Limits {
     pub guest_tasks: u64,
     /// Bytes of what these left.
     pub guest_task_bytes: u64,
-    /// Milliseconds from the acceptance of a play to its deadline; the server's `--task-timeout` holds where it is lower.
+    /// Milliseconds from the acceptance of a play to its deadline; the server's `--task-timeout` holds where it is
+    /// lower.
     pub play_timeout_ms: u64,
     /// The same for a submitted task; the server's `--submit-timeout` holds where it is lower.
     pub submit_timeout_ms: u64,

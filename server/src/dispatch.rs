@@ -234,9 +234,9 @@ fn refused(error: store::Error) -> Error {
     }
 }
 
-/// What the caller of a play is told that has not ended when this server does (docs/operations.md has the table). With an
-/// idempotency key the play goes on, and the same call gets its outcome; without one it is cancelled, as this server was
-/// the only one to want it.
+/// What the caller of a play is told that has not ended when this server does (docs/operations.md has the table).
+/// With an idempotency key the play goes on, and the same call gets its outcome; without one it is cancelled, as this
+/// server was the only one to want it.
 fn drained(task: &Task) -> Error {
     if task.is_recorded() { unavailable() } else { Fault::Cancelled.into() }
 }

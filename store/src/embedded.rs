@@ -32,8 +32,8 @@ use tokio::{sync::Notify, time::timeout};
 
 use self::{circle::Circle, entry::Entry, files::Files, lease::Share, queue::Queue, under_way::UnderWay};
 use crate::{
-    Claim, Error, Outcome, Quotas, State as TaskState, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Trial, Watch, WatchEvent,
+    Claim, Error, Kind, Outcome, Quotas, State as TaskState, Store, Task, TaskFilter, TaskId, TaskPage,
+    TaskView, Ticket, Trial, Watch, WatchEvent,
 };
 
 /// Bounds of an [`EmbeddedStore`].

@@ -123,7 +123,7 @@ pub trait Store: Send + Sync + 'static {
     async fn workers(&self) -> Result<usize, Error>;
 
     /// Stops accepting and handing out. Queued plays end as [`Outcome::Cancelled`]; submitted tasks wait for
-    /// the next process; claimed ones go on. A queued play with an idempotency key goes on in another process, or ends as
-    /// [`Failure::Unavailable`] where there is none, and runs when it is called again.
+    /// the next process; claimed ones go on. A queued play with an idempotency key goes on in another process, or ends
+    /// as [`Failure::Unavailable`] where there is none, and runs when it is called again.
     async fn close(&self);
 }

@@ -38,7 +38,7 @@ impl Outcome {
             return None;
         }
         Some(match (kind, self) {
-            (Kind::Play | Kind::Question, _) => Duration::ZERO,
+            (Kind::Play, _) => Duration::ZERO,
             (Kind::Submitted { .. }, Self::Failed(Failure::Forbidden)) => FORBIDDEN_TASK.min(remember_for),
             (Kind::Submitted { .. }, _) => remember_for,
         })

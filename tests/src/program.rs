@@ -3,6 +3,7 @@ use std::{os::unix::process::ExitStatusExt as _, path::PathBuf, process::Stdio, 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    task::JoinHandle,
 };
 
 use crate::soon;
@@ -49,6 +50,8 @@ pub async fn run(command: &mut Command) -> (i32, String, String) {
 pub struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What it writes to standard error, read while it does: a full pipe would stop it.
+    log: Option<JoinHandle<String>>,
 }
 
 impl Program {
@@ -62,7 +65,13 @@ impl Program {
             .spawn()
             .expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
-        Self { child, lines }
+        let mut stderr = child.stderr.take().expect("its log is ours");
+        let log = tokio::spawn(async move {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).await.expect("it logs UTF-8");
+            log
+        });
+        Self { child, lines, log: Some(log) }
     }
 
     /// The next line of its standard output; `None` at its end.
@@ -91,19 +100,19 @@ impl Program {
         self.child.start_kill().expect("it has not been waited for");
         let status = soon(self.child.wait()).await.expect("it can be waited for");
         assert_eq!(status.signal(), Some(9), "it ended by itself: {status}");
-        let mut log = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            soon(stderr.read_to_string(&mut log)).await.expect("it logs UTF-8");
+        self.log().await
+    }
+
+    async fn log(&mut self) -> String {
+        match self.log.take() {
+            Some(log) => soon(log).await.expect("nothing ends the reader"),
+            None => String::new(),
         }
-        log
     }
 
     /// Waits until it ends by itself; returns its exit code and what it wrote to standard error.
     pub async fn ended(mut self) -> (i32, String) {
-        let mut log = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            soon(stderr.read_to_string(&mut log)).await.expect("it logs UTF-8");
-        }
+        let log = self.log().await;
         let status = soon(self.child.wait()).await.expect("it can be waited for");
         (status.code().unwrap_or(-1), log)
     }

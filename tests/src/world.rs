@@ -46,8 +46,8 @@ pub struct WorldOn<B: Between> {
     _keeps: Box<dyn Any + Send + Sync>,
 }
 
-/// Nothing is left of it: threads of scripts would keep the store and its threads, and be seen by later tests. What holds
-/// the store besides is a task of the test's runtime and goes with that.
+/// Nothing is left of it: threads of scripts would keep the store and its threads, and be seen by later tests. What
+/// holds the store besides is a task of the test's runtime and goes with that.
 impl<B: Between> Drop for WorldOn<B> {
     fn drop(&mut self) {
         self.shutdown.cancel();

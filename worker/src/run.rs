@@ -129,8 +129,8 @@ impl Workers {
 }
 
 impl Workers {
-    /// Ends as when it is dropped, and waits, no longer than `patience`, until the threads have ended; whether they have.
-    /// Blocks: for callers that have no runtime to wait on.
+    /// Ends as when it is dropped, and waits, no longer than `patience`, until the threads have ended; whether they
+    /// have. Blocks: for callers that have no runtime to wait on.
     pub fn end(self, patience: Duration) -> bool {
         let threads = self.pool.threads.clone();
         drop(self);

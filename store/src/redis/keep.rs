@@ -50,8 +50,7 @@ impl Shared {
         self.tracker.spawn(self.clone().seal_all());
         self.tracker.spawn(self.clone().be_present());
         self.tracker.spawn(self.clone().every(MISSED, |shared| async move {
-            shared.look_after_contents().await;
-            shared.catch_up(MISSED).await;
+            tokio::join!(shared.look_after_contents(), shared.catch_up(MISSED));
         }));
         self.tracker
             .spawn(self.clone().every(self.config.lease / 3, |shared| async move { shared.renew().await }));

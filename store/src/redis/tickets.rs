@@ -120,8 +120,8 @@ impl Shared {
         }
     }
 
-    /// A task of which Redis knows nothing any more, neither that it is under way nor how it ended: as after a FLUSHALL, or
-    /// when a primary was lost with what it had not passed on.
+    /// A task of which Redis knows nothing any more, neither that it is under way nor how it ended: as after a
+    /// FLUSHALL, or when a primary was lost with what it had not passed on.
     fn lost(&self, id: &str) {
         let waiting = id.parse().ok().and_then(|id: TaskId| self.lock().waiting.remove(&id));
         if let Some(waiting) = waiting {

@@ -290,7 +290,7 @@ async fn an_answer_that_nobody_heard_is_asked_for() {
     assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
     let begun = Instant::now();
     assert_eq!(soon(ticket).await, success(""));
-    assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -308,7 +308,7 @@ async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
         settle_counting(claim).await;
         let begun = Instant::now();
         assert_eq!(soon(ticket).await, success(""));
-        assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     }
     until("a connection that is made anew", async || {
         (listening().intersection(&before).count() < 2).then_some(())

@@ -84,7 +84,7 @@ async fn the_deadline_of_a_play_holds_for_what_it_calls() {
         ]);
         let error = raw.call("play", call).await.unwrap_err();
         assert_eq!((&error["code"], &error["data"]["timeout_ms"]), (&json!(SCRIPT_TIMEOUT), &json!(400)));
-        assert!(began.elapsed() < Duration::from_secs(2), "{script}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "{script}: {:?}", began.elapsed());
         assert_eq!(under_way(&world, "carol", 1).await, 0, "{script}");
     }
 }

@@ -96,7 +96,6 @@ async fn a_server_that_is_killed_while_it_makes_its_files_starts_again() {
 
 /// A server that is killed and started again, its clients, and who audits it.
 struct Run {
-    directory: TempDir,
     server: Program,
     url: String,
     dice: Dice,
@@ -106,6 +105,8 @@ struct Run {
     stop: CancellationToken,
     /// How long a start takes, in microseconds.
     start: usize,
+    /// Goes behind the server that writes there.
+    directory: TempDir,
 }
 
 impl Run {

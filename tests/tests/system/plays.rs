@@ -54,10 +54,7 @@ async fn a_deadline_ends_a_loop_and_a_wait_alike() {
         assert_eq!(error["code"], codes::SCRIPT_TIMEOUT, "{script}");
         assert_eq!(error["data"], json!({ "timeout_ms": 300 }));
         // Promised within 100 ms; the rest is for a loaded machine.
-        assert!(
-            took >= Duration::from_millis(300) && took < Duration::from_millis(2_000),
-            "{script}: {took:?}"
-        );
+        assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{script}: {took:?}");
     }
 }
 
@@ -79,7 +76,7 @@ async fn a_caller_that_disconnects_cancels_its_play() {
         let left = Instant::now();
         drop(raw);
         assert_eq!(world.store.ended().await, (task.id, Outcome::Cancelled));
-        assert!(left.elapsed() < Duration::from_secs(2), "{script}: {:?}", left.elapsed());
+        assert!(left.elapsed() < Duration::from_secs(5), "{script}: {:?}", left.elapsed());
     }
 }
 
@@ -111,7 +108,7 @@ async fn a_full_queue_refuses_at_once() {
     let mut sent = 0;
     let refused = soon(async {
         loop {
-            let call = raw.request("play", json!(["loop {}", null, 5_000]));
+            let call = raw.request("play", json!(["loop {}"]));
             raw.send(call).await;
             sent += 1;
             let probe = raw.request("whoami", json!([]));

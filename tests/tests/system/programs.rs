@@ -201,7 +201,7 @@ async fn a_drained_server_says_what_becomes_of_each_call() {
     assert!(answers[1]["error"]["data"]["retry_after_ms"].is_u64(), "{answers:?}");
     assert_eq!(end(&mut watcher).await["error"]["code"], codes::CANCELLED);
     assert_eq!(program.ended().await.0, 0);
-    // The next one runs the submitted task, and the call with a key when it is made again; of the others nothing is left.
+    // The next one runs the submitted task, and the call with a key when it is made again. The others left nothing.
     let (_next, url) = started(&mut server(directory.path())).await;
     let mut raw = Raw::connect(&url).await;
     let files = directory.path().join("data").join(url.rsplit('/').next().unwrap()).join("files");

@@ -16,7 +16,7 @@ const INVALID_PARAMS: i32 = -32602;
 /// Scripts of one circle that run at a time, slow ones included: half of what there are threads for.
 const THREADS: usize = 32;
 /// Promised within 100 ms; the rest is for a loaded machine.
-const AT_ONCE: Duration = Duration::from_secs(1);
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Submits a script and returns its task.
 async fn submitted(raw: &mut Raw, script: &str) -> String {
@@ -67,7 +67,8 @@ async fn a_submitted_script_runs_though_its_caller_has_gone() {
 async fn who_waits_for_a_task_is_answered_when_it_ends_and_not_later_than_asked() {
     let world = World::builder().start().await;
     let mut raw = world.raw_of("bob", 0).await;
-    let id = submitted(&mut raw, "sleep(0.6); 42").await;
+    let id = submitted(&mut raw, "while !fs::exists(`go`) { sleep(0.01) } 42").await;
+    world.store.began().await;
     let began = Instant::now();
     let early = raw.call("task", json!([id, 50])).await.unwrap();
     assert_eq!((&early["state"], &early["result"]), (&json!("running"), &Value::Null), "{early}");
@@ -77,6 +78,7 @@ async fn who_waits_for_a_task_is_answered_when_it_ends_and_not_later_than_asked(
         let id = id.clone();
         tokio::spawn(async move { ended(&mut raw, &id).await })
     });
+    world.put(0, "go");
     for task in futures_util::future::join_all(waiting).await {
         let task = task.unwrap();
         assert_eq!((&task["state"], &task["result"]["value"]), (&json!("succeeded"), &json!(42)), "{task}");
@@ -84,7 +86,7 @@ async fn who_waits_for_a_task_is_answered_when_it_ends_and_not_later_than_asked(
         assert!(task["started_at"].as_u64() < task["ended_at"].as_u64(), "{task}");
     }
     // They asked for thirty seconds.
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(raw.call("task", json!([id])).await.unwrap()["state"], "succeeded");
 }
 
@@ -197,7 +199,7 @@ async fn submitted_tasks_have_a_time_limit_of_their_own() {
     }
     assert_eq!(json!(timed_out), json!([200, null, 42, 100, 150, null]));
     // Another circle's play lasts no longer than that circle lets plays last.
-    let call = r#"try { circle(ARGS).play("sleep(0.15)") } catch (e) { e.error }"#;
+    let call = r#"try { circle(ARGS).play("sleep(0.15)") } catch (e) { return e.error; }"#;
     let mut raw = world.raw_of("bob", 0).await;
     let params = json!({ "script": call, "args": world.circles[1].to_string() });
     let id = raw.call("submit", params).await.unwrap()["task_id"].take();

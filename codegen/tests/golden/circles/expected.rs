@@ -3152,7 +3152,7 @@ pub struct SubmitParams {
     pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
-    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    /// A value above the circle's own limit for submitted tasks, mostly a day, is lowered to it; that limit holds when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "types::TimeoutMs")]
     pub timeout_ms: Option<types::TimeoutMs>,
@@ -3576,7 +3576,7 @@ pub trait Circles {
     ) -> Result<types::PlayResult, crate::Error>;
     /// Accept a script to run later, durably.
     ///
-    /// Answers once the task is on disk: from then on it runs also if its caller goes away or the server is restarted. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
+    /// Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
     #[method(name = "submit", param_kind = map, with_extensions)]
     async fn submit(
         &self,
@@ -3732,7 +3732,6 @@ pub static METHODS: &[crate::Method] = &[
             codes::OVERLOADED,
             codes::LIMIT_EXCEEDED,
             codes::CONFLICT,
-            codes::SCRIPT_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
         ],
         check_params: crate::check_params::<SubmitParams>,

@@ -47,10 +47,11 @@ pub struct Server {
 }
 
 pub struct World {
-    directory: TempDir,
     pub backing: Backing,
     pub servers: Vec<Server>,
     pub workers: Vec<Process>,
+    /// Goes behind those that write there.
+    directory: TempDir,
 }
 
 impl World {
