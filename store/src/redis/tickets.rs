@@ -144,11 +144,8 @@ impl Shared {
                 let found: Vec<String> = self.run(&ANSWERS, shard, args).await?;
                 for pair in found.chunks_exact(2) {
                     match pair {
-                        [id, nothing] if nothing.is_empty() => {
-                            if are_there {
-                                self.lost(id);
-                            }
-                        }
+                        [id, nothing] if nothing.is_empty() && are_there => self.lost(id),
+                        [_, nothing] if nothing.is_empty() => {}
                         [id, outcome] => self.told(shard, id, outcome),
                         _ => {}
                     }

@@ -247,7 +247,7 @@ async fn sighup_drains_like_sigterm() {
     raw.call("watch_play", json!([r#"print("begun"); sleep(0.3); 42"#])).await.unwrap();
     while circles_tests::event(&mut raw).await["line"]["text"] != "begun" {}
     server.signal("HUP").await;
-    let task = circles_tests::end(&mut raw).await;
+    let task = end(&mut raw).await;
     assert_eq!(task["result"]["value"], 42, "{task}");
     assert_eq!(server.ended().await.0, 0);
 }
@@ -270,10 +270,10 @@ async fn out_of_file_descriptors_is_a_passing_error() {
     rustix::process::prlimit(process, rustix::process::Resource::Nofile, limits).unwrap();
     for script in ["40 + 2", r#"db::set("a", 1)"#] {
         let error = raw.play(script).await.unwrap_err();
-        assert_eq!(error["code"], circles_api::codes::BACKEND_UNAVAILABLE, "{error}");
+        assert_eq!(error["code"], codes::BACKEND_UNAVAILABLE, "{error}");
         assert!(error["data"]["retry_after_ms"].is_u64(), "{error}");
     }
-    assert_eq!(raw.code("run", json!(["none"])).await, circles_api::codes::BACKEND_UNAVAILABLE);
+    assert_eq!(raw.code("run", json!(["none"])).await, codes::BACKEND_UNAVAILABLE);
     assert_eq!(status.get("/ready").await, 503);
 
     let limits = rustix::process::Rlimit { current: Some(1 << 10), maximum };
