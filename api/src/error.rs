@@ -44,7 +44,7 @@ pub enum Error {
     /// A param is missing, unknown, or not what its schema expects.
     #[error("invalid params: {message}")]
     InvalidParams {
-        /// The param and what is wrong with it: `script: must be at most 65536 characters`.
+        /// The param and what is wrong with it: `script: must be at most 1048576 characters`.
         message: Cow<'static, str>,
     },
     /// A fault of the server. The cause is in its log, under this id.

@@ -9,9 +9,11 @@
 //! **Invariants.** A value of a type here is one that the document's schema lets in. What travels in an
 //! error object is decided in `error.rs` and nowhere else.
 
+mod bounds;
 mod circle_id;
 mod error;
 pub mod hex;
+mod integers;
 mod method;
 pub mod provenance;
 mod scalar;
@@ -35,9 +37,11 @@ use sha2::{Digest as _, Sha256};
 #[doc(hidden)]
 pub use self::scalar::{Name, TextRules, integer, one_of, same, tagged};
 pub use self::{
+    bounds::ANSWER_BYTES,
     circle_id::{CircleId, InvalidCircleId},
     error::Error,
     generated::*,
+    integers::{IntegerOutOfRange, integers_fit},
     method::{Auth, InvalidParams, Method, NoParams, Param, Params, Type, check_params},
     scalar::{Integer, InvalidValue, Nullable},
 };

@@ -103,7 +103,7 @@ impl Type {
 pub struct InvalidParams {
     /// The param, or the place in it: `args.x`; `params` for the whole.
     pub field: String,
-    /// What is expected: "must be at most 65536 characters".
+    /// What is expected: "must be at most 1048576 characters".
     pub reason: String,
 }
 

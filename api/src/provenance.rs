@@ -7,18 +7,36 @@ use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::{
     CircleId, hex,
-    types::{Record, RecordHead, RecordNumber, Sha256},
+    types::{Record, RecordHead, RecordNumber, RecordVia, Sha256},
 };
 
-const VERSION: &str = "circles-record-v1";
+/// The format of a record whose call came from outside.
+const DIRECT: &str = "circles-record-v1";
+/// The format of a record whose call was made by another play. It has three lines more.
+const VIA_PLAY: &str = "circles-record-v2";
 
-/// The exact text whose SHA-256 is a record's hash: ten lines joined by line feeds, none at the end.
+/// The exact text whose SHA-256 is a record's hash: lines joined by line feeds, none at the end. Ten lines, or
+/// thirteen where `via` names a calling play; the first line tells the two apart.
 pub fn text(circle: &CircleId, record: &Record) -> String {
-    let Record { number, task_id, caller, script_sha256, accepted_at, ended_at, outcome, previous, hash: _ } =
-        record;
+    let Record {
+        number,
+        task_id,
+        caller,
+        via,
+        script_sha256,
+        accepted_at,
+        ended_at,
+        outcome,
+        previous,
+        hash: _,
+    } = record;
     let script = script_sha256.as_deref().unwrap_or_default();
+    let version = if via.is_some() { VIA_PLAY } else { DIRECT };
+    let via = via.as_ref().map_or_else(String::new, |RecordVia { circle, task_id, origin }| {
+        format!("via-circle:{circle}\nvia-task:{task_id}\norigin:{origin}\n")
+    });
     format!(
-        "{VERSION}\ncircle:{circle}\nnumber:{number}\ntask:{task_id}\ncaller:{caller}\nscript:{script}\n\
+        "{version}\ncircle:{circle}\nnumber:{number}\ntask:{task_id}\ncaller:{caller}\n{via}script:{script}\n\
          accepted:{accepted_at}\nended:{ended_at}\noutcome:{outcome}\nprevious:{previous}"
     )
 }

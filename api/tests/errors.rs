@@ -57,7 +57,7 @@ fn every_variant_survives_the_way_there_and_back() {
         Error::Parse,
         Error::invalid_request("the id must be a string or a whole number from 0"),
         Error::MethodNotFound,
-        Error::invalid_params("script: must be at most 65536 characters"),
+        Error::invalid_params("script: must be at most 1048576 characters"),
         Error::Internal { id: None },
         Error::Internal { id: Some(Uuid::from_u128(7)) },
         Error::Other { code: -32011, message: "too many".to_owned(), data: Some(json!({ "most": 50 })) },

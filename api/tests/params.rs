@@ -23,9 +23,9 @@ fn complaint(name: &str, params: &str) -> Option<String> {
 
 #[test]
 fn the_field_that_is_wrong_is_named_with_the_reason() {
-    let long = format!(r#"{{"script": "{}"}}"#, "x".repeat(65_537));
+    let long = format!(r#"{{"script": "{}"}}"#, "x".repeat(1_048_577));
     for (params, expected) in [
-        (long.as_str(), "script: must be at most 65536 characters"),
+        (long.as_str(), "script: must be at most 1048576 characters"),
         (r#"{}"#, "script: is required, but missing"),
         (r#"[]"#, "script: is required, but missing"),
         (r#"{"script": "1", "timeout": 5}"#, "timeout: is not a param of this method"),

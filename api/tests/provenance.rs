@@ -30,6 +30,12 @@ fn unsealed(caller: &str, script: Option<u8>, accepted: u64, outcome: TaskState)
     .unwrap()
 }
 
+/// The same record of a play that another play called.
+fn called(record: Record, origin: &str) -> Record {
+    let via = json!({ "circle": OTHER, "task_id": "019aa4c2-7e00-7a3b-8c4d-5e6f708192a2", "origin": origin });
+    Record { via: Some(serde_json::from_value(via).unwrap()), ..record }
+}
+
 fn sealed(records: Vec<Record>) -> Vec<Record> {
     let mut head = Head::START;
     let seal = |record| {
@@ -59,6 +65,16 @@ fn changed(record: &Record, field: usize) -> Record {
         6 if record.outcome == TaskState::Lost => record.outcome = TaskState::Succeeded,
         6 => record.outcome = TaskState::Lost,
         7 => record.previous = other(&record.previous),
+        8 => match &mut record.via {
+            Some(via) => via.task_id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a5".parse().unwrap(),
+            None => record = called(record, OTHER),
+        },
+        9 => match &mut record.via {
+            Some(via) => via.origin = if via.origin.is_empty() { OTHER } else { "" }.try_into().unwrap(),
+            None => record = called(record, ""),
+        },
+        10 if record.via.is_some() => record.via = None,
+        10 => record = called(record, CIRCLE),
         _ => record.hash = other(&record.hash),
     }
     record
@@ -72,6 +88,10 @@ fn chains() -> impl Strategy<Value = Vec<Record>> {
         prop_oneof![Just(TaskState::Succeeded), Just(TaskState::Failed), Just(TaskState::Lost)],
     );
     let record = record.prop_map(|(caller, script, at, outcome)| unsealed(caller, script, at, outcome));
+    let record = (record, any::<Option<bool>>()).prop_map(|(record, via)| match via {
+        Some(anonymous) => called(record, if anonymous { "" } else { OTHER }),
+        None => record,
+    });
     proptest::collection::vec(record, 1..8).prop_map(sealed)
 }
 
@@ -97,14 +117,14 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_field_is_noticed(records in chains(), which in any::<Index>(), field in 0..9_usize) {
+    fn a_changed_field_is_noticed(records in chains(), which in any::<Index>(), field in 0..12_usize) {
         let head = verify(&records);
         let which = which.index(records.len());
         let mut records = records;
         records[which] = changed(&records[which], field);
         prop_assert!(verify(&records).is_err());
         // And whoever also seals everything anew arrives at another head.
-        if (1..7).contains(&field) {
+        if (1..7).contains(&field) || (8..11).contains(&field) {
             prop_assert_ne!(verify(&sealed(records)), head);
         }
     }
@@ -143,7 +163,9 @@ fn the_documented_example_is_what_is_hashed() {
     let second = unsealed("", None, 1_763_694_060_000, TaskState::Cancelled);
     let second = Head::of(&first).seal(&circle(), second);
     assert!(PROTOCOL.contains(&format!("`{source}`")));
-    for record in [first, second] {
+    let third = unsealed(CIRCLE, None, 1_763_694_120_000, TaskState::Succeeded);
+    let third = Head::of(&second).seal(&circle(), called(third, OTHER));
+    for record in [first, second, third] {
         let (text, hash) = (text(&circle(), &record), hash(&circle(), &record));
         assert!(PROTOCOL.contains(&format!("```text\n{text}\n```")), "docs/protocol.md lacks\n{text}");
         assert!(PROTOCOL.contains(&format!("`{}`", hash.as_str())), "docs/protocol.md lacks the hash {hash}");

@@ -17,8 +17,8 @@ use crate::{
     watch,
 };
 
-/// Bytes of the longest script that a server could take: 65,536 characters of up to four bytes.
-const MAX_SCRIPT: u64 = 4 * 65_536;
+/// Bytes of the longest script that a server could take.
+const MAX_SCRIPT: u64 = 1 << 20;
 /// Bytes of the longest arguments that fit into a message.
 const MAX_ARGS: u64 = 16 << 20;
 /// The longest deadline there is: the circle lowers it to its own.
@@ -175,6 +175,9 @@ pub fn parse(what: &str, text: &str) -> Result<Value, Trouble> {
         Some(path) => read(Path::new(path), MAX_ARGS)?,
         None => text.to_owned(),
     };
+    // A parser would make floats of them.
+    circles_client::integers_fit(text.as_bytes())
+        .map_err(|error| Trouble::Usage(format!("{what}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| Trouble::Usage(format!("{what}: not JSON: {error}")))
 }
 

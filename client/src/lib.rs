@@ -23,7 +23,7 @@ mod play;
 mod task;
 mod watch;
 
-pub use circles_api::{CirclesClient, Error as CallError, Fault, codes, provenance, types};
+pub use circles_api::{CirclesClient, Error as CallError, Fault, codes, integers_fit, provenance, types};
 pub use circles_auth::{PublicKey, SecretKey};
 
 pub use call::Call;

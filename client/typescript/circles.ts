@@ -236,11 +236,11 @@ export interface LibraryScript {
 
 /** The limit that a script passed. */
 export interface LimitData {
-  /** Its name, as circles.json spells it. */
+  /** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
   limit: LimitDataLimit;
 }
 
-/** Its name, as circles.json spells it. */
+/** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
 export type LimitDataLimit = string;
 
 /** How a script rated a line; `print` makes `info`, `debug` makes `debug`. */
@@ -316,6 +316,8 @@ export interface Record2 {
   script_sha256: Sha256 | null;
   /** The name of a task: a UUID of version 7, so that names sort by time. */
   task_id: TaskId;
+  /** The play that made this call; absent where the call came from outside. */
+  via?: RecordVia;
 }
 
 /** The newest record of a chain: whoever remembers it can tell whether the chain was cut. */
@@ -337,6 +339,16 @@ export interface RecordPage {
   records: Array<Record2>;
 }
 
+/** The play that made this call; absent where the call came from outside. */
+export interface RecordVia {
+  /** The circle of the calling play. */
+  circle: PublicKey;
+  /** The caller of the outermost play of the chain. */
+  origin: Caller;
+  /** The calling play. */
+  task_id: TaskId;
+}
+
 /** How often a task may be run again although it may have had outside effects. */
 export type Retries = number;
 
@@ -349,7 +361,7 @@ export interface RetryData {
 /** Milliseconds to wait first. */
 export type RetryDataRetryAfterMs = number;
 
-/** Rhai source text, at most 65,536 characters. */
+/** Rhai source text, at most 1,048,576 characters. A circle takes scripts of `script_bytes` bytes, 262,144 unless its operator says otherwise; longer ones are LIMIT_EXCEEDED. */
 export type Script = string;
 
 /** Where and why a script stopped. */

@@ -5,14 +5,14 @@ mod read;
 use circles_store::Quota;
 use serde::{Deserialize, Serialize};
 
-pub use read::{most, parse, read};
+pub use read::{SCRIPT_BYTES, most, parse, read};
 
 /// What one play may use, and at the end what its circle remembers. A play that passes a limit ends with the limit's
 /// name, which is the field's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of source, in UTF-8. The longest script of openrpc.json in its widest encoding fits.
+    /// Bytes of source, in UTF-8. It can be raised to the length of the longest script of openrpc.json.
     pub script_bytes: usize,
     /// Rhai operations: expressions and statements evaluated. A few seconds' worth; time is limited beside it.
     pub operations: u64,
@@ -30,9 +30,9 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Lines logged.
     pub log_lines: usize,
-    /// Bytes logged.
+    /// Bytes logged, as JSON.
     pub log_bytes: usize,
-    /// Bytes of the result as JSON, and as text.
+    /// Bytes of the result as JSON, and of its text as JSON. Both and the log together fit into one answer.
     pub result_bytes: usize,
     /// Nesting of the result, as deep as JSON parsers commonly read.
     pub result_depth: usize,

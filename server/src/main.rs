@@ -56,6 +56,7 @@ async fn run(args: Args) -> Result<(), String> {
         }
         Workers::start(backend.store(), host, slots)
     });
+    let workers = workers.transpose().map_err(|error| error.to_string())?;
 
     announce(&server);
     let shutdown = CancellationToken::new();

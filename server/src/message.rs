@@ -11,6 +11,9 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+/// Bytes of a request's id, which its answer repeats.
+const ID_BYTES: usize = 1_024;
+
 /// What one text from a client holds.
 pub enum Message<'a> {
     /// One call, or what should have been one.
@@ -55,7 +58,11 @@ impl<'a> Message<'a> {
 
 impl<'a> Entry<'a> {
     fn parse(text: &'a str) -> Self {
-        match serde_json::from_str(text) {
+        match serde_json::from_str::<Request<'a>>(text) {
+            Ok(request) if matches!(&request.id, Id::Str(id) if id.len() > ID_BYTES) => {
+                let error = invalid(format!("the id must have at most {ID_BYTES} bytes"));
+                Self::Invalid(Refusal { id: None, error })
+            }
             Ok(request) => Self::Call(request),
             Err(_) => Self::diagnose(text),
         }
@@ -207,6 +214,14 @@ mod tests {
             assert!(answer.contains(&format!("\"id\":{id},")), "{answer}");
             assert!(answer.contains("-32600"), "{answer}");
         }
+    }
+
+    #[test]
+    fn ids_that_would_fill_an_answer_are_refused() {
+        let call = |length| format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"m"}}"#, "i".repeat(length));
+        assert!(matches!(Message::parse(&call(ID_BYTES), 3), Message::Single(Entry::Call(_))));
+        let answer = refusal(&call(ID_BYTES + 1)).unwrap();
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&(-32600).into(), &serde_json::Value::Null));
     }
 
     #[test]

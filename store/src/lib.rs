@@ -25,14 +25,14 @@ use circles_api::types::RecordPage;
 use futures_util::stream::BoxStream;
 
 pub use access::{Access, Verb, Who};
-pub use circles_api::CircleId;
+pub use circles_api::{ANSWER_BYTES, CircleId, integers_fit};
 pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
 pub use embedded::{Config as EmbeddedConfig, EmbeddedStore};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
 pub use quota::{Quota, Quotas};
 pub use redis::{Config as RedisConfig, RedisStore};
-pub use task::{Caller, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView};
+pub use task::{Caller, CallingPlay, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView, Via};
 pub use ticket::Ticket;
 pub use trial::Trial;
 

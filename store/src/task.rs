@@ -3,7 +3,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use circles_api::{CircleId, types::TaskState};
+use circles_api::{
+    CircleId, InvalidValue,
+    types::{Caller as ApiCaller, RecordVia, TaskState},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -34,11 +37,30 @@ pub struct Task {
     pub idempotency_key: Option<Box<str>>,
     /// How its caller asked for it.
     pub kind: Kind,
-    /// How many circles deep it was called by other circles' plays; 0 for what came from outside.
-    pub depth: u8,
     /// Whether no access list names its caller, so that what is remembered counts for all guests together as well.
     #[serde(default)]
     pub guest: bool,
+    /// The plays that called it; absent for what came from outside.
+    #[serde(default)]
+    pub via: Option<Box<Via>>,
+}
+
+/// The plays through which a task was called, on behalf of whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Via {
+    /// Caller of the outermost play.
+    pub origin: Caller,
+    /// The calling plays, the outermost first; the last one called this task. Never empty.
+    pub plays: Vec<CallingPlay>,
+}
+
+/// A play that called another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallingPlay {
+    /// The circle in whose context it runs.
+    pub circle: CircleId,
+    /// Its task.
+    pub task: TaskId,
 }
 
 /// What a task runs.
@@ -83,9 +105,37 @@ impl Task {
             timeout,
             idempotency_key: None,
             kind: Kind::Play,
-            depth: 0,
             guest: false,
+            via: None,
         }
+    }
+
+    /// The task of a call that this one's play makes into `circle`.
+    ///
+    /// A play speaks for its circle in other circles. In its own circle it has no more rights than its caller: the
+    /// caller stays the same.
+    pub fn call_into(
+        &self,
+        circle: CircleId,
+        source: Source,
+        args: serde_json::Value,
+        timeout: Duration,
+    ) -> Self {
+        let caller = if circle == self.circle { self.caller.clone() } else { Caller::Peer(self.circle) };
+        let mut plays = self.via.as_ref().map_or_else(Vec::new, |via| via.plays.clone());
+        plays.push(CallingPlay { circle: self.circle, task: self.id });
+        let via = Via { origin: self.origin().clone(), plays };
+        Self { via: Some(Box::new(via)), ..Self::new(circle, caller, source, args, timeout) }
+    }
+
+    /// The caller of the outermost play; this task's own where no play called it.
+    pub fn origin(&self) -> &Caller {
+        self.via.as_ref().map_or(&self.caller, |via| &via.origin)
+    }
+
+    /// How many plays deep it was called; 0 for what came from outside.
+    pub fn depth(&self) -> usize {
+        self.via.as_ref().map_or(0, |via| via.plays.len())
     }
 
     /// Whether a call that carries the same idempotency key is this one, made again.
@@ -203,6 +253,13 @@ impl fmt::Display for Caller {
             Self::Peer(key) => key.fmt(f),
         }
     }
+}
+
+/// The play that called a task, as the task's record names it.
+pub(crate) fn record_via(via: &Via) -> Option<Result<RecordVia, InvalidValue>> {
+    let last = via.plays.last()?;
+    let origin = ApiCaller::try_from(via.origin.to_string());
+    Some(origin.map(|origin| RecordVia { circle: last.circle.into(), task_id: last.task.into(), origin }))
 }
 
 impl From<State> for TaskState {

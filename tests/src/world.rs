@@ -244,7 +244,7 @@ impl<B: Between> Builder<B> {
         let server = Server::bind(self.address, self.settings, between.clone()).await.expect("a free port");
         let address = server.address();
         let (circles, urls) = server.addresses().into_iter().unzip();
-        let workers = Workers::start(store.clone(), host, self.workers);
+        let workers = Workers::start(store.clone(), host, self.workers).expect("memory is counted");
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(server.serve(shutdown.clone(), NEVER));
         WorldOn {

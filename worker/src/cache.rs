@@ -16,7 +16,9 @@ use rhai::{AST, ASTNode, Engine, ParseError, ParseErrorType, Stmt};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Limits, memory, packages,
+    Limits, memory,
+    natives::slices,
+    packages,
     play::{Play, Stop},
 };
 
@@ -180,7 +182,7 @@ impl Script {
         name: &str,
     ) -> Result<Arc<Self>, CompileFault> {
         let before = memory::balance();
-        let compiled = engine.compile(source).and_then(|mut ast| {
+        let compiled = slices::compile(engine, source).and_then(|mut ast| {
             refuse_natives_of_its_own(&ast)?;
             if !name.is_empty() {
                 ast.set_source(name);

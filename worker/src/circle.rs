@@ -8,6 +8,7 @@
 mod files;
 mod library;
 mod listing;
+mod masks;
 mod modules;
 
 use std::{
@@ -22,6 +23,7 @@ use std::{
 use circles_config::{CircleConfig, default_path};
 use circles_store::{Access, CircleId};
 
+use self::masks::Masks;
 use crate::{
     Limits,
     budget::{Budget, Share},
@@ -30,7 +32,7 @@ use crate::{
     play::Play,
 };
 
-pub use files::{FileFault, Files};
+pub use files::{FileFault, Files, Reservation};
 pub use library::{Compiled, Library, LibraryFault, Loaded};
 pub use listing::{LibraryFunction, LibraryScript};
 pub use modules::Resolver;
@@ -39,6 +41,9 @@ pub use modules::Resolver;
 pub const POLICY: &str = "policy";
 /// How long a policy that was put in place may go unnoticed.
 const POLICY_AGE: Duration = Duration::from_secs(1);
+
+/// How long a policy may fail again without another line in the log: callers decide how often it does.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the scripts of one circle may reach. By default nothing but the store, within [`Limits::default`].
 #[derive(Clone, Default)]
@@ -96,6 +101,14 @@ impl fmt::Debug for CircleSettings {
     }
 }
 
+/// What is wrong with a policy that cannot decide.
+pub const NO_AUTHORIZE: &str = "it has no function authorize(request): callers are denied, except the owner";
+
+/// Whether a policy has the function that decides.
+pub fn decides(policy: &Script) -> bool {
+    policy.ast.iter_functions().any(|function| function.name == "authorize" && function.params.len() == 1)
+}
+
 /// A circle with what its plays share.
 pub struct Circle {
     pub library: Library,
@@ -107,7 +120,9 @@ pub struct Circle {
     /// What its plays may hold of the process's memory.
     memory: OnceLock<Share>,
     secrets: BTreeMap<String, String>,
-    masks: Vec<Mask>,
+    masks: Masks,
+    /// When a fault of the policy was last logged.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Circle {
@@ -120,7 +135,8 @@ impl Circle {
             access: settings.access,
             no_policy: Mutex::new(None),
             memory: OnceLock::new(),
-            masks: Mask::all(&settings.secrets),
+            masks: Masks::new(&settings.secrets),
+            warned: Mutex::new(None),
             secrets: settings.secrets,
         }
     }
@@ -182,48 +198,16 @@ impl Circle {
     /// The text with the name of each secret in place of its value, which errors quote when a script hands it
     /// around; no more of it than `most` bytes and a little.
     pub fn without_secrets(&self, text: &str, most: usize) -> String {
-        let (mut rest, mut shown) = (text, String::new());
-        while shown.len() <= most {
-            if let Some((after, name)) = self.masks.iter().find_map(|mask| mask.strip(rest)) {
-                shown.push_str(&format!("[secret {name}]"));
-                rest = after;
-                continue;
-            }
-            let mut characters = rest.chars();
-            let Some(character) = characters.next() else { break };
-            shown.push(character);
-            rest = characters.as_str();
+        self.masks.masked(text, most)
+    }
+
+    /// Whether a fault of the policy is to be logged: the first one, and one of all that follow within a while.
+    pub fn is_time_for_a_warning(&self) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = warned.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL);
+        if due {
+            *warned = Some(Instant::now());
         }
-        shown
-    }
-}
-
-/// A text by which a secret would be known.
-struct Mask {
-    text: String,
-    name: String,
-}
-
-impl Mask {
-    /// Shorter values are no secrets, and stand everywhere.
-    const BYTES: usize = 4;
-
-    /// Those of all secrets, the longest first, since one may begin with another.
-    fn all(secrets: &BTreeMap<String, String>) -> Vec<Self> {
-        let long = secrets.iter().filter(|(_, value)| value.len() >= Self::BYTES);
-        let mut masks: Vec<_> = long
-            // As it is, and as `{:?}` writes it.
-            .flat_map(|(name, value)| {
-                [value.clone(), value.escape_debug().to_string()].map(|text| (name, text))
-            })
-            .map(|(name, text)| Self { text, name: name.clone() })
-            .collect();
-        masks.sort_by_key(|mask| std::cmp::Reverse(mask.text.len()));
-        masks
-    }
-
-    /// What follows the secret, if the text begins with it; and the secret's name.
-    fn strip<'a, 'b>(&'a self, text: &'b str) -> Option<(&'b str, &'a str)> {
-        text.strip_prefix(&*self.text).map(|rest| (rest, &*self.name))
+        due
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_p
 use circles_auth::PublicKey;
 use circles_config::{CircleConfig, Limits, Surroundings, parse_limits};
 use circles_daemon::{LogFormat, RedisUrl, duration, grace};
-use circles_store::{CircleId, RedisConfig};
+use circles_store::{Access, CircleId, RedisConfig};
 use circles_worker::{CircleSettings, Host, Metrics, Slots};
 use clap::Parser;
 
@@ -104,7 +104,9 @@ impl Args {
         let known = circles.iter().map(|circle| (circle.key.circle_id(), required(circle.into())));
         let data_dir = self.data_dir.clone();
         Host::with_circles(limits, known.collect()).with_others(move |circle| {
-            required(CircleSettings { limits, ..CircleSettings::under(&data_dir, circle) })
+            // Only servers know who is on the list of such a circle.
+            let access = Access::closed();
+            required(CircleSettings { limits, access, ..CircleSettings::under(&data_dir, circle) })
         })
     }
 

@@ -74,6 +74,7 @@ fn build(limits: Limits, trial: bool) -> Engine {
     // hours, in which nothing could stop the script.
     engine.disable_symbol("switch");
     engine.set_module_resolver(circle::Resolver);
+    natives::slices::extend(&mut engine);
     // Folding constants runs operators of the script while it is compiled, where no limit holds: a few lines that
     // double a text thirty times would take gigabytes, also in a function that is never called.
     engine.set_optimization_level(OptimizationLevel::None);
@@ -81,7 +82,7 @@ fn build(limits: Limits, trial: bool) -> Engine {
     // error in place of a token ends it. Without a play there is no limit to hold it to, and nothing is compiled.
     #[allow(deprecated)] // Rhai marks its hooks as volatile, not as going away.
     engine.on_parse_token(|token, _, _| match Play::current_may_compile() {
-        true => token,
+        true => natives::slices::token(token),
         false => Token::LexError(LexError::UnexpectedInput(String::new()).into()),
     });
 

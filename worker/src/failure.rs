@@ -1,6 +1,6 @@
 //! What Rhai's errors are to a caller.
 
-use circles_store::{Failure, ScriptErrorKind};
+use circles_store::{Failure, Outcome, ScriptErrorKind};
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 use serde_json::Value;
 
@@ -113,6 +113,14 @@ fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
             script(ScriptErrorKind::Runtime, told(&message, play), place, None)
         }
         Ok(json) => {
+            // The names of secrets may be longer than their values.
+            let length = play.keeping(|| json.to_string().len());
+            if length > play.limits.result_bytes {
+                return limit("result_bytes");
+            }
+            if !play.fits_an_answer(length) {
+                return limit("answer_bytes");
+            }
             // Of a map, what people put into `message`; Rhai's own printing is safe for what became JSON.
             let named = json.get("message").and_then(|message| message.as_str());
             let text = named.map_or_else(|| told(&thrown.to_string(), play), str::to_owned);
@@ -142,6 +150,23 @@ fn without_secrets(json: Value, circle: &Circle) -> Value {
 /// As much of a message as is told.
 fn told(message: &str, play: &Play) -> String {
     play.circle.without_secrets(message, MESSAGE_BYTES)
+}
+
+/// The outcome, but that a script which does not compile is quoted without secrets: one of them may be its source.
+pub fn without_secrets_of(outcome: Outcome, circle: &Circle) -> Outcome {
+    match outcome {
+        Outcome::Failed(Failure::Script {
+            kind: kind @ ScriptErrorKind::Compile,
+            message,
+            line,
+            column,
+            thrown,
+        }) => {
+            let message = circle.without_secrets(&message, MESSAGE_BYTES);
+            Outcome::Failed(Failure::Script { kind, message, line, column, thrown })
+        }
+        other => other,
+    }
 }
 
 /// Arguments that a script cannot hold.

@@ -33,7 +33,7 @@ use crate::{
     failure, memory,
     natives::printed,
     play::{Constants, Link, Meter, Play, Stop, Terms},
-    value::{Unfit, from_json, to_json},
+    value::{Unfit, from_json, json_length, to_json_with_length},
 };
 
 /// The longest a trial may take: what a call can be late for another's sake without anybody noticing.
@@ -136,7 +136,7 @@ impl Host {
                 Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
                 Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
             });
-        let settlement = play.settlement(outcome, hash);
+        let settlement = play.settlement(failure::without_secrets_of(outcome, circle), hash);
         match play.link.as_ref().and_then(Link::take) {
             Some(claim) => (claim, settlement),
             None => unreachable!("a play gives its claim to nobody else"),
@@ -310,10 +310,16 @@ impl Host {
         circle == caller || self.circles.is_named(circle)
     }
 
-    /// Whether a circle's list lets another circle play this; its policy is asked when it does.
-    pub(crate) fn lets(&self, circle: &CircleId, caller: &CircleId, source: &Source) -> bool {
-        let verb = if matches!(source, Source::Library(_)) { Verb::Run } else { Verb::Play };
-        self.circles.get(circle).access.allows(circle, &Caller::Peer(*caller), verb)
+    /// Whether a circle's access list permits a call that another play makes; the circle's policy is asked when the
+    /// call runs.
+    pub(crate) fn lets(&self, outer: &Task, call: &Task) -> bool {
+        let verb = |task: &Task| match task.source {
+            Source::Library(_) => Verb::Run,
+            Source::Script(_) | Source::Listing => Verb::Play,
+        };
+        // The list said so when the outer call came, by a server whose list this host may not know.
+        let said = call.circle == outer.circle && call.caller == outer.caller && verb(call) == verb(outer);
+        said || self.circles.get(&call.circle).access.allows(&call.circle, &call.caller, verb(call))
     }
 
     /// How long plays of a circle may take.
@@ -442,13 +448,18 @@ fn failed(error: EvalAltResult, ast: &AST, play: &Play) -> Outcome {
 }
 
 fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
-    let value_and_output = to_json(value, &play.limits).and_then(|json| {
+    let value_and_output = to_json_with_length(value, &play.limits).and_then(|(json, value_bytes)| {
         let (most, limit) = match play.limits.result_bytes {
             bytes if bytes <= play.room() => (bytes, "result_bytes"),
             _ => (play.room(), "memory_bytes"),
         };
         let output = printed(value, most).ok_or(Unfit::Limit(limit))?;
-        Ok((json, output))
+        let output_bytes = json_length(&output);
+        match (output_bytes > play.limits.result_bytes, play.fits_an_answer(value_bytes + output_bytes)) {
+            (true, _) => Err(Unfit::Limit("result_bytes")),
+            (false, false) => Err(Unfit::Limit("answer_bytes")),
+            (false, true) => Ok((json, output)),
+        }
     });
     match value_and_output {
         Err(unfit) => Outcome::Failed(failure::of_result(unfit, play)),
@@ -477,8 +488,8 @@ fn without_args(task: &Task) -> Task {
         timeout: task.timeout,
         idempotency_key: None,
         kind: task.kind,
-        depth: task.depth,
         guest: false,
+        via: task.via.clone(),
     }
 }
 

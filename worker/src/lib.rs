@@ -35,7 +35,7 @@ pub use circles_config::Limits;
 pub use host::Host;
 pub use memory::CountingAllocator;
 pub use metrics::Metrics;
-pub use run::{Slots, Workers};
+pub use run::{Slots, UncountedMemory, Workers};
 
 #[cfg(test)]
 #[global_allocator]

@@ -48,7 +48,8 @@ async fn run(args: Args) -> Result<(), String> {
     };
     let mut signals = Signals::install()?;
     store.try_with(Arc::new(metrics.counting(host.clone())));
-    let workers = Workers::start(store.clone(), host, args.slots(metrics));
+    let workers =
+        Workers::start(store.clone(), host, args.slots(metrics)).map_err(|error| error.to_string())?;
 
     announce(&store, status.as_ref());
     let status = status.map(|status| tokio::spawn(status.serve()));

@@ -5,8 +5,11 @@
 //! What makes one step large is mostly sharing: a text takes its memory once and can stand in an array a million
 //! times. Whatever reads such an array through, reads it under a bound here.
 
+mod callbacks;
 mod containers;
 mod print;
+mod ranges;
+pub mod slices;
 mod sort;
 mod texts;
 
@@ -88,6 +91,9 @@ pub fn register(module: &mut Module) {
     module.native("sleep", wait);
     texts::register(module);
     containers::register(module);
+    callbacks::register(module);
+    ranges::register(module);
+    slices::register(module);
     sort::register(module);
     print::register(module);
 }

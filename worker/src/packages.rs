@@ -78,6 +78,17 @@ fn throw(message: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
 }
 
+/// An argument as an error quotes it: without secrets, and a long one by its length alone, since what others cut off
+/// its end could no longer be masked.
+fn quoted(text: &str) -> String {
+    const CHARACTERS: usize = 64;
+    if text.chars().nth(CHARACTERS).is_some() {
+        return format!("(a text of {} characters)", text.chars().count());
+    }
+    let masked = Play::current().map(|play| play.circle.without_secrets(text, usize::MAX));
+    format!("{:?}", masked.as_deref().unwrap_or(text))
+}
+
 /// The bytes of a text or a blob, where they stand.
 enum Bytes<'a> {
     Text(DynamicReadLock<'a, ImmutableString>),

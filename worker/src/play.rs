@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, Claim, LogLevel, LogLine, TaskId, Transaction};
+use circles_store::{ANSWER_BYTES, Caller, CircleId, Claim, LogLevel, LogLine, TaskId, Transaction};
 use rhai::{Dynamic, EvalAltResult, Position};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,10 @@ pub use self::{
     link::{Link, Terms},
     meter::{HeldScripts, Meter},
 };
-use crate::{Limits, cache::Script, circle::Circle, clock, failure::MESSAGE_BYTES, natives::Checked};
+use crate::{
+    Limits, cache::Script, circle::Circle, clock, failure::MESSAGE_BYTES, natives::Checked,
+    value::json_length,
+};
 
 /// Operations between looks at the clock where the coarse one stands still; a power of two.
 const CLOCK_EVERY: u64 = 65_536;
@@ -438,7 +441,7 @@ impl Play {
             return self.log_for_the_operator(text);
         }
         let mut logs = self.logs.borrow_mut();
-        let bytes = self.log_bytes.get() + text.len();
+        let bytes = self.log_bytes.get() + json_length(text);
         if logs.len() >= self.limits.log_lines {
             self.mark(Stop::Limit("log_lines"));
         } else if bytes > self.limits.log_bytes {
@@ -453,6 +456,16 @@ impl Play {
                 logs.push(line);
             });
         }
+    }
+
+    /// Whether so many bytes fit into one answer, beside what was logged.
+    pub fn fits_an_answer(&self, bytes: usize) -> bool {
+        /// What a line takes beside its text: `{"level":"error","text":},`.
+        const LINE: usize = 26;
+        /// What is not counted: the names and numbers of a result or a task, a message, a request's id.
+        const REST: usize = 64 << 10;
+        let logged = self.log_bytes.get() + self.logs.borrow().len() * LINE;
+        bytes.saturating_add(logged) <= ANSWER_BYTES - REST
     }
 
     /// What a policy logs is not for those about whom it decides.

@@ -18,7 +18,7 @@ use circles_store::{Claim, Outcome, Settled, Store};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Host, Metrics, play::SLOW};
+use crate::{Host, Metrics, memory, play::SLOW};
 
 /// Address space, not memory: only what is used takes any. A play may nest values as deep as its memory
 /// allows, some 600,000 levels at 64 MiB, and each level takes up to about 1.5 KiB to print, compare or drop.
@@ -54,6 +54,13 @@ impl From<NonZeroUsize> for Slots {
         Self { open, most: Self::MOST, metrics: Metrics::default() }
     }
 }
+
+/// The program does not count what scripts allocate, so no script could be held to its `memory_bytes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "memory_bytes cannot be enforced: expected circles_worker::CountingAllocator as the program's #[global_allocator]"
+)]
+pub struct UncountedMemory;
 
 /// The threads on which scripts run, apart from every runtime's.
 ///
@@ -94,7 +101,19 @@ struct State {
 impl Workers {
     /// Starts to take tasks from `store`. Must be called on a tokio runtime with timers,
     /// which carries what waits.
-    pub fn start(store: Arc<dyn Store>, host: Arc<Host>, slots: impl Into<Slots>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`UncountedMemory`] where [`CountingAllocator`](crate::CountingAllocator) is not the program's global
+    /// allocator.
+    pub fn start(
+        store: Arc<dyn Store>,
+        host: Arc<Host>,
+        slots: impl Into<Slots>,
+    ) -> Result<Self, UncountedMemory> {
+        if !memory::is_counted() {
+            return Err(UncountedMemory);
+        }
         let Slots { open, most, metrics } = slots.into();
         let most = most.min(Slots::MOST).get();
         let pool = Arc::new(Pool {
@@ -110,7 +129,7 @@ impl Workers {
         for _ in 0..open.get() {
             pool.fill_slot();
         }
-        Self { pool }
+        Ok(Self { pool })
     }
 
     /// Takes no more tasks, lets running ones end within `grace`, interrupts the rest, and waits for them, at

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use serde_json::{Number, Value};
 
@@ -25,20 +26,45 @@ pub enum Unfit {
     Type { name: String, path: String },
 }
 
+/// What serialisation adds to a leaf of a value, while it lies in memory: room for its node.
+const NODE_BYTES: usize = 8;
+
 /// A script's value as JSON: integers with all their digits; floats that JSON lacks as the texts `NaN`,
 /// `Infinity` and `-Infinity`, as protobuf's JSON mapping has it; blobs as Base64; timestamps as RFC 3339.
 pub fn to_json(value: &Dynamic, limits: &Limits) -> Result<Value, Unfit> {
     to_json_within(value, limits.result_bytes, limits.result_depth)
 }
 
-/// As [`to_json`], within so many bytes and levels.
-pub fn to_json_within(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
-    Writer { left: bytes, depth }.value(value)
+/// As [`to_json`]; also the length of the JSON text.
+pub fn to_json_with_length(value: &Dynamic, limits: &Limits) -> Result<(Value, usize), Unfit> {
+    let mut writer = Writer::new(limits.result_bytes, limits.result_depth, 0);
+    let json = writer.value(value)?;
+    Ok((json, limits.result_bytes - writer.left))
 }
 
-/// As [`to_json_within`], of a map.
+/// As [`to_json`], within so many bytes of JSON text and levels.
+pub fn to_json_within(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+    Writer::new(bytes, depth, 0).value(value)
+}
+
+/// As [`to_json_within`], where the bytes stand for memory: small values take more of it than of text.
+pub fn to_json_in_memory(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+    Writer::new(bytes, depth, NODE_BYTES).value(value)
+}
+
+/// As [`to_json_in_memory`], of a map.
 pub fn map_to_json(map: &Map, bytes: usize, depth: usize) -> Result<Value, Unfit> {
-    Writer { left: bytes, depth }.map(map)
+    Writer::new(bytes, depth, NODE_BYTES).map(map)
+}
+
+/// Bytes of a text in JSON, with its quotes, as `serde_json` escapes it.
+pub fn json_length(text: &str) -> usize {
+    let escapes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
+    });
+    escapes.sum::<usize>() + text.len() + 2
 }
 
 /// Arguments as a script sees them. What does not fit is named with its place, as an author knows it.
@@ -85,14 +111,21 @@ fn deeper(depth: usize) -> Result<usize, Fault> {
 }
 
 struct Writer {
+    /// Bytes that may still be written.
     left: usize,
     depth: usize,
+    /// Bytes that each value takes beside its text.
+    node: usize,
 }
 
 impl Writer {
+    const fn new(bytes: usize, depth: usize, node: usize) -> Self {
+        Self { left: bytes, depth, node }
+    }
+
     fn value(&mut self, value: &Dynamic) -> Result<Value, Unfit> {
         if let Some(array) = value.read_lock::<Array>() {
-            return self.nested(2, |writer| {
+            return self.nested(array.len(), |writer| {
                 let items = array.iter().enumerate();
                 items.map(|(index, item)| writer.member(|| format!("[{index}]"), item)).collect()
             });
@@ -104,9 +137,10 @@ impl Writer {
     }
 
     fn map(&mut self, map: &Map) -> Result<Value, Unfit> {
-        self.nested(2, |writer| {
+        self.nested(map.len(), |writer| {
             let members = map.iter().map(|(name, member)| {
-                writer.spend(name.len() + 4)?;
+                // A colon behind the name.
+                writer.spend(json_length(name) + 1)?;
                 Ok((name.to_string(), writer.member(|| format!(".{name}"), member)?))
             });
             members.collect::<Result<_, _>>().map(Value::Object)
@@ -114,6 +148,7 @@ impl Writer {
     }
 
     fn leaf(&mut self, value: &Dynamic) -> Result<Value, Unfit> {
+        self.spend(self.node)?;
         let json = if value.is_unit() {
             Value::Null
         } else if let Ok(truth) = value.as_bool() {
@@ -125,11 +160,12 @@ impl Writer {
         } else if let Ok(character) = value.as_char() {
             character.to_string().into()
         } else if let Some(text) = value.read_lock::<ImmutableString>() {
-            self.spend(text.len())?;
-            text.as_str().into()
+            // Before it is copied.
+            self.spend(json_length(&text))?;
+            return Ok(text.as_str().into());
         } else if let Some(blob) = value.read_lock::<Blob>() {
-            self.spend(blob.len().div_ceil(3).saturating_mul(4))?;
-            STANDARD.encode(&*blob).into()
+            self.spend(blob.len().div_ceil(3).saturating_mul(4).saturating_add(2))?;
+            return Ok(STANDARD.encode(&*blob).into());
         } else if let Some(instant) = value.read_lock::<Instant>() {
             let Some(text) = moment(*instant) else {
                 let name = "timestamp before 1970 or after 9999".to_owned();
@@ -141,8 +177,12 @@ impl Writer {
             let name = if value.type_name().contains("Range") { "range" } else { value.type_name() };
             return Err(Unfit::Type { name: name.to_owned(), path: "value".to_owned() });
         };
-        // Braces, commas and digits; close enough, since the text is bounded again on its way out.
-        self.spend(8)?;
+        self.spend(match &json {
+            Value::Null | Value::Bool(true) => 4,
+            Value::Bool(false) => 5,
+            Value::String(text) => json_length(text),
+            other => other.to_string().len(),
+        })?;
         Ok(json)
     }
 
@@ -158,10 +198,11 @@ impl Writer {
 
     fn nested(
         &mut self,
-        bytes: usize,
+        values: usize,
         content: impl FnOnce(&mut Self) -> Result<Value, Unfit>,
     ) -> Result<Value, Unfit> {
-        self.spend(bytes)?;
+        // Brackets, and commas between the values.
+        self.spend(values.saturating_sub(1) + 2 + self.node)?;
         self.depth = self.depth.checked_sub(1).ok_or(Unfit::Limit("result_depth"))?;
         let value = content(self);
         self.depth += 1;
@@ -196,7 +237,10 @@ fn moment(instant: Instant) -> Option<String> {
         None => SystemTime::now().checked_add(instant.checked_duration_since(now)?)?,
     };
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    (since_1970 < YEAR_10000).then(|| humantime::format_rfc3339_micros(time).to_string())
+    if since_1970 >= YEAR_10000 {
+        return None;
+    }
+    Timestamp::try_from(time).ok().map(|moment| format!("{moment:.6}"))
 }
 
 #[cfg(test)]
@@ -265,6 +309,24 @@ mod tests {
         assert_eq!(to_json(&value, &limits), Err(Unfit::Limit("result_depth")));
     }
 
+    proptest! {
+        #[test]
+        fn counted_bytes_are_the_bytes_of_the_json_text(value in any_json()) {
+            let script_value = from_json(&value).unwrap();
+            let (json, length) = to_json_with_length(&script_value, &Limits::default()).unwrap();
+            prop_assert_eq!(length, json.to_string().len());
+            // So many are enough, and one less is not.
+            let limits = |result_bytes| Limits { result_bytes, ..Limits::default() };
+            prop_assert!(to_json(&script_value, &limits(length)).is_ok());
+            prop_assert_eq!(to_json(&script_value, &limits(length - 1)), Err(Unfit::Limit("result_bytes")));
+        }
+
+        #[test]
+        fn counted_bytes_of_a_text_are_those_of_its_json(text in any::<String>()) {
+            prop_assert_eq!(json_length(&text), serde_json::to_string(&text).unwrap().len());
+        }
+    }
+
     #[test]
     fn arguments_that_do_not_fit_are_named_with_their_place() {
         let fault = from_json(&json!({ "a": [1, { "b": u64::MAX }] })).unwrap_err();
@@ -279,7 +341,7 @@ mod tests {
         let read = |instant| to_json(&Dynamic::from(instant), &Limits::default());
         for instant in [Instant::now() + hour, Instant::now()] {
             let text = read(instant).unwrap();
-            let time = humantime::parse_rfc3339(text.as_str().unwrap()).unwrap();
+            let time: SystemTime = text.as_str().unwrap().parse::<Timestamp>().unwrap().into();
             let expected = SystemTime::now() + instant.saturating_duration_since(Instant::now());
             let off = expected.duration_since(time).unwrap_or_else(|early| early.duration());
             assert!(off < Duration::from_secs(60), "{text}");

@@ -239,6 +239,48 @@ fn a_listing_is_bounded() {
 }
 
 #[test]
+fn longest_script_of_the_document_is_the_highest_script_bytes() {
+    let document: Value = serde_json::from_str(circles_api::DOCUMENT).unwrap();
+    let longest = document["components"]["schemas"]["Script"]["maxLength"].as_u64();
+    assert_eq!(longest, Some(circles_config::SCRIPT_BYTES));
+}
+
+#[test]
+fn a_policy_without_authorize_is_listed_as_faulty() {
+    let circles = Circles::new(&Case::new(""));
+    let policy = circles.path("circle/library/policy.rhai");
+    let host = circles.host(Limits::default());
+    for (source, is_sound) in [
+        ("fn authorize(request) { true }", true),
+        ("fn authorise(request) { true }", false),
+        ("fn authorize() { true }", false),
+        ("fn authorize(request, more) { true }", false),
+        ("true", false),
+    ] {
+        put(&policy, source);
+        let scripts = host.scripts(&CIRCLE.parse().unwrap()).unwrap();
+        let fault = scripts[0].fault.as_deref();
+        assert_eq!(fault.is_none(), is_sound, "{source}: {fault:?}");
+        assert!(fault.is_none_or(|fault| fault.contains("authorize(request)")), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_listing_fits_into_one_answer() {
+    let circles = Circles::new(&Case::new(""));
+    let (comment, function) = ("/// \"\"\"\"\n".repeat(400), "x".repeat(100));
+    for number in 0..1_000 {
+        let code = format!("//! {}\n{comment}fn {function}(a, b) {{ }}\n", "\"".repeat(3_000));
+        put(&circles.path(&format!("circle/library/s{number:03}.rhai")), &code);
+    }
+    let scripts = circles.host(Limits::default()).scripts(&CIRCLE.parse().unwrap()).unwrap();
+    let bytes = serde_json::to_string(&scripts).unwrap().len();
+    assert!(bytes < circles_api::ANSWER_BYTES - (64 << 10), "{bytes}");
+    assert_eq!(scripts.len(), 1_000);
+    assert!(!scripts[0].functions.is_empty() && scripts[999].functions.is_empty());
+}
+
+#[test]
 fn settings_do_not_show_secrets() {
     let secrets = BTreeMap::from([("key".to_owned(), SECRET.to_owned())]);
     let shown = format!("{:?}", CircleSettings { secrets, ..CircleSettings::default() });

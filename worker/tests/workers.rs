@@ -48,6 +48,7 @@ async fn claimed(store: &Store, tasks: u32) {
 
 fn workers(store: &Arc<Store>, slots: usize) -> Workers {
     Workers::start(store.clone(), Arc::new(Host::new(Limits::default())), NonZeroUsize::new(slots).unwrap())
+        .unwrap()
 }
 
 async fn value(ticket: Ticket) -> Value {
@@ -196,7 +197,7 @@ async fn a_task_that_was_lost_and_came_back_is_interrupted_all_the_same() {
     let (claims, handed) = mpsc::channel(1);
     let handed: Arc<dyn circles_store::Store> = Arc::new(Handed(Mutex::new(handed)));
     let host = Arc::new(Host::new(Limits::default()));
-    let workers = Workers::start(handed, host, NonZeroUsize::new(2).unwrap());
+    let workers = Workers::start(handed, host, NonZeroUsize::new(2).unwrap()).unwrap();
     let task = task("sleep(300)");
     let (before, before_ends) = store.begin(task.clone()).unwrap();
     let (again, again_ends) = store.begin(task).unwrap();

@@ -12,16 +12,19 @@ use crate::{
 /// How far above its default a limit may be set. What is wanted beyond is more likely a slip of the hand.
 const FACTOR: u64 = 100;
 
+/// The longest script that any circle may take: what openrpc.json lets clients send, in characters.
+pub const SCRIPT_BYTES: u64 = 1 << 20;
+
 /// The most that a limit may be set to, given its name and its default. The least is 1: scripts must be able
 /// to do something, and to Rhai 0 means without limit.
 ///
 /// Depths may only be lowered. The stacks that scripts run on are made for the defaults, and a stack that
 /// overflows takes the whole process with it. Time limits are no longer than what callers may ask for.
 pub fn most(name: &str, default: u64) -> u64 {
-    if name.ends_with("_depth") || name.ends_with("_timeout_ms") {
-        default
-    } else {
-        default.saturating_mul(FACTOR)
+    match name {
+        "script_bytes" => SCRIPT_BYTES,
+        _ if name.ends_with("_depth") || name.ends_with("_timeout_ms") => default,
+        _ => default.saturating_mul(FACTOR),
     }
 }
 

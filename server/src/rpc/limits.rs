@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use circles_api::ANSWER_BYTES;
+
 /// What one client may ask of a server at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -14,9 +16,10 @@ pub struct Limits {
     pub bytes_before_login: usize,
     /// Bytes of answers that clients have not read yet, over all connections; beyond them the slowest readers are cut.
     pub unsent_bytes: usize,
-    /// Bytes of one message from a client. The longest script, fully escaped, and its arguments fit.
+    /// Bytes of one message from a client. A script of the default `script_bytes`, fully escaped, and
+    /// its arguments fit.
     pub message_bytes: usize,
-    /// Bytes of one answer; longer ones become an error.
+    /// Bytes of one answer; longer ones become an error. What plays leave is bounded to fit.
     pub answer_bytes: usize,
     /// Calls in one batch.
     pub batch: usize,
@@ -44,7 +47,7 @@ impl Default for Limits {
             bytes_before_login: 128 << 10,
             unsent_bytes: 128 << 20,
             message_bytes: 2 << 20,
-            answer_bytes: 4 << 20,
+            answer_bytes: ANSWER_BYTES,
             batch: 50,
             in_flight: 1_024,
             subscriptions: 64,

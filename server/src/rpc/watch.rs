@@ -1,6 +1,9 @@
 //! `watch_play`: a play as a stream of events.
 
-use circles_api::{Error, WatchPlayParams, types::PlayEvent};
+use circles_api::{
+    ANSWER_BYTES, Error, Fault, WatchPlayParams,
+    types::{LimitData, LimitDataLimit, PlayEvent},
+};
 use circles_store::Source;
 use futures_util::StreamExt as _;
 use jsonrpsee::{
@@ -71,11 +74,17 @@ async fn pump(mut events: PlayEvents, sink: SubscriptionSink) -> SubscriptionRes
             None => return Err(failed("a play's events ended without its end")),
         };
         let last = matches!(event, PlayEvent::Ended { .. });
+        let event = to_raw_value(&event).map_err(failed)?;
+        // What plays leave fits; what an older version kept may not.
+        if event.get().len() > ANSWER_BYTES {
+            let limit = LimitDataLimit::try_from("answer_bytes").map_err(failed)?;
+            return Err(told(Fault::LimitExceeded(LimitData { limit }).into()));
+        }
         // Waits while the client leaves earlier events unread.
         let sent = tokio::select! {
             biased;
             () = sink.closed() => return Ok(()),
-            sent = sink.send(to_raw_value(&event).map_err(failed)?) => sent,
+            sent = sink.send(event) => sent,
         };
         if last || sent.is_err() {
             return Ok(());

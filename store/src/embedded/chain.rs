@@ -9,7 +9,7 @@ use circles_api::{
 };
 
 use super::file::millis;
-use crate::{State, Task};
+use crate::{State, Task, task::record_via};
 
 /// What a record tells of a play.
 #[derive(Clone)]
@@ -43,6 +43,7 @@ impl Chain {
         let record = Record {
             task_id: ended.task.id.into(),
             caller: Caller::try_from(ended.task.caller.to_string())?,
+            via: ended.task.via.as_deref().and_then(record_via).transpose()?,
             script_sha256: ended.script_sha256.map(Sha256::from),
             accepted_at: unix_millis(ended.task.accepted_at),
             ended_at: unix_millis(ended.ended_at),

@@ -165,7 +165,7 @@ impl Held {
         // Bounded by those who are before it: each has it for one run, and ends by its deadline. But whoever
         // called this play may be one of them, and waits for it.
         let mut until = self.entry.deadline();
-        if self.entry.task().depth > 0 {
+        if self.entry.task().depth() > 0 {
             until = until.min(Instant::now() + RIGHT_OF_WAY);
         }
         tokio::select! {

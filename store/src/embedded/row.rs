@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::file::millis;
-use crate::{Caller, Kind, Outcome, Source, State, Task, TaskId, TaskView};
+use crate::{Caller, Kind, Outcome, Source, State, Task, TaskId, TaskView, Via};
 
 /// What lists show of a task, and what decides how it goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct Row {
     /// The runs in which its process died.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deaths: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Box<Via>>,
 }
 
 /// What a task runs.
@@ -80,6 +82,7 @@ impl Row {
             counted: false,
             guest: task.guest,
             deaths: Vec::new(),
+            via: task.via.clone(),
         }
     }
 
@@ -112,8 +115,8 @@ impl Row {
             timeout: Duration::from_millis(self.timeout_ms),
             idempotency_key: self.key,
             kind: self.kind,
-            depth: 0,
             guest: self.guest,
+            via: self.via,
         }
     }
 

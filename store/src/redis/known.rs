@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use circles_api::types::RecordVia;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use crate::{Caller, Error, Kind, Outcome, State, Task, TaskId, TaskView};
+use crate::{Caller, Error, Kind, Outcome, State, Task, TaskId, TaskView, task::record_via};
 
 /// What the scripts have to know of a task that has not ended; also its view, while it is remembered. The scripts
 /// add fields of their own.
@@ -35,6 +36,9 @@ pub struct Known {
     /// Its idempotency key, with circle and caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The play that called it, as its record names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<RecordVia>,
 }
 
 impl Known {
@@ -61,6 +65,7 @@ impl Known {
                 Caller::Anonymous => format!("{}::{key}", task.circle),
                 Caller::Peer(caller) => format!("{}:{caller}:{key}", task.circle),
             }),
+            via: task.via.as_deref().and_then(record_via).and_then(Result::ok),
         }
     }
 

@@ -141,7 +141,7 @@ impl Held {
         self.shared.restarted(&self.task);
         if self.right_of_way.is_none() {
             let mut until = self.deadline;
-            if self.task.depth > 0 {
+            if self.task.depth() > 0 {
                 until = until.min(Instant::now() + RIGHT_OF_WAY);
             }
             let way = tokio::time::timeout_at(until.into(), self.shared.right_of_way(&self.task.circle));

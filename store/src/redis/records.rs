@@ -3,7 +3,7 @@
 use circles_api::{
     CircleId,
     provenance::Head,
-    types::{Caller as ApiCaller, Record, RecordPage, Sha256},
+    types::{Caller as ApiCaller, Record, RecordPage, RecordVia, Sha256},
 };
 use fred::types::Value;
 use serde::Deserialize;
@@ -69,6 +69,8 @@ struct Ended {
     task: Uuid,
     caller: String,
     #[serde(default)]
+    via: Option<RecordVia>,
+    #[serde(default)]
     sha256: Option<String>,
     accepted: u64,
     ended: u64,
@@ -82,6 +84,7 @@ impl Ended {
         Ok(Record {
             task_id: self.task.into(),
             caller: ApiCaller::try_from(self.caller).map_err(|_| wrong())?,
+            via: self.via,
             script_sha256: self.sha256.map(Sha256::try_from).transpose().map_err(|_| wrong())?,
             accepted_at: self.accepted.try_into().map_err(|_| wrong())?,
             ended_at: self.ended.try_into().map_err(|_| wrong())?,

@@ -7,10 +7,11 @@ use std::{
 
 use circles_api::provenance::{Head, Verifier};
 use circles_store::{
-    Caller, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, State, Store, Task, TaskFilter, TaskId,
-    TaskView, Transaction, WatchEvent,
+    Caller, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, Source, State, Store, Task, TaskFilter,
+    TaskId, TaskView, Transaction, WatchEvent,
 };
 use futures_util::{FutureExt as _, StreamExt as _, future::select};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::conformance::{circle, keyed, settle, soon, success, task};
@@ -259,6 +260,41 @@ pub async fn a_task_that_ended_is_watched_as_its_end(store: Arc<dyn Store>) {
     assert_eq!(soon(watch.next()).await, None);
 }
 
+pub async fn record_of_called_play_names_calling_play_and_origin(store: Arc<dyn Store>) {
+    let outer = task("outer");
+    let into = |from: &Task, to| from.call_into(to, Source::script("inner"), Value::Null, from.timeout);
+    let (same, other) = (into(&outer, circle(1)), into(&outer, circle(2)));
+    assert_eq!(same.caller, outer.caller, "in its own circle a play has no more rights than its caller");
+    assert_eq!(other.caller, Caller::Peer(circle(1)));
+    let deep = into(&other, circle(1));
+    assert_eq!((deep.depth(), &deep.caller, deep.origin()), (2, &Caller::Peer(circle(2)), &outer.caller));
+    for play in [&outer, &same, &other, &deep] {
+        let (claim, ticket) = store.begin(play.clone()).unwrap();
+        claim.mark().unwrap();
+        let reached = Settlement { reached_outside: true, ..Outcome::Cancelled.into() };
+        assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
+        soon(ticket).await;
+    }
+    for (of, plays) in [(circle(1), vec![&outer, &same, &deep]), (circle(2), vec![&other])] {
+        let page = store.provenance(&of, 0, 100).await.unwrap();
+        let mut chain = Verifier::new(of);
+        assert_eq!(page.records.len(), plays.len());
+        for (record, play) in page.records.iter().zip(plays) {
+            chain.push(record).unwrap();
+            assert_eq!(TaskId::from(record.task_id.clone()), play.id);
+            assert_eq!(record.caller.as_str(), play.caller.to_string());
+            let via = record.via.as_ref().map(|via| {
+                (via.circle.to_string(), TaskId::from(via.task_id.clone()), via.origin.to_string())
+            });
+            let expected = play.via.as_ref().map(|via| {
+                let last = via.plays.last().unwrap();
+                (last.circle.to_string(), last.task, via.origin.to_string())
+            });
+            assert_eq!(via, expected);
+        }
+    }
+}
+
 pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn Store>) {
     // A play that wrote.
     let (claim, ticket) = store.begin(task("wrote")).unwrap();
@@ -324,6 +360,7 @@ macro_rules! tasks {
                 who_watches_sees_every_line_and_the_end: WIDE,
                 a_task_that_ended_is_watched_as_its_end: WIDE,
                 what_had_effects_or_was_submitted_leaves_one_record: WIDE,
+                record_of_called_play_names_calling_play_and_origin: WIDE,
             }
         }
     };

@@ -23,6 +23,10 @@ pub async fn world() -> (World, String, String) {
     (world, alice, carol)
 }
 
+fn key(name: &str) -> String {
+    secret_key(name).public_key().to_string()
+}
+
 /// Plays a script with arguments and returns its value.
 async fn played(raw: &mut Raw, script: &str, args: Value) -> Result<Value, Value> {
     Ok(raw.call("play", json!([script, args])).await?["value"].take())
@@ -48,12 +52,92 @@ async fn the_caller_is_the_calling_circle_and_never_who_called_it() {
             bob.call("submit", json!({ "script": script, "args": carol })).await.unwrap()["task_id"].clone();
         assert_eq!(bob.call("task", json!([id, 30_000])).await.unwrap()["result"]["value"], there, "{call}");
     }
-    // A circle that calls itself is its own owner.
-    assert_eq!(played(&mut bob, "circle(CIRCLE).play(`CALLER`)", Value::Null).await, Ok(json!(alice)));
+    // In its own circle a play speaks for its caller alone.
+    let own = "circle(CIRCLE).play(`CALLER`)";
+    assert_eq!(played(&mut bob, own, Value::Null).await, Ok(json!(key("bob"))));
+    assert_eq!(played(&mut world.raw().await, own, Value::Null).await, Ok(json!("")));
+    assert_eq!(played(&mut world.raw_of("alice", 0).await, own, Value::Null).await, Ok(json!(alice)));
     let back = "circle(ARGS).play(`circle(CALLER).play(\"CALLER\")`)";
     assert_eq!(played(&mut bob, back, json!(carol)).await, Ok(json!(carol)));
     let forged = r#"let CALLER = ARGS; circle(ARGS).play("CALLER")"#;
     assert_eq!(played(&mut bob, forged, json!(carol)).await.unwrap_err()["code"], SCRIPT_ERROR);
+}
+
+#[tokio::test]
+async fn call_into_own_circle_is_authorized_as_its_caller() {
+    let bob = || Who::from_iter([secret_key("bob").public_key().circle_id()]);
+    let world = World::builder()
+        .circles(&["alice", "carol"])
+        .access(0, Access { play: bob(), run: Who::nobody() })
+        .access(1, Access { play: Who::Everyone, run: Who::Everyone })
+        .start()
+        .await;
+    world.library_script(0, "admin", r#"db::set("taken", CALLER)"#);
+    let (mut bob, mut alice) = (world.raw_of("bob", 0).await, world.raw_of("alice", 0).await);
+    // By the list he may play, and nothing else; whatever the way round.
+    for script in [
+        r#"circle(CIRCLE).run("admin")"#,
+        r#"circle(CIRCLE).play("circle(CIRCLE).run(`admin`)")"#,
+        r#"circle(ARGS).play("circle(CALLER).run(`admin`)")"#,
+    ] {
+        let error = played(&mut bob, script, json!(world.circles[1].to_string())).await.unwrap_err();
+        assert_eq!(error["data"]["thrown"]["error"], "FORBIDDEN", "{script}: {error}");
+    }
+    assert_eq!(
+        alice.play(r#"[db::has("taken"), circle(CIRCLE).run("admin")]"#).await,
+        Ok(json!([false, null]))
+    );
+    // And by the policy, which is asked about the inner call, too.
+    world.library_script(1, "policy", r#"fn authorize(request) { request.method == "play" }"#);
+    world.library_script(1, "admin", "42");
+    let mut bob = world.raw_of("bob", 1).await;
+    assert_eq!(bob.play(r#"circle(CIRCLE).play("42")"#).await, Ok(json!(42)));
+    let error = bob.play(r#"circle(CIRCLE).run("admin")"#).await.unwrap_err();
+    assert_eq!(error["data"]["thrown"]["error"], "FORBIDDEN", "{error}");
+}
+
+#[tokio::test]
+async fn policy_sees_calling_plays_and_original_caller() {
+    let (world, alice, carol) = world().await;
+    let mut bob = world.raw_of("bob", 0).await;
+    // What a policy is told decides here, since nobody else hears of it.
+    let decides = |condition: &str| format!("fn authorize(request) {{ {condition} }}");
+    for (condition, may) in [
+        ("request.caller != request.origin".to_owned(), true),
+        (format!("request.origin == {:?}", key("bob")), true),
+        (format!("request.origin == {:?}", key("zoe")), false),
+        (format!("request.via.len() == 1 && request.via[0].circle == {alice:?}"), true),
+        ("request.via[0].task == request.args".to_owned(), true),
+        ("request.via.len() == 0".to_owned(), false),
+    ] {
+        world.library_script(1, "policy", &decides(&condition));
+        let script = "try { circle(ARGS).play(`42`, TASK) } catch (why) { why.error }";
+        let expected = if may { json!(42) } else { json!("FORBIDDEN") };
+        assert_eq!(played(&mut bob, script, json!(carol)).await, Ok(expected), "{condition}");
+    }
+    // A call from outside came through no play: its caller is the original one.
+    world.library_script(1, "policy", &decides("request.via == [] && request.origin == request.caller"));
+    assert_eq!(world.raw_of("bob", 1).await.play("42").await, Ok(json!(42)));
+}
+
+#[tokio::test]
+async fn record_of_nested_call_names_outer_task_and_origin() {
+    let (world, alice, carol) = world().await;
+    let mut bob = world.raw_of("bob", 0).await;
+    let script = r#"
+        circle(CIRCLE).play(`db::set("own", 1)`);
+        circle(ARGS).play(`db::set("there", 1)`);
+    "#;
+    let outer = bob.call("play", json!([script, carol])).await.unwrap()["task_id"].clone();
+    let via = json!({ "circle": alice, "task_id": outer, "origin": key("bob") });
+    for (name, circle, caller, count) in [("alice", 0, key("bob"), 2), ("carol", 1, alice.clone(), 1)] {
+        let page = world.raw_of(name, circle).await.call("provenance", json!([])).await.unwrap();
+        let records = page["records"].as_array().unwrap();
+        assert_eq!(records.len(), count, "{page}");
+        assert_eq!((&records[0]["caller"], &records[0]["via"]), (&json!(caller), &via), "{page}");
+    }
+    let page = world.raw_of("alice", 0).await.call("provenance", json!([])).await.unwrap();
+    assert_eq!((&page["records"][1]["task_id"], page["records"][1].get("via")), (&outer, None), "{page}");
 }
 
 #[tokio::test]

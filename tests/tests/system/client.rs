@@ -67,7 +67,7 @@ async fn what_the_document_does_not_allow_is_not_sent() {
     let world = World::builder().start().await;
     let client = world.client("ana").await;
     for (play, param) in [
-        (client.play("x".repeat(65_537)), "script"),
+        (client.play("x".repeat(1_048_577)), "script"),
         (client.play("1").timeout(Duration::ZERO), "timeout_ms"),
         (client.play("1").timeout(Duration::from_secs(100_000)), "timeout_ms"),
         (client.play("1").idempotency_key("a b"), "idempotency_key"),

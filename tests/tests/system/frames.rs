@@ -150,7 +150,7 @@ async fn params_are_taken_by_name_and_by_position_and_faults_in_them_are_named()
         (json!([]), "script"),
         (json!({ "script": 1 }), "script"),
         (json!([1]), "script"),
-        (json!({ "script": "x".repeat(65_537) }), "script"),
+        (json!({ "script": "x".repeat(1_048_577) }), "script"),
         (json!({ "script": "1", "timeout_ms": 0 }), "timeout_ms"),
         (json!({ "script": "1", "timeout_ms": -1 }), "timeout_ms"),
         (json!({ "script": "1", "timeout_ms": 1.5 }), "timeout_ms"),

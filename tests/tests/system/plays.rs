@@ -235,3 +235,93 @@ async fn a_play_that_outlasts_the_grace_is_ended() {
     assert_eq!(answer["error"]["code"], codes::CANCELLED, "{answer}");
     soon(stopping).await.unwrap();
 }
+
+#[tokio::test]
+async fn play_too_large_to_answer_is_not_committed() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    for (filler, length, fits) in [
+        // Escaped, each of these takes six bytes.
+        (r"\x01", 1_000_000, false),
+        (r#"\""#, 1_000_000, false),
+        ("x", 1_048_575, false),
+        ("x", 1_048_574, true),
+        (r"\x01", 174_762, true),
+        (r"\x01", 174_763, false),
+    ] {
+        let script = format!(
+            r#"let line = ""; line.pad(40, "\x01"); for i in 0..1000 {{ print(line); }}
+               db::set("written", ARGS); let text = ""; text.pad({length}, "{filler}"); text"#
+        );
+        raw.play(r#"db::delete("written")"#).await.unwrap();
+        let answer = raw.call("play", json!([script, 1])).await;
+        let written = raw.play(r#"db::has("written")"#).await.unwrap();
+        assert_eq!((answer.is_ok(), &written), (fits, &json!(fits)), "{length} of {filler}");
+        if let Err(error) = answer {
+            assert_eq!(error["code"], codes::LIMIT_EXCEEDED, "{error}");
+            assert_eq!(error["data"]["limit"], "result_bytes");
+        }
+    }
+}
+
+#[tokio::test]
+async fn watched_play_stays_within_answer_bytes() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    for script in [
+        r#"let text = ""; text.pad(1000000, "\x01"); text"#,
+        r#"let text = ""; text.pad(1048574, "x"); text"#,
+        r#"let text = ""; text.pad(1000000, "\x01"); throw text"#,
+        r#"for i in 0..1000 { let line = ""; line.pad(1000, "\x01"); print(line); }"#,
+    ] {
+        raw.call("watch_play", json!({ "script": script })).await.unwrap();
+        loop {
+            let event = raw.receive().await.unwrap();
+            assert!(event.to_string().len() <= circles_api::ANSWER_BYTES, "{script}");
+            let event = &event["params"]["result"];
+            if event["event"] == "ended" {
+                let code = event["task"]["error"]["code"].as_i64();
+                assert!(
+                    code.is_none_or(|code| code == i64::from(codes::LIMIT_EXCEEDED)),
+                    "{script}: {code:?}"
+                );
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn integers_beyond_64_bits_are_refused_with_their_place() {
+    let world = World::builder().start().await;
+    let mut raw = world.raw().await;
+    for (args, place) in [
+        ("18446744073709551615", "args: "),
+        ("18446744073709551616", "args: "),
+        ("-9223372036854775809", "args: "),
+        (r#"{"a": [1, {"b": 99999999999999999999}]}"#, "args.a[1].b: "),
+    ] {
+        for params in [
+            format!(r#"{{"script": "[ARGS, type_of(ARGS)]", "args": {args}}}"#),
+            format!(r#"["[ARGS, type_of(ARGS)]", {args}]"#),
+        ] {
+            for method in ["play", "submit"] {
+                let call =
+                    format!(r#"{{"jsonrpc": "2.0", "id": 1, "method": "{method}", "params": {params}}}"#);
+                // `submit` takes the name of a script in this position.
+                if method == "submit" && params.starts_with('[') {
+                    continue;
+                }
+                let answer = raw.ask(call).await;
+                assert_eq!(answer["error"]["code"], -32_602, "{params}: {answer}");
+                let message = answer["error"]["message"].as_str().unwrap();
+                assert!(message.starts_with(&format!("invalid params: {place}")), "{message}");
+            }
+        }
+    }
+    let fits = "[-9223372036854775808, 9223372036854775807, 1e30, \"18446744073709551616\"]";
+    let answer = raw
+        .ask(format!(r#"{{"jsonrpc": "2.0", "id": 1, "method": "play", "params": ["ARGS", {fits}]}}"#))
+        .await;
+    assert_eq!(answer["result"]["value"], serde_json::from_str::<Value>(fits).unwrap());
+}

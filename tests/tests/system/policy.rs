@@ -79,7 +79,7 @@ async fn a_policy_is_told_who_asks_for_what() {
         (format!("request.hash == {hash:?}"), [true, true, true, true, false, true, true]),
         ("request.args == ()".to_owned(), [true; 7]),
         ("request.args == 7".to_owned(), [false; 7]),
-        ("request.keys().len() == 5 && CALLER == request.caller".to_owned(), [true; 7]),
+        ("request.keys().len() == 7 && CALLER == request.caller".to_owned(), [true; 7]),
     ] {
         let world = world(&format!("fn authorize(request) {{ {condition} }}")).await;
         let found: Vec<_> = doors(&world, "bob").await.into_iter().map(|(_, open)| open).collect();

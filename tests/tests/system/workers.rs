@@ -358,7 +358,10 @@ async fn a_strangers_script_makes_no_circles_on_a_worker_and_enters_none_that_it
     assert_eq!(called["value"], 4 * 21);
     assert_eq!(folders(), before);
     // Its own circle it knows.
-    assert_eq!(raw.play(r#"circle(CIRCLE).play("CALLER")"#).await, Ok(json!(circle_of("alice"))));
+    assert_eq!(raw.play(r#"circle(CIRCLE).play("CALLER")"#).await, Ok(json!("")));
+    // But not who may run scripts of its library.
+    let run = r#"try { circle(CIRCLE).run("policy") } catch (why) { why.error }"#;
+    assert_eq!(raw.play(run).await, Ok(json!("FORBIDDEN")));
 }
 
 #[tokio::test]

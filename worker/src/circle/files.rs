@@ -5,9 +5,10 @@
 //! its own and then renamed, so readers see all of it or nothing, and nothing is ever written through a link.
 
 use std::{
+    collections::HashMap,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -30,9 +31,41 @@ const BLOCK: u64 = 4 << 10;
 /// plays in hold nothing open.
 pub struct Files {
     root: Option<PathBuf>,
-    /// Bytes that they take on the disk, at most: what was counted, and all that was written since. Only when
-    /// that is too much is it counted again. Unknown at first, which is too much as well.
-    used: AtomicU64,
+    usage: Arc<Mutex<Usage>>,
+    /// Bytes that are being added to files, by their device and inode.
+    growing: Mutex<HashMap<(u64, u64), u64>>,
+}
+
+/// The room that files take, at most. Only when that is too much are they counted again. Workers in other processes
+/// keep accounts of their own.
+#[derive(Default)]
+struct Usage {
+    /// What was counted, and all that was written since. Unknown at first, which is too much.
+    counted: Option<u64>,
+    /// What is being written, and may or may not be on the disk yet.
+    pending: u64,
+    /// What was written since the start. Its growth during a count is what the count may have missed.
+    written: u64,
+}
+
+/// Room on the disk for what is about to be written. Dropped, it counts as taken, also if the write failed.
+pub struct Reservation {
+    usage: Arc<Mutex<Usage>>,
+    bytes: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut usage = lock(&self.usage);
+        usage.pending = usage.pending.saturating_sub(self.bytes);
+        usage.written = usage.written.saturating_add(self.bytes);
+        usage.counted = usage.counted.map(|counted| counted.saturating_add(self.bytes));
+    }
+}
+
+/// No code that can panic runs under these locks, so a poisoned one still holds sound data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why an operation on files did not succeed, in words that name nothing of the machine.
@@ -92,29 +125,42 @@ pub struct Stat {
 type Done<T> = Result<T, FileFault>;
 
 impl Files {
-    pub const fn new(root: Option<PathBuf>) -> Self {
-        Self { root, used: AtomicU64::new(u64::MAX) }
+    pub fn new(root: Option<PathBuf>) -> Self {
+        Self { root, usage: Arc::default(), growing: Mutex::default() }
     }
 
-    /// Makes sure that so many files and bytes more fit into `most` bytes; false if they do not. To count
-    /// takes long where there is much, so `look` is called meanwhile.
+    /// Reserves room for so many files and bytes more within `most` bytes; `None` if there is none. To count takes
+    /// long where there is much, so `look` is called meanwhile.
     pub fn reserve<E: From<FileFault>>(
         &self,
         files: u64,
         bytes: u64,
         most: u64,
         look: impl FnMut() -> Result<(), E>,
-    ) -> Result<bool, E> {
+    ) -> Result<Option<Reservation>, E> {
         let wanted = files.saturating_mul(BLOCK).saturating_add(bytes);
-        let reserve = || {
-            let grown = |used: u64| used.checked_add(wanted).filter(|used| *used <= most);
-            self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
-        };
-        if reserve() {
-            return Ok(true);
+        if let Some(reserved) = self.take_room(wanted, most) {
+            return Ok(Some(reserved));
         }
-        self.used.store(self.count(look)?, Ordering::Relaxed);
-        Ok(reserve())
+        let before = lock(&self.usage).written;
+        let counted = self.count(look)?;
+        {
+            // What others wrote meanwhile may have been missed; what they are writing is pending.
+            let mut usage = lock(&self.usage);
+            let missed = usage.written.saturating_sub(before);
+            usage.counted = Some(counted.saturating_add(missed));
+        }
+        Ok(self.take_room(wanted, most))
+    }
+
+    fn take_room(&self, wanted: u64, most: u64) -> Option<Reservation> {
+        let mut usage = lock(&self.usage);
+        let taken = usage.counted?.checked_add(usage.pending)?.checked_add(wanted)?;
+        if taken > most {
+            return None;
+        }
+        usage.pending += wanted;
+        Some(Reservation { usage: self.usage.clone(), bytes: wanted })
     }
 
     /// Bytes that the files take. What cannot be counted, since it lies too deep, counts as too much.
@@ -193,10 +239,28 @@ impl Files {
         let metadata = file.metadata()?;
         regular(&metadata)?;
         alone(&metadata)?;
-        if !may_grow_to(metadata.len().saturating_add(content.len() as u64)) {
-            return Ok(false);
+        let file_id = (metadata.dev(), metadata.ino());
+        {
+            let mut growing = lock(&self.growing);
+            let others = growing.get(&file_id).copied().unwrap_or(0);
+            // Read under the lock: what others have written is in the length, what they are writing is not.
+            let length = file.metadata()?.len().saturating_add(others);
+            if !may_grow_to(length.saturating_add(content.len() as u64)) {
+                return Ok(false);
+            }
+            growing.insert(file_id, others + content.len() as u64);
         }
-        file.write_all(content)?;
+        let written = file.write_all(content);
+        {
+            let mut growing = lock(&self.growing);
+            let others = growing.get(&file_id).map_or(0, |bytes| bytes.saturating_sub(content.len() as u64));
+            if others > 0 {
+                growing.insert(file_id, others);
+            } else {
+                growing.remove(&file_id);
+            }
+        }
+        written?;
         Ok(true)
     }
 
@@ -331,7 +395,7 @@ mod tests {
             }
             Ok::<_, FileFault>(())
         };
-        Files::new(Some(root.clone())).reserve(1, 4, 1 << 20, look).unwrap()
+        Files::new(Some(root.clone())).reserve(1, 4, 1 << 20, look).unwrap().is_some()
     }
 
     #[test]
@@ -345,5 +409,60 @@ mod tests {
             fs::rename(path, path.with_extension("gone")).unwrap();
             symlink(std::env::temp_dir(), path).unwrap();
         }));
+    }
+
+    #[test]
+    fn room_reserved_by_one_is_not_given_to_another() {
+        const MOST: u64 = 64 << 10;
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::new(Some(directory.path().to_owned()));
+        let reserve = |bytes| files.reserve(1, bytes, MOST, || Ok::<_, FileFault>(())).unwrap();
+        // What the first is about to write is not on the disk when the second has all files counted.
+        let first = reserve(40 << 10).unwrap();
+        assert!(reserve(40 << 10).is_none());
+        files.write("first", &[0; 40 << 10]).unwrap();
+        drop(first);
+        assert!(reserve(40 << 10).is_none());
+        files.remove("first").unwrap();
+        assert!(reserve(40 << 10).is_some());
+    }
+
+    #[test]
+    fn bytes_written_during_a_count_are_not_forgotten() {
+        const MOST: u64 = 64 << 10;
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("seen")).unwrap();
+        let files = Files::new(Some(directory.path().to_owned()));
+        let reserve = |bytes| files.reserve(1, bytes, MOST, || Ok::<_, FileFault>(())).unwrap();
+        let first = std::cell::RefCell::new(Some(reserve(30 << 10).unwrap()));
+        // Another play counts, and the first one's file is made where the count has been already.
+        let look = || {
+            if let Some(first) = first.take() {
+                files.write("seen/first", &[0; 30 << 10]).unwrap();
+                fs::rename(directory.path().join("seen"), directory.path().join("seen-before")).unwrap();
+                drop(first);
+            }
+            Ok::<_, FileFault>(())
+        };
+        let second = files.reserve(1, 30 << 10, MOST, look).unwrap();
+        assert!(second.is_none(), "two times 34 KiB do not fit");
+    }
+
+    #[test]
+    fn appends_at_a_time_stay_within_a_files_length() {
+        const MOST: u64 = 1 << 20;
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::new(Some(directory.path().to_owned()));
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    while files.append("log", &[0; 100_000], |length| length <= MOST).unwrap() {}
+                });
+            }
+        });
+        let length = fs::metadata(directory.path().join("log")).unwrap().len();
+        assert!((900_000..=MOST).contains(&length), "{length}");
     }
 }

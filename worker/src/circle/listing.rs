@@ -5,7 +5,7 @@ use rhai::FnAccess;
 use serde::Serialize;
 
 use super::{
-    Circle, LibraryFault,
+    Circle, LibraryFault, NO_AUTHORIZE, POLICY, decides,
     library::{is_name, is_part},
 };
 use crate::{
@@ -22,6 +22,10 @@ const NAMES: usize = 20_000;
 const DEPTH: usize = 8;
 /// Bytes of a description; one that is longer ends with `…`.
 const DESCRIPTION_BYTES: usize = 4 << 10;
+/// Bytes of a listing as JSON in which all is said; beyond them only names are.
+const LISTING_BYTES: usize = 2 << 20;
+/// Bytes of what is wrong with a script where only names are listed.
+const SHORT_FAULT_BYTES: usize = 256;
 /// How a library's files end.
 const EXTENSION: &str = ".rhai";
 
@@ -64,6 +68,7 @@ impl Circle {
         for name in names {
             scripts.extend(self.describe(name, play)?);
         }
+        fit(&mut scripts, LISTING_BYTES);
         Ok(scripts)
     }
 
@@ -76,15 +81,32 @@ impl Circle {
         };
         Ok(match self.script(&name, play) {
             Ok(script) => Some(LibraryScript {
-                name,
                 description: text(script.ast.doc(), "//!"),
                 functions: functions(&script),
-                fault: None,
+                fault: (name == POLICY && !decides(&script)).then(|| NO_AUTHORIZE.to_owned()),
+                name,
             }),
             Err(LibraryFault::NotFound) => None,
             Err(stopped @ LibraryFault::Stopped(_)) => return Err(stopped),
             Err(fault) => Some(faulty(name, &fault)),
         })
+    }
+}
+
+/// Leaves out what authors say of scripts, from the first one on that passes so many bytes of JSON. What is left of
+/// each takes a few hundred bytes.
+fn fit(scripts: &mut [LibraryScript], mut left: usize) {
+    for script in scripts {
+        let bytes = serde_json::to_string(script).map_or(usize::MAX, |json| json.len());
+        match left.checked_sub(bytes) {
+            Some(rest) => left = rest,
+            None => {
+                script.functions = Vec::new();
+                script.fault.iter_mut().for_each(|fault| cut(fault, SHORT_FAULT_BYTES));
+                script.description = "…".to_owned();
+                left = 0;
+            }
+        }
     }
 }
 

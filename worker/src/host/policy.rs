@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use circles_store::{Caller, Kind, Source, Task};
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
+use circles_store::{Caller, CallingPlay, Kind, Source, Task};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Scope};
 
 use super::{Host, empty};
 use crate::{
     cache::Script,
-    circle::{Circle, LibraryFault, POLICY},
+    circle::{Circle, LibraryFault, NO_AUTHORIZE, POLICY, decides},
     failure,
     play::{Play, Stop},
 };
@@ -31,26 +31,32 @@ impl Host {
             Ok(None) => return Ok(true),
             _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
             Ok(Some(policy)) => policy,
-            Err(LibraryFault::Stopped(_)) => return stopped(task, play),
+            Err(LibraryFault::Stopped(_)) => return stopped(circle, task, play),
             Err(fault) if fault.is_passing() => {
                 tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be asked now");
                 return Err(Stop::Unavailable);
             }
             Err(fault) => {
-                tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be used: nobody is let in");
+                warn(circle, task, &fault.to_string());
                 return Ok(false);
             }
         };
+        if !decides(&policy) {
+            warn(circle, task, NO_AUTHORIZE);
+            return Ok(false);
+        }
         if play.hold(&policy).is_err() {
-            return stopped(task, play);
+            return stopped(circle, task, play);
         }
         let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
         match (play.stopped(), answer) {
-            (Some(_), _) => stopped(task, play),
-            (None, Ok(answer)) => Ok(answer.as_bool() == Ok(true)),
+            (Some(_), _) => stopped(circle, task, play),
+            (None, Ok(answer)) => Ok(answer.as_bool().unwrap_or_else(|found| {
+                warn(circle, task, &format!("authorize returned a value of type {found}; expected a bool"));
+                false
+            })),
             (None, Err(error)) => {
-                let error = failure::text(*error, POLICY, play);
-                tracing::warn!(circle = %task.circle, error, "the circle's policy failed: the caller is not let in");
+                warn(circle, task, &failure::text(*error, POLICY, play));
                 Ok(false)
             }
         }
@@ -58,13 +64,22 @@ impl Host {
 }
 
 /// Whether a play goes on that was stopped while its policy decided. A policy that passes a limit lets nobody in.
-fn stopped(task: &Task, play: &Play) -> Result<bool, Stop> {
+fn stopped(circle: &Circle, task: &Task, play: &Play) -> Result<bool, Stop> {
     match play.stopped() {
         Some(Stop::Limit(limit)) => {
-            tracing::warn!(circle = %task.circle, limit, "a policy passed a limit: the caller is not let in");
+            warn(circle, task, &format!("it passed the limit {limit}"));
             Ok(false)
         }
         stop => Err(stop.unwrap_or(Stop::Fault)),
+    }
+}
+
+/// Says in the log why a policy denies that meant to decide. Each denied call would say it again: callers must not be
+/// able to fill the log.
+fn warn(circle: &Circle, task: &Task, why: &str) {
+    if circle.is_time_for_a_warning() {
+        let why = circle.without_secrets(why, failure::MESSAGE_BYTES);
+        tracing::warn!(circle = %task.circle, why, "policy.rhai failed: callers are denied, except the owner");
     }
 }
 
@@ -83,6 +98,16 @@ fn ask(
     })
 }
 
+/// The plays that called a task, the outermost first.
+fn calling_plays(task: &Task) -> Array {
+    let plays = task.via.iter().flat_map(|via| &via.plays);
+    let play = |play: &CallingPlay| {
+        let circle = ("circle".into(), play.circle.to_string().into());
+        Dynamic::from_map(Map::from([circle, ("task".into(), play.task.to_string().into())]))
+    };
+    plays.map(play).collect()
+}
+
 /// What a policy is told (SPEC §4).
 fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
     let method = match (&task.source, task.kind) {
@@ -98,6 +123,8 @@ fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
         ("script".into(), task.script_name().unwrap_or_default().into()),
         ("hash".into(), hash.unwrap_or_default().into()),
         ("args".into(), play.constants.args()),
+        ("origin".into(), task.origin().to_string().into()),
+        ("via".into(), calling_plays(task).into()),
     ]);
     request.into()
 }

@@ -39,6 +39,7 @@ fn pad(array: &mut Array, length: i64, with: Dynamic) -> Checked<()> {
     // What each copy holds beyond itself is not known before, so it is looked at after each.
     for _ in 0..missing {
         charge(0)?;
+        Play::current().map_or(Ok(()), |play| play.look_at_tick())?;
         array.push(with.clone());
     }
     Ok(())

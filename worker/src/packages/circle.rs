@@ -1,6 +1,6 @@
-//! `circle(pk)`: other circles, with this one as the caller.
+//! `circle(pk)`: other circles, with this one as the caller; and this one, with its own caller.
 
-use circles_store::{Caller, CircleId, Failure, Kind, Outcome, Settled, Source, Task};
+use circles_store::{CircleId, Failure, Outcome, Settled, Source, Task};
 use rhai::{Dynamic, EvalAltResult, Map, Module, Position};
 
 use super::{Checked, play, throw};
@@ -40,7 +40,7 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
     // Before anything is looked at: whether a circle is here is the other's to say.
     play.reach_outside()?;
     let Some(link) = &play.link else { return Err(play.stop(Stop::NotShort)) };
-    if link.depth >= play.limits.circle_depth {
+    if link.task.depth() >= usize::from(play.limits.circle_depth) {
         return Err(play.stop(Stop::Limit("circle_depth")));
     }
     if play.circle_calls.replace(play.circle_calls.get() + 1) >= play.limits.circle_calls {
@@ -51,14 +51,12 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
     if !link.host.serves(&peer.0, &play.constants.circle) {
         return Err(refusal("UNKNOWN_CIRCLE", "this circle is not served here", None));
     }
-    if !link.host.lets(&peer.0, &play.constants.circle, &source) {
-        return Err(refusal("FORBIDDEN", "forbidden", None));
-    }
     let left = play.deadline.saturating_duration_since(std::time::Instant::now());
     let left = left.min(link.host.play_timeout(&peer.0));
-    let caller = Caller::Peer(play.constants.circle);
-    let task =
-        Task { depth: link.depth + 1, kind: Kind::Play, ..Task::new(peer.0, caller, source, args, left) };
+    let task = link.task.call_into(peer.0, source, args, left);
+    if !link.host.lets(&link.task, &task) {
+        return Err(refusal("FORBIDDEN", "forbidden", None));
+    }
     play.is_slow();
     let outcome = play.keeping(|| run(&play, link, task))?;
     play.look()?;

@@ -4,9 +4,9 @@ use std::{io::Read as _, rc::Rc, time::SystemTime};
 
 use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map, Module};
 
-use super::{Bytes, Checked, play, throw};
+use super::{Bytes, Checked, play, quoted, throw};
 use crate::{
-    circle::FileFault,
+    circle::{FileFault, Reservation},
     natives::Natives as _,
     play::{Play, Stop},
 };
@@ -26,12 +26,12 @@ pub fn register(fs: &mut Module) {
     fs.native("read_blob", |path: &str| read("read_blob", path));
     fs.native("write", |path: &str, content: Dynamic| {
         let content = Bytes::of("fs::write", &content)?;
-        let play = makes("write", path, 1, content.len())?;
+        let (play, _reserved) = makes("write", path, 1, content.len())?;
         done("write", path, play.circle.files.write(path, &content))
     });
     fs.native("append", |path: &str, content: Dynamic| {
         let content = Bytes::of("fs::append", &content)?;
-        let play = makes("append", path, 1, content.len())?;
+        let (play, _reserved) = makes("append", path, 1, content.len())?;
         let may_grow_to = |bytes| bytes <= play.limits.file_bytes;
         match done("append", path, play.circle.files.append(path, &content, may_grow_to))? {
             true => Ok(()),
@@ -41,7 +41,7 @@ pub fn register(fs: &mut Module) {
     fs.native("list", || list(""));
     fs.native("list", list);
     fs.native("make_dir", |path: &str| {
-        let play = makes("make_dir", path, path.split('/').count(), 0)?;
+        let (play, _reserved) = makes("make_dir", path, path.split('/').count(), 0)?;
         done("make_dir", path, play.circle.files.make_dir(path))
     });
     fs.native("remove", |path: &str| {
@@ -49,7 +49,7 @@ pub fn register(fs: &mut Module) {
     });
     fs.native("rename", |from: &str, to: &str| {
         let renamed = changes("rename", from, 0)?.circle.files.rename(from, to);
-        renamed.map_err(|why| throw(format!("fs::rename {:?} to {:?}: {why}", shown(from), shown(to))))
+        renamed.map_err(|why| throw(format!("fs::rename {} to {}: {why}", quoted(from), quoted(to))))
     });
     fs.native("exists", |path: &str| match looks()?.circle.files.stat(path) {
         Ok(_) => Ok(true),
@@ -141,15 +141,15 @@ fn looks() -> Checked<Rc<Play>> {
     Ok(play)
 }
 
-/// The play, before it makes so many files with so many bytes.
-fn makes(name: &str, path: &str, files: usize, bytes: usize) -> Checked<Rc<Play>> {
+/// The play, before it makes so many files with so many bytes; and their room, to be held until they are made.
+fn makes(name: &str, path: &str, files: usize, bytes: usize) -> Checked<(Rc<Play>, Reservation)> {
     let play = changes(name, path, bytes)?;
     let (files, bytes, most) = (files as u64, bytes as u64, play.limits.disk_bytes);
     let look = || play.look_at_tick().map_err(End::Stop);
     let fits = play.circle.files.reserve(files, bytes, most, look);
     match fits.map_err(|end| end.into_error(name, path))? {
-        true => Ok(play),
-        false => Err(play.stop(Stop::Limit("disk_bytes"))),
+        Some(reserved) => Ok((play, reserved)),
+        None => Err(play.stop(Stop::Limit("disk_bytes"))),
     }
 }
 
@@ -188,11 +188,5 @@ fn done<T>(name: &str, path: &str, result: Result<T, FileFault>) -> Checked<T> {
 }
 
 fn fault(name: &str, path: &str, why: impl std::fmt::Display) -> Box<EvalAltResult> {
-    throw(format!("fs::{name} {:?}: {why}", shown(path)))
-}
-
-/// As much of a path as an error shows.
-fn shown(path: &str) -> String {
-    const CHARACTERS: usize = 200;
-    path.chars().take(CHARACTERS).collect()
+    throw(format!("fs::{name} {}: {why}", quoted(path)))
 }

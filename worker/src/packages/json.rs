@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use circles_store::integers_fit;
 use rhai::{Array, Dynamic, ImmutableString, Map, Module};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -10,7 +11,7 @@ use super::{Bytes, Checked, play, throw};
 use crate::{
     natives::Natives as _,
     play::{Play, Stop},
-    value::{Unfit, to_json_within},
+    value::{Unfit, to_json_in_memory},
 };
 
 /// Bytes that the values take from which a byte of JSON is made, at most.
@@ -29,6 +30,8 @@ pub fn parse(text: Dynamic) -> Checked<Dynamic> {
 
 /// The value of a JSON text, for the native that is called so, within what its play has left.
 pub fn read(native: &str, play: &Play, text: &[u8]) -> Checked<Dynamic> {
+    // The parser would make floats of them.
+    integers_fit(text).map_err(|why| throw(format!("{native}: {why}")))?;
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Value(play).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match (value, play.stopped()) {
@@ -77,9 +80,9 @@ impl<'de> Visitor<'de> for Value<'_> {
         Ok(integer.into())
     }
 
+    /// Those above 2^63 - 1 were refused before.
     fn visit_u64<E: serde::de::Error>(self, integer: u64) -> Result<Dynamic, E> {
-        let fits = i64::try_from(integer).map(Dynamic::from);
-        fits.map_err(|_| E::custom(format!("{integer} is above 2^63 - 1, the largest integer")))
+        i64::try_from(integer).map(Dynamic::from).map_err(|_| E::custom("an integer above 2^63 - 1"))
     }
 
     fn visit_f64<E>(self, float: f64) -> Result<Dynamic, E> {
@@ -112,7 +115,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
 fn stringify(value: &Dynamic, pretty: bool) -> Checked<ImmutableString> {
     let play = play()?;
-    let json = to_json_within(value, play.room() / GROWTH, play.limits.result_depth);
+    let json = to_json_in_memory(value, play.room() / GROWTH, play.limits.result_depth);
     let json = json.map_err(|unfit| match unfit {
         Unfit::Limit("result_bytes") => play.stop(Stop::Limit("memory_bytes")),
         Unfit::Limit(name) => play.stop(Stop::Limit(name)),

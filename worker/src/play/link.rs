@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Claim, Store};
+use circles_store::{Claim, Store, Task};
 use rhai::Dynamic;
 use tokio_util::sync::CancellationToken;
 
@@ -15,14 +15,15 @@ use crate::{Host, value::from_json};
 pub struct Link {
     pub host: Arc<Host>,
     pub store: Arc<dyn Store>,
-    pub depth: u8,
+    /// The task that is played.
+    pub task: Arc<Task>,
     /// Handed back when the play is over.
     claim: RefCell<Option<Claim>>,
 }
 
 impl Link {
     pub fn new(host: Arc<Host>, store: Arc<dyn Store>, claim: Claim) -> Self {
-        Self { host, store, depth: claim.task().depth, claim: RefCell::new(Some(claim)) }
+        Self { host, store, task: claim.task().clone(), claim: RefCell::new(Some(claim)) }
     }
 
     /// The claim, for whoever settles it.

@@ -624,7 +624,7 @@ pub mod types {
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct LimitData {
-        /// Its name, as circles.json spells it.
+        /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
         pub limit: LimitDataLimit,
     }
 
@@ -1297,6 +1297,11 @@ pub mod types {
         pub script_sha256: ::std::option::Option<Sha256>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
+        /// The play that made this call; absent where the call came from outside.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "RecordVia")]
+        pub via: ::std::option::Option<RecordVia>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for Record {
@@ -1678,11 +1683,11 @@ pub mod types {
 
     crate::integer_newtype!(RetryDataRetryAfterMs, u32, min = 0, max = 86400000);
 
-    /// Rhai source text, at most 65,536 characters.
+    /// Rhai source text, at most 1,048,576 characters. A circle takes scripts of `script_bytes` bytes, 262,144 unless its operator says otherwise; longer ones are LIMIT_EXCEEDED.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Script(#[schemars(length(max = 65536))] ::std::string::String);
+    pub struct Script(#[schemars(length(max = 1048576))] ::std::string::String);
 
-    crate::text_newtype!(Script, max_length = 65536);
+    crate::text_newtype!(Script, max_length = 1048576);
 
     /// Where and why a script stopped.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
@@ -2700,6 +2705,7 @@ pub static TYPES: &[crate::Type] = &[
     crate::Type::of::<types::RecordHead>("RecordHead"),
     crate::Type::of::<types::RecordNumber>("RecordNumber"),
     crate::Type::of::<types::RecordPage>("RecordPage"),
+    crate::Type::of::<types::RecordVia>("RecordVia"),
     crate::Type::of::<types::Retries>("Retries"),
     crate::Type::of::<types::RetryData>("RetryData"),
     crate::Type::of::<types::Script>("Script"),

@@ -299,7 +299,7 @@ local function finish(id, task, state, outcome, leaves, sha256, time, results, r
   if leaves then
     local more = rest(task)
     local record = {
-      task = id, caller = more.caller, sha256 = sha256, accepted = more.accepted, ended = time, state = state,
+      task = id, caller = more.caller, via = more.via, sha256 = sha256, accepted = more.accepted, ended = time, state = state,
     }
     local records = results.records[task.circle] or {}
     records[#records + 1] = cjson.encode(record)
