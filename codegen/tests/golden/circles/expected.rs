@@ -671,7 +671,7 @@ pub mod types {
         }
     }
 
-    /// Its name, as circles.json spells it.
+    /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
     #[schemars(inline)]
     pub struct LimitDataLimit(#[schemars(length(min = 1, max = 64))] ::std::string::String);
@@ -1330,6 +1330,7 @@ pub mod types {
                     let mut member_6 = None;
                     let mut member_7 = None;
                     let mut member_8 = None;
+                    let mut member_9 = None;
                     while let Some(name) = map.next_key::<crate::Name<'de>>()? {
                         match name.as_str() {
                             "accepted_at" if member_0.is_none() => {
@@ -1388,6 +1389,8 @@ pub mod types {
                             "task_id" => {
                                 return Err(::serde::de::Error::duplicate_field("task_id"));
                             }
+                            "via" if member_9.is_none() => member_9 = Some(map.next_value()?),
+                            "via" => return Err(::serde::de::Error::duplicate_field("via")),
                             _ => {
                                 return Err(
                                     ::serde::de::Error::unknown_field(
@@ -1402,6 +1405,7 @@ pub mod types {
                                             "previous",
                                             "script_sha256",
                                             "task_id",
+                                            "via",
                                         ],
                                     ),
                                 );
@@ -1431,6 +1435,7 @@ pub mod types {
                             ))?,
                         task_id: member_8
                             .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
+                        via: member_9,
                     })
                 }
             }
@@ -1578,6 +1583,83 @@ pub mod types {
                             .ok_or_else(|| ::serde::de::Error::missing_field("head"))?,
                         records: member_1
                             .ok_or_else(|| ::serde::de::Error::missing_field("records"))?,
+                    })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
+    /// The play that made this call; absent where the call came from outside.
+    #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct RecordVia {
+        /// The circle of the calling play.
+        pub circle: PublicKey,
+        /// The caller of the outermost play of the chain.
+        pub origin: Caller,
+        /// The calling play.
+        pub task_id: TaskId,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for RecordVia {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = RecordVia;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    let mut member_1 = None;
+                    let mut member_2 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "circle" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "circle" => {
+                                return Err(::serde::de::Error::duplicate_field("circle"));
+                            }
+                            "origin" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "origin" => {
+                                return Err(::serde::de::Error::duplicate_field("origin"));
+                            }
+                            "task_id" if member_2.is_none() => {
+                                member_2 = Some(map.next_value()?);
+                            }
+                            "task_id" => {
+                                return Err(::serde::de::Error::duplicate_field("task_id"));
+                            }
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["circle", "origin", "task_id"],
+                                    ),
+                                );
+                            }
+                        }
+                    }
+                    Ok(RecordVia {
+                        circle: member_0
+                            .ok_or_else(|| ::serde::de::Error::missing_field("circle"))?,
+                        origin: member_1
+                            .ok_or_else(|| ::serde::de::Error::missing_field("origin"))?,
+                        task_id: member_2
+                            .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
                     })
                 }
             }
