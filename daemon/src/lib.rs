@@ -2,6 +2,7 @@
 //!
 //! **Invariant.** A password that stands in a URL is in no error, no log and no help text.
 
+mod bytes;
 mod duration;
 mod files;
 mod log;
@@ -10,6 +11,7 @@ mod signals;
 
 use std::{fmt, future::Future, io::Write as _, process::ExitCode};
 
+pub use bytes::bytes;
 pub use duration::{duration, grace};
 pub use files::raise_file_limit;
 pub use log::{LogFormat, log_to_stderr};

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_p
 
 use circles_auth::{PublicKey, audience_of};
 use circles_config::{CircleConfig, Surroundings};
-use circles_daemon::{LogFormat, RedisUrl, duration, grace};
+use circles_daemon::{LogFormat, RedisUrl, bytes, duration, grace};
 use circles_server::{Audience, Circle, Limits, Origins, Settings};
 use clap::Parser;
 use url::Url;
@@ -70,6 +70,11 @@ pub struct Args {
     /// circles-worker runs them].
     #[arg(long, env = "CIRCLES_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroUsize>,
+
+    /// How much memory all running scripts may hold together, such as 512MiB or 2GiB. A play that needs more than is
+    /// free waits, until its deadline.
+    #[arg(long, env = "CIRCLES_MEMORY_BUDGET", default_value = "1GiB", value_name = "BYTES", value_parser = bytes)]
+    pub memory_budget: usize,
 
     /// Where the server keeps what outlives it.
     #[arg(long, env = "CIRCLES_DATA_DIR", default_value = ".circles", value_name = "DIR")]
@@ -298,6 +303,7 @@ mod tests {
             (&["--login-timeout", "0s"], &["--login-timeout"]),
             (&["--allow-origin", "app"], &["--allow-origin", "https://app.example"]),
             (&["--workers", "0"], &["--workers"]),
+            (&["--memory-budget", "plenty"], &["--memory-budget", "512MiB"]),
             (&["--log-format", "xml"], &["--log-format", "json"]),
             (&["--nonsense"], &["--nonsense"]),
         ] {

@@ -11,7 +11,7 @@ use circles_config::CircleConfig;
 use circles_daemon::{RedisUrl, Signals, log_to_stderr, raise_file_limit};
 use circles_server::{BindError, Server};
 use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Quotas, RedisConfig, RedisStore, Store};
-use circles_worker::{CircleSettings, CountingAllocator, Host, Limits, Workers};
+use circles_worker::{Budget, CircleSettings, CountingAllocator, Host, Limits, Workers};
 use clap::Parser as _;
 use mimalloc::MiMalloc;
 use tokio::{net::lookup_host, time::timeout};
@@ -37,12 +37,16 @@ async fn run(args: Args) -> Result<(), String> {
     args.check_exposure(address)?;
     let circles = args.circles()?;
     let settings = args.settings(&circles, raise_file_limit())?;
+    if args.slots().is_some() {
+        check_memory(&args, &circles)?;
+    }
     for circle in &circles {
         circle.make_folders()?;
     }
 
     let known = circles.iter().map(|circle| (circle.key.circle_id(), CircleSettings::from(circle)));
-    let host = Arc::new(Host::with_circles(Limits::default(), known.collect()));
+    let host = Host::with_circles(Limits::default(), known.collect()).with_memory_budget(args.memory_budget);
+    let host = Arc::new(host);
     let backend = match &args.redis_url {
         Some(url) => Backend::redis(&args, url, &circles).await?,
         None => Backend::embedded(&args, &circles, &host).await?,
@@ -76,6 +80,14 @@ async fn run(args: Args) -> Result<(), String> {
         served
     };
     signals.unless_again(drain).await.map_err(|error| format!("the server ended badly: {error}"))
+}
+
+/// Checks that a play of each circle can have what its limits allow.
+fn check_memory(args: &Args, circles: &[CircleConfig]) -> Result<(), String> {
+    circles.iter().try_for_each(|circle| {
+        let checked = Budget::check(args.memory_budget, circle.limits.memory_bytes);
+        checked.map_err(|error| format!("--memory-budget: circle {}: {error}", circle.key))
+    })
 }
 
 /// What takes plays to workers and keeps what circles hold.

@@ -1,6 +1,6 @@
 //! The memory that all running scripts of a process share.
 
-use std::{sync::Arc, time::Instant};
+use std::{cell::Cell, fmt, sync::Arc, time::Instant};
 
 use tokio::{
     runtime::Handle,
@@ -37,6 +37,21 @@ pub struct Reservation {
     _process: OwnedSemaphorePermit,
 }
 
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        HELD_MUCH.set(true);
+    }
+}
+
+thread_local! {
+    static HELD_MUCH: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a play on this thread had a reservation since this was asked last.
+pub fn held_much() -> bool {
+    HELD_MUCH.take()
+}
+
 impl Budget {
     /// What scripts may hold if nothing else is said: sixteen of them as much as their limits allow by default, on
     /// a machine of 2 GiB.
@@ -48,12 +63,23 @@ impl Budget {
     /// So many bytes, at least [`Budget::LEAST`].
     pub fn new(bytes: usize) -> Self {
         let bytes = bytes.max(Self::LEAST);
-        let growth = bytes / 4 * 3;
+        let growth = bytes - bytes / 4;
         Self {
             at_once: (bytes - growth) / Slots::MOST.get(),
             growth,
             free: Arc::new(Semaphore::new(steps(growth) as usize)),
         }
+    }
+
+    /// Checks that a play which may hold so many bytes can have them.
+    ///
+    /// # Errors
+    ///
+    /// [`TooSmall`] if the budget is too small for it, or for any.
+    pub const fn check(bytes: usize, memory_bytes: usize) -> Result<(), TooSmall> {
+        let needed = memory_bytes.saturating_add(memory_bytes.div_ceil(3));
+        let needed = if needed < Self::LEAST { Self::LEAST } else { needed };
+        if bytes < needed { Err(TooSmall { memory_bytes, needed }) } else { Ok(()) }
     }
 
     /// Bytes that every play may hold without asking.
@@ -107,6 +133,24 @@ impl Budget {
     }
 }
 
+/// A budget out of which one play could never get all that its limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooSmall {
+    /// What the play may hold.
+    pub memory_bytes: usize,
+    /// The smallest budget that does.
+    pub needed: usize,
+}
+
+impl fmt::Display for TooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { memory_bytes, needed } = self;
+        write!(f, "a play may hold {memory_bytes} bytes (memory_bytes); expected at least {needed} bytes")
+    }
+}
+
+impl std::error::Error for TooSmall {}
+
 impl Default for Budget {
     fn default() -> Self {
         Self::new(Self::DEFAULT)
@@ -135,6 +179,16 @@ mod tests {
         assert_eq!(others.len(), 3);
         drop(held);
         assert!(budget.reserve(8 << 20, &one).is_some(), "what was given back is there again");
+    }
+
+    #[test]
+    fn budget_that_passes_its_check_serves_a_play() {
+        for memory_bytes in [1, 12 << 20, (12 << 20) + 1, 64 << 20, (64 << 20) + 7] {
+            let Err(TooSmall { needed, .. }) = Budget::check(0, memory_bytes) else { panic!("0 bytes do") };
+            assert_eq!(Budget::check(needed, memory_bytes), Ok(()));
+            assert!(Budget::new(needed).most() >= memory_bytes, "{memory_bytes}");
+        }
+        assert_eq!(Budget::check(Budget::DEFAULT, crate::Limits::default().memory_bytes), Ok(()));
     }
 
     #[test]

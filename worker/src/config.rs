@@ -4,9 +4,9 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_p
 
 use circles_auth::PublicKey;
 use circles_config::{CircleConfig, Limits, Surroundings, parse_limits};
-use circles_daemon::{LogFormat, RedisUrl, duration, grace};
+use circles_daemon::{LogFormat, RedisUrl, bytes, duration, grace};
 use circles_store::{Access, CircleId, RedisConfig};
-use circles_worker::{CircleSettings, Host, Metrics, Slots};
+use circles_worker::{Budget, CircleSettings, Host, Metrics, Slots};
 use clap::Parser;
 
 /// Runs scripts: takes tasks that servers put into a Redis, and settles what comes of them.
@@ -47,6 +47,11 @@ pub struct Args {
     #[arg(long, env = "CIRCLES_POOL", value_name = "NAME", value_parser = pool)]
     pub pool: Option<String>,
 
+    /// How much memory all running scripts may hold together, such as 512MiB or 2GiB. A play that needs more than is
+    /// free waits, until its deadline.
+    #[arg(long, env = "CIRCLES_MEMORY_BUDGET", default_value = "1GiB", value_name = "BYTES", value_parser = bytes)]
+    pub memory_budget: usize,
+
     /// Where circles have their libraries and files, of which --config says nothing else.
     #[arg(long, env = "CIRCLES_DATA_DIR", default_value = ".circles", value_name = "DIR")]
     pub data_dir: PathBuf,
@@ -76,6 +81,8 @@ pub struct Args {
 impl Args {
     /// The circles of the config whose tasks come here.
     pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
+        let checked = Budget::check(self.memory_budget, self.limits.unwrap_or_default().memory_bytes);
+        checked.map_err(|error| format!("--memory-budget: {error}"))?;
         let Some(path) = &self.config else { return Ok(Vec::new()) };
         // A key that was made here would not be the one of the server.
         let around =
@@ -92,6 +99,10 @@ impl Args {
         circles.retain(|circle| {
             circle.pool == self.pool && (self.circles.is_empty() || self.circles.contains(&circle.key))
         });
+        for circle in &circles {
+            let checked = Budget::check(self.memory_budget, circle.limits.memory_bytes);
+            checked.map_err(|error| format!("--memory-budget: circle {}: {error}", circle.key))?;
+        }
         Ok(circles)
     }
 
@@ -103,7 +114,8 @@ impl Args {
         let required = |settings| CircleSettings { library_required: true, ..settings };
         let known = circles.iter().map(|circle| (circle.key.circle_id(), required(circle.into())));
         let data_dir = self.data_dir.clone();
-        Host::with_circles(limits, known.collect()).with_others(move |circle| {
+        let host = Host::with_circles(limits, known.collect()).with_memory_budget(self.memory_budget);
+        host.with_others(move |circle| {
             // Only servers know who is on the list of such a circle.
             let access = Access::closed();
             required(CircleSettings { limits, access, ..CircleSettings::under(&data_dir, circle) })

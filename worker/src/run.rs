@@ -8,17 +8,21 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
 use circles_store::{Claim, Outcome, Settled, Store};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Host, Metrics, memory, play::SLOW};
+use crate::{Host, Metrics, budget, memory, play::SLOW};
 
 /// Address space, not memory: only what is used takes any. A play may nest values as deep as its memory
 /// allows, some 600,000 levels at 64 MiB, and each level takes up to about 1.5 KiB to print, compare or drop.
@@ -27,6 +31,9 @@ const STACK: usize = 1 << 30;
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// Between looks at threads that are about to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// How long after a play that held much memory is given back: long enough for others that end with it.
+const GIVE_BACK_AFTER: Duration = Duration::from_millis(500);
 
 /// How many scripts run at a time, and where it is counted.
 #[derive(Clone, Debug)]
@@ -83,6 +90,8 @@ struct Pool {
     most: usize,
     closing: CancellationToken,
     threads: TaskTracker,
+    /// Whether memory is about to be given back.
+    gives_back: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -125,6 +134,7 @@ impl Workers {
             most,
             closing: CancellationToken::new(),
             threads: TaskTracker::new(),
+            gives_back: Arc::default(),
         });
         for _ in 0..open.get() {
             pool.fill_slot();
@@ -216,11 +226,30 @@ impl Pool {
             if played.is_err() {
                 tracing::error!("settling an outcome panicked");
             }
+            if budget::held_much() {
+                memory::give_back();
+                self.give_back_soon();
+            }
             if slow.get() && !self.takes_a_slot_again() {
+                self.give_back_soon();
                 return;
             }
         }
         self.state().threads -= 1;
+    }
+
+    /// Gives back what threads leave that are about to end.
+    fn give_back_soon(&self) {
+        if self.gives_back.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let gives_back = self.gives_back.clone();
+        self.runtime.spawn(async move {
+            sleep(GIVE_BACK_AFTER).await;
+            gives_back.store(false, Ordering::Relaxed);
+            // It takes too long for a thread of the runtime.
+            let _ = spawn_blocking(memory::give_back).await;
+        });
     }
 
     async fn claim(&self) -> Option<Claim> {
