@@ -8,6 +8,7 @@ mod ci;
 mod codegen;
 mod crashes;
 mod debian;
+mod fuzz;
 mod peers;
 mod redis;
 mod run;
@@ -37,6 +38,8 @@ enum Command {
     Crashes(crashes::Args),
     /// Have everything around a Redis fail while clients work, again and again, and audit what is left.
     Chaos(chaos::Args),
+    /// Play programs made by chance, as long as it is told, and hold each to its limits.
+    Fuzz(fuzz::Args),
     /// What CI runs before the tests.
     Ci,
     /// The rules of the house: arrows between crates, words, links, lengths.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Crashes(args) => crashes::crashes(&args),
         Command::Chaos(args) => chaos::chaos(&args),
+        Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Ci => ci::ci(),
         Command::Tidy => tidy::tidy(),
         Command::Bench(args) => bench::bench(&args),
@@ -83,6 +87,7 @@ mod tests {
             "crashes",
             "chaos --minutes 3 --seed 7 --only HalfOpen,CutByRedis",
             "chaos",
+            "fuzz --minutes 60 --seed 7",
             "test",
             "ci",
         ] {

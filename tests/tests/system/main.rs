@@ -18,6 +18,7 @@ mod frames;
 mod guarantees;
 mod hostility;
 mod http;
+mod memory;
 mod on_redis;
 mod peers;
 mod plays;

@@ -8,6 +8,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
 
 pub mod peak;
+pub mod programs;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -149,6 +150,11 @@ impl Circles {
     }
 
     pub fn host(&self, limits: Limits) -> Stage {
+        self.host_with(limits, |host| host)
+    }
+
+    /// As [`host`](Self::host), set up further.
+    pub fn host_with(&self, limits: Limits, further: impl FnOnce(Host) -> Host) -> Stage {
         let settings = |directory: &str, secret: &str| CircleSettings {
             library: Some(self.path(directory).join("library")),
             files: Some(self.path(directory).join("files")),
@@ -160,7 +166,7 @@ impl Circles {
             (CIRCLE.parse().unwrap(), settings("circle", SECRET)),
             (OTHER.parse().unwrap(), settings("other", OTHERS_SECRET)),
         ]);
-        Stage::new(Host::with_circles(limits, circles))
+        Stage::new(further(Host::with_circles(limits, circles)))
     }
 }
 

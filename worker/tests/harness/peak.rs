@@ -11,6 +11,8 @@ use std::{
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
+/// Beyond it the process gets no more memory, and so ends.
+static LIMIT: AtomicIsize = AtomicIsize::new(isize::MAX);
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Counts for the whole process what the system hands out.
@@ -30,6 +32,9 @@ fn signed(bytes: usize) -> isize {
 // SAFETY: every call is passed on unchanged to an allocator that keeps the contract; counting touches atomics alone.
 unsafe impl GlobalAlloc for Peak {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if live().saturating_add(signed(layout.size())) > LIMIT.load(Ordering::Relaxed) {
+            return std::ptr::null_mut();
+        }
         Self::add(signed(layout.size()));
         // SAFETY: the caller keeps the contract for this very call.
         unsafe { System.alloc(layout) }
@@ -42,6 +47,9 @@ unsafe impl GlobalAlloc for Peak {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if live().saturating_add(signed(size)) > LIMIT.load(Ordering::Relaxed) {
+            return std::ptr::null_mut();
+        }
         // Both may be there for a moment.
         Self::add(signed(size));
         Self::add(-signed(layout.size()));
@@ -70,4 +78,9 @@ pub fn peak() -> isize {
 /// What the process holds now.
 pub fn live() -> isize {
     LIVE.load(Ordering::Relaxed)
+}
+
+/// Lets the process hold so many bytes and no more: what asks for one more ends it.
+pub fn limit(bytes: isize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
 }
