@@ -83,7 +83,8 @@ fn build(limits: Limits, trial: bool) -> Engine {
     #[allow(deprecated)] // Rhai marks its hooks as volatile, not as going away.
     engine.on_parse_token(|token, _, _| match Play::current_may_compile() {
         true => natives::slices::token(token),
-        false => Token::LexError(LexError::UnexpectedInput(String::new()).into()),
+        // Between the parts of an interpolated text the parser knows no other error, and panics.
+        false => Token::LexError(LexError::UnterminatedString.into()),
     });
 
     engine

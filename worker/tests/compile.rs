@@ -144,6 +144,26 @@ fn compile_of_a_slow_source_is_timed_out_not_an_error() {
     assert_eq!(outcome, Outcome::TimedOut);
 }
 
+/// Wherever the parser is when it is stopped: it knows few errors in some places.
+#[test]
+fn compile_may_stop_at_any_token() {
+    let _turn = turn();
+    let piece = "let a = [1, #{ b: `x${1 + `y${|c| c}`}z` }, 'd', \"e\"]; if a == () { f(a[0].g, -1) } else { loop { break; } } \
+                 for h in 0..9 { try { throw h; } catch (i) { do { continue; } until true } } /// j\nconst K = 1 ?? 2;\n";
+    on_script_thread(move || {
+        for step in 0..400 {
+            let memory_bytes = 100_000 + 97 * step;
+            let stage = Stage::new(Host::new(Limits { memory_bytes, ..Limits::default() }));
+            let outcome = play(&stage, &task(&piece.repeat(40), Duration::from_secs(60)));
+            assert_eq!(
+                outcome,
+                Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() }),
+                "{memory_bytes}"
+            );
+        }
+    });
+}
+
 #[test]
 fn compile_that_is_slow_gives_up_its_slot_and_is_interrupted() {
     let _turn = turn();
