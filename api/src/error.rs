@@ -9,10 +9,14 @@ use jsonrpsee::types::{
         PARSE_ERROR_CODE,
     },
 };
-use serde_json::{Value, json};
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Fault, InvalidParams, types::TaskError};
+use crate::{
+    Fault, InvalidParams,
+    types::{LogLine, TaskError},
+};
 
 const INVALID_REQUEST: &str = "invalid request: ";
 const INVALID_PARAMS: &str = "invalid params: ";
@@ -52,6 +56,8 @@ pub enum Error {
     Internal {
         /// `None` if the server named none.
         id: Option<Uuid>,
+        /// What the script had logged by then, if a play ended so.
+        logs: Vec<LogLine>,
     },
     /// What the document does not declare: of another version, of a proxy, of jsonrpsee.
     #[error("{message} ({code})")]
@@ -79,6 +85,81 @@ impl Error {
     /// A param that is wrong: `message` names it and says why.
     pub fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::InvalidParams { message: message.into() }
+    }
+
+    /// A fault of the server that was logged under this id.
+    pub const fn internal(id: Option<Uuid>) -> Self {
+        Self::Internal { id, logs: Vec::new() }
+    }
+
+    /// What the script had logged, in order, if a play ended so.
+    pub fn logs(&self) -> &[LogLine] {
+        let logs = match self {
+            Self::Internal { logs, .. } => return logs,
+            Self::Declared { fault, .. } => match fault {
+                Fault::ScriptTimeout(data) => &data.logs,
+                Fault::ScriptError(data) => &data.logs,
+                Fault::LimitExceeded(data) => &data.logs,
+                Fault::Cancelled(data) => &data.logs,
+                Fault::WorkerLost(data) | Fault::Conflict(data) => &data.logs,
+                Fault::RateLimited(data) | Fault::Overloaded(data) | Fault::BackendUnavailable(data) => {
+                    &data.logs
+                }
+                Fault::Unauthenticated
+                | Fault::InvalidCredentials
+                | Fault::Forbidden
+                | Fault::TaskNotFound
+                | Fault::ScriptNotFound => return &[],
+            },
+            _ => return &[],
+        };
+        logs.as_deref().unwrap_or_default()
+    }
+
+    /// The same with what the script had logged. Errors with which no script that has begun ends carry no lines.
+    #[must_use]
+    pub fn with_logs(mut self, lines: Vec<LogLine>) -> Self {
+        let logs = match &mut self {
+            Self::Internal { logs, .. } => {
+                *logs = lines;
+                return self;
+            }
+            Self::Declared { fault, .. } => match fault {
+                Fault::ScriptTimeout(data) => &mut data.logs,
+                Fault::ScriptError(data) => &mut data.logs,
+                Fault::LimitExceeded(data) => &mut data.logs,
+                Fault::Cancelled(data) => &mut data.logs,
+                Fault::WorkerLost(data) | Fault::Conflict(data) => &mut data.logs,
+                Fault::RateLimited(data) | Fault::Overloaded(data) | Fault::BackendUnavailable(data) => {
+                    &mut data.logs
+                }
+                Fault::Unauthenticated
+                | Fault::InvalidCredentials
+                | Fault::Forbidden
+                | Fault::TaskNotFound
+                | Fault::ScriptNotFound => return self,
+            },
+            _ => return self,
+        };
+        *logs = Some(lines).filter(|lines| !lines.is_empty());
+        self
+    }
+
+    /// The data of the error object.
+    pub fn data(&self) -> Option<Value> {
+        match self {
+            Self::Declared { fault, .. } => fault.data(),
+            Self::Internal { id, logs } => {
+                // The id stands in the data, where programs find it.
+                let id = id.map(|id| ("id", json!(id)));
+                let logs = (!logs.is_empty()).then(|| ("logs", json!(logs)));
+                let data: Map<_, _> =
+                    id.into_iter().chain(logs).map(|(name, value)| (name.to_owned(), value)).collect();
+                (!data.is_empty()).then_some(Value::Object(data))
+            }
+            Self::Other { data, .. } => data.clone(),
+            _ => None,
+        }
     }
 
     /// The code of the error object.
@@ -116,7 +197,11 @@ impl Error {
             INVALID_REQUEST_CODE => Self::invalid_request(detail(message, INVALID_REQUEST, data.as_ref())),
             INVALID_PARAMS_CODE => Self::invalid_params(detail(message, INVALID_PARAMS, data.as_ref())),
             INTERNAL_ERROR_CODE => {
-                Self::Internal { id: data.as_ref().and_then(|data| data.get("id")?.as_str()?.parse().ok()) }
+                let member = |name| data.as_ref().and_then(|data: &Value| data.get(name));
+                Self::Internal {
+                    id: member("id").and_then(|id| id.as_str()?.parse().ok()),
+                    logs: member("logs").and_then(|logs| Vec::deserialize(logs).ok()).unwrap_or_default(),
+                }
             }
             _ => Self::Other { code, message: message.to_owned(), data },
         }
@@ -150,10 +235,7 @@ impl From<Error> for ErrorObjectOwned {
         let code = error.code();
         match error {
             Error::Declared { fault, message } => Self::owned(code, message, fault.data()),
-            Error::Internal { id } => {
-                // The id stands in the data, where programs find it.
-                Self::owned(code, "internal error", id.map(|id| json!({ "id": id })))
-            }
+            Error::Internal { .. } => Self::owned(code, "internal error", error.data()),
             Error::Other { code, message, data } => Self::owned(code, message, data),
             Error::Parse
             | Error::InvalidRequest { .. }

@@ -58,8 +58,8 @@ fn every_variant_survives_the_way_there_and_back() {
         Error::invalid_request("the id must be a string or a whole number from 0"),
         Error::MethodNotFound,
         Error::invalid_params("script: must be at most 1048576 characters"),
-        Error::Internal { id: None },
-        Error::Internal { id: Some(Uuid::from_u128(7)) },
+        Error::internal(None),
+        Error::internal(Some(Uuid::from_u128(7))),
         Error::Other { code: -32011, message: "too many".to_owned(), data: Some(json!({ "most": 50 })) },
         Error::Other { code: 1, message: String::new(), data: None },
     ];
@@ -77,7 +77,7 @@ fn every_variant_survives_the_way_there_and_back() {
 
 #[test]
 fn an_internal_error_shows_its_id_and_no_cause() {
-    let object = ErrorObjectOwned::from(Error::Internal { id: Some(Uuid::from_u128(7)) });
+    let object = ErrorObjectOwned::from(Error::internal(Some(Uuid::from_u128(7))));
     let expected = json!({
         "code": -32603, "message": "internal error", "data": { "id": "00000000-0000-0000-0000-000000000007" },
     });

@@ -117,7 +117,7 @@ impl CirclesServer for Echo {
     }
 
     async fn whoami(&self, _: &Extensions) -> Result<Identity, Error> {
-        Err(Error::Internal { id: None })
+        Err(Error::internal(None))
     }
 
     async fn play(
@@ -206,7 +206,7 @@ impl CirclesServer for Echo {
     }
 
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {
-        serde_json::from_str(circles_api::DOCUMENT).map_err(|_| Error::Internal { id: None })
+        serde_json::from_str(circles_api::DOCUMENT).map_err(|_| Error::internal(None))
     }
 }
 

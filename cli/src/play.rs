@@ -152,8 +152,10 @@ fn finish(played: Result<Played, Error>, script: &Script<'_>, json: bool) -> Res
         Ok(played) if json => show::json(&played.0),
         Ok(played) => show::played(&played),
         Err(error) => {
-            if let (true, Error::Call(error)) = (json, &error) {
-                show::json(&error_object(error))?;
+            match &error {
+                Error::Call(error) if json => show::json(&error_object(error))?,
+                Error::Call(error) => error.logs().iter().for_each(show::log_line),
+                _ => {}
             }
             Err(script.trouble(error))
         }
@@ -161,8 +163,7 @@ fn finish(played: Result<Played, Error>, script: &Script<'_>, json: bool) -> Res
 }
 
 fn error_object(error: &CallError) -> Value {
-    let data = error.fault().and_then(circles_client::Fault::data);
-    json!({ "error": { "code": error.code(), "message": error.to_string(), "data": data } })
+    json!({ "error": { "code": error.code(), "message": error.to_string(), "data": error.data() } })
 }
 
 fn values(options: &Options) -> Result<Option<Value>, Trouble> {

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use circles_client::Client;
+use circles_client::{CallError, Client};
 use rustyline::{
     Completer, Editor, Helper, Highlighter, Hinter,
     error::ReadlineError,
@@ -99,7 +99,10 @@ async fn act(client: &Client, entry: &str) -> Result<Next, Trouble> {
         script => tokio::select! {
             played = client.play(script).timeout(AS_THE_CIRCLE_ALLOWS) => match played {
                 Ok(played) => show::played(&played)?,
-                Err(error) => show::trouble(&Trouble::of_play(error, script)),
+                Err(error) => {
+                    error.call().into_iter().flat_map(CallError::logs).for_each(show::log_line);
+                    show::trouble(&Trouble::of_play(error, script));
+                }
             },
             _ = tokio::signal::ctrl_c() => return Ok(Next::Connect),
         },

@@ -24,7 +24,12 @@ pub async fn show(args: &Args, command: &Task) -> Result<(), Trouble> {
     }
     match (task.outcome(), command.wait) {
         (Some(Ok(result)), _) if !command.form.json => show::played(result),
-        (Some(Err(error)), _) => Err(Trouble::Call(error)),
+        (Some(Err(error)), _) => {
+            if !command.form.json {
+                error.logs().iter().for_each(show::log_line);
+            }
+            Err(Trouble::Call(error))
+        }
         (None, Some(wait)) if task.ended_at.is_none() => {
             let wait = humantime::format_duration(wait);
             Err(Trouble::Failed(format!("the task has not ended within {wait}")))

@@ -67,12 +67,21 @@ fn wants_login(error: &CallError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use circles_client::types::CancelledData;
+
     use super::*;
 
     #[test]
     fn each_kind_of_trouble_has_its_exit_code() {
         let call = |fault: Fault| Trouble::of_play(Error::Call(fault.into()), "1").code();
-        assert_eq!((call(Fault::Cancelled), call(Fault::Forbidden), call(Fault::Unauthenticated)), (1, 1, 3));
+        assert_eq!(
+            (
+                call(Fault::Cancelled(CancelledData { logs: None })),
+                call(Fault::Forbidden),
+                call(Fault::Unauthenticated)
+            ),
+            (1, 1, 3)
+        );
         assert_eq!(Trouble::of_call(Error::ConnectionLost).code(), 3);
         assert_eq!(Trouble::of_call(Error::Argument { param: "script", cause: String::new() }).code(), 2);
     }

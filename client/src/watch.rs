@@ -104,7 +104,7 @@ impl Stream for Watched {
             None => Err(match subscription.close_reason() {
                 Some(SubscriptionCloseReason::Lagged) => Error::Lagged,
                 // The server closed the stream alone, which it does for faults of its own.
-                _ if rpc.is_connected() => Error::Call(circles_api::Error::Internal { id: None }),
+                _ if rpc.is_connected() => Error::Call(circles_api::Error::internal(None)),
                 _ => Error::ConnectionLost,
             }),
         };

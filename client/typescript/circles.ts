@@ -166,6 +166,12 @@ export interface Cancellation {
   cancelled: boolean;
 }
 
+/** What a play that was cancelled had done. */
+export interface CancelledData {
+  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  logs?: Array<LogLine>;
+}
+
 /** What to sign, and until when. */
 export interface Challenge {
   /** The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds. */
@@ -238,6 +244,8 @@ export interface LibraryScript {
 export interface LimitData {
   /** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
   limit: LimitDataLimit;
+  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  logs?: Array<LogLine>;
 }
 
 /** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
@@ -354,6 +362,8 @@ export type Retries = number;
 
 /** When to try again. */
 export interface RetryData {
+  /** If a play ended so, what its script had logged by then, in order. Absent where it had logged nothing. */
+  logs?: Array<LogLine>;
   /** Milliseconds to wait first. */
   retry_after_ms: RetryDataRetryAfterMs;
 }
@@ -372,6 +382,8 @@ export interface ScriptErrorData {
   kind: ScriptErrorKind;
   /** Counted from 1; null where the place is not known. */
   line: ScriptErrorDataLine | null;
+  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  logs?: Array<LogLine>;
   /** The value that the script threw, if it threw one. Absent otherwise. */
   thrown?: Json;
 }
@@ -390,6 +402,8 @@ export type ScriptName = string;
 
 /** The time limit that passed. */
 export interface ScriptTimeoutData {
+  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  logs?: Array<LogLine>;
   /** A time limit in milliseconds, up to a day. */
   timeout_ms: TimeoutMs;
 }
@@ -433,6 +447,8 @@ export interface Task {
 
 /** The task that the error is about. */
 export interface TaskData {
+  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  logs?: Array<LogLine>;
   /** The name of a task: a UUID of version 7, so that names sort by time. */
   task_id: TaskId;
 }

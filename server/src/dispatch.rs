@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use circles_api::{
     CircleId, Error, Fault,
-    types::{Library, PlayResult, RecordPage, Task as TaskAnswer, TaskData, TaskPage},
+    types::{CancelledData, Library, PlayResult, RecordPage, Task as TaskAnswer, TaskData, TaskPage},
 };
 use circles_store as store;
 use circles_store::{Access, Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView, Verb};
@@ -224,7 +224,9 @@ fn refused(error: store::Error) -> Error {
             let message = "as many tasks are remembered for callers that no access list names as may be";
             Error::declared(Fault::Overloaded(retry_after(time)), message)
         }
-        store::Error::Conflict(first) => Fault::Conflict(TaskData { task_id: first.into() }).into(),
+        store::Error::Conflict(first) => {
+            Fault::Conflict(TaskData { task_id: first.into(), logs: None }).into()
+        }
         store::Error::Closed => unavailable(),
         store::Error::Unavailable(cause) | store::Error::NoRoom(cause) => {
             tracing::debug!(%cause, "a call was refused");
@@ -238,7 +240,7 @@ fn refused(error: store::Error) -> Error {
 /// With an idempotency key the play goes on, and the same call gets its outcome; without one it is cancelled, as this
 /// server was the only one to want it.
 fn drained(task: &Task) -> Error {
-    if task.is_recorded() { unavailable() } else { Fault::Cancelled.into() }
+    if task.is_recorded() { unavailable() } else { Fault::Cancelled(CancelledData { logs: None }).into() }
 }
 
 /// Redis is away, or this server closes.

@@ -287,7 +287,7 @@ impl Store for EmbeddedStore {
                 };
                 // One whose deadline went by while nobody awaited it is passed over.
                 if entry.is_late(Instant::now()) {
-                    self.shared.conclude(&entry, Outcome::TimedOut);
+                    self.shared.conclude(&entry, Outcome::timed_out());
                 } else if entry.start() {
                     // The permit that woke us may have stood for several tasks.
                     if more {

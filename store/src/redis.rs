@@ -446,7 +446,7 @@ impl Store for RedisStore {
         let id = task.id;
         let deadline = Instant::now() + task.timeout;
         let ticket =
-            Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::Cancelled) }));
+            Ticket::waiting(id, Box::pin(async move { outcome.await.unwrap_or(Outcome::cancelled()) }));
         let interrupt = CancellationToken::new();
         Ok((self.shared.claimed(task, deadline, interrupt, Place::Play(Some(done))), ticket))
     }
@@ -456,7 +456,7 @@ impl Store for RedisStore {
     }
 
     async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error> {
-        Ok(matches!(&*self.shared.cancel(circle, task, &Outcome::Cancelled).await?, "ended" | "told"))
+        Ok(matches!(&*self.shared.cancel(circle, task, &Outcome::cancelled()).await?, "ended" | "told"))
     }
 
     async fn task(&self, circle: &CircleId, task: TaskId, wait: Duration) -> Result<Option<TaskView>, Error> {

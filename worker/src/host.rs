@@ -102,7 +102,7 @@ impl Host {
     ) -> (Claim, Settlement) {
         // A short script would end before it looks.
         if claim.interrupt().is_cancelled() {
-            return (claim, Outcome::Cancelled.into());
+            return (claim, Outcome::cancelled().into());
         }
         let task = without_args(claim.task());
         let circle = &self.circles.get(&task.circle);
@@ -128,13 +128,13 @@ impl Host {
         let outcome =
             contained(circle, || match play.enter(|| self.outcome(circle, &task, &play, &mut hash)) {
                 Ok(outcome) => outcome,
-                Err(Stop::Deadline) => Outcome::TimedOut,
-                Err(Stop::Interrupted | Stop::NotShort) => Outcome::Cancelled,
-                Err(Stop::Limit(name)) => Outcome::Failed(failure::limit(name)),
+                Err(Stop::Deadline) => Outcome::timed_out(),
+                Err(Stop::Interrupted | Stop::NotShort) => Outcome::cancelled(),
+                Err(Stop::Limit(name)) => Outcome::failed(failure::limit(name)),
                 // Which the store takes as what it is.
-                Err(Stop::Overtaken) => Outcome::Failed(Failure::Conflict),
-                Err(Stop::Unavailable) => Outcome::Failed(Failure::Unavailable),
-                Err(Stop::Fault) => Outcome::Failed(internal(&play.take_fault())),
+                Err(Stop::Overtaken) => Outcome::failed(Failure::Conflict),
+                Err(Stop::Unavailable) => Outcome::failed(Failure::Unavailable),
+                Err(Stop::Fault) => Outcome::failed(internal(&play.take_fault())),
             });
         let settlement = play.settlement(failure::without_secrets_of(outcome, circle), hash);
         match play.link.as_ref().and_then(Link::take) {
@@ -156,7 +156,7 @@ impl Host {
         play.proceed()?;
         match args {
             Ok(args) => play.constants.set_args(args),
-            Err(message) => return Ok(Outcome::Failed(failure::of_args(message))),
+            Err(message) => return Ok(Outcome::failed(failure::of_args(message))),
         }
         let found = self.find(circle, &task.source, play)?;
         *hash = match &found {
@@ -165,20 +165,20 @@ impl Host {
         };
         // Nothing of a caller's is compiled before it is known that this caller may have it run.
         if !self.is_let(circle, task, play, *hash)? {
-            return Ok(Outcome::Failed(Failure::Forbidden));
+            return Ok(Outcome::failed(Failure::Forbidden));
         }
         let compiled = match found {
             Ok(found) => self.compile(circle, found, play)?,
             Err(failure) => Err(failure),
         };
         let script = match compiled {
-            Err(failure) => return Ok(Outcome::Failed(failure)),
+            Err(failure) => return Ok(Outcome::failed(failure)),
             Ok(Some(script)) => script,
             Ok(None) => return listing(circle, play, queued),
         };
         play.hold(&script).map_err(|_| stop_of(play))?;
         if script.has_closures && play.refuses_closures() {
-            return Ok(Outcome::Failed(failure::limit("memory_bytes")));
+            return Ok(Outcome::failed(failure::limit("memory_bytes")));
         }
         play.begin();
         let before = memory::balance().wrapping_sub(play.kept());
@@ -333,8 +333,8 @@ impl Host {
         let kept = memory::balance().wrapping_sub(before);
         // What the outcome holds beside this was built under `Play::keeping`.
         let wanted = match outcome {
-            Ok(Outcome::Failed(Failure::Script { message, .. })) => message.capacity(),
-            Ok(Outcome::Failed(Failure::Limit { limit })) => limit.capacity(),
+            Ok(Outcome::Failed(Failure::Script { message, .. }, _)) => message.capacity(),
+            Ok(Outcome::Failed(Failure::Limit { limit }, _)) => limit.capacity(),
             _ => 0,
         };
         let wanted = isize::try_from(wanted).unwrap_or(isize::MAX);
@@ -371,9 +371,9 @@ impl Trial for Host {
         let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, &script, &play, Duration::ZERO)));
         match outcome {
             // A limit may be the trial's own: the real ones decide.
-            Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. })) => {
+            Ok(Ok(outcome)) if !matches!(outcome, Outcome::Failed(Failure::Limit { .. }, _)) => {
                 script.was_indeed_short();
-                Some(outcome)
+                Some(outcome.with_logs(|| play.take_logs()))
             }
             _ => {
                 script.gave_up();
@@ -392,7 +392,7 @@ fn listing(circle: &Circle, play: &Play, queued: Duration) -> Result<Outcome, St
         Ok(Err(error)) => error.to_string(),
         Err(fault) => fault.to_string(),
     };
-    Ok(Outcome::Failed(internal(&format!("the library cannot be listed: {cause}"))))
+    Ok(Outcome::failed(internal(&format!("the library cannot be listed: {cause}"))))
 }
 
 /// What leaves a value that is no script's.
@@ -442,8 +442,8 @@ fn empty(scope: &Scope) {
 fn failed(error: EvalAltResult, ast: &AST, play: &Play) -> Outcome {
     match error {
         // Sizes are limited in trials only; they mean that the trial's memory did not do.
-        EvalAltResult::ErrorDataTooLarge(..) => Outcome::Failed(failure::limit("memory_bytes")),
-        other => Outcome::Failed(failure::of_running(other, ast.source().unwrap_or_default(), play)),
+        EvalAltResult::ErrorDataTooLarge(..) => Outcome::failed(failure::limit("memory_bytes")),
+        other => Outcome::failed(failure::of_running(other, ast.source().unwrap_or_default(), play)),
     }
 }
 
@@ -462,7 +462,7 @@ fn success(value: &Dynamic, play: &Play, queued: Duration) -> Outcome {
         }
     });
     match value_and_output {
-        Err(unfit) => Outcome::Failed(failure::of_result(unfit, play)),
+        Err(unfit) => Outcome::failed(failure::of_result(unfit, play)),
         Ok((value, output)) => Outcome::Succeeded(Success {
             output,
             value,
@@ -503,7 +503,7 @@ fn contained(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
         // A panic over a text quotes it.
         let cause = circle.without_secrets(message(&*panic), MOST);
         tracing::error!(%id, cause, "a play panicked");
-        Outcome::Failed(Failure::Internal(id))
+        Outcome::failed(Failure::Internal(id))
     })
 }
 
@@ -559,7 +559,7 @@ mod tests {
         let circle = Circle::new(CircleSettings::default(), Arc::new(engines), &Compiled::new());
         let host = Arc::new(Host { circles: Circles::all(circle), ..Host::new(Limits::default()) });
         for script in ["explode()", "try { explode() } catch { 1 }", "[1].map(|x| explode())"] {
-            assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_))), "{script}");
+            assert!(matches!(play(&host, script), Outcome::Failed(Failure::Internal(_), _)), "{script}");
         }
         assert!(Play::current().is_none());
         assert!(matches!(play(&host, "40 + 2"), Outcome::Succeeded(_)));
@@ -570,7 +570,7 @@ mod tests {
         let host = Arc::new(Host::new(Limits::default()));
         // Each play ties 30 MB into a knot that stands in no variable of the script's own scope.
         let knot = "fn tie() { let s = blob(30000000); let f = (); f = |n| { s; f }; 1 } tie()";
-        let limit = Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() });
+        let limit = Outcome::failed(Failure::Limit { limit: "memory_bytes".into() });
         let plays = (0..20).take_while(|_| play(&host, knot) != limit).count();
         assert!((5..15).contains(&plays), "{plays} plays lost 30 MB each");
         assert!(matches!(play(&host, "40 + 2"), Outcome::Succeeded(_)), "others go on");

@@ -90,7 +90,7 @@ impl Running<'_> {
     /// How it ended, as far as is known.
     pub fn ends(&mut self, outcome: &Outcome) {
         let limit = match outcome {
-            Outcome::Failed(Failure::Limit { limit }) => Some(limit.clone()),
+            Outcome::Failed(Failure::Limit { limit }, _) => Some(limit.clone()),
             _ => None,
         };
         self.ended = Some((outcome.state(), limit));

@@ -277,7 +277,9 @@ impl Pool {
         let mut claim = claim;
         let settled = loop {
             let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
-            if settlement.outcome == Outcome::Cancelled && self.goes_on_elsewhere(outlives_its_caller) {
+            if matches!(settlement.outcome, Outcome::Cancelled(_))
+                && self.goes_on_elsewhere(outlives_its_caller)
+            {
                 drop(played);
                 break Ok(());
             }

@@ -52,7 +52,7 @@ fn a_library_script_that_changes_is_read_again() {
         fs::rename(circles.path("circle/library/next"), &path).unwrap();
         assert_eq!(value(&host, CIRCLE, script), 3);
         fs::remove_dir_all(circles.path("circle/library")).unwrap();
-        assert!(matches!(play(&host, &task(CIRCLE, script)), Outcome::Failed(_)));
+        assert!(matches!(play(&host, &task(CIRCLE, script)), Outcome::Failed(..)));
         put(&path, "export const X = 4;");
         assert_eq!(value(&host, CIRCLE, script), 4);
     });
@@ -84,7 +84,7 @@ fn a_circle_without_settings_has_no_files_and_nothing_to_import() {
         ] {
             let outcome = play(&host, &task(CIRCLE, script));
             assert!(
-                matches!(&outcome, Outcome::Failed(Failure::Script { message, .. }) if message == why),
+                matches!(&outcome, Outcome::Failed(Failure::Script { message, .. }, _) if message == why),
                 "{script}: {outcome:?}"
             );
         }
@@ -105,7 +105,7 @@ fn each_circle_has_limits_of_its_own() {
         ]);
         let host = Stage::new(Host::with_circles(small(), circles));
         let limit = |circle, script: &str| match play(&host, &task(circle, script)) {
-            Outcome::Failed(Failure::Limit { limit }) => limit,
+            Outcome::Failed(Failure::Limit { limit }, _) => limit,
             outcome => format!("{outcome:?}").chars().take(9).collect(),
         };
         let (deep, long) =

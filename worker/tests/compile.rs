@@ -111,7 +111,7 @@ fn compile_of_constants_is_within_the_memory_of_a_play() {
         assert!(
             matches!(
                 &outcome,
-                Outcome::Succeeded(_) | Outcome::Failed(Failure::Limit { .. } | Failure::Script { .. })
+                Outcome::Succeeded(_) | Outcome::Failed(Failure::Limit { .. } | Failure::Script { .. }, _)
             ),
             "{outcome:?}: {shown}"
         );
@@ -129,7 +129,7 @@ fn compile_ends_at_the_deadline_of_its_play() {
             (play(&stage, &task(&source, timeout)), began.elapsed())
         });
         // What is linear may be done in time.
-        assert!(!matches!(outcome, Outcome::Failed(Failure::Script { .. })), "{name}: {outcome:?}");
+        assert!(!matches!(outcome, Outcome::Failed(Failure::Script { .. }, _)), "{name}: {outcome:?}");
         assert!(took < timeout + LATE, "{name}: {took:?}");
     }
 }
@@ -141,7 +141,7 @@ fn compile_of_a_slow_source_is_timed_out_not_an_error() {
     let outcome = on_script_thread(move || {
         play(&Stage::new(Host::new(limits())), &task(&source, Duration::from_millis(20)))
     });
-    assert_eq!(outcome, Outcome::TimedOut);
+    assert_eq!(outcome, Outcome::timed_out());
 }
 
 /// Wherever the parser is when it is stopped: it knows few errors in some places.
@@ -180,7 +180,7 @@ fn compile_that_is_slow_gives_up_its_slot_and_is_interrupted() {
         });
         (outcome, slow.get().expect("it becomes slow").elapsed())
     });
-    assert_eq!(outcome, Outcome::Cancelled);
+    assert_eq!(outcome, Outcome::cancelled());
     assert!(took < LATE, "{took:?}");
 }
 
@@ -198,7 +198,7 @@ fn compile_of_a_nested_play_ends_with_the_outer_one() {
             (play(&stage, &outer), began.elapsed())
         });
         assert!(
-            matches!(&outcome, Outcome::TimedOut | Outcome::Failed(Failure::Limit { .. })),
+            matches!(&outcome, Outcome::TimedOut(_) | Outcome::Failed(Failure::Limit { .. }, _)),
             "{name}: {outcome:?}"
         );
         assert!(took < timeout + LATE, "{name}: {took:?}");
@@ -229,10 +229,14 @@ fn compile_of_libraries_and_policies_is_within_the_play() {
             outcome
         })
     };
-    assert_eq!(run(&[("policy", &slow)], "1"), Outcome::TimedOut, "a policy");
-    assert_eq!(run(&[("slow", &slow)], "import \"slow\" as s; 1"), Outcome::TimedOut, "a module");
-    assert_eq!(run(&[("slow", &slow)], "run slow"), Outcome::TimedOut, "a script");
-    assert_eq!(run(&[("slow", &slow), ("b", &slow), ("c", &slow)], "list"), Outcome::TimedOut, "a listing");
+    assert_eq!(run(&[("policy", &slow)], "1"), Outcome::timed_out(), "a policy");
+    assert_eq!(run(&[("slow", &slow)], "import \"slow\" as s; 1"), Outcome::timed_out(), "a module");
+    assert_eq!(run(&[("slow", &slow)], "run slow"), Outcome::timed_out(), "a script");
+    assert_eq!(
+        run(&[("slow", &slow), ("b", &slow), ("c", &slow)], "list"),
+        Outcome::timed_out(),
+        "a listing"
+    );
 }
 
 /// A syntax tree of some megabytes, of a source that is large and fast to parse.
@@ -277,7 +281,7 @@ fn compiled_scripts_count_toward_the_memory_of_a_play() {
         // Compiled before or not, a play that uses it is told the same.
         for _ in 0..3 {
             let outcome = play(&stage, &task(&large(1), Duration::from_secs(60)));
-            assert_eq!(outcome, Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() }));
+            assert_eq!(outcome, Outcome::failed(Failure::Limit { limit: "memory_bytes".into() }));
         }
         assert!(matches!(play(&stage, &task("1", Duration::from_secs(60))), Outcome::Succeeded(_)));
     });
@@ -295,12 +299,12 @@ fn denied_callers_cannot_have_anything_compiled() {
         let large = task(&large(1), Duration::from_secs(60));
         again();
         let before = live();
-        assert_eq!(play(&stage, &large), Outcome::Failed(Failure::Forbidden));
+        assert_eq!(play(&stage, &large), Outcome::failed(Failure::Forbidden));
         let peak = peak() - before;
         let left = live() - before;
         assert!(left < 64 << 10, "{left} bytes stay");
         let outcome = play(&stage, &task("let = ;", Duration::from_secs(60)));
-        assert_eq!(outcome, Outcome::Failed(Failure::Forbidden), "not even what is wrong with it");
+        assert_eq!(outcome, Outcome::failed(Failure::Forbidden), "not even what is wrong with it");
         peak
     });
     assert!(peak < 1 << 20, "{peak} bytes: a syntax tree takes more");
@@ -344,6 +348,6 @@ fn nested_plays_in_a_row_do_not_add_up() {
         // Neither do they give it any.
         let source = format!("{} let hoard = blob({MEMORY}, 1); 1", source.trim_end_matches('1'));
         let outcome = play(&stage, &task(&source, Duration::from_secs(60)));
-        assert_eq!(outcome, Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() }));
+        assert_eq!(outcome, Outcome::failed(Failure::Limit { limit: "memory_bytes".into() }));
     });
 }

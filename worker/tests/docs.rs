@@ -63,7 +63,7 @@ fn every_example_does_what_it_says() {
             let says = example.lines().last().unwrap();
             let does = match &outcome {
                 Outcome::Succeeded(success) => success.value.clone(),
-                Outcome::Failed(Failure::Script { message, .. }) => format!("fails: {message}").into(),
+                Outcome::Failed(Failure::Script { message, .. }, _) => format!("fails: {message}").into(),
                 other => panic!("{example}\n{other:?}"),
             };
             let says = match says.strip_prefix("// => ") {
@@ -77,7 +77,7 @@ fn every_example_does_what_it_says() {
         put(&file(example).unwrap(), example);
         let circle = CIRCLE.parse().unwrap();
         let task = |source| Case::new("").task(circle, source);
-        assert_eq!(play(&host, &task("1")), Outcome::Failed(Failure::Forbidden));
+        assert_eq!(play(&host, &task("1")), Outcome::failed(Failure::Forbidden));
         let owner = Task { caller: Caller::Peer(circle), ..task("db::set(\"member/\" + ARGS, true)") };
         play(&host, &Task { args: CALLER.into(), ..owner });
         assert!(matches!(play(&host, &task("1")), Outcome::Succeeded(_)));

@@ -107,7 +107,7 @@ fn an_interrupted_script_stops_at_once_also_while_it_waits() {
             });
             (outcome, slow.elapsed())
         });
-        assert_eq!(outcome, Outcome::Cancelled, "{source}");
+        assert_eq!(outcome, Outcome::cancelled(), "{source}");
         assert!(took < Duration::from_secs(10), "{source}: {took:?}");
     }
 }

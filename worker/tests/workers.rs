@@ -70,7 +70,7 @@ async fn scripts_that_wait_hold_nobody_up() {
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
     workers.shutdown(Duration::ZERO).await;
     for ticket in asleep {
-        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::Cancelled);
+        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::cancelled());
     }
 }
 
@@ -83,7 +83,7 @@ async fn scripts_that_run_long_hold_nobody_up() {
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
     for ticket in [first, second] {
         assert!(store.cancel(&CIRCLE.parse().unwrap(), ticket.task()).await.unwrap());
-        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::Cancelled);
+        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::cancelled());
     }
     workers.shutdown(PATIENCE).await;
 }
@@ -115,7 +115,7 @@ async fn a_shutdown_lets_scripts_end_and_takes_no_more() {
     let late = play(&store, "8").await;
     assert_eq!(store.inner.queued(), 1);
     store.close().await;
-    assert_eq!(late.await, Outcome::Cancelled);
+    assert_eq!(late.await, Outcome::cancelled());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +126,7 @@ async fn a_shutdown_interrupts_what_goes_on_after_its_grace() {
     claimed(&store, 2).await;
     timeout(PATIENCE, workers.shutdown(Duration::from_millis(10))).await.expect("a shutdown");
     for ticket in tickets {
-        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::Cancelled);
+        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::cancelled());
     }
 }
 
@@ -139,7 +139,7 @@ async fn a_thread_outlives_whatever_goes_wrong_with_one_task() {
     claimed(&store, 1).await;
     for script in ["let a = []; loop { a.push(1); }", "fn f() { f() } f()", "throw 1", "let"] {
         assert!(
-            matches!(timeout(PATIENCE, play(&store, script).await).await.unwrap(), Outcome::Failed(_)),
+            matches!(timeout(PATIENCE, play(&store, script).await).await.unwrap(), Outcome::Failed(..)),
             "{script}"
         );
     }
@@ -207,7 +207,7 @@ async fn a_task_that_was_lost_and_came_back_is_interrupted_all_the_same() {
     // Both are under way, as nobody else could have taken them.
     claims.reserve().await.expect("workers that have taken both");
     lost.cancel();
-    assert_eq!(timeout(PATIENCE, before_ends).await.unwrap(), Outcome::Cancelled);
+    assert_eq!(timeout(PATIENCE, before_ends).await.unwrap(), Outcome::cancelled());
     workers.shutdown(Duration::from_millis(10)).await;
-    assert_eq!(timeout(PATIENCE, again_ends).await.expect("an end"), Outcome::Cancelled);
+    assert_eq!(timeout(PATIENCE, again_ends).await.expect("an end"), Outcome::cancelled());
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use circles_api::{
     Error, Fault,
     types::{
-        LimitData, LogLevel, LogLine, PlayResult, PlayStats, ScriptErrorData, ScriptErrorKind,
+        CancelledData, LimitData, LogLevel, LogLine, PlayResult, PlayStats, ScriptErrorData, ScriptErrorKind,
         ScriptTimeoutData, Task, TaskData, TaskError, UnixMillis,
     },
 };
@@ -63,13 +63,13 @@ pub fn played(id: TaskId, timeout: Duration, outcome: Outcome) -> Result<PlayRes
             task_id: id.into(),
             output: success.output,
             value: success.value,
-            logs: success.logs.into_iter().map(log_line).collect(),
+            logs: lines(success.logs),
             stats: stats(success.stats)?,
         }),
-        Outcome::Failed(failure) => Err(failed(id, failure)),
-        Outcome::TimedOut => Err(timed_out(timeout)),
-        Outcome::Cancelled => Err(Fault::Cancelled.into()),
-        Outcome::Lost => Err(Fault::WorkerLost(TaskData { task_id: id.into() }).into()),
+        Outcome::Failed(failure, logs) => Err(failed(id, failure).with_logs(lines(logs))),
+        Outcome::TimedOut(logs) => Err(timed_out(timeout).with_logs(lines(logs))),
+        Outcome::Cancelled(logs) => Err(cancelled().with_logs(lines(logs))),
+        Outcome::Lost => Err(Fault::WorkerLost(task_data(id)).into()),
     }
 }
 
@@ -80,9 +80,9 @@ fn failed(id: TaskId, failure: Failure) -> Error {
         Failure::Dropped => {
             let message =
                 "this call was made before, and its outcome is no longer kept: `task` has its state";
-            Error::declared(Fault::Conflict(TaskData { task_id: id.into() }), message)
+            Error::declared(Fault::Conflict(task_data(id)), message)
         }
-        Failure::Conflict => Fault::Conflict(TaskData { task_id: id.into() }).into(),
+        Failure::Conflict => Fault::Conflict(task_data(id)).into(),
         Failure::Script { kind, message, line, column, thrown } => {
             let kind = match kind {
                 store::ScriptErrorKind::Compile => ScriptErrorKind::Compile,
@@ -91,25 +91,40 @@ fn failed(id: TaskId, failure: Failure) -> Error {
             // A place that the document has no room for is as good as none.
             let line = line.and_then(|line| u64::from(line).try_into().ok());
             let column = column.and_then(|column| u64::from(column).try_into().ok());
-            Error::declared(Fault::ScriptError(ScriptErrorData { kind, line, column, thrown }), message)
+            Error::declared(
+                Fault::ScriptError(ScriptErrorData { kind, line, column, thrown, logs: None }),
+                message,
+            )
         }
         Failure::Limit { limit } => {
             let message = format!("the script passed the limit {limit}");
             match limit.try_into() {
-                Ok(limit) => Error::declared(Fault::LimitExceeded(LimitData { limit }), message),
+                Ok(limit) => Error::declared(Fault::LimitExceeded(LimitData { limit, logs: None }), message),
                 Err(error) => internal(error),
             }
         }
         Failure::Unavailable => unavailable(),
-        Failure::Internal(id) => Error::Internal { id: Some(id) },
+        Failure::Internal(id) => Error::internal(Some(id)),
     }
 }
 
 fn timed_out(timeout: Duration) -> Error {
     match u64::try_from(timeout.as_millis()).ok().and_then(|millis| millis.try_into().ok()) {
-        Some(timeout_ms) => Fault::ScriptTimeout(ScriptTimeoutData { timeout_ms }).into(),
+        Some(timeout_ms) => Fault::ScriptTimeout(ScriptTimeoutData { timeout_ms, logs: None }).into(),
         None => internal("a time limit longer than a day"),
     }
+}
+
+fn cancelled() -> Error {
+    Fault::Cancelled(CancelledData { logs: None }).into()
+}
+
+fn task_data(id: TaskId) -> TaskData {
+    TaskData { task_id: id.into(), logs: None }
+}
+
+fn lines(logs: Vec<store::LogLine>) -> Vec<LogLine> {
+    logs.into_iter().map(log_line).collect()
 }
 
 pub fn log_line(line: store::LogLine) -> LogLine {

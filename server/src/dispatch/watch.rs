@@ -3,7 +3,7 @@
 use std::{future::ready, time::SystemTime};
 
 use circles_api::{Error, Fault, types::PlayEvent};
-use circles_store::{Kind, Outcome, Source, Task, TaskView, WatchEvent};
+use circles_store::{Kind, Outcome, Source, Task, TaskView, Watch, WatchEvent};
 use futures_util::{
     StreamExt as _,
     stream::{self, BoxStream},
@@ -31,7 +31,7 @@ impl Dispatch {
                 self.view(&asker, id).await?;
                 let watch = self.store.watch(&asker.circle, id).await.map_err(refused)?;
                 // The task goes on, and can be watched elsewhere.
-                (id, watch.ok_or(Fault::TaskNotFound)?, unavailable())
+                (id, logged(watch.ok_or(Fault::TaskNotFound)?), unavailable())
             }
             What::Play(source, wishes) => {
                 let task = self.task(asker, source, wishes, Kind::Play)?;
@@ -55,6 +55,22 @@ impl Dispatch {
     }
 }
 
+/// Of a task that had ended before, only the end comes: the lines that it carries are shown before it.
+fn logged(events: Watch) -> Watch {
+    let mut begun = false;
+    let with_lines = move |event| {
+        let lines = match &event {
+            WatchEvent::Ended(view) if !begun => {
+                view.outcome.as_ref().map(|outcome| outcome.logs().to_vec()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        begun = true;
+        stream::iter(lines.into_iter().map(WatchEvent::Logged).chain([event]))
+    };
+    events.flat_map(with_lines).boxed()
+}
+
 fn event(event: WatchEvent) -> Result<PlayEvent, Error> {
     Ok(match event {
         WatchEvent::Logged(line) => PlayEvent::Logged { line: answer::log_line(line) },
@@ -65,7 +81,7 @@ fn event(event: WatchEvent) -> Result<PlayEvent, Error> {
 
 /// What would have been seen of a play that ended before anybody could watch it.
 fn past(task: &Task, outcome: Outcome) -> Vec<WatchEvent> {
-    let logs = if let Outcome::Succeeded(success) = &outcome { success.logs.clone() } else { Vec::new() };
+    let logs = outcome.logs().to_vec();
     let view = TaskView {
         id: task.id,
         caller: task.caller.clone(),

@@ -137,7 +137,7 @@ impl Shared {
         let (caller, name) = (task.caller.to_string(), key.2.clone());
         let found = self.files.ask(&task.circle, move |open| open.file().task_of_key(&caller, &name)).await?;
         let Some((row, outcome)) = found.flatten() else { return Ok(None) };
-        let dropped = || row.state.is_final().then_some(Outcome::Failed(Failure::Dropped));
+        let dropped = || row.state.is_final().then_some(Outcome::failed(Failure::Dropped));
         // One that may have reached outside and never came to its end is not run again, nor known to have ended
         // otherwise; one that did neither is.
         let Some(outcome) = outcome.or_else(dropped).or(row.marked.then_some(Outcome::Lost)) else {

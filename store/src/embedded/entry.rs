@@ -318,18 +318,18 @@ pub(super) async fn outcome(
         return outcome;
     }
     if entry.is_queued() {
-        shared.conclude(entry, Outcome::TimedOut);
+        shared.conclude(entry, Outcome::timed_out());
     } else if let Ok(Ok(outcome)) = timeout_at(deadline + LAST_WORD, &mut receiver).await {
         return outcome;
     }
-    if shared.conclude(entry, Outcome::TimedOut) {
+    if shared.conclude(entry, Outcome::timed_out()) {
         tracing::error!(task = %entry.task.id, "a worker kept a play past its deadline");
         entry.interrupt.cancel();
     }
     // What was decided is only on its way to the disk.
     match timeout_at(deadline + DISK, receiver).await {
         Ok(Ok(outcome)) => outcome,
-        _ => Outcome::Failed(fault("an outcome did not reach the disk in time")),
+        _ => Outcome::failed(fault("an outcome did not reach the disk in time")),
     }
 }
 
@@ -367,7 +367,7 @@ pub(super) async fn cancelled(shared: &Arc<Shared>, entry: &Arc<Entry>) -> bool 
 
 /// Ends a queued task now, a running one as soon as its worker hears it; true if this call was the one.
 pub(super) fn cancel(shared: &Arc<Shared>, entry: &Arc<Entry>) -> bool {
-    if entry.is_queued() && shared.conclude(entry, Outcome::Cancelled) {
+    if entry.is_queued() && shared.conclude(entry, Outcome::cancelled()) {
         return true;
     }
     let first = entry.is_open() && !entry.interrupt.is_cancelled();

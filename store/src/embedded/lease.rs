@@ -110,7 +110,7 @@ impl Lease for Held {
             view.open().room().await;
         }
         let reached_outside = settlement.reached_outside;
-        let lost = matches!(settlement.outcome, Outcome::Failed(Failure::Conflict));
+        let lost = matches!(settlement.outcome, Outcome::Failed(Failure::Conflict, _));
         let hash = settlement.script_sha256;
         if !lost && !self.shared.settle(&self.entry, view.as_deref(), settlement) {
             return Ok(None);
@@ -123,7 +123,7 @@ impl Lease for Held {
             let conflict = Settlement {
                 reached_outside,
                 script_sha256: hash,
-                ..Outcome::Failed(Failure::Conflict).into()
+                ..Outcome::failed(Failure::Conflict).into()
             };
             self.shared.settle(&self.entry, None, conflict);
             return Ok(None);
@@ -135,7 +135,7 @@ impl Lease for Held {
             self.right_of_way = self.right_of_way(&open).await;
         }
         if self.entry.is_unwanted() {
-            self.shared.settle(&self.entry, None, Outcome::Cancelled.into());
+            self.shared.settle(&self.entry, None, Outcome::cancelled().into());
             return Ok(None);
         }
         Ok(Some(self))
@@ -220,7 +220,7 @@ impl Shared {
     /// Takes back a task that its worker let go of. Once this process closes, what is kept is left to the next.
     fn give_back(self: &Arc<Self>, entry: &Arc<Entry>, marked: bool) {
         if entry.is_unwanted() {
-            let cancelled = Settlement { reached_outside: marked, ..Outcome::Cancelled.into() };
+            let cancelled = Settlement { reached_outside: marked, ..Outcome::cancelled().into() };
             self.settle(entry, None, cancelled);
         } else if self.is_closed() && !marked {
             self.leave(entry);
@@ -279,10 +279,10 @@ impl Shared {
         if matches!(task.kind, Kind::Submitted { .. }) {
             entry.requeue();
         } else if task.idempotency_key.is_none() {
-            self.conclude(entry, Outcome::Cancelled);
+            self.conclude(entry, Outcome::cancelled());
         } else if let Some(was) = entry.decide() {
             self.leave_queue(entry, was);
-            self.finish(entry, Outcome::Failed(Failure::Unavailable));
+            self.finish(entry, Outcome::failed(Failure::Unavailable));
         }
     }
 
@@ -306,8 +306,8 @@ pub(super) fn failed(error: Error) -> Outcome {
     match error {
         Error::NoRoom(cause) | Error::Unavailable(cause) => {
             tracing::warn!(%cause, "a circle's file cannot be used now");
-            Outcome::Failed(Failure::Unavailable)
+            Outcome::failed(Failure::Unavailable)
         }
-        other => Outcome::Failed(fault(other)),
+        other => Outcome::failed(fault(other)),
     }
 }

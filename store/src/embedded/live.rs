@@ -38,6 +38,11 @@ impl Live {
         self.news.notify_waiters();
     }
 
+    /// What the script has logged, if it was run again since it was.
+    pub(super) fn all(&self) -> Vec<LogLine> {
+        self.lines().lines.clone()
+    }
+
     pub(super) fn wake(&self) {
         self.news.notify_waiters();
     }

@@ -52,12 +52,14 @@ impl Shared {
         settlement: Settlement,
     ) -> bool {
         let Settlement { outcome, reads, mut writes, reached_outside, script_sha256 } = settlement;
+        // Whoever decided the end, what was shown of the play until then belongs to it.
+        let outcome = outcome.with_logs(|| entry.live().all());
         let task = entry.task();
         if !matches!(outcome, Outcome::Succeeded(_)) {
             writes.clear();
         }
         let submitted = matches!(task.kind, Kind::Submitted { .. });
-        let forbidden = outcome == Outcome::Failed(Failure::Forbidden);
+        let forbidden = outcome == Outcome::failed(Failure::Forbidden);
         let leaves_record = !writes.is_empty() || reached_outside || submitted && !forbidden;
         let refused = outcome.refusal(task.kind, reached_outside, self.files.retention(&task.circle).time);
         // There is nothing in the file of a play that reached nothing outside.
@@ -96,7 +98,7 @@ impl Shared {
             }
             Taken::Overtaken => true,
             Taken::Full => {
-                let limit = Outcome::Failed(Failure::Limit { limit: "database_bytes".to_owned() });
+                let limit = Outcome::failed(Failure::Limit { limit: "database_bytes".to_owned() });
                 self.record(entry, None, Settlement { reached_outside, script_sha256, ..limit.into() });
                 false
             }

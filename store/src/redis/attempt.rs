@@ -68,8 +68,8 @@ impl Lease for Attempt {
         settlement.writes.is_empty()
             && match &settlement.outcome {
                 Outcome::Succeeded(_) => true,
-                Outcome::Failed(failure) => !matches!(failure, Failure::Conflict | Failure::Unavailable),
-                Outcome::TimedOut | Outcome::Cancelled | Outcome::Lost => false,
+                Outcome::Failed(failure, _) => !matches!(failure, Failure::Conflict | Failure::Unavailable),
+                Outcome::TimedOut(_) | Outcome::Cancelled(_) | Outcome::Lost => false,
             }
     }
 

@@ -70,7 +70,7 @@ impl Lease for Held {
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
         let is_queued = matches!(self.place, Place::Queue(_));
-        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable))
+        if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable, _))
             && (is_queued || !settlement.reached_outside)
         {
             // It can be run again once Redis is back, or is lost if it must not be: Redis knows what it marked.
@@ -92,7 +92,7 @@ impl Lease for Held {
         match std::mem::replace(&mut self.place, Place::Play(None)) {
             Place::Queue(epoch) => self.shared.give_back(&self.task, epoch),
             Place::Play(done) => {
-                let outcome = if marked { Outcome::Lost } else { Outcome::Cancelled };
+                let outcome = if marked { Outcome::Lost } else { Outcome::cancelled() };
                 if let Some(done) = done {
                     // Who called may have gone as well.
                     let _ = done.send(outcome);
@@ -108,8 +108,13 @@ impl Held {
         let view = self.view.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let reached_outside = settlement.reached_outside;
         let script_sha256 = settlement.script_sha256;
-        let ends = |outcome: Outcome| Settlement { reached_outside, script_sha256, ..outcome.into() };
-        if matches!(settlement.outcome, Outcome::Failed(Failure::Conflict)) {
+        // However it ends now, the run that was settled last is the one that logged.
+        let logs = settlement.outcome.logs().to_vec();
+        let ends = |outcome: Outcome| {
+            let outcome = outcome.with_logs(|| logs.clone());
+            Settlement { reached_outside, script_sha256, ..outcome.into() }
+        };
+        if matches!(settlement.outcome, Outcome::Failed(Failure::Conflict, _)) {
             // What it was to read was gone already.
         } else {
             let read = view.as_ref().and_then(|view| view.version());
@@ -120,14 +125,14 @@ impl Held {
                 Settled::Recorded | Settled::Gone => return Ok(false),
                 Settled::Full => {
                     let limit = Failure::Limit { limit: "database_bytes".to_owned() };
-                    self.end(ends(Outcome::Failed(limit)), None).await?;
+                    self.end(ends(Outcome::failed(limit)), None).await?;
                     return Ok(false);
                 }
                 // It goes back, and ends by its deadline.
                 Settled::NoRoom if self.task.is_recorded() => return Ok(false),
                 Settled::NoRoom => {
                     // What it wrote is not kept; its caller is told so now, and not by its deadline.
-                    self.end(ends(Outcome::Failed(Failure::Unavailable)), None).await?;
+                    self.end(ends(Outcome::failed(Failure::Unavailable)), None).await?;
                     return Ok(false);
                 }
                 Settled::Overtaken | Settled::Later => {}
@@ -135,7 +140,7 @@ impl Held {
         }
         self.overtaken += 1;
         if reached_outside || self.overtaken > RUNS_AGAIN {
-            self.end(ends(Outcome::Failed(Failure::Conflict)), None).await?;
+            self.end(ends(Outcome::failed(Failure::Conflict)), None).await?;
             return Ok(false);
         }
         self.shared.restarted(&self.task);

@@ -112,7 +112,7 @@ impl Settle {
         let submitted = matches!(task.kind, Kind::Submitted { .. });
         let leaves_record = !writes.is_empty()
             || reached_outside
-            || submitted && outcome != Outcome::Failed(Failure::Forbidden);
+            || submitted && outcome != Outcome::failed(Failure::Forbidden);
         // What only read saw one version, and comes right after it.
         let read = if writes.is_empty() { None } else { read };
         let hex = script_sha256.map(|hash| hex::encode(&hash));

@@ -109,7 +109,7 @@ impl Shared {
             }
             Ok(Reply::Dropped(id)) => {
                 waiter.forget();
-                Ok(Ticket::ready(id, Outcome::Failed(Failure::Dropped)))
+                Ok(Ticket::ready(id, Outcome::failed(Failure::Dropped)))
             }
             Ok(Reply::Conflict(id)) => {
                 waiter.forget();

@@ -126,7 +126,7 @@ impl Shared {
         let waiting = id.parse().ok().and_then(|id: TaskId| self.lock().waiting.remove(&id));
         if let Some(waiting) = waiting {
             tracing::warn!(task = id, "Redis lost a task");
-            waiting.tell(&End::now(Outcome::Failed(Failure::Unavailable)));
+            waiting.tell(&End::now(Outcome::failed(Failure::Unavailable)));
         }
     }
 
@@ -217,7 +217,7 @@ impl Shared {
                 state.waiting.get(&id).filter(|waiting| !waiting.recorded).map(|waiting| waiting.circle)
             };
             if let Some(circle) = plain
-                && let Err(error) = self.end(&circle, id, &Outcome::Cancelled, Which::Queued).await
+                && let Err(error) = self.end(&circle, id, &Outcome::cancelled(), Which::Queued).await
             {
                 tracing::debug!(%error, task = %id, "a play cannot be taken from the queue");
             }
@@ -260,7 +260,7 @@ impl Shared {
 
     /// A task at its end. One that Redis lost may have been taken for one that is remembered.
     async fn at_end(&self, circle: &CircleId, view: TaskView, end: End) -> Result<TaskView, Error> {
-        if end.outcome == Outcome::Failed(Failure::Unavailable)
+        if end.outcome == Outcome::failed(Failure::Unavailable)
             && let Some((_, remembered)) = self.look(circle, view.id, "", "").await?
         {
             return Ok(remembered);
@@ -296,7 +296,7 @@ impl Shared {
                     () = events.closed() => return,
                 }
             };
-            let end = ended.unwrap_or_else(|| End::now(Outcome::TimedOut));
+            let end = ended.unwrap_or_else(|| End::now(Outcome::timed_out()));
             // Who watches may go at any time.
             for event in last_lines(&mut lines, &end.outcome) {
                 if events.send(event).await.is_err() {
@@ -344,9 +344,7 @@ impl Shared {
 /// What a watched task logged and was not seen before its end: what has come, and what its outcome tells.
 fn last_lines(lines: &mut Reader, outcome: &Outcome) -> Vec<WatchEvent> {
     let mut events: Vec<_> = std::iter::from_fn(|| lines.step()).collect();
-    if let Outcome::Succeeded(success) = outcome {
-        events.extend(success.logs.iter().skip(lines.read()).cloned().map(WatchEvent::Logged));
-    }
+    events.extend(outcome.logs().iter().skip(lines.read()).cloned().map(WatchEvent::Logged));
     events
 }
 
@@ -400,16 +398,16 @@ impl Waiter {
                 self.shared.is_there(self.id);
                 match view.outcome {
                     Some(outcome) => outcome,
-                    None if view.state.is_final() => Outcome::Failed(Failure::Dropped),
+                    None if view.state.is_final() => Outcome::failed(Failure::Dropped),
                     None => self.outcome().await,
                 }
             }
             // It was refused, and is forgotten: this call stands for itself.
             Ok(None) => match self.shared.clone().submit(task, came).await {
                 Ok(ticket) => ticket.await,
-                Err(_) => Outcome::Failed(Failure::Unavailable),
+                Err(_) => Outcome::failed(Failure::Unavailable),
             },
-            Err(_) => Outcome::Failed(Failure::Unavailable),
+            Err(_) => Outcome::failed(Failure::Unavailable),
         }
     }
 
@@ -425,20 +423,21 @@ impl Waiter {
             return end.outcome;
         }
         // Nobody knows what becomes of it, and whoever asked has waited long enough.
-        timeout(TELL, self.past_deadline()).await.unwrap_or(Outcome::Failed(Failure::Unavailable))
+        timeout(TELL, self.past_deadline()).await.unwrap_or(Outcome::failed(Failure::Unavailable))
     }
 
     async fn past_deadline(&mut self) -> Outcome {
         // One that waits ends so. One that runs ends by its worker's clock, which must not be told to cancel it first.
-        if let Err(error) = self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Queued).await {
+        if let Err(error) = self.shared.end(&self.circle, self.id, &Outcome::timed_out(), Which::Queued).await
+        {
             tracing::debug!(%error, task = %self.id, "a play past its deadline cannot be ended");
         }
         if let Ok(Ok(end)) = timeout(LAST_WORD, &mut self.receiver).await {
             return end.outcome;
         }
         // Its worker does not: whatever it says later is not heeded any more.
-        match self.shared.end(&self.circle, self.id, &Outcome::TimedOut, Which::Now).await {
-            Ok(what) if what == "ended" => Outcome::TimedOut,
+        match self.shared.end(&self.circle, self.id, &Outcome::timed_out(), Which::Now).await {
+            Ok(what) if what == "ended" => Outcome::timed_out(),
             Ok(_) => {
                 let shard = self.shared.shard_of(&self.circle);
                 // It had ended before; what was told may have been missed.
@@ -447,12 +446,12 @@ impl Waiter {
                     Ok(Ok(end)) => end.outcome,
                     _ => {
                         tracing::error!(task = %self.id, ?looked, "it is not known what became of a play");
-                        Outcome::Failed(Failure::Unavailable)
+                        Outcome::failed(Failure::Unavailable)
                     }
                 }
             }
             // Nobody knows what becomes of it.
-            Err(_) => Outcome::Failed(Failure::Unavailable),
+            Err(_) => Outcome::failed(Failure::Unavailable),
         }
     }
 
@@ -468,7 +467,7 @@ impl Drop for Waiter {
         if !self.recorded {
             let (shared, circle, id, deadline) = (self.shared.clone(), self.circle, self.id, self.deadline);
             let task = async move {
-                while let Err(error) = shared.cancel(&circle, id, &Outcome::Cancelled).await {
+                while let Err(error) = shared.cancel(&circle, id, &Outcome::cancelled()).await {
                     if Instant::now() > deadline || shared.closing.is_cancelled() {
                         tracing::debug!(%error, task = %id, "a play that nobody wants goes on");
                         return;

@@ -221,7 +221,7 @@ pub async fn a_caller_that_goes_away_interrupts_its_running_task(store: Arc<dyn 
     assert!(!claim.interrupt().is_cancelled());
     drop(ticket);
     soon(claim.interrupt().cancelled()).await;
-    settle(claim, Outcome::Cancelled).await;
+    settle(claim, Outcome::cancelled()).await;
 }
 
 pub async fn a_task_nobody_wants_is_not_given_back(store: Arc<dyn Store>) {
@@ -236,7 +236,7 @@ pub async fn a_queued_task_is_cancelled_once(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(false));
-    assert_eq!(soon(ticket).await, Outcome::Cancelled);
+    assert_eq!(soon(ticket).await, Outcome::cancelled());
     assert!(store.claim().now_or_never().is_none());
 }
 
@@ -246,8 +246,8 @@ pub async fn a_running_task_is_cancelled_once_and_ends_as_its_worker_says(store:
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(false));
     soon(claim.interrupt().cancelled()).await;
-    settle(claim, Outcome::Cancelled).await;
-    assert_eq!(soon(ticket).await, Outcome::Cancelled);
+    settle(claim, Outcome::cancelled()).await;
+    assert_eq!(soon(ticket).await, Outcome::cancelled());
 }
 
 pub async fn cancelling_what_ended_or_never_was_changes_nothing(store: Arc<dyn Store>) {
@@ -262,7 +262,7 @@ pub async fn cancelling_what_ended_or_never_was_changes_nothing(store: Arc<dyn S
 pub async fn a_deadline_passes_in_the_queue_without_a_worker(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(30), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
-    assert_eq!(soon(ticket).await, Outcome::TimedOut);
+    assert_eq!(soon(ticket).await, Outcome::timed_out());
     assert!(store.claim().now_or_never().is_none());
 }
 
@@ -270,7 +270,7 @@ pub async fn a_worker_that_keeps_a_task_past_its_deadline_is_answered_for(store:
     let late = Task { timeout: Duration::from_millis(300), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
-    assert_eq!(soon(ticket).await, Outcome::TimedOut);
+    assert_eq!(soon(ticket).await, Outcome::timed_out());
     soon(claim.interrupt().cancelled()).await;
     // Too late: the task has its final state.
     settle(claim, success("late")).await;
@@ -318,7 +318,7 @@ pub async fn an_abandoned_keyed_task_that_is_late_is_not_run(store: Arc<dyn Stor
     drop(store.submit(late).await.unwrap());
     tokio::time::sleep(Duration::from_millis(5)).await; // Its deadline, which nobody awaits.
     assert!(store.claim().now_or_never().is_none());
-    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::TimedOut);
+    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::timed_out());
 }
 
 pub async fn closing_ends_what_is_queued_and_lets_run_what_runs(store: Arc<dyn Store>) {

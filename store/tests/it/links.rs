@@ -274,7 +274,7 @@ async fn who_has_waited_to_the_deadline_does_not_wait_for_a_slow_network_as_well
     let claim = soon(world.worker.claim()).await.unwrap();
     // There and back takes a command almost as long as it may take, and it takes two to end what runs.
     world.to_server.set(Mode::Delay(Duration::from_millis(1_400)));
-    assert_eq!(soon(ticket).await, Outcome::Failed(Failure::Unavailable));
+    assert_eq!(soon(ticket).await, Outcome::failed(Failure::Unavailable));
     world.to_server.set(Mode::Pass);
     settle(claim, success("late")).await;
     world.serves().await;
@@ -343,7 +343,7 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
     }
     // What it wrote has no room, and its caller is told.
     assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
-    assert_eq!(soon(play).await, Outcome::Failed(Failure::Unavailable));
+    assert_eq!(soon(play).await, Outcome::failed(Failure::Unavailable));
     // One that is remembered waits for room: whoever makes the call again would be told for ever that there is none.
     world.to_worker.count(kept.task().to_string());
     let settled = tokio::spawn(kept_claim.settle(kept_counted));
@@ -362,7 +362,7 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_reached_outside_and_missed_redis_is_lost_unless_it_may_be_retried() {
     let world = World::start().await;
-    let missed = || Settlement { reached_outside: true, ..Outcome::Failed(Failure::Unavailable).into() };
+    let missed = || Settlement { reached_outside: true, ..Outcome::failed(Failure::Unavailable).into() };
     let ticket = soon(world.server.submit(keyed("a", "k"))).await.unwrap();
     let claim = soon(world.worker.claim()).await.unwrap();
     claim.mark().unwrap();

@@ -56,7 +56,7 @@ struct Cancels;
 
 impl Trial for Cancels {
     fn attempt(&self, _: &Task) -> Option<Outcome> {
-        Some(Outcome::Cancelled)
+        Some(Outcome::cancelled())
     }
 }
 
@@ -64,7 +64,7 @@ impl Trial for Cancels {
 async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
     let store = embedded(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
     let tried = store.submit(conformance::task("a")).await.unwrap();
-    assert_eq!(tried.await, Outcome::Cancelled);
+    assert_eq!(tried.await, Outcome::cancelled());
     assert_eq!(store.queued(), 0);
     let _keyed = store.submit(conformance::keyed("a", "k")).await.unwrap();
     assert_eq!(store.queued(), 1);

@@ -120,14 +120,14 @@ async fn a_caller_that_goes_away_and_a_cancel_reach_the_worker() {
     let claim = soon(worker.claim()).await.unwrap();
     drop(ticket);
     soon(claim.interrupt().cancelled()).await;
-    settle(claim, Outcome::Cancelled).await;
+    settle(claim, Outcome::cancelled()).await;
 
     let ticket = server.submit(submitted("b")).await.unwrap();
     let claim = soon(worker.claim()).await.unwrap();
     assert!(server.cancel(&circle(1), ticket.task()).await.unwrap());
     soon(claim.interrupt().cancelled()).await;
-    settle(claim, Outcome::Cancelled).await;
-    assert_eq!(soon(ticket).await, Outcome::Cancelled);
+    settle(claim, Outcome::cancelled()).await;
+    assert_eq!(soon(ticket).await, Outcome::cancelled());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +146,7 @@ async fn who_watches_from_elsewhere_sees_every_line_before_the_end() {
         claim.log(&line(&number.to_string()));
     }
     // What failed does not bring its lines along.
-    settle(claim, Outcome::Cancelled).await;
+    settle(claim, Outcome::cancelled()).await;
     for watch in [&mut watch, &mut other] {
         for number in 0..300 {
             assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line(&number.to_string()))));
@@ -154,7 +154,7 @@ async fn who_watches_from_elsewhere_sees_every_line_before_the_end() {
         let Some(WatchEvent::Ended(view)) = soon(watch.next()).await else { panic!("no end") };
         assert_eq!(view.state, State::Cancelled);
     }
-    assert_eq!(soon(ticket).await, Outcome::Cancelled);
+    assert_eq!(soon(ticket).await, Outcome::cancelled());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,7 @@ fn refusals() -> [Outcome; 4] {
         column: None,
         thrown: None,
     };
-    [Failure::Forbidden, Failure::NoScript, compile, Failure::Internal(Uuid::now_v7())].map(Outcome::Failed)
+    [Failure::Forbidden, Failure::NoScript, compile, Failure::Internal(Uuid::now_v7())].map(Outcome::failed)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,7 +212,7 @@ async fn key_outlives_an_outcome_for_which_there_is_no_room() {
         assert_eq!(soon(store.submit(of(7, "a", "1")).await.unwrap()).await, large("1"));
         let again = store.submit(of(7, "a", "3")).await.unwrap();
         assert_eq!(again.task(), ids[2]);
-        assert_eq!(soon(again).await, Outcome::Failed(Failure::Dropped));
+        assert_eq!(soon(again).await, Outcome::failed(Failure::Dropped));
         assert!(store.claim().now_or_never().is_none());
         for wait in [Duration::ZERO, Duration::from_secs(20)] {
             let seen = soon(store.task(&circle(1), ids[2], wait)).await.unwrap().unwrap();

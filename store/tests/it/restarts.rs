@@ -278,13 +278,13 @@ async fn what_ended_is_not_taken_up_again_though_its_worker_reached_outside_late
     let late = Task { timeout: Duration::from_millis(100), ..keyed("a", "k") };
     let ticket = store.submit(late).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
-    assert_eq!(soon(ticket).await, Outcome::TimedOut);
+    assert_eq!(soon(ticket).await, Outcome::timed_out());
     let _ = claim.mark();
     store.shut().await;
     drop((claim, store));
     let (store, found) = again(directory.path()).await;
     assert_eq!(found, 0);
-    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::TimedOut);
+    assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::timed_out());
 }
 
 #[tokio::test]
@@ -416,8 +416,8 @@ async fn keyed_plays_ended_by_a_close_run_when_called_again() {
     let queued = store.submit(keyed("a", "queued")).await.unwrap();
     let plain = store.submit(task("a")).await.unwrap();
     store.close().await;
-    let goes_on = Outcome::Failed(circles_store::Failure::Unavailable);
-    assert_eq!((soon(queued).await, soon(plain).await), (goes_on.clone(), Outcome::Cancelled));
+    let goes_on = Outcome::failed(circles_store::Failure::Unavailable);
+    assert_eq!((soon(queued).await, soon(plain).await), (goes_on.clone(), Outcome::cancelled()));
     drop(claim);
     assert_eq!(soon(running).await, goes_on);
     drop(store);
@@ -447,7 +447,7 @@ async fn a_file_that_is_full_takes_deletions_only() {
         }
         assert!(written < 1_000, "nothing stops it");
     };
-    let limit = Outcome::Failed(circles_store::Failure::Limit { limit: "database_bytes".into() });
+    let limit = Outcome::failed(circles_store::Failure::Limit { limit: "database_bytes".into() });
     assert_eq!(refused, limit);
     let (claim, ticket) = store.begin(task("delete")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());

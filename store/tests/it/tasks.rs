@@ -151,7 +151,7 @@ pub async fn states_and_times_agree_whoever_asks(store: Arc<dyn Store>) {
         assert_eq!(store.cancel(&circle, id).await, Ok(true));
         assert_eq!(seen(&store, id).await, (State::Running, second, None));
         soon(claim.interrupt().cancelled()).await;
-        settle(claim, Outcome::Cancelled).await;
+        settle(claim, Outcome::cancelled()).await;
         let awaited = times(&soon(waiting).await.unwrap().unwrap());
         assert_eq!((awaited.0, awaited.1), (State::Cancelled, second));
         let watched = loop {
@@ -309,7 +309,7 @@ pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn 
     // One that reached outside and failed.
     let (claim, ticket) = store.begin(task("reached outside")).unwrap();
     claim.mark().unwrap();
-    let reached = Settlement { reached_outside: true, ..Outcome::Cancelled.into() };
+    let reached = Settlement { reached_outside: true, ..Outcome::cancelled().into() };
     assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
     expected.push(ticket.task());
     soon(ticket).await;

@@ -81,9 +81,9 @@ pub async fn what_a_play_wrote_is_there_once_it_succeeded(store: Arc<dyn Store>)
 
 pub async fn a_play_that_failed_leaves_nothing(store: Arc<dyn Store>) {
     let failures = [
-        Outcome::Cancelled,
-        Outcome::TimedOut,
-        Outcome::Failed(Failure::Limit { limit: "operations".into() }),
+        Outcome::cancelled(),
+        Outcome::timed_out(),
+        Outcome::failed(Failure::Limit { limit: "operations".into() }),
     ];
     for outcome in failures {
         let mut failed = play(&store).await;
@@ -175,7 +175,7 @@ pub async fn a_play_that_reached_outside_is_not_run_again(store: Arc<dyn Store>)
     one.claim.mark().unwrap();
     let settlement = Settlement { reached_outside: true, ..settlement(one.transaction) };
     assert!(matches!(one.claim.settle(settlement).await, Ok(Settled::Recorded)));
-    assert_eq!(soon(one.ticket).await, Outcome::Failed(Failure::Conflict));
+    assert_eq!(soon(one.ticket).await, Outcome::failed(Failure::Conflict));
     assert_eq!(value(&store, "n").await.as_deref(), Some("7"));
 }
 
@@ -199,7 +199,7 @@ pub async fn a_play_that_is_overtaken_again_and_again_ends_as_a_conflict(store: 
         }
     }
     assert_eq!(runs, 6, "once, and five times again");
-    assert_eq!(soon(one.ticket).await, Outcome::Failed(Failure::Conflict));
+    assert_eq!(soon(one.ticket).await, Outcome::failed(Failure::Conflict));
     assert_eq!(value(&store, "n").await.as_deref(), Some("1"));
 }
 

@@ -220,7 +220,7 @@ async fn nothing_reaches_outside_before_a_play_is_queued() {
     let claim = claim.await;
     assert_eq!(claim.mark(), Err(Error::Overtaken));
     // What the play's thread makes of it.
-    settle(claim, Outcome::Failed(circles_store::Failure::Conflict)).await;
+    settle(claim, Outcome::failed(circles_store::Failure::Conflict)).await;
     let claim = soon(worker.claim()).await.unwrap();
     let claim = soon(tokio::task::spawn_blocking(move || (claim.mark(), claim))).await.unwrap();
     assert_eq!(claim.0, Ok(()));
@@ -252,7 +252,7 @@ async fn a_play_that_takes_too_long_for_a_trial_is_queued() {
     let outcome = play(&server, task("long"));
     let tried = tried.await;
     assert!(tried.deadline() < std::time::Instant::now() + Duration::from_millis(100));
-    settle(tried, Outcome::TimedOut).await;
+    settle(tried, Outcome::timed_out()).await;
     settle(soon(worker.claim()).await.unwrap(), success("queued")).await;
     assert_eq!(outcome.await, success("queued"));
 }

@@ -177,7 +177,7 @@ async fn a_play_on_a_broken_connection_is_repeated_only_with_a_key() {
     let _relay = Relay::start(address, world.address).await;
     assert!(matches!(soon(unkeyed).await.unwrap(), Err(Error::ConnectionLost)));
     // The one was cancelled, the other went on, and the repeated call got its outcome.
-    assert_eq!(world.store.ended().await, (task.id, Outcome::Cancelled));
+    assert_eq!(world.store.ended().await, (task.id, Outcome::cancelled()));
     assert_eq!(soon(keyed).await.unwrap().unwrap().value::<String>().unwrap(), kept.id.to_string());
 }
 

@@ -13,6 +13,7 @@ mod client;
 mod contract;
 mod crashes;
 mod disk;
+mod failures;
 mod floods;
 mod frames;
 mod guarantees;

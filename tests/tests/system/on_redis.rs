@@ -17,6 +17,8 @@ mod calls;
 mod client;
 #[path = "contract.rs"]
 mod contract;
+#[path = "failures.rs"]
+mod failures;
 #[path = "plays.rs"]
 mod plays;
 #[path = "policy.rs"]

@@ -75,7 +75,7 @@ async fn a_caller_that_disconnects_cancels_its_play() {
         let task = world.store.began().await;
         let left = Instant::now();
         drop(raw);
-        assert_eq!(world.store.ended().await, (task.id, Outcome::Cancelled));
+        assert_eq!(world.store.ended().await, (task.id, Outcome::cancelled()));
         assert!(left.elapsed() < Duration::from_secs(5), "{script}: {:?}", left.elapsed());
     }
 }

@@ -83,7 +83,7 @@ async fn to_stop_watching_cancels_a_play_that_began_so() {
     let task = soon(world.store.began()).await;
     let (unwatched, _) = answer(&mut raw, "unwatch_play", json!({ "subscription": id })).await;
     assert_eq!(unwatched["result"], true);
-    assert_eq!(soon(world.store.ended()).await, (task.id, Outcome::Cancelled));
+    assert_eq!(soon(world.store.ended()).await, (task.id, Outcome::cancelled()));
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_client_that_goes_cancels_what_it_watches() {
     watch(&mut raw, SILENT).await;
     let task = soon(world.store.began()).await;
     drop(raw);
-    assert_eq!(soon(world.store.ended()).await, (task.id, Outcome::Cancelled));
+    assert_eq!(soon(world.store.ended()).await, (task.id, Outcome::cancelled()));
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn the_client_streams_what_happens_and_cancels_when_the_stream_is_dropped(
     // Dropped in the queue, it would end without a worker.
     let second = world.store.began().await.id;
     drop(silent);
-    assert_eq!(world.store.ended().await, (second, Outcome::Cancelled));
+    assert_eq!(world.store.ended().await, (second, Outcome::cancelled()));
 }
 
 #[tokio::test]

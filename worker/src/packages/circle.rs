@@ -62,9 +62,9 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
     play.look()?;
     match outcome {
         Outcome::Succeeded(success) => from_json(&success.value).map_err(throw),
-        Outcome::Failed(failure) => Err(failed(failure)),
-        Outcome::TimedOut => Err(refusal("SCRIPT_TIMEOUT", "the script passed its deadline", None)),
-        Outcome::Cancelled => Err(refusal("CANCELLED", "cancelled", None)),
+        Outcome::Failed(failure, _) => Err(failed(failure)),
+        Outcome::TimedOut(_) => Err(refusal("SCRIPT_TIMEOUT", "the script passed its deadline", None)),
+        Outcome::Cancelled(_) => Err(refusal("CANCELLED", "cancelled", None)),
         Outcome::Lost => Err(refusal("WORKER_LOST", "the worker was lost", None)),
     }
 }

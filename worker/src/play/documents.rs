@@ -98,6 +98,7 @@ impl Play {
     /// What is to be settled, with an outcome.
     pub fn settlement(&self, outcome: circles_store::Outcome, script_sha256: Option<[u8; 32]>) -> Settlement {
         let (reads, writes) = self.documents.take().map(Transaction::into_parts).unwrap_or_default();
+        let outcome = outcome.with_logs(|| self.take_logs());
         Settlement { outcome, reads, writes, reached_outside: self.reached_outside.get(), script_sha256 }
     }
 }

@@ -242,19 +242,19 @@ pub fn lasting(outcome: &Outcome) -> String {
             "value": success.value,
             "logs": success.logs.iter().map(told).collect::<Vec<_>>(),
         }),
-        Outcome::Failed(Failure::Script { kind, message, line, column, thrown }) => json!({
+        Outcome::Failed(Failure::Script { kind, message, line, column, thrown }, _) => json!({
             "failed": format!("{kind:?}"), "message": message, "at": [line, column], "thrown": thrown,
         }),
-        Outcome::Failed(Failure::Limit { limit }) => json!({ "limit": limit }),
-        Outcome::Failed(Failure::Internal(_)) => json!("internal"),
-        Outcome::Failed(Failure::Forbidden) => json!("forbidden"),
-        Outcome::Failed(Failure::NoScript) => json!("no such script"),
-        Outcome::Failed(Failure::Conflict) => json!("conflict"),
-        Outcome::Failed(Failure::Dropped) => json!("dropped"),
-        Outcome::Failed(Failure::Unavailable) => json!("unavailable"),
+        Outcome::Failed(Failure::Limit { limit }, _) => json!({ "limit": limit }),
+        Outcome::Failed(Failure::Internal(_), _) => json!("internal"),
+        Outcome::Failed(Failure::Forbidden, _) => json!("forbidden"),
+        Outcome::Failed(Failure::NoScript, _) => json!("no such script"),
+        Outcome::Failed(Failure::Conflict, _) => json!("conflict"),
+        Outcome::Failed(Failure::Dropped, _) => json!("dropped"),
+        Outcome::Failed(Failure::Unavailable, _) => json!("unavailable"),
         Outcome::Lost => json!("lost"),
-        Outcome::TimedOut => json!("timed out"),
-        Outcome::Cancelled => json!("cancelled"),
+        Outcome::TimedOut(_) => json!("timed out"),
+        Outcome::Cancelled(_) => json!("cancelled"),
     };
     unnamed(&format!("{outcome:#}\n"))
 }

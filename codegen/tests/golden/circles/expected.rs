@@ -139,6 +139,56 @@ pub mod types {
         }
     }
 
+    /// What a play that was cancelled had done.
+    #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    #[derive(::schemars::JsonSchema)]
+    pub struct CancelledData {
+        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::vec::Vec<LogLine>")]
+        pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for CancelledData {
+        fn deserialize<__D: ::serde::Deserializer<'de>>(
+            deserializer: __D,
+        ) -> ::std::result::Result<Self, __D::Error> {
+            struct __Members;
+            impl<'de> ::serde::de::Visitor<'de> for __Members {
+                type Value = CancelledData;
+                fn expecting(
+                    &self,
+                    f: &mut ::std::fmt::Formatter<'_>,
+                ) -> ::std::fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: __A,
+                ) -> ::std::result::Result<Self::Value, __A::Error> {
+                    let mut member_0 = None;
+                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                        match name.as_str() {
+                            "logs" if member_0.is_none() => {
+                                member_0 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
+                            _ => {
+                                return Err(
+                                    ::serde::de::Error::unknown_field(name.as_str(), &["logs"]),
+                                );
+                            }
+                        }
+                    }
+                    Ok(CancelledData { logs: member_0 })
+                }
+            }
+            ::serde::Deserializer::deserialize_map(deserializer, __Members)
+        }
+    }
+
     /// What to sign, and until when.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -626,6 +676,11 @@ pub mod types {
     pub struct LimitData {
         /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
         pub limit: LimitDataLimit,
+        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::vec::Vec<LogLine>")]
+        pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for LimitData {
@@ -646,6 +701,7 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
+                    let mut member_1 = None;
                     while let Some(name) = map.next_key::<crate::Name<'de>>()? {
                         match name.as_str() {
                             "limit" if member_0.is_none() => {
@@ -654,9 +710,16 @@ pub mod types {
                             "limit" => {
                                 return Err(::serde::de::Error::duplicate_field("limit"));
                             }
+                            "logs" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
                             _ => {
                                 return Err(
-                                    ::serde::de::Error::unknown_field(name.as_str(), &["limit"]),
+                                    ::serde::de::Error::unknown_field(
+                                        name.as_str(),
+                                        &["limit", "logs"],
+                                    ),
                                 );
                             }
                         }
@@ -664,6 +727,7 @@ pub mod types {
                     Ok(LimitData {
                         limit: member_0
                             .ok_or_else(|| ::serde::de::Error::missing_field("limit"))?,
+                        logs: member_1,
                     })
                 }
             }
@@ -1691,6 +1755,11 @@ pub mod types {
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct RetryData {
+        /// If a play ended so, what its script had logged by then, in order. Absent where it had logged nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::vec::Vec<LogLine>")]
+        pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// Milliseconds to wait first.
         pub retry_after_ms: RetryDataRetryAfterMs,
     }
@@ -1713,10 +1782,15 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
+                    let mut member_1 = None;
                     while let Some(name) = map.next_key::<crate::Name<'de>>()? {
                         match name.as_str() {
-                            "retry_after_ms" if member_0.is_none() => {
+                            "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
+                            "retry_after_ms" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
                             }
                             "retry_after_ms" => {
                                 return Err(
@@ -1727,14 +1801,15 @@ pub mod types {
                                 return Err(
                                     ::serde::de::Error::unknown_field(
                                         name.as_str(),
-                                        &["retry_after_ms"],
+                                        &["logs", "retry_after_ms"],
                                     ),
                                 );
                             }
                         }
                     }
                     Ok(RetryData {
-                        retry_after_ms: member_0
+                        logs: member_0,
+                        retry_after_ms: member_1
                             .ok_or_else(|| ::serde::de::Error::missing_field(
                                 "retry_after_ms",
                             ))?,
@@ -1784,6 +1859,11 @@ pub mod types {
         /// Counted from 1; null where the place is not known.
         #[schemars(with = "crate::Nullable<ScriptErrorDataLine>")]
         pub line: ::std::option::Option<ScriptErrorDataLine>,
+        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::vec::Vec<LogLine>")]
+        pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// The value that the script threw, if it threw one. Absent otherwise.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default)]
@@ -1812,6 +1892,7 @@ pub mod types {
                     let mut member_1 = None;
                     let mut member_2 = None;
                     let mut member_3 = None;
+                    let mut member_4 = None;
                     while let Some(name) = map.next_key::<crate::Name<'de>>()? {
                         match name.as_str() {
                             "column" if member_0.is_none() => {
@@ -1828,8 +1909,12 @@ pub mod types {
                                 member_2 = Some(map.next_value()?);
                             }
                             "line" => return Err(::serde::de::Error::duplicate_field("line")),
-                            "thrown" if member_3.is_none() => {
+                            "logs" if member_3.is_none() => {
                                 member_3 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
+                            "thrown" if member_4.is_none() => {
+                                member_4 = Some(map.next_value()?);
                             }
                             "thrown" => {
                                 return Err(::serde::de::Error::duplicate_field("thrown"));
@@ -1838,7 +1923,7 @@ pub mod types {
                                 return Err(
                                     ::serde::de::Error::unknown_field(
                                         name.as_str(),
-                                        &["column", "kind", "line", "thrown"],
+                                        &["column", "kind", "line", "logs", "thrown"],
                                     ),
                                 );
                             }
@@ -1851,7 +1936,8 @@ pub mod types {
                             .ok_or_else(|| ::serde::de::Error::missing_field("kind"))?,
                         line: member_2
                             .ok_or_else(|| ::serde::de::Error::missing_field("line"))?,
-                        thrown: member_3,
+                        logs: member_3,
+                        thrown: member_4,
                     })
                 }
             }
@@ -1978,6 +2064,11 @@ pub mod types {
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct ScriptTimeoutData {
+        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::vec::Vec<LogLine>")]
+        pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// A time limit in milliseconds, up to a day.
         pub timeout_ms: TimeoutMs,
     }
@@ -2000,10 +2091,15 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
+                    let mut member_1 = None;
                     while let Some(name) = map.next_key::<crate::Name<'de>>()? {
                         match name.as_str() {
-                            "timeout_ms" if member_0.is_none() => {
+                            "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
+                            "timeout_ms" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
                             }
                             "timeout_ms" => {
                                 return Err(::serde::de::Error::duplicate_field("timeout_ms"));
@@ -2012,14 +2108,15 @@ pub mod types {
                                 return Err(
                                     ::serde::de::Error::unknown_field(
                                         name.as_str(),
-                                        &["timeout_ms"],
+                                        &["logs", "timeout_ms"],
                                     ),
                                 );
                             }
                         }
                     }
                     Ok(ScriptTimeoutData {
-                        timeout_ms: member_0
+                        logs: member_0,
+                        timeout_ms: member_1
                             .ok_or_else(|| ::serde::de::Error::missing_field("timeout_ms"))?,
                     })
                 }
@@ -2295,6 +2392,11 @@ pub mod types {
     #[serde(deny_unknown_fields)]
     #[derive(::schemars::JsonSchema)]
     pub struct TaskData {
+        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default)]
+        #[schemars(with = "::std::vec::Vec<LogLine>")]
+        pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
     }
@@ -2317,10 +2419,15 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
+                    let mut member_1 = None;
                     while let Some(name) = map.next_key::<crate::Name<'de>>()? {
                         match name.as_str() {
-                            "task_id" if member_0.is_none() => {
+                            "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
+                            }
+                            "logs" => return Err(::serde::de::Error::duplicate_field("logs")),
+                            "task_id" if member_1.is_none() => {
+                                member_1 = Some(map.next_value()?);
                             }
                             "task_id" => {
                                 return Err(::serde::de::Error::duplicate_field("task_id"));
@@ -2329,14 +2436,15 @@ pub mod types {
                                 return Err(
                                     ::serde::de::Error::unknown_field(
                                         name.as_str(),
-                                        &["task_id"],
+                                        &["logs", "task_id"],
                                     ),
                                 );
                             }
                         }
                     }
                     Ok(TaskData {
-                        task_id: member_0
+                        logs: member_0,
+                        task_id: member_1
                             .ok_or_else(|| ::serde::de::Error::missing_field("task_id"))?,
                     })
                 }
@@ -2765,6 +2873,7 @@ pub static TYPES: &[crate::Type] = &[
     crate::Type::of::<types::Authenticated>("Authenticated"),
     crate::Type::of::<types::Caller>("Caller"),
     crate::Type::of::<types::Cancellation>("Cancellation"),
+    crate::Type::of::<types::CancelledData>("CancelledData"),
     crate::Type::of::<types::Challenge>("Challenge"),
     crate::Type::of::<types::Document>("Document"),
     crate::Type::of::<types::IdempotencyKey>("IdempotencyKey"),
@@ -2876,7 +2985,7 @@ pub enum Fault {
     /// the script passed a limit
     LimitExceeded(types::LimitData),
     /// cancelled
-    Cancelled,
+    Cancelled(types::CancelledData),
     /// the worker was lost; the script may have had outside effects, so it was not run again
     WorkerLost(types::TaskData),
     /// in conflict with another task
@@ -2901,7 +3010,7 @@ impl Fault {
             Self::Overloaded(..) => codes::OVERLOADED,
             Self::ScriptError(..) => codes::SCRIPT_ERROR,
             Self::LimitExceeded(..) => codes::LIMIT_EXCEEDED,
-            Self::Cancelled => codes::CANCELLED,
+            Self::Cancelled(..) => codes::CANCELLED,
             Self::WorkerLost(..) => codes::WORKER_LOST,
             Self::Conflict(..) => codes::CONFLICT,
             Self::TaskNotFound => codes::TASK_NOT_FOUND,
@@ -2920,7 +3029,7 @@ impl Fault {
             Self::Overloaded(..) => "OVERLOADED",
             Self::ScriptError(..) => "SCRIPT_ERROR",
             Self::LimitExceeded(..) => "LIMIT_EXCEEDED",
-            Self::Cancelled => "CANCELLED",
+            Self::Cancelled(..) => "CANCELLED",
             Self::WorkerLost(..) => "WORKER_LOST",
             Self::Conflict(..) => "CONFLICT",
             Self::TaskNotFound => "TASK_NOT_FOUND",
@@ -2939,7 +3048,7 @@ impl Fault {
             Self::Overloaded(..) => "the queue is full",
             Self::ScriptError(..) => "the script failed",
             Self::LimitExceeded(..) => "the script passed a limit",
-            Self::Cancelled => "cancelled",
+            Self::Cancelled(..) => "cancelled",
             Self::WorkerLost(..) => {
                 "the worker was lost; the script may have had outside effects, so it was not run again"
             }
@@ -2957,13 +3066,13 @@ impl Fault {
             Self::Overloaded(data) => ::serde_json::to_value(data).ok(),
             Self::ScriptError(data) => ::serde_json::to_value(data).ok(),
             Self::LimitExceeded(data) => ::serde_json::to_value(data).ok(),
+            Self::Cancelled(data) => ::serde_json::to_value(data).ok(),
             Self::WorkerLost(data) => ::serde_json::to_value(data).ok(),
             Self::Conflict(data) => ::serde_json::to_value(data).ok(),
             Self::BackendUnavailable(data) => ::serde_json::to_value(data).ok(),
             Self::Unauthenticated
             | Self::InvalidCredentials
             | Self::Forbidden
-            | Self::Cancelled
             | Self::TaskNotFound
             | Self::ScriptNotFound => None,
         }
@@ -2989,7 +3098,9 @@ impl Fault {
             codes::LIMIT_EXCEEDED => {
                 ::serde::Deserialize::deserialize(data?).ok().map(Self::LimitExceeded)
             }
-            codes::CANCELLED => Some(Self::Cancelled),
+            codes::CANCELLED => {
+                ::serde::Deserialize::deserialize(data?).ok().map(Self::Cancelled)
+            }
             codes::WORKER_LOST => {
                 ::serde::Deserialize::deserialize(data?).ok().map(Self::WorkerLost)
             }

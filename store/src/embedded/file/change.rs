@@ -287,14 +287,14 @@ mod tests {
             TaskChange::Marked(task.id),
             TaskChange::Retried(task.id),
             TaskChange::Died { id: task.id, run: 1, retried: true },
-            ended(Outcome::TimedOut),
+            ended(Outcome::timed_out()),
         ];
-        file.apply(&[of_task(ended(Outcome::Cancelled))], &mut chain).unwrap();
+        file.apply(&[of_task(ended(Outcome::cancelled()))], &mut chain).unwrap();
         let before = file.task(task.id).unwrap().unwrap();
         for change in after {
             file.apply(&[of_task(change)], &mut chain).unwrap();
             let (row, outcome) = file.task(task.id).unwrap().unwrap();
-            assert_eq!(outcome, Some(Outcome::Cancelled));
+            assert_eq!(outcome, Some(Outcome::cancelled()));
             assert_eq!(
                 (row.state, row.marked, row.retries),
                 (before.0.state, before.0.marked, before.0.retries)

@@ -183,7 +183,7 @@ fn step(number: usize) -> Change {
     let (ended_at, state) = (SystemTime::now(), State::Cancelled);
     let record = Ended { task: task.clone(), script_sha256: None, ended_at, state };
     let ended =
-        TaskChange::Ended { task, started_at: None, ended_at, outcome: Outcome::Cancelled, refused: None };
+        TaskChange::Ended { task, started_at: None, ended_at, outcome: Outcome::cancelled(), refused: None };
     Change { documents, task: Some(ended), record: Some(record), sweeps: 0 }
 }
 
@@ -203,7 +203,7 @@ fn audited(file: &File) -> usize {
     records.iter().for_each(|record| chain.push(record).unwrap());
     for record in &records {
         let (row, outcome) = file.task(record.task_id.clone().into()).unwrap().unwrap();
-        assert_eq!((row.state, outcome), (State::Cancelled, Some(Outcome::Cancelled)));
+        assert_eq!((row.state, outcome), (State::Cancelled, Some(Outcome::cancelled())));
     }
     count
 }

@@ -208,7 +208,7 @@ async fn once(client: &Client, order: &Order) -> Result<End, (Option<End>, bool)
                 Err((Some(End::Not(TaskState::Failed)), false))
             }
             Some(Fault::ScriptTimeout(_)) => Err((Some(End::Not(TaskState::TimedOut)), false)),
-            Some(Fault::Cancelled) => Err((Some(End::Not(TaskState::Cancelled)), false)),
+            Some(Fault::Cancelled(_)) => Err((Some(End::Not(TaskState::Cancelled)), false)),
             Some(Fault::WorkerLost(_)) => Err((Some(End::Not(TaskState::Lost)), false)),
             _ => panic!("{order:?}: {error:?}"),
         },
