@@ -155,15 +155,11 @@ fn told(message: &str, play: &Play) -> String {
 /// The outcome, but that a script which does not compile is quoted without secrets: one of them may be its source.
 pub fn without_secrets_of(outcome: Outcome, circle: &Circle) -> Outcome {
     match outcome {
-        Outcome::Failed(Failure::Script {
-            kind: kind @ ScriptErrorKind::Compile,
-            message,
-            line,
-            column,
-            thrown,
-        }) => {
+        Outcome::Failed(Failure::Script { kind, message, line, column, thrown }, logs)
+            if kind == ScriptErrorKind::Compile =>
+        {
             let message = circle.without_secrets(&message, MESSAGE_BYTES);
-            Outcome::Failed(Failure::Script { kind, message, line, column, thrown })
+            Outcome::Failed(Failure::Script { kind, message, line, column, thrown }, logs)
         }
         other => other,
     }

@@ -157,7 +157,7 @@ fn compile_may_stop_at_any_token() {
             let outcome = play(&stage, &task(&piece.repeat(40), Duration::from_secs(60)));
             assert_eq!(
                 outcome,
-                Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() }),
+                Outcome::Failed(Failure::Limit { limit: "memory_bytes".into() }, Vec::new()),
                 "{memory_bytes}"
             );
         }

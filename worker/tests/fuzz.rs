@@ -82,9 +82,9 @@ fn one(stage: &Stage, seed: u64, number: u64, counts: &Counts) {
     });
     let count = match &outcome {
         Outcome::Succeeded(_) => &counts.succeeded,
-        Outcome::Failed(Failure::Script { .. } | Failure::Conflict) => &counts.failed,
-        Outcome::Failed(Failure::Limit { .. }) => &counts.limited,
-        Outcome::TimedOut => &counts.timed_out,
+        Outcome::Failed(Failure::Script { .. } | Failure::Conflict, _) => &counts.failed,
+        Outcome::Failed(Failure::Limit { .. }, _) => &counts.limited,
+        Outcome::TimedOut(_) => &counts.timed_out,
         other => panic!("program {number} of seed {seed}: {other:?}\n{source}"),
     };
     count.fetch_add(1, Ordering::Relaxed);

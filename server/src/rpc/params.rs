@@ -120,7 +120,7 @@ fn declared_for(code: i32) -> Option<Error> {
     Some(match code {
         // What plays leave fits; what an older version kept may not.
         OVERSIZED_RESPONSE_CODE => match LimitDataLimit::try_from("answer_bytes") {
-            Ok(limit) => Fault::LimitExceeded(LimitData { limit }).into(),
+            Ok(limit) => Fault::LimitExceeded(LimitData { limit, logs: None }).into(),
             Err(error) => internal(error),
         },
         TOO_MANY_SUBSCRIPTIONS_CODE | SERVER_IS_BUSY_CODE => Fault::RateLimited(retry_after(RETRY)).into(),

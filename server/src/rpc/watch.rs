@@ -78,7 +78,7 @@ async fn pump(mut events: PlayEvents, sink: SubscriptionSink) -> SubscriptionRes
         // What plays leave fits; what an older version kept may not.
         if event.get().len() > ANSWER_BYTES {
             let limit = LimitDataLimit::try_from("answer_bytes").map_err(failed)?;
-            return Err(told(Fault::LimitExceeded(LimitData { limit }).into()));
+            return Err(told(Fault::LimitExceeded(LimitData { limit, logs: None }).into()));
         }
         // Waits while the client leaves earlier events unread.
         let sent = tokio::select! {

@@ -271,7 +271,7 @@ pub async fn record_of_called_play_names_calling_play_and_origin(store: Arc<dyn 
     for play in [&outer, &same, &other, &deep] {
         let (claim, ticket) = store.begin(play.clone()).unwrap();
         claim.mark().unwrap();
-        let reached = Settlement { reached_outside: true, ..Outcome::Cancelled.into() };
+        let reached = Settlement { reached_outside: true, ..Outcome::Cancelled(Vec::new()).into() };
         assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
         soon(ticket).await;
     }
