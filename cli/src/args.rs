@@ -11,8 +11,15 @@ const CONNECTION: &str = "Connection";
 
 /// Plays scripts in circles.
 ///
-/// Exit codes: 0 all is well; 1 the script failed, or was stopped, or what was asked for is not there; 2 wrong
-/// usage; 3 no connection or no login.
+/// Results go to standard output, log lines and errors to standard error. On a terminal, and in every log line and
+/// error, what a stranger wrote is shown so that it cannot pass for this program's own words: with `|` before each further
+/// line, and with escapes for what cannot be seen. In files and pipes a result is exactly what the script left.
+///
+/// Exit codes: 0 all is well; 1 the script failed, or was stopped, or what was asked for is not there or not sound;
+/// 2 wrong usage; 3 no connection or no login; 130 ended by Ctrl-C; 141 nobody reads standard output any more.
+///
+/// An environment variable that is empty counts as not set. RUST_LOG says what the program logs of its own
+/// connection [default: error].
 #[derive(Debug, Parser)]
 #[command(name = "circles", version)]
 pub struct Args {
@@ -36,8 +43,8 @@ pub struct Args {
     )]
     pub key: Option<PathBuf>,
 
-    /// Do not log in.
-    #[arg(long, global = true, help_heading = CONNECTION, conflicts_with = "key_file")]
+    /// Do not log in, whatever key there is.
+    #[arg(long, global = true, help_heading = CONNECTION)]
     pub anonymous: bool,
 
     #[command(subcommand)]
@@ -134,10 +141,10 @@ pub struct Submit {
 #[derive(Debug, clap::Args)]
 pub struct Text {
     /// The script itself.
-    #[arg(short = 'e', long, value_name = "SCRIPT")]
+    #[arg(short = 'e', long, value_name = "SCRIPT", allow_hyphen_values = true)]
     pub expression: Option<String>,
 
-    /// The file with the script; - for standard input.
+    /// The file with the script; - for standard input. A first line that begins with #! is skipped.
     pub file: Option<PathBuf>,
 }
 
@@ -145,7 +152,7 @@ pub struct Text {
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// What the script sees as ARGS: JSON, or @FILE.
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     pub args: Option<String>,
 
     /// How long the play may take, such as 500ms or 5s. The server may allow less.
@@ -153,7 +160,7 @@ pub struct Options {
     pub timeout: Option<Duration>,
 
     /// A name for this call: made again with the same name, it is answered and not run again.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub idempotency_key: Option<String>,
 
     #[command(flatten)]
@@ -215,24 +222,30 @@ pub enum Db {
     /// Print a document as JSON; the exit code is 1 if there is none.
     Get {
         /// Its key.
+        #[arg(allow_hyphen_values = true)]
         key: String,
     },
     /// Write a document.
     Set {
         /// Its key.
+        #[arg(allow_hyphen_values = true)]
         key: String,
         /// The document: JSON, or @FILE.
-        #[arg(value_name = "JSON")]
+        #[arg(value_name = "JSON", allow_negative_numbers = true)]
         value: String,
     },
     /// Delete a document.
     Delete {
         /// Its key.
+        #[arg(allow_hyphen_values = true)]
         key: String,
     },
     /// Print documents in the order of their keys: key, tab, JSON.
+    ///
+    /// A key that would not stand in one line as it is, or begins with ", is printed as JSON.
     Scan {
         /// What the keys begin with; "" for all.
+        #[arg(allow_hyphen_values = true)]
         prefix: String,
 
         /// How many at most [default: all].
@@ -244,9 +257,11 @@ pub enum Db {
         json: bool,
     },
     /// Print keys in order, one a line.
+    ///
+    /// A key that would not stand in one line as it is, or begins with ", is printed as JSON.
     Keys {
         /// What they begin with.
-        #[arg(default_value = "")]
+        #[arg(default_value = "", allow_hyphen_values = true)]
         prefix: String,
     },
 }
@@ -344,6 +359,38 @@ mod tests {
         };
         assert!(log.command.is_some());
         assert!(parse(&["log", "--after", "7", "verify", "-"]).is_err());
+    }
+
+    #[test]
+    fn values_may_begin_with_a_hyphen() {
+        let Ok(Command::Play(play)) = parse(&["play", "-e", "-1", "--args", "-5", "--json"]) else {
+            panic!("it plays")
+        };
+        assert_eq!(
+            (play.text.expression.as_deref(), play.options.args.as_deref(), play.options.form.json),
+            (Some("-1"), Some("-5"), true)
+        );
+        for line in [
+            &["play", "-e-1"][..],
+            &["play", "--expression", "-x", "--args", "-0.5e3"],
+            &["submit", "-e", "--x", "--wait", "--idempotency-key", "-k"],
+            &["db", "set", "n", "-5"],
+            &["db", "set", "-n", "-5.5"],
+            &["db", "get", "-n"],
+            &["db", "scan", "-", "--limit", "5", "--json"],
+            &["db", "keys", "-1"],
+        ] {
+            assert!(parse(line).is_ok(), "{line:?}");
+        }
+        let Ok(Command::Db(Db::Scan { prefix, limit, json })) =
+            parse(&["db", "scan", "--limit", "5", "--json", "-p"])
+        else {
+            panic!("it scans")
+        };
+        assert_eq!((prefix.as_str(), limit, json), ("-p", Some(5), true));
+        for line in [&["play", "-x"][..], &["run", "--nonsense", "a"], &["db", "set", "n", "-x"]] {
+            assert!(parse(line).is_err(), "{line:?}");
+        }
     }
 
     #[test]

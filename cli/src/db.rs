@@ -4,7 +4,7 @@ use circles_client::{Client, Played};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{args::Args, args::Db, connect, play, show, trouble::Trouble};
+use crate::{args::Args, args::Db, connect, play, show, text, trouble::Trouble};
 
 const GET: &str = "if db::has(ARGS.key) { #{ value: db::get(ARGS.key) } }";
 const SET: &str = "db::set(ARGS.key, ARGS.value);";
@@ -39,7 +39,7 @@ pub async fn run(args: &Args, command: &Db) -> Result<(), Trouble> {
     match command {
         Db::Get { key } => match play(&client, GET, &json!({ "key": key })).await?.value::<Option<Found>>() {
             Ok(Some(found)) => show::json(&found.value),
-            Ok(None) => Err(Trouble::Failed(format!("there is no document {key}"))),
+            Ok(None) => Err(Trouble::Failed(format!("there is no document {}", text::name(key)))),
             Err(error) => Err(Trouble::of_call(error)),
         },
         Db::Set { key, .. } => play(&client, SET, &json!({ "key": key, "value": value })).await.map(drop),
@@ -47,7 +47,7 @@ pub async fn run(args: &Args, command: &Db) -> Result<(), Trouble> {
             let found: bool =
                 play(&client, DELETE, &json!({ "key": key })).await?.value().map_err(Trouble::of_call)?;
             if !found {
-                show::note(&format!("there was no document {key}"));
+                show::note(&format!("there was no document {}", text::name(key)));
             }
             Ok(())
         }
@@ -57,7 +57,7 @@ pub async fn run(args: &Args, command: &Db) -> Result<(), Trouble> {
         Db::Keys { prefix } => {
             let keys = play(&client, KEYS, &json!({ "prefix": prefix })).await?;
             let keys: Vec<String> = keys.value().map_err(Trouble::of_call)?;
-            keys.iter().try_for_each(|key| show::line(key))
+            keys.iter().try_for_each(|key| show::line(&text::listed(key)))
         }
     }
 }
@@ -95,6 +95,6 @@ fn print(document: &Document, json: bool) -> Result<(), Trouble> {
     if json {
         show::json_line(&json!({ "key": key, "value": value }))
     } else {
-        show::line(&format!("{key}\t{value}"))
+        show::line(&format!("{}\t{}", text::listed(key), text::json(&value.to_string())))
     }
 }

@@ -1,9 +1,6 @@
 //! Where the secret key of the person at the command line is.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use circles_client::SecretKey;
 
@@ -24,8 +21,10 @@ pub fn read_or_make(named: Option<&Path>) -> Result<SecretKey, Trouble> {
 
 /// `circles.key` in `CIRCLES_CONFIG_DIR`, or in the user's configuration directory.
 pub fn default_path() -> Result<PathBuf, Trouble> {
-    let directory = match env::var_os("CIRCLES_CONFIG_DIR") {
-        Some(directory) => PathBuf::from(directory),
+    const VARIABLE: &str = "CIRCLES_CONFIG_DIR";
+    let directory = match circles_daemon::variable(VARIABLE) {
+        Some(directory) => circles_daemon::path(directory.into())
+            .map_err(|problem| Trouble::Usage(format!("{VARIABLE}: {problem}")))?,
         None => directories::ProjectDirs::from("", "", "circles")
             .ok_or_else(|| Trouble::Usage("no home directory: set CIRCLES_CONFIG_DIR or --key".into()))?
             .config_dir()

@@ -1,6 +1,6 @@
 //! `circles log`: a circle's provenance as lines of JSON, and whether such lines are sound.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 
 use circles_client::{
     PublicKey,
@@ -17,6 +17,9 @@ use crate::{
 
 /// Records that one call brings: the most there may be.
 const PAGE: u64 = 500;
+
+/// Bytes of the longest line of a log: a record takes less than a kilobyte.
+const MAX_LINE: u64 = 1 << 20;
 
 /// The first line of a log: whose it is, and behind which record it begins.
 #[derive(Serialize, Deserialize)]
@@ -85,10 +88,11 @@ fn check(args: &Args, command: &Verify) -> Result<(), Trouble> {
 
 /// Reads a log to its end; says what is wrong with it first, and on which line.
 fn verify(log: impl BufRead, meant: Option<PublicKey>, remembered: Option<&str>) -> Result<Sound, String> {
-    let mut lines =
-        log.lines().zip(1_u64..).map(|(line, number)| (line.map_err(|error| error.to_string()), number));
+    let mut lines = lines(log);
     let (header, _) = lines.next().ok_or("the log is empty")?;
-    let Header { circle, after } = parse(&header?, 1, "a log's first line")?;
+    let header = header?;
+    let header = header.strip_prefix(play::BYTE_ORDER_MARK).unwrap_or(&header);
+    let Header { circle, after } = parse(header, 1, "a log's first line")?;
     let key: PublicKey = circle.parse().map_err(|error| format!("line 1: {error}"))?;
     if let Some(meant) = meant.filter(|meant| *meant != key) {
         return Err(format!("the log is of circle {circle}, not of {meant}"));
@@ -100,16 +104,19 @@ fn verify(log: impl BufRead, meant: Option<PublicKey>, remembered: Option<&str>)
     let mut verifier = Verifier::after(key.circle_id(), begins);
     let mut known = remembered.is_none_or(|hash| hash == after.hash.as_str());
     let mut records = 0;
-    for (line, number) in lines.by_ref() {
+    while let Some((line, number)) = lines.next() {
         let line = line?;
         if let Ok(Trailer { head }) = serde_json::from_str(&line) {
             let sound = Sound { circle, after, records, head };
-            return match (Head::from(&sound.head) == verifier.head(), known, lines.next()) {
+            return match (Head::from(&sound.head) == verifier.head(), known, after_blanks(&mut lines)) {
                 (false, ..) => Err(format!("line {number}: the head is not the last record")),
-                (_, _, Some((_, number))) => Err(format!("line {number}: the log had ended")),
+                (_, _, Some(number)) => Err(format!("line {number}: the log had ended")),
                 (_, false, _) => Err("no record has the hash that --head names".into()),
                 (true, true, None) => Ok(sound),
             };
+        }
+        if is_blank(&line) && after_blanks(&mut lines).is_none() {
+            break;
         }
         let record: Record = parse(&line, number, "a record")?;
         verifier.push(&record).map_err(|broken| format!("line {number}: {broken}"))?;
@@ -117,6 +124,34 @@ fn verify(log: impl BufRead, meant: Option<PublicKey>, remembered: Option<&str>)
         records += 1;
     }
     Err(format!("the log breaks off after {records} records, before the line with its head"))
+}
+
+/// The number of the next line with anything in it: editors and shells leave blank ones at the end.
+fn after_blanks(lines: impl Iterator<Item = Line>) -> Option<u64> {
+    let is_something = |(line, _): &Line| line.as_ref().map_or(true, |line| !is_blank(line));
+    lines.into_iter().find(is_something).map(|(_, number)| number)
+}
+
+fn is_blank(line: &str) -> bool {
+    line.trim().is_empty()
+}
+
+/// A line, or why it cannot be read, and its number.
+type Line = (Result<String, String>, u64);
+
+/// The lines of a log, without their ends.
+fn lines(mut log: impl BufRead) -> impl Iterator<Item = Line> {
+    (1_u64..).map_while(move |number| {
+        let mut line = Vec::new();
+        let read = log.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line);
+        let line = match read {
+            Ok(0) => return None,
+            Ok(_) if line.len() as u64 > MAX_LINE => Err(format!("longer than {MAX_LINE} bytes")),
+            Ok(_) => String::from_utf8(line).map_err(|error| error.utf8_error().to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        Some((line.map_err(|problem| format!("line {number}: {problem}")), number))
+    })
 }
 
 fn parse<T: DeserializeOwned>(line: &str, number: u64, what: &str) -> Result<T, String> {
@@ -189,9 +224,27 @@ mod tests {
             "the log breaks off after 3 records, before the line with its head"
         );
         assert_eq!(complaint(|lines| lines.push("{}".into())), "line 6: the log had ended");
+        let behind_a_blank = |lines: &mut Vec<String>| lines.extend([String::new(), "{}".into()]);
+        assert_eq!(complaint(behind_a_blank), "line 7: the log had ended");
+        let blank_inside = |lines: &mut Vec<String>| lines.insert(2, String::new());
+        assert!(complaint(blank_inside).starts_with("line 3: not a record: "));
+        let endless = |lines: &mut Vec<String>| lines[2] = " ".repeat(2 << 20);
+        assert_eq!(complaint(endless), "line 3: longer than 1048576 bytes");
         assert!(complaint(|lines| lines[2] = "{}".into()).starts_with("line 3: not a record: missing"));
         assert!(complaint(|lines| drop(lines.remove(0))).starts_with("line 1: not a log's first line: "));
         assert_eq!(complaint(Vec::clear), "the log is empty");
+    }
+
+    #[test]
+    fn editors_marks_around_a_log_do_no_harm() {
+        let text = log(2).join("\r\n");
+        for text in [format!("{text}\n"), format!("{text}\n\n \n"), format!("\u{feff}{text}\r\n\r\n")] {
+            assert_eq!(verify(text.as_bytes(), None, None).unwrap().records, 2, "{text:?}");
+        }
+        let cut = log(2)[..3].join("\n") + "\n\n";
+        assert!(verify(cut.as_bytes(), None, None).unwrap_err().contains("breaks off after 2"));
+        let binary = [log(2).join("\n").as_bytes(), b"\n\xff\xfe"].concat();
+        assert_eq!(verify(&*binary, None, None).unwrap_err(), "line 5: the log had ended");
     }
 
     #[test]

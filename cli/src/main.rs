@@ -13,13 +13,13 @@ mod render;
 mod repl;
 mod show;
 mod task;
+mod text;
 mod trouble;
 mod watch;
 
 use std::process::ExitCode;
 
 use circles_client::{Client, PublicKey, SecretKey};
-use clap::Parser as _;
 
 use crate::{
     args::{Args, Command, Keygen},
@@ -27,21 +27,22 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_default();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(args)),
-        Err(error) => Err(Trouble::Usage(format!("no runtime: {error}"))),
-    };
-    match result {
+    let args: Args = circles_daemon::parse();
+    match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             show::trouble(&trouble);
             ExitCode::from(trouble.code())
         }
     }
+}
+
+fn start(args: Args) -> Result<(), Trouble> {
+    let filter = circles_daemon::log_filter("error").map_err(Trouble::Usage)?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Trouble::Usage(format!("no runtime: {error}")))?;
+    runtime.block_on(run(args))
 }
 
 async fn run(args: Args) -> Result<(), Trouble> {

@@ -1,4 +1,5 @@
 use std::{
+    fmt::Display,
     fs::File,
     io::{Read, stdin},
     path::Path,
@@ -13,12 +14,12 @@ use crate::{
     connect,
     progress::{interruptible, waiting},
     show,
-    trouble::Trouble,
+    trouble::{Source, Trouble},
     watch,
 };
 
 /// Bytes of the longest script that a server could take.
-const MAX_SCRIPT: u64 = 1 << 20;
+pub const MAX_SCRIPT: u64 = 1 << 20;
 /// Bytes of the longest arguments that fit into a message.
 const MAX_ARGS: u64 = 16 << 20;
 /// The longest deadline there is: the circle lowers it to its own.
@@ -26,17 +27,17 @@ pub const AS_THE_CIRCLE_ALLOWS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A script to play.
 enum Script<'a> {
-    /// Its text.
-    Text(String),
+    /// Its text, and the file that it came from.
+    Text { text: String, file: Option<&'a Path> },
     /// Its name in the circle's library.
     Name(&'a str),
 }
 
 impl<'a> Script<'a> {
-    fn of(text: &Text, name: Option<&'a str>) -> Result<Self, Trouble> {
+    fn of(text: &'a Text, name: Option<&'a str>) -> Result<Self, Trouble> {
         match (&text.expression, &text.file, name) {
-            (Some(script), ..) => Ok(Self::Text(script.clone())),
-            (None, Some(path), _) => read(path, MAX_SCRIPT).map(Self::Text),
+            (Some(script), ..) => Ok(Self::Text { text: script.clone(), file: None }),
+            (None, Some(path), _) => read(path, MAX_SCRIPT).map(|text| Self::Text { text, file: Some(path) }),
             (None, None, Some(name)) => Ok(Self::Name(name)),
             (None, None, None) => Err(Trouble::Usage("no script".into())),
         }
@@ -44,10 +45,14 @@ impl<'a> Script<'a> {
 
     /// What went wrong with a play of it.
     fn trouble(&self, error: Error) -> Trouble {
-        match self {
-            Self::Text(text) => Trouble::of_play(error, text),
-            Self::Name(_) => Trouble::of_call(error),
-        }
+        let source = match self {
+            Self::Text { text, file: None } => Source::text(text),
+            Self::Text { text, file: Some(path) } => {
+                Source { name: called(path).to_string(), text: Some(text.clone()) }
+            }
+            Self::Name(name) => Source::of_task(Some(name)),
+        };
+        Trouble::of_play(error, source)
     }
 }
 
@@ -68,7 +73,7 @@ async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(),
     // Lines are shown as they come, but where the answer is for programs, or may come from an earlier call.
     if !options.form.json && options.idempotency_key.is_none() {
         let mut call = match script {
-            Script::Text(text) => client.watch(text.as_str()),
+            Script::Text { text, .. } => client.watch(text.as_str()),
             Script::Name(name) => client.watch_library(*name),
         };
         if let Some(values) = &values {
@@ -85,7 +90,7 @@ async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(),
         };
     }
     let call = match script {
-        Script::Text(text) => client.play(text.as_str()),
+        Script::Text { text, .. } => client.play(text.as_str()),
         Script::Name(name) => client.run(*name),
     };
     let call = as_asked(call, options, values.as_ref());
@@ -101,7 +106,7 @@ pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
     let values = values(&submit.options)?;
     let client = connect(args).await?;
     let mut call = match &script {
-        Script::Text(text) => client.submit(text.as_str()),
+        Script::Text { text, .. } => client.submit(text.as_str()),
         Script::Name(name) => client.submit_run(*name),
     };
     if let Some(retries) = submit.retries {
@@ -110,7 +115,11 @@ pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
     if let Some(timeout) = submit.options.timeout {
         call = call.timeout(timeout);
     }
-    let id = as_asked(call, &submit.options, values.as_ref()).await.map_err(Trouble::of_call)?;
+    let id = match as_asked(call, &submit.options, values.as_ref()).await {
+        Ok(id) => id,
+        // A script that does not compile is not accepted.
+        Err(error) => return finish(Err(error), &script, submit.options.form.json),
+    };
     match (submit.wait, submit.options.form.json) {
         (true, json) => {
             show::note(&format!("task {id}"));
@@ -172,33 +181,84 @@ fn values(options: &Options) -> Result<Option<Value>, Trouble> {
 
 /// JSON from the command line, or from the file that stands there behind an @.
 pub fn parse(what: &str, text: &str) -> Result<Value, Trouble> {
+    let fault = |problem: &dyn Display| Trouble::Usage(format!("{what}: {problem}"));
     let text = match text.strip_prefix('@') {
-        Some(path) => read(Path::new(path), MAX_ARGS)?,
+        Some("") => return Err(fault(&"expected the name of a file behind @")),
+        Some(path) => read(&circles_daemon::path(path.into()).map_err(|problem| fault(&problem))?, MAX_ARGS)?,
         None => text.to_owned(),
     };
     // A parser would make floats of them.
-    circles_client::integers_fit(text.as_bytes())
-        .map_err(|error| Trouble::Usage(format!("{what}: {error}")))?;
-    serde_json::from_str(&text).map_err(|error| Trouble::Usage(format!("{what}: not JSON: {error}")))
+    circles_client::integers_fit(text.as_bytes()).map_err(|error| fault(&error))?;
+    serde_json::from_str(&text).map_err(|error| fault(&format!("not JSON: {error}")))
 }
 
-/// The text in a file, or on standard input for `-`, if it is not longer than `limit` bytes.
+/// The text in a file, or on standard input for `-`, if it is not longer than `limit` bytes. A byte order mark is no
+/// part of it.
 fn read(path: &Path, limit: u64) -> Result<String, Trouble> {
-    let sentence = |error: &dyn std::fmt::Display| Trouble::Usage(format!("{}: {error}", path.display()));
-    let mut text = String::new();
-    open(path)?.take(limit + 1).read_to_string(&mut text).map_err(|error| sentence(&error))?;
-    if text.len() as u64 > limit {
+    let sentence = |error: &dyn Display| Trouble::Usage(format!("{}: {error}", called(path)));
+    let mut bytes = Vec::new();
+    open(path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| sentence(&error))?;
+    if bytes.len() as u64 > limit {
         return Err(sentence(&format!("longer than {limit} bytes")));
     }
-    Ok(text)
+    let text = String::from_utf8(bytes).map_err(|error| sentence(&error.utf8_error()))?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).map_or_else(|| text.clone(), str::to_owned))
 }
+
+/// What some editors begin a text with.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A file, or standard input for `-`.
 pub fn open(path: &Path) -> Result<Box<dyn Read>, Trouble> {
-    if path.as_os_str() == "-" {
+    if path.as_os_str() == STANDARD_INPUT {
         return Ok(Box::new(stdin()));
     }
-    let file = File::open(path);
-    file.map(|file| Box::new(file) as Box<dyn Read>)
-        .map_err(|error| Trouble::Usage(format!("{}: {error}", path.display())))
+    let fault = |problem: &dyn Display| Trouble::Usage(format!("{}: {problem}", called(path)));
+    let file = File::open(path).map_err(|error| fault(&error))?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(fault(&"expected a file, found a directory")),
+        _ => Ok(Box::new(file)),
+    }
+}
+
+/// What standard input is called on the command line.
+const STANDARD_INPUT: &str = "-";
+
+/// What a file is called in errors.
+fn called(path: &Path) -> impl Display {
+    let path = if path.as_os_str() == STANDARD_INPUT { Path::new("standard input") } else { path };
+    path.display()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_beyond_64_bits_are_refused_and_not_changed() {
+        for json in
+            ["18446744073709551616", "[1, -9223372036854775809]", r#"{"a\\": [1e3, 99999999999999999999]}"#]
+        {
+            let Err(Trouble::Usage(sentence)) = parse("--args", json) else { panic!("{json}") };
+            assert!(sentence.starts_with("--args: "), "{sentence}");
+        }
+        for json in ["9223372036854775807", "-9223372036854775808", "1e30", r#""99999999999999999999\"""#, "[]"] {
+            assert_eq!(parse("--args", json).unwrap(), serde_json::from_str::<Value>(json).unwrap());
+        }
+    }
+
+    #[test]
+    fn files_that_hold_no_text_are_named_with_what_is_wrong() {
+        let directory = std::env::temp_dir();
+        for (text, part) in [
+            ("@", "--args: expected the name of a file"),
+            ("@~/x", "--args: ~ is not expanded"),
+            ("@/no/such/file", "/no/such/file: No such file"),
+            (&format!("@{}", directory.display()), "found a directory"),
+            ("", "--args: not JSON"),
+        ] {
+            let Err(Trouble::Usage(sentence)) = parse("--args", text) else { panic!("{text}") };
+            assert!(sentence.contains(part), "{sentence}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub async fn waiting<W: IntoFuture>(what: &str, work: W) -> W::Output {
 /// As [`waiting`], where it goes on since a moment that has passed.
 pub async fn waiting_since<W: IntoFuture>(begun: Instant, what: &str, work: W) -> W::Output {
     let mut work = std::pin::pin!(work.into_future());
-    let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+    let dumb = circles_daemon::variable("TERM").is_none_or(|terminal| terminal == "dumb");
     if dumb || !stderr().is_terminal() {
         return work.await;
     }

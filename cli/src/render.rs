@@ -4,10 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use circles_client::types::{Caller, Library, LibraryScript, Task, UnixMillis};
 
+use crate::text;
+
 /// Names and values, one pair a line, the values under each other.
 pub fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines = fields.iter().map(|(name, value)| format!("{name:width$}  {value}"));
+    let lines = fields.iter().map(|(name, value)| format!("{name:width$}  {}", text::name(value)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -28,16 +30,17 @@ pub fn task(task: &Task) -> String {
 /// A task as one line: id, state, time, caller, script.
 pub fn row(task: &Task) -> String {
     let (state, submitted) = (task.state.to_string(), time(task.submitted_at));
-    let script = task.script_name.as_ref().map_or("-", |name| name.as_str());
-    format!("{}  {state:9}  {submitted}  {:14}  {script}", task.task_id, brief(&task.caller))
+    let script = text::name(task.script_name.as_ref().map_or("-", |name| name.as_str()));
+    let (id, caller) = (task.task_id.to_string(), brief(&task.caller));
+    format!("{}  {state:9}  {submitted}  {:14}  {script}", text::name(&id), text::name(&caller))
 }
 
 /// A caller, short enough for a table.
 fn brief(caller: &Caller) -> String {
-    match caller.get(..8) {
-        None => "-".to_owned(),
-        Some(_) if caller.starts_with("webhook:") => caller.to_string(),
-        Some(start) => format!("{start}…"),
+    match caller.char_indices().nth(8) {
+        _ if caller.is_empty() => "-".to_owned(),
+        Some((end, _)) if !caller.starts_with("webhook:") => format!("{}…", &caller[..end]),
+        _ => caller.to_string(),
     }
 }
 
@@ -52,22 +55,23 @@ pub fn library(library: &Library) -> String {
 }
 
 fn script(script: &LibraryScript) -> String {
-    let mut text = described(&script.name, &script.description);
+    let mut lines = described(&script.name, &script.description);
     if let Some(fault) = &script.fault {
-        text.push_str(&format!("\n    does not compile: {fault}"));
+        lines.push_str(&format!("\n    does not compile: {}", text::name(fault)));
     }
     for function in &script.functions {
         let signature = format!("{}({})", function.name, function.params.join(", "));
-        text.push_str(&format!("\n    {}", described(&signature, &function.description)));
+        lines.push_str(&format!("\n    {}", described(&signature, &function.description)));
     }
-    text
+    lines
 }
 
 /// A name and the first line of what is said of it.
 fn described(name: &str, description: &str) -> String {
+    let name = text::name(name);
     match description.lines().next() {
-        Some(line) if !line.is_empty() => format!("{name}  {line}"),
-        _ => name.to_owned(),
+        Some(line) if !line.is_empty() => format!("{name}  {}", text::prose(line)),
+        _ => name.into_owned(),
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn show(args: &Args, command: &Task) -> Result<(), Trouble> {
             if !command.form.json {
                 error.logs().iter().for_each(show::log_line);
             }
-            Err(Trouble::Call(error))
+            Err(Trouble::of_task(&task, error))
         }
         (None, Some(wait)) if task.ended_at.is_none() => {
             let wait = humantime::format_duration(wait);

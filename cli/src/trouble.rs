@@ -1,10 +1,10 @@
-use circles_client::{CallError, Error, Fault};
+use circles_client::{CallError, Error, Fault, types::Task};
 
 /// Why a command did not do what it was asked, by what a shell script would do about it.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The script failed or was stopped; carries the source, to show the place in it.
-    Script { error: CallError, source: String },
+    /// The script failed or was stopped.
+    Script { error: CallError, source: Source },
     /// The server refused the call otherwise.
     Call(CallError),
     /// What was asked for is not there, or not as it should be.
@@ -13,10 +13,36 @@ pub enum Trouble {
     Usage(String),
     /// No connection, no login, or lost on the way.
     Connection(String),
+    /// Something failed with this exit code, and was shown when it did.
+    Told(u8),
     /// Ctrl-C.
     Interrupted,
     /// Nobody reads what is printed.
     BrokenPipe,
+}
+
+/// A script, as errors show it.
+#[derive(Debug)]
+pub struct Source {
+    /// What a place in it begins with: a file, or a name in the circle's library.
+    pub name: String,
+    /// Its text, to show the place in it, where it is at hand.
+    pub text: Option<String>,
+}
+
+impl Source {
+    /// What a script is called that has no name.
+    const NAMELESS: &str = "script";
+
+    /// A script whose text is at hand.
+    pub fn text(text: &str) -> Self {
+        Self { name: Self::NAMELESS.to_owned(), text: Some(text.to_owned()) }
+    }
+
+    /// The script of a task: in the library by this name, or one that was sent.
+    pub fn of_task(name: Option<&str>) -> Self {
+        Self { name: name.unwrap_or(Self::NAMELESS).to_owned(), text: None }
+    }
 }
 
 impl Trouble {
@@ -27,6 +53,7 @@ impl Trouble {
             Self::Script { .. } | Self::Call(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Connection(_) => 3,
+            Self::Told(code) => *code,
             Self::Interrupted => 130,
             Self::BrokenPipe => 141,
         }
@@ -35,7 +62,7 @@ impl Trouble {
     /// What went wrong before anything was called.
     pub fn of_connecting(error: Error) -> Self {
         match error {
-            Error::Url { .. } => Self::Usage(error.to_string()),
+            Error::Url { url, cause } => Self::Usage(format!("--url {url:?}: {cause}")),
             other => Self::Connection(other.to_string()),
         }
     }
@@ -47,17 +74,37 @@ impl Trouble {
                 Self::Connection(format!("{error}: this server plays only for those who log in"))
             }
             Error::Call(error) => Self::Call(error),
-            Error::Argument { .. } | Error::Url { .. } => Self::Usage(error.to_string()),
+            Error::Argument { param, cause } => Self::Usage(argument(param, &cause)),
             other => Self::Connection(other.to_string()),
         }
     }
 
-    /// What went wrong with a play of this source.
-    pub fn of_play(error: Error, source: &str) -> Self {
+    /// Why a task failed.
+    pub fn of_task(task: &Task, error: CallError) -> Self {
+        let name = task.script_name.as_ref().map(|name| name.as_str());
+        Self::Script { error, source: Source::of_task(name) }
+    }
+
+    /// What went wrong with a play of this script.
+    pub fn of_play(error: Error, source: Source) -> Self {
         match Self::of_call(error) {
-            Self::Call(error) => Self::Script { error, source: source.to_owned() },
+            Self::Call(error) => Self::Script { error, source },
             other => other,
         }
+    }
+}
+
+/// What is wrong with an argument of a call, in the words of the command line.
+fn argument(param: &str, cause: &str) -> String {
+    match param {
+        "name" if cause.contains("match") => {
+            "name: expected letters, digits, _, - and ., with / between parts, none of which begins with - or .".to_owned()
+        }
+        "timeout_ms" => format!("--timeout: in milliseconds, {cause}"),
+        "limit" | "retries" | "after" => format!("--{param}: {cause}"),
+        "idempotency_key" => format!("--idempotency-key: {cause}"),
+        "args" => format!("--args: {cause}"),
+        _ => format!("{param}: {cause}"),
     }
 }
 
@@ -73,7 +120,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_trouble_has_its_exit_code() {
-        let call = |fault: Fault| Trouble::of_play(Error::Call(fault.into()), "1").code();
+        let call = |fault: Fault| Trouble::of_play(Error::Call(fault.into()), Source::text("1")).code();
         assert_eq!(
             (
                 call(Fault::Cancelled(CancelledData { logs: None })),
@@ -84,5 +131,16 @@ mod tests {
         );
         assert_eq!(Trouble::of_call(Error::ConnectionLost).code(), 3);
         assert_eq!(Trouble::of_call(Error::Argument { param: "script", cause: String::new() }).code(), 2);
+    }
+
+    #[test]
+    fn arguments_are_named_by_their_flags() {
+        assert_eq!(
+            argument("timeout_ms", "must be an integer"),
+            "--timeout: in milliseconds, must be an integer"
+        );
+        assert!(argument("name", "must match ^a$").starts_with("name: expected letters"));
+        assert_eq!(argument("idempotency_key", "x"), "--idempotency-key: x");
+        assert_eq!(argument("script", "x"), "script: x");
     }
 }

@@ -22,12 +22,12 @@ pub async fn watch(args: &Args, command: &ById) -> Result<(), Trouble> {
     let events = client.watch_task(command.id.clone()).await.map_err(Trouble::of_call)?;
     let task = follow(events, &format!("task {}", command.id)).await?.map_err(Trouble::of_call)?;
     if command.form.json {
-        return show::json(&task);
+        show::json(&task)?;
     }
     match task.outcome() {
-        Some(Ok(result)) => show::value(result),
-        Some(Err(error)) => Err(Trouble::Call(error)),
-        None => Ok(()),
+        Some(Ok(result)) if !command.form.json => show::value(result),
+        Some(Err(error)) => Err(Trouble::of_task(&task, error)),
+        _ => Ok(()),
     }
 }
 
@@ -44,15 +44,25 @@ pub async fn played(events: Watched, what: &str) -> Result<Result<Played, Error>
 /// Shows lines until the end comes.
 async fn follow(events: Watched, what: &str) -> Result<Result<Task, Error>, Trouble> {
     let (mut events, begun) = (pin!(events), Instant::now());
+    let mut was_logged = false;
     loop {
         // Leaving ends the subscription, and with it a play that began with it.
         match interruptible(waiting_since(begun, what, events.next())).await? {
             Some(Ok(PlayEvent::Accepted { .. })) => {}
-            Some(Ok(PlayEvent::Logged { line })) => show::log_line(&line),
+            Some(Ok(PlayEvent::Logged { line })) => {
+                was_logged = true;
+                show::log_line(&line);
+            }
             Some(Ok(PlayEvent::Restarted)) => {
                 show::note("run again from the beginning; what was logged does not count")
             }
-            Some(Ok(PlayEvent::Ended { task })) => return Ok(Ok(task)),
+            Some(Ok(PlayEvent::Ended { task })) => {
+                // Of a task that had ended before, lines come with the result alone.
+                if let (false, Some(result)) = (was_logged, &task.result) {
+                    result.logs.iter().for_each(show::log_line);
+                }
+                return Ok(Ok(task));
+            }
             Some(Err(error)) => return Ok(Err(error)),
             None => return Ok(Err(Error::ConnectionLost)),
         }

@@ -91,8 +91,14 @@ impl Entry {
         let port = object.take("port", "a port from 0 to 65535", |port| port.as_u64()?.try_into().ok());
         let keyless = !object.has("public_key") && !object.has("key_file");
         let mut path = |name, kind: Kind| {
-            let path =
-                object.take(name, kind.expected(), |path| text(path).map(|path| directory.join(path)))?;
+            let path = object.take(name, kind.expected(), |path| text(path).map(PathBuf::from))?;
+            // Only a shell knows what it means; here it would become the name of a folder.
+            if path.as_os_str().as_encoded_bytes().starts_with(b"~") {
+                let expected = kind.expected();
+                object.fault(name, format!("~ is not expanded here: expected {expected}, written in full"));
+                return None;
+            }
+            let path = directory.join(path);
             match kind.clash(&path) {
                 Some(problem) => object.fault(name, problem),
                 None => return Some(resolve(&path)),

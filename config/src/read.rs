@@ -47,6 +47,8 @@ fn circles(text: &str, path: &Path, around: Surroundings<'_>) -> Result<Vec<Circ
     let around = Surroundings { data_dir: &data_dir, ..around };
     let directory = file.parent().unwrap_or(&file).to_owned();
 
+    // Some editors begin a text with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Strict(value) = serde_json::from_str(text).map_err(|error| vec![root.fault(error.to_string())])?;
     let list = match value {
         Value::Array(list) if !list.is_empty() => list,

@@ -166,6 +166,12 @@ fn what_is_no_list_of_circles_is_said() {
 }
 
 #[test]
+fn byte_order_mark_is_no_part_of_a_config() {
+    let text = json!([circle(json!({}))]).to_string();
+    assert_eq!(Place::new().parse_text(&format!("\u{feff}{text}")).unwrap().len(), 1);
+}
+
+#[test]
 fn each_fault_names_its_place_and_what_is_expected() {
     let name = "expected a name of 1 to 64 letters, digits, - and _";
     let not_yet = "this version has no such setting";
@@ -180,6 +186,9 @@ fn each_fault_names_its_place_and_what_is_expected() {
         (json!({ "public_key": "02ab" }), "/0/public_key: expected a public key: 66 lower-case hex".into()),
         (json!({ "key_file": "k" }), "/0/key_file: expected public_key or key_file, found both".into()),
         (json!({ "db_path": "" }), "/0/db_path: expected the path of a file, found \"\"".into()),
+        (json!({ "db_path": "~/a.db" }), "/0/db_path: ~ is not expanded here: expected the path of".into()),
+        (json!({ "rhai_path": "~ana/a" }), "/0/rhai_path: ~ is not expanded here: expected the path".into()),
+        (json!({ "files_path": "~" }), "/0/files_path: ~ is not expanded here: expected the path".into()),
         (json!({ "db_path": "." }), "/0/db_path: expected a file, and $/. is a folder".into()),
         (json!({ "rhai_path": "k" }), "/0/rhai_path: expected a folder, and $/k is a file".into()),
         (json!({ "files_path": 1 }), "/0/files_path: expected the path of a folder, found 1".into()),

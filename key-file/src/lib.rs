@@ -33,6 +33,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A directory stands where the file should.
+    #[error("{path} is a directory; expected a file, such as {}", .path.join("circles.key").display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
     /// What stands in the file is no key.
     #[error("{path}: {cause}")]
     Invalid {
@@ -53,7 +59,11 @@ pub enum Error {
 pub fn read(path: &Path) -> Result<SecretKey, Error> {
     let io = |cause| Error::Io { path: path.to_owned(), cause };
     let file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        return Err(Error::Directory { path: path.to_owned() });
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
         return Err(Error::Exposed { path: path.to_owned() });
     }
     let mut text = String::new();
@@ -65,8 +75,20 @@ pub fn read(path: &Path) -> Result<SecretKey, Error> {
 /// Writes a key to a file, and makes the folders to it; over a key that is there only if told to.
 pub fn write(path: &Path, key: &SecretKey, overwrite: bool) -> Result<(), Error> {
     let io = |cause| Error::Io { path: path.to_owned(), cause };
+    // A path that ends with / or .. can only be one, even where nothing is yet.
+    if path.is_dir() || path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(Error::Directory { path: path.to_owned() });
+    }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|cause| {
+        match cause.kind() {
+            // A file stands on the way to it, which the system says in a way that sounds like success.
+            ErrorKind::AlreadyExists => {
+                Error::Io { path: directory.to_owned(), cause: ErrorKind::NotADirectory.into() }
+            }
+            _ => Error::Io { path: directory.to_owned(), cause },
+        }
+    })?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = directory.join(format!(".{name}.{}", process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(io)?;
@@ -139,6 +161,25 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("chmod 600"));
         assert!(read_or_make(&path, || ()).is_err());
+    }
+
+    #[test]
+    fn directories_are_no_key_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let key = SecretKey::generate().unwrap();
+        for place in [path.to_owned(), path.join("new/"), path.join("new/.."), PathBuf::from("/")] {
+            for overwrite in [false, true] {
+                let error = write(&place, &key, overwrite).unwrap_err();
+                assert!(matches!(error, Error::Directory { .. }), "{place:?}: {error}");
+            }
+        }
+        assert!(matches!(read(path), Err(Error::Directory { .. })));
+        assert!(matches!(read_or_make(path, || ()), Err(Error::Directory { .. })));
+        assert_eq!(fs::read_dir(path).unwrap().count(), 0, "nothing was made");
+        fs::write(path.join("file"), "").unwrap();
+        let error = write(&path.join("file/key"), &key, false).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: not a directory", path.join("file").display()));
     }
 
     #[test]

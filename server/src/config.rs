@@ -40,8 +40,8 @@ pub struct Args {
     )]
     pub circles: Vec<PublicKey>,
 
-    /// Demand a session for every method that openrpc.json marks so. Without it anybody may play, and
-    /// scripts see an empty CALLER.
+    /// Demand a session for every method that openrpc.json marks so. Without it, callers who do not log in may play as
+    /// well; scripts see an empty CALLER for them, and the proved key for those who do.
     #[arg(long, env = "CIRCLES_AUTH")]
     pub auth: bool,
 

@@ -8,11 +8,10 @@ use std::{
 };
 
 use circles_config::CircleConfig;
-use circles_daemon::{RedisUrl, Signals, log_to_stderr, raise_file_limit};
+use circles_daemon::{RedisUrl, Signals, raise_file_limit};
 use circles_server::{BindError, Server};
 use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Quotas, RedisConfig, RedisStore, Store};
 use circles_worker::{Budget, CircleSettings, CountingAllocator, Host, Limits, Workers};
-use clap::Parser as _;
 use mimalloc::MiMalloc;
 use tokio::{net::lookup_host, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -27,9 +26,8 @@ static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator::new(MiMalloc)
 const GOODBYE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    log_to_stderr(args.log_format);
-    circles_daemon::run(run(args))
+    let args: Args = circles_daemon::parse();
+    circles_daemon::run(args.log_format, run(args))
 }
 
 async fn run(args: Args) -> Result<(), String> {

@@ -7,6 +7,7 @@ mod between;
 mod fleet;
 mod program;
 mod raw;
+mod terminal;
 mod world;
 
 pub use between::{Between, Embedded, OnRedis};
@@ -14,6 +15,7 @@ pub use circles_testing::Watched;
 pub use fleet::{Fleet, Worker, end, event, event_that, get, program};
 pub use program::{Program, binary, peer_node_modules, peer_python, run};
 pub use raw::Raw;
+pub use terminal::Terminal;
 pub use world::{Builder, World, WorldOn, secret_key};
 
 use std::{

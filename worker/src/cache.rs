@@ -172,6 +172,16 @@ pub fn hash(source: &str, play: &Play) -> Result<[u8; 32], Stop> {
     Ok(hash.finalize().into())
 }
 
+/// What Rhai reads of a source: a byte order mark and the text of a `#!` line are left out, and lines keep their
+/// numbers.
+fn code(source: &str) -> &str {
+    let text = source.strip_prefix('\u{feff}').unwrap_or(source);
+    match (text.starts_with("#!"), text.find('\n')) {
+        (false, _) => text,
+        (true, end) => end.and_then(|end| text.get(end..)).unwrap_or_default(),
+    }
+}
+
 impl Script {
     /// Compiles a source with this hash, to be named so in errors, within the limits of the play on this thread.
     /// Until it is compiled its memory is the play's; then it is nobody's.
@@ -182,7 +192,7 @@ impl Script {
         name: &str,
     ) -> Result<Arc<Self>, CompileFault> {
         let before = memory::balance();
-        let compiled = slices::compile(engine, source).and_then(|mut ast| {
+        let compiled = slices::compile(engine, code(source)).and_then(|mut ast| {
             refuse_natives_of_its_own(&ast)?;
             if !name.is_empty() {
                 ast.set_source(name);
@@ -278,6 +288,23 @@ mod tests {
 
     fn ran_short(script: &Script) {
         script.cost(1, Duration::ZERO, false, false);
+    }
+
+    #[test]
+    fn byte_order_mark_and_shebang_keep_line_numbers() {
+        for source in
+            ["\u{feff}#!/usr/bin/env circles play\n\n  (", "#!x\r\n\n  (", "\u{feff}\n\n  (", "\n\n  ("]
+        {
+            let error = Engine::new_raw().compile(code(source)).err().map(|error| error.position());
+            assert_eq!(error.and_then(|place| place.line()), Some(3), "{source:?}");
+        }
+        for source in ["\u{feff}40 + 2", "#!x\n40 + 2", "\u{feff}#!x\n40 + 2"] {
+            assert_eq!(Engine::new().eval::<i64>(code(source)).unwrap(), 42, "{source:?}");
+        }
+        for source in ["#!x", "#!", "\u{feff}"] {
+            assert_eq!(code(source), "", "{source:?}");
+        }
+        assert_eq!(code("\n#!x"), "\n#!x", "it is no first line");
     }
 
     #[test]

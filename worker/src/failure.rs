@@ -30,14 +30,13 @@ pub fn of_running(error: EvalAltResult, source: &str, play: &Play) -> Failure {
         EvalAltResult::ErrorStackOverflow(_) => limit("call_depth"),
         EvalAltResult::ErrorTooManyVariables(_) => limit("variables"),
         EvalAltResult::ErrorTooManyModules(_) => limit("modules"),
-        EvalAltResult::ErrorRuntime(thrown, _) => threw(&thrown, trace.place, play),
+        EvalAltResult::ErrorRuntime(thrown, _) => threw(&thrown, trace.place, trace.module.as_deref(), play),
         EvalAltResult::ErrorParsing(ParseErrorType::ExprTooDeep, _) => limit("expression_depth"),
         mut other => {
             // Otherwise the text ends with the place, which has fields of its own.
             other.clear_position();
-            let message =
-                trace.module.map_or_else(|| other.to_string(), |within| format!("{other} ({within})"));
-            script(ScriptErrorKind::Runtime, told(&message, play), trace.place, None)
+            let message = within(told(&other.to_string(), play), trace.module.as_deref());
+            script(ScriptErrorKind::Runtime, message, trace.place, None)
         }
     }
 }
@@ -59,7 +58,7 @@ struct Trace {
     error: EvalAltResult,
     /// The last place on the way that lies in the script itself.
     place: Position,
-    /// The module in which the error was made, if one was.
+    /// The module in which the error was made, if one was, with the place in it: `geo/plot:3:5`.
     module: Option<String>,
 }
 
@@ -75,8 +74,9 @@ impl Trace {
                 EvalAltResult::ErrorInFunctionCall(_, next, inner, _)
                 | EvalAltResult::ErrorInModule(next, inner, _) => (inner, next),
                 error => {
-                    let line = at.line().map(|line| format!(", line {line}")).unwrap_or_default();
-                    let module = (within != source).then(|| format!("in module {within}{line}"));
+                    let numbers = [at.line(), at.position()].into_iter().flatten();
+                    let numbers: String = numbers.map(|number| format!(":{number}")).collect();
+                    let module = (within != source).then(|| format!("{within}{numbers}"));
                     return Self { error, place, module };
                 }
             };
@@ -104,7 +104,17 @@ pub fn limit(name: &str) -> Failure {
     Failure::Limit { limit: name.to_owned() }
 }
 
-fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
+/// A message that names the module in which the error was made. A long message leaves room for the name.
+fn within(mut message: String, module: Option<&str>) -> String {
+    if let Some(module) = module {
+        let place = format!(" (in module {module})");
+        cut(&mut message, MESSAGE_BYTES.saturating_sub(place.len() + '…'.len_utf8()));
+        message.push_str(&place);
+    }
+    message
+}
+
+fn threw(thrown: &Dynamic, place: Position, module: Option<&str>, play: &Play) -> Failure {
     let json = play.keeping(|| to_json(thrown, &play.limits).map(|json| without_secrets(json, &play.circle)));
     match json {
         Err(Unfit::Limit(name)) => limit(name),
@@ -125,7 +135,7 @@ fn threw(thrown: &Dynamic, place: Position, play: &Play) -> Failure {
             let named = json.get("message").and_then(|message| message.as_str());
             let text = named.map_or_else(|| told(&thrown.to_string(), play), str::to_owned);
             let message = if text.is_empty() { "the script threw".to_owned() } else { text };
-            script(ScriptErrorKind::Runtime, message, place, Some(json))
+            script(ScriptErrorKind::Runtime, within(message, module), place, Some(json))
         }
     }
 }

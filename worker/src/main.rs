@@ -5,10 +5,9 @@ mod status;
 
 use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
 
-use circles_daemon::{Signals, log_to_stderr, raise_file_limit};
+use circles_daemon::{Signals, raise_file_limit};
 use circles_store::{RedisStore, Store as _};
 use circles_worker::{CountingAllocator, Metrics, Workers};
-use clap::Parser as _;
 use mimalloc::MiMalloc;
 use tokio::time::timeout;
 
@@ -22,9 +21,8 @@ static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator::new(MiMalloc)
 const GOODBYE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    log_to_stderr(args.log_format);
-    circles_daemon::run(run(args))
+    let args: Args = circles_daemon::parse();
+    circles_daemon::run(args.log_format, run(args))
 }
 
 async fn run(args: Args) -> Result<(), String> {

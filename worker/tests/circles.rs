@@ -160,9 +160,7 @@ fn a_library_is_listed_with_what_its_authors_say() {
     put(&library.join("geo/plot.rhai"), plot);
     put(&library.join("broken.rhai"), "let = 1;");
     put(&library.join("large.rhai"), &"/".repeat(300 << 10));
-    for other in
-        ["README.md", ".hidden.rhai", "bad name.rhai", "dir.rhai/inner", "a/b/c/d/e/f/g/h/i/deep.rhai"]
-    {
+    for other in ["README.md", ".hidden.rhai", "bad name.rhai", "dir.rhai/inner", "-x/inner.rhai"] {
         put(&library.join(other), "1");
     }
     let function = |name: &str, params: &[&str], description: &str| LibraryFunction {
@@ -193,6 +191,47 @@ fn a_library_is_listed_with_what_its_authors_say() {
     ];
     assert_eq!(scripts, expected);
     assert_eq!(host.scripts(&OTHER.parse().unwrap()).unwrap().len(), 1);
+}
+
+#[test]
+fn listing_and_run_reach_the_same_scripts() {
+    use std::os::unix::fs::symlink;
+
+    let circles = Circles::new(&Case::new(""));
+    let library = circles.path("circle/library");
+    let deep = "a/b/c/d/e/f/g/h/i/j/k/deep";
+    // A name of 128 bytes is the longest.
+    let longest = ["n".repeat(60), "n".repeat(67)].join("/");
+    for name in ["shared/plot", deep, &longest] {
+        put(&library.join(format!("{name}.rhai")), "//! Here.\n1");
+    }
+    put(&library.join(format!("{longest}n.rhai")), "1");
+    put(&circles.path("outside/out.rhai"), "1");
+    fs::create_dir(library.join("area")).unwrap();
+    for (target, link) in [
+        ("shared", "linked"),
+        ("../shared", "area/linked"),
+        ("shared/plot.rhai", "one.rhai"),
+        ("../../outside", "area/out"),
+        ("../outside/out.rhai", "out.rhai"),
+        ("..", "shared/up"),
+        ("nowhere", "broken"),
+    ] {
+        symlink(target, library.join(link)).unwrap();
+    }
+    let host = circles.host(Limits::default());
+    let scripts = host.scripts(&CIRCLE.parse().unwrap()).unwrap();
+    let names: Vec<_> = scripts.iter().map(|script| script.name.as_str()).collect();
+    assert_eq!(names, [deep, "area/linked/plot", "linked/plot", &longest, "one", "shared/plot"]);
+    assert!(scripts.iter().all(|script| script.fault.is_none() && script.description == "Here."));
+    for name in names {
+        assert_eq!(value(&host, CIRCLE, &format!("import \"{name}\" as m; 1")), json!(1), "{name}");
+    }
+    for name in ["out", "area/out/out", &format!("{longest}n")] {
+        let script =
+            format!("let why = (); try {{ import \"{name}\" as m; }} catch (e) {{ why = e.error; }} why");
+        assert_eq!(value(&host, CIRCLE, &script), json!("ErrorModuleNotFound"), "{name}");
+    }
 }
 
 /// Threads that list have 2 MiB of stack: a quarter of it must do, in a build like this.

@@ -150,6 +150,65 @@ async fn a_generated_key_is_kept_and_not_overwritten() {
 }
 
 #[tokio::test]
+async fn a_directory_is_no_key_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (directory, _server, url) = world().await;
+    let place = directory.path().join("keys");
+    std::fs::create_dir(&place).unwrap();
+    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = place.to_str().unwrap();
+    for line in
+        [&["keygen", "--out", path][..], &["keygen", "--force", "--out", path], &["--key", path, "whoami"]]
+    {
+        let (code, stdout, stderr) = run(circles(directory.path(), &url).args(line)).await;
+        assert_eq!((code, stdout.as_str()), (2, ""), "{line:?}: {stderr}");
+        assert!(stderr.contains(&format!("{path} is a directory")), "{line:?}: {stderr}");
+    }
+    // A shell leaves the ~ here as it is.
+    let mut command = circles(directory.path(), &url);
+    let (code, _, stderr) = run(command.arg("keygen").arg("--out=~/a.key").current_dir(&place)).await;
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("--out") && stderr.contains("~ is not expanded"), "{stderr}");
+    let mut command = circles(directory.path(), &url);
+    let (code, _, stderr) =
+        run(command.arg("whoami").env("CIRCLES_CONFIG_DIR", "~/x").current_dir(&place)).await;
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("CIRCLES_CONFIG_DIR"), "{stderr}");
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn values_may_begin_with_a_hyphen() {
+    let (directory, _server, url) = world().await;
+    for (line, expected) in [
+        (&["play", "-e", "-1"][..], "-1\n"),
+        (&["play", "-e", "ARGS - 1", "--args", "-5"], "-6\n"),
+        (&["play", "-e", "-(-1)"], "1\n"),
+    ] {
+        let (code, stdout, stderr) = run(circles(directory.path(), &url).args(line)).await;
+        assert_eq!((code, stdout.as_str()), (0, expected), "{line:?}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn empty_environment_variables_count_as_unset() {
+    let (directory, _server, url) = world().await;
+    let mut command = circles(directory.path(), &url);
+    command.env("CIRCLES_CIRCLE", "").env("CIRCLES_KEY_FILE", "").env("RUST_LOG", "").env("NO_COLOR", "");
+    let (code, stdout, stderr) = run(command.args(["play", "-e", "40 + 2"])).await;
+    assert_eq!((code, stdout.as_str()), (0, "42\n"), "{stderr}");
+    // The default address, where nobody may be expected to listen.
+    let mut command = circles(directory.path(), "");
+    let (_, _, stderr) = run(command.args(["play", "--help"])).await;
+    assert_eq!(stderr, "");
+    let mut command = circles(directory.path(), &url);
+    let (code, _, stderr) = run(command.env("RUST_LOG", "circles=verbose").arg("whoami")).await;
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.starts_with("error: RUST_LOG: expected levels"), "{stderr}");
+}
+
+#[tokio::test]
 async fn the_repl_plays_line_by_line_and_goes_on_after_an_error() {
     let (directory, _server, url) = world().await;
     let mut command = circles(directory.path(), &url);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use circles_tests::{run, soon};
+use circles_tests::{Program, run, soon};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,15 +11,24 @@ use crate::{
 };
 
 /// Runs the command line to its end: exit code, standard output, standard error.
-async fn ran(directory: &Path, url: &str, line: &[&str]) -> (i32, String, String) {
+pub async fn ran(directory: &Path, url: &str, line: &[&str]) -> (i32, String, String) {
     run(circles(directory, url).args(line)).await
 }
 
 /// Runs what must succeed; returns its standard output without the last line end.
-async fn out(directory: &Path, url: &str, line: &[&str]) -> String {
+pub async fn out(directory: &Path, url: &str, line: &[&str]) -> String {
     let (code, stdout, stderr) = ran(directory, url, line).await;
     assert_eq!(code, 0, "{line:?}: {stderr}");
     stdout.trim_end().to_owned()
+}
+
+/// A server of a circle with this library, open to everybody who logs in.
+pub async fn served(here: &Path, library: &Path) -> (Program, String) {
+    let key = here.join("circle.key");
+    out(here, "ws://127.0.0.1:1", &["keygen", "--out", key.to_str().unwrap()]).await;
+    let config = json!([{ "id": "ana", "key_file": key, "rhai_path": library, "access": { "play": "*", "run": "*" } }]);
+    std::fs::write(here.join("circles.json"), config.to_string()).unwrap();
+    started(server(here).arg("--auth").arg("--config").arg(here.join("circles.json"))).await
 }
 
 /// The key of the circle that a server made for itself.
@@ -143,12 +152,7 @@ async fn scripts_of_the_library_are_listed_run_and_submitted() {
     let source = "//! Doubles a number.\n\n/// What it comes to.\nfn twice(n) { n * 2 }\n\ntwice(ARGS)";
     std::fs::write(library.join("ledger/double.rhai"), source).unwrap();
     std::fs::write(library.join("broken.rhai"), "let = ").unwrap();
-    let key = here.join("circle.key");
-    out(here, "ws://127.0.0.1:1", &["keygen", "--out", key.to_str().unwrap()]).await;
-    let config = json!([{ "id": "ana", "key_file": key, "rhai_path": library, "access": { "play": "*", "run": "*" } }]);
-    std::fs::write(here.join("circles.json"), config.to_string()).unwrap();
-    let (_server, url) =
-        started(server(here).arg("--auth").arg("--config").arg(here.join("circles.json"))).await;
+    let (_server, url) = served(here, &library).await;
     let url = url.as_str();
 
     let listed = out(here, url, &["scripts"]).await;
@@ -161,6 +165,82 @@ async fn scripts_of_the_library_are_listed_run_and_submitted() {
     assert!(out(here, url, &["tasks"]).await.ends_with("  ledger/double"));
     let (code, _, stderr) = ran(here, url, &["run", "no/such"]).await;
     assert_eq!(code, 1, "{stderr}");
+}
+
+#[tokio::test]
+async fn errors_of_library_scripts_say_script_line_and_column() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let library = here.join("scripts");
+    std::fs::create_dir_all(library.join("bank")).unwrap();
+    let checks = "//! Checks.\nfn positive(sum) {\n  if sum <= 0 { throw `not ${sum}`; }\n  1 / (sum - 1)\n}";
+    std::fs::write(library.join("bank/checks.rhai"), checks).unwrap();
+    // Line numbers are those of the file, whatever it begins with.
+    let transfer = "\u{feff}#!/usr/bin/env -S circles play\nimport \"bank/checks\" as checks;\n\n\
+                    let sum = ARGS;\nif sum == 7 { throw #{ message: \"unlucky\" }; }\n  checks::positive(sum)";
+    std::fs::write(library.join("bank/transfer.rhai"), transfer).unwrap();
+    std::fs::write(library.join("broken.rhai"), "#!x\n\nlet x = ;").unwrap();
+    std::fs::write(here.join("sent.rhai"), transfer).unwrap();
+    let (_server, url) = served(here, &library).await;
+    let url = url.as_str();
+
+    // The first command of all also says that it made a key.
+    out(here, url, &["whoami"]).await;
+    let thrown = "bank/transfer:6:11: not 0 (in module bank/checks:3:17)";
+    let failed = "bank/transfer:6:11: Division by zero: 1 / 0 (in module bank/checks:4:5)";
+    for (name, args, expected) in [
+        ("bank/transfer", "7", "bank/transfer:5:15: unlucky"),
+        ("bank/transfer", "0", thrown),
+        ("bank/transfer", "1", failed),
+        ("broken", "1", "broken:3:9: "),
+    ] {
+        let (code, _, stderr) = ran(here, url, &["run", name, "--args", args]).await;
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("error: {expected}")), "{expected}: {stderr}");
+        for line in [
+            &["submit", "--wait", "--name", name, "--args", args][..],
+            &["run", name, "--json", "--args", args],
+        ] {
+            let (code, _, stderr) = ran(here, url, line).await;
+            assert_eq!(code, 1, "{stderr}");
+            assert!(stderr.contains(&format!("error: {expected}")), "{line:?}: {stderr}");
+        }
+        if name == "broken" {
+            // It is not accepted, so there is no task.
+            continue;
+        }
+        let id = out(here, url, &["submit", "--name", name, "--args", args]).await;
+        for line in [&["task", &id, "--wait", "30s"][..], &["watch", &id], &["watch", &id, "--json"]] {
+            let (code, stdout, stderr) = ran(here, url, line).await;
+            assert_eq!(code, 1, "{line:?}: {stderr}");
+            assert!(stderr.contains(&format!("error: {expected}")), "{line:?}: {stderr}");
+            if line.contains(&"--json") {
+                assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap()["state"], "failed");
+            }
+        }
+    }
+    let sent = here.join("sent.rhai");
+    let (_, _, stderr) = ran(here, url, &["play", sent.to_str().unwrap(), "--args", "0"]).await;
+    let place = format!("error: {}:6:11: not 0 (in module bank/checks:3:17)\n", sent.display());
+    assert!(stderr.starts_with(&place) && stderr.contains("6 |   checks::positive(sum)"), "{stderr}");
+    let id = out(here, url, &["submit", sent.to_str().unwrap(), "--args", "7"]).await;
+    let (_, _, stderr) = ran(here, url, &["task", &id, "--wait", "30s"]).await;
+    assert!(stderr.contains("error: script:5:15: unlucky"), "{stderr}");
+}
+
+#[tokio::test]
+async fn scripts_lists_what_run_reaches() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let library = here.join("scripts");
+    std::fs::create_dir_all(library.join("2026/area")).unwrap();
+    std::fs::write(library.join("2026/area/plot.rhai"), "//! Plots.\n42").unwrap();
+    std::os::unix::fs::symlink("2026/area", library.join("now")).unwrap();
+    std::os::unix::fs::symlink("../..", library.join("2026/area/up")).unwrap();
+    let (_server, url) = served(here, &library).await;
+    let listed = out(here, &url, &["scripts"]).await;
+    assert_eq!(listed, "2026/area/plot  Plots.\nnow/plot  Plots.");
+    assert_eq!(out(here, &url, &["run", "now/plot"]).await, "42");
 }
 
 #[tokio::test]
@@ -182,6 +262,11 @@ async fn documents_are_written_read_listed_and_deleted() {
     let first: Value = serde_json::from_str(&scanned).unwrap();
     assert_eq!(first, json!({ "key": "plot/7", "value": { "width": 12 } }));
 
+    for (key, value) in [("n", "-5"), ("-n", "-0.5"), ("--n", "-1")] {
+        out(here, url, &["db", "set", key, value]).await;
+        assert_eq!(out(here, url, &["db", "get", key]).await, value);
+        out(here, url, &["db", "delete", key]).await;
+    }
     out(here, url, &["db", "delete", "plot/7"]).await;
     let (code, stdout, stderr) = ran(here, url, &["db", "get", "plot/7"]).await;
     assert_eq!((code, stdout.as_str()), (1, ""));
@@ -235,6 +320,10 @@ async fn a_log_is_printed_for_the_owner_and_verified_offline() {
     };
     let lines: Vec<&str> = log.lines().collect();
     let circle = url.rsplit('/').next().unwrap();
+    for log in [log.clone(), format!("{log}\n\n"), format!("\u{feff}{}\r\n", log.replace('\n', "\r\n"))] {
+        let (code, _, stderr) = verify(&log, &[]).await;
+        assert_eq!(code, 0, "{log:?}: {stderr}");
+    }
     let (code, stdout, stderr) = verify(&log, &["--circle", circle]).await;
     assert_eq!(code, 0, "{stderr}");
     let head = serde_json::from_str::<Value>(lines[4]).unwrap()["head"]["hash"].as_str().unwrap().to_owned();

@@ -300,3 +300,35 @@ impl Http {
         String::from_utf8_lossy(&answer[..length]).split(' ').nth(1).unwrap().parse().unwrap()
     }
 }
+
+#[tokio::test]
+async fn environment_variables_are_read_in_one_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    for (value, demands) in [("1", true), ("true", true), ("0", false), ("false", false), ("", false)] {
+        let mut command = server(here);
+        command.env("CIRCLES_AUTH", value).env("CIRCLES_CONFIG", "").env("REDIS_URL", "").env("RUST_LOG", "");
+        let (server, url) = started(&mut command).await;
+        let played = Raw::connect(&url).await.call("play", json!(["1"])).await;
+        assert_eq!(played.is_err(), demands, "CIRCLES_AUTH={value}");
+        server.signal("TERM").await;
+        assert_eq!(server.ended().await.0, 0);
+    }
+    let worker = || {
+        let mut command = Command::new(binary("circles-worker"));
+        command.env("REDIS_URL", "redis://127.0.0.1:1");
+        command
+    };
+    for (mut command, name, value) in [
+        (server(here), "CIRCLES_AUTH", "perhaps"),
+        (server(here), "RUST_LOG", "circles=verbose"),
+        (server(here), "CIRCLES_CONFIG", "~/circles.json"),
+        (worker(), "RUST_LOG", "circles=verbose"),
+        (worker(), "CIRCLES_DATA_DIR", "~/data"),
+    ] {
+        let (code, stdout, stderr) = run(command.env(name, value).current_dir(here)).await;
+        assert_eq!((code, stdout.as_str()), (2, ""), "{name}: {stderr}");
+        assert!(stderr.contains(value), "{name}: {stderr}");
+    }
+    assert!(!here.join("~").exists());
+}

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Bytes of a script's name.
-const NAME_BYTES: usize = 128;
+pub const NAME_BYTES: usize = 128;
 /// How old a change must be for its time to tell it from a later one: clocks of file systems are coarse.
 const SETTLED: Duration = Duration::from_secs(2);
 

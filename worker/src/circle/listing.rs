@@ -1,12 +1,12 @@
 //! What a circle's library offers, for people to read.
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, MetadataExt as _};
 use rhai::FnAccess;
 use serde::Serialize;
 
 use super::{
     Circle, LibraryFault, NO_AUTHORIZE, POLICY, decides,
-    library::{is_name, is_part},
+    library::{NAME_BYTES, is_name, is_part},
 };
 use crate::{
     cache::{Script, is_closure},
@@ -18,8 +18,6 @@ use crate::{
 const SCRIPTS: usize = 1_000;
 /// Names that are looked at for them, at most: a library is no place for much else.
 const NAMES: usize = 20_000;
-/// Directories within each other, at most.
-const DEPTH: usize = 8;
 /// Bytes of a description; one that is longer ends with `…`.
 const DESCRIPTION_BYTES: usize = 4 << 10;
 /// Bytes of a listing as JSON in which all is said; beyond them only names are.
@@ -60,7 +58,9 @@ impl Circle {
     pub fn scripts(&self, play: &Play) -> Result<Vec<LibraryScript>, LibraryFault> {
         let mut names = Vec::new();
         if let Some(root) = self.library.open()? {
-            Names { left: NAMES, found: &mut names, play }.find(&root, "", DEPTH)?;
+            let mut search = Search { root: &root, way: Vec::new(), left: NAMES, found: Vec::new(), play };
+            search.directory("")?;
+            names = search.found;
         }
         names.sort_unstable();
         names.truncate(SCRIPTS);
@@ -110,31 +110,47 @@ fn fit(scripts: &mut [LibraryScript], mut left: usize) {
     }
 }
 
-/// The names of scripts below a directory.
-struct Names<'a> {
+/// Looks for scripts below one directory, through links too, as long as they stay in the library.
+struct Search<'a> {
+    root: &'a Dir,
+    /// The directories on the way to where it looks now: a link to one of them has nothing new.
+    way: Vec<(u64, u64)>,
+    /// Names that it may still look at.
     left: usize,
-    found: &'a mut Vec<String>,
+    found: Vec<String>,
     play: &'a Play,
 }
 
-impl Names<'_> {
-    fn find(&mut self, dir: &Dir, prefix: &str, depth: usize) -> Result<(), LibraryFault> {
+impl Search<'_> {
+    /// Looks through a directory. `prefix` is its path below the root, with `/` at its end, or nothing for the root.
+    fn directory(&mut self, prefix: &str) -> Result<(), LibraryFault> {
+        let path = if prefix.is_empty() { "." } else { prefix };
+        // The way from the root decides, here and when a script is run, whether a link leads out of the library.
+        let dir = self.root.open_dir(path)?;
+        let metadata = dir.dir_metadata()?;
+        let place = (metadata.dev(), metadata.ino());
+        if self.way.contains(&place) {
+            return Ok(());
+        }
+        self.way.push(place);
         for entry in dir.entries()? {
             let entry = entry?;
             self.play.look_at_tick().map_err(LibraryFault::stopped)?;
-            self.left = self.left.saturating_sub(1);
-            if self.left == 0 {
-                break;
-            }
+            let Some(left) = self.left.checked_sub(1) else { break };
+            self.left = left;
             let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if entry.file_type()?.is_dir() {
-                // A directory that goes away meanwhile is no fault of the others.
-                if depth > 0
-                    && is_part(name)
-                    && let Ok(inner) = entry.open_dir()
-                {
-                    self.find(&inner, &format!("{prefix}{name}/"), depth - 1)?;
+            let Some(name) = name.to_str().filter(|name| is_part(name)) else { continue };
+            let kind = entry.file_type()?;
+            let inner = format!("{prefix}{name}/");
+            // A directory that cannot be entered, or goes away meanwhile, is no fault of the others.
+            let is_dir = kind.is_dir() || kind.is_symlink() && self.root.metadata(&inner).is_ok();
+            if is_dir && inner.len() < NAME_BYTES {
+                let depth = self.way.len();
+                let looked = self.directory(&inner);
+                self.way.truncate(depth);
+                match looked {
+                    Err(LibraryFault::Io(_)) | Ok(()) => {}
+                    Err(fault) => return Err(fault),
                 }
             } else if let Some(name) = name.strip_suffix(EXTENSION) {
                 let name = format!("{prefix}{name}");

@@ -53,7 +53,7 @@ const ALLOWED: [Arrows; 18] = [
         ],
     ),
     arrows("circles-client", &["circles-api", "circles-auth"]),
-    arrows("circles-cli", &["circles-client", "circles-auth", "circles-key-file"]),
+    arrows("circles-cli", &["circles-client", "circles-auth", "circles-daemon", "circles-key-file"]),
     Arrows {
         dev: &["circles-codegen"],
         build: &["circles-codegen"],
