@@ -11,9 +11,9 @@ const CONNECTION: &str = "Connection";
 
 /// Plays scripts in circles.
 ///
-/// Results go to standard output, log lines and errors to standard error. On a terminal, and in every log line and
-/// error, what a stranger wrote is shown so that it cannot pass for this program's own words: with `|` before each further
-/// line, and with escapes for what cannot be seen. In files and pipes a result is exactly what the script left.
+/// Results go to standard output, log lines and errors to standard error. What a stranger wrote is shown so that it
+/// cannot pass for this program's own words: with `|` before each further line, and with escapes for what cannot be
+/// seen. In files and pipes a result is exactly what the script left.
 ///
 /// Exit codes: 0 all is well; 1 the script failed, or was stopped, or what was asked for is not there or not sound;
 /// 2 wrong usage; 3 no connection or no login; 130 ended by Ctrl-C; 141 nobody reads standard output any more.

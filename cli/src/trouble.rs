@@ -98,7 +98,7 @@ impl Trouble {
 fn argument(param: &str, cause: &str) -> String {
     match param {
         "name" if cause.contains("match") => {
-            "name: expected letters, digits, _, - and ., with / between parts, none of which begins with - or .".to_owned()
+            "name: expected parts of letters, digits, _, - and ., with / between them".to_owned()
         }
         "timeout_ms" => format!("--timeout: in milliseconds, {cause}"),
         "limit" | "retries" | "after" => format!("--{param}: {cause}"),
@@ -139,7 +139,7 @@ mod tests {
             argument("timeout_ms", "must be an integer"),
             "--timeout: in milliseconds, must be an integer"
         );
-        assert!(argument("name", "must match ^a$").starts_with("name: expected letters"));
+        assert!(argument("name", "must match ^a$").starts_with("name: expected parts"));
         assert_eq!(argument("idempotency_key", "x"), "--idempotency-key: x");
         assert_eq!(argument("script", "x"), "script: x");
     }

@@ -8,9 +8,10 @@ use rustix::{
 use tokio::{
     process::{Child, Command},
     sync::mpsc,
+    time::timeout,
 };
 
-use crate::soon;
+use crate::{NEVER, soon};
 
 /// A program on a terminal of its own, 80 columns wide, as a person uses it. It ends with its handle.
 pub struct Terminal {
@@ -75,9 +76,9 @@ impl Terminal {
                 let rest = self.shown.split_off(at + text.len());
                 return std::mem::replace(&mut self.shown, rest);
             }
-            match soon(self.screen.recv()).await {
-                Some(bytes) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
-                None => panic!("{text:?} was not shown before the end: {:?}", self.shown),
+            match timeout(NEVER, self.screen.recv()).await {
+                Ok(Some(bytes)) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
+                _ => panic!("{text:?} was not shown: {:?}", self.shown),
             }
         }
     }
