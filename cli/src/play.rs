@@ -242,7 +242,9 @@ mod tests {
             let Err(Trouble::Usage(sentence)) = parse("--args", json) else { panic!("{json}") };
             assert!(sentence.starts_with("--args: "), "{sentence}");
         }
-        for json in ["9223372036854775807", "-9223372036854775808", "1e30", r#""99999999999999999999\"""#, "[]"] {
+        for json in
+            ["9223372036854775807", "-9223372036854775808", "1e30", r#""99999999999999999999\"""#, "[]"]
+        {
             assert_eq!(parse("--args", json).unwrap(), serde_json::from_str::<Value>(json).unwrap());
         }
     }

@@ -5,147 +5,547 @@ export type Json = null | boolean | number | string | Json[] | { [member: string
 
 /** An error object that the server answered. */
 export class RpcError extends Error {
-  constructor(readonly code: number, message: string, readonly data?: unknown) {
+  /** Which error it is: one of `codes`, or of the JSON-RPC standard. */
+  readonly code: number;
+  /** What the error says beside its message. */
+  readonly data: unknown;
+
+  constructor(code: number, message: string, data?: unknown) {
     super(message);
     this.name = "RpcError";
+    this.code = code;
+    this.data = data;
   }
 }
 
-/** What a connection is opened with. */
-export interface Options {
-  /** How long a call may take, in milliseconds; 0, the default, is without end. */
-  timeoutMs?: number;
-  /** What opens sockets, where the environment has no `WebSocket` of its own. */
-  WebSocket?: new (url: string) => WebSocket;
+/** There is no connection, or no longer. A call that was under way may have been carried out, or not. */
+export class ConnectionError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ConnectionError";
+  }
+}
+
+/** No answer came in time. The call may have been carried out, or not. */
+export class TimeoutError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "TimeoutError";
+  }
+}
+
+/** What a client is made with. */
+export interface ConnectOptions<Client> {
+  /** How long to wait for an answer, in milliseconds, where a call says nothing else: 60,000 by default; 0 is without end. */
+  timeoutMs?: number | undefined;
+  /** What opens sockets, where the environment has no `WebSocket` of its own, such as that of the npm package `ws`. */
+  WebSocket?: SocketConstructor | undefined;
+  /**
+   * Whether to connect again when the connection is lost.
+   *
+   * Calls and subscriptions under way fail all the same, as the server may have carried them out. Calls that are made while there is no connection wait for the next one, as long as their timeout lets them.
+   */
+  reconnect?: boolean | undefined;
+  /** Called with each new connection before other calls go over it, such as to log in. If it fails, the connection is closed. */
+  onConnect?: ((client: Client) => unknown) | undefined;
+}
+
+/** What one call may be told. */
+export interface CallOptions {
+  /** How long to wait for the answer, in milliseconds; 0 is without end. */
+  timeoutMs?: number | undefined;
+}
+
+/** What one subscription may be told. */
+export interface SubscribeOptions extends CallOptions {
+  /** Called once if the subscription ends other than by its `end`: the connection was lost, or the server sent an error. */
+  onError?: ((error: Error) => void) | undefined;
 }
 
 /** A subscription that was begun. */
 export interface Subscription {
   /** Its name on the wire. */
   readonly id: number | string;
-  /** Ends it; nothing is heard of it afterwards. */
+  /** Settles when nothing more will be heard: fails if the connection was lost or the server sent an error. */
+  readonly ended: Promise<void>;
+  /** Ends it; nothing is heard of it afterwards. False if the server no longer knew it. */
   end(): Promise<boolean>;
 }
 
-interface Pending {
-  settle(answer: unknown): void;
-  fail(error: Error): void;
+/** What is needed of a WebSocket: that of browsers, of Node.js and of the npm package `ws` have it. */
+export interface Socket {
+  readonly readyState: number;
+  send(text: string): void;
+  close(): void;
+  // Each has events of its own kind.
+  addEventListener(type: "open" | "message" | "close" | "error", listener: (event: any) => void): void;
 }
 
-/** JSON-RPC 2.0 over one WebSocket. */
-export class Connection {
-  /** Settles when the connection is open, or could not be opened. */
-  readonly opened: Promise<void>;
-  private readonly socket: WebSocket;
-  private readonly timeoutMs: number;
-  private readonly pending = new Map<number, Pending>();
-  private readonly heard = new Map<string, (item: unknown) => void>();
-  /** Notifications that came before the answer that names their subscription. */
-  private early: Array<[string, unknown]> = [];
-  private nextId = 1;
+/** What opens sockets. */
+export type SocketConstructor = new (url: string) => Socket;
 
-  constructor(url: string, options: Options = {}) {
-    const Socket = options.WebSocket ?? WebSocket;
-    this.timeoutMs = options.timeoutMs ?? 0;
-    this.socket = new Socket(url);
-    this.opened = new Promise((resolve, reject) => {
-      this.socket.addEventListener("open", () => resolve());
-      this.socket.addEventListener("error", () => reject(new Error(`cannot connect to ${url}`)));
-    });
-    this.opened.catch(() => undefined);
-    this.socket.addEventListener("message", (event: MessageEvent) => this.receive(String(event.data)));
-    this.socket.addEventListener("close", () => this.fail(new Error("the connection is closed")));
-  }
+/** What is needed of the environment, so that neither the types of browsers nor of Node.js are. */
+interface Host {
+  readonly WebSocket?: SocketConstructor;
+  setTimeout(call: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
 
-  /** Closes the connection; calls under way fail. */
-  close(): void {
-    this.socket.close();
-  }
+const host = globalThis as unknown as Host;
+/** A socket that is open. */
+const OPEN = 1;
+const TIMEOUT_MS = 60_000;
+/** The longest time that timers can wait. */
+const LONGEST_MS = 0x7fff_ffff;
+/** The first and the longest pause before connecting again. */
+const PAUSES_MS = [100, 5_000] as const;
+/** How many notifications are kept until the answer that names their subscription. */
+const EARLY = 1_000;
 
-  protected call(method: string, params?: unknown): Promise<unknown> {
-    const id = this.nextId++;
-    const answer = new Promise<unknown>((resolve, reject) => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const end = () => {
-        this.pending.delete(id);
-        clearTimeout(timer);
-      };
-      const settle = (value: unknown) => {
-        end();
-        resolve(value);
-      };
-      const fail = (error: Error) => {
-        end();
-        reject(error);
-      };
-      if (this.timeoutMs > 0) {
-        timer = setTimeout(() => fail(new Error(`${method}: no answer in ${this.timeoutMs} ms`)), this.timeoutMs);
-      }
-      this.pending.set(id, { settle, fail });
-    });
-    this.send({ jsonrpc: "2.0", id, method, params }, id);
-    return answer;
-  }
+function nothing(): void {}
 
-  protected notify(method: string, params?: unknown): void {
-    this.send({ jsonrpc: "2.0", method, params });
-  }
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
 
-  protected async subscribe(
+function rpcErrorOf(found: unknown): RpcError {
+  const { code, message, data } = Object(found) as { code?: unknown; message?: unknown; data?: unknown };
+  const text = typeof message === "string" ? message : JSON.stringify(found);
+  return new RpcError(typeof code === "number" ? code : 0, text ?? "an error without a text", data);
+}
+
+/** Calls something after a time, unless the returned function is called before. */
+function after(ms: number, call: () => void): () => void {
+  if (ms <= 0) return nothing;
+  const timer = host.setTimeout(call, Math.min(ms, LONGEST_MS));
+  return () => host.clearTimeout(timer);
+}
+
+/** What calls go over. */
+interface Road {
+  readonly closed: Promise<Error | undefined>;
+  call(method: string, params: unknown, options: CallOptions | undefined): Promise<unknown>;
+  notify(method: string, params: unknown): Promise<void>;
+  subscribe(
     method: string,
     notification: string,
     unsubscribe: string,
     params: unknown,
     heard: (item: unknown) => void,
+    options: SubscribeOptions | undefined,
+  ): Promise<Subscription>;
+  close(): void;
+}
+
+interface Waiting {
+  settle(result: unknown): void;
+  fail(error: Error): void;
+}
+
+interface Listener {
+  hear(item: unknown): void;
+  fail(error: Error): void;
+}
+
+/** One socket, from its opening to its end. */
+class Line implements Road {
+  readonly opened: Promise<void>;
+  readonly closed: Promise<Error | undefined>;
+  readonly #socket: Socket;
+  readonly #timeoutMs: number;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Map<string, Listener>();
+  /** Subscriptions that are being asked for, and what was heard before the answers that name them. */
+  #asking = 0;
+  #early: Array<[string, (listener: Listener) => void]> = [];
+  #nextId = 1;
+  #failure: Error | undefined;
+  #tell: (why: Error | undefined) => void = nothing;
+
+  constructor(url: string, Socket: SocketConstructor, timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+    this.closed = new Promise((resolve) => {
+      this.#tell = resolve;
+    });
+    this.#socket = new Socket(url);
+    this.opened = new Promise((resolve, reject) => {
+      const late = new TimeoutError(`no connection to ${url} in ${timeoutMs} ms`);
+      const stop = after(timeoutMs, () => this.#fail(late));
+      this.#socket.addEventListener("open", () => {
+        stop();
+        resolve();
+      });
+      void this.closed.then((why) => {
+        stop();
+        reject(why ?? this.#failure);
+      });
+    });
+    this.opened.catch(nothing);
+    this.#socket.addEventListener("message", (event) => this.#receive(String(event.data)));
+    this.#socket.addEventListener("error", (event) => {
+      const detail = typeof event?.message === "string" && event.message !== "" ? `: ${event.message}` : "";
+      this.#fail(new ConnectionError(`the connection to ${url} failed${detail}`));
+    });
+    this.#socket.addEventListener("close", (event) => {
+      const detail = [event?.code, event?.reason].filter(Boolean).join(" ");
+      this.#fail(new ConnectionError(`the server closed the connection${detail && ` (${detail})`}`));
+    });
+  }
+
+  close(): void {
+    this.#fail(new ConnectionError("the connection is closed"), true);
+  }
+
+  call(method: string, params: unknown, options?: CallOptions): Promise<unknown> {
+    return this.#ask(method, params, options?.timeoutMs ?? this.#timeoutMs);
+  }
+
+  async notify(method: string, params: unknown): Promise<void> {
+    this.#send({ jsonrpc: "2.0", method, params });
+  }
+
+  async subscribe(
+    method: string,
+    notification: string,
+    unsubscribe: string,
+    params: unknown,
+    heard: (item: unknown) => void,
+    options?: SubscribeOptions,
   ): Promise<Subscription> {
-    const id = (await this.call(method, params)) as number | string;
-    const key = JSON.stringify([notification, id]);
-    this.heard.set(key, heard);
-    const early = this.early.filter(([of]) => of === key);
-    this.early = this.early.filter(([of]) => of !== key);
-    early.forEach(([, item]) => heard(item));
+    // One that is named too late for its caller ends at once, or its server would go on for ever.
+    const late = (id: unknown) => void this.call(unsubscribe, [id]).catch(nothing);
+    this.#asking += 1;
+    try {
+      const id = (await this.#ask(method, params, options?.timeoutMs ?? this.#timeoutMs, late)) as number | string;
+      if (this.#failure) throw this.#failure;
+      return this.#listen(JSON.stringify([notification, id]), id, unsubscribe, heard, options);
+    } finally {
+      this.#asking -= 1;
+      if (this.#asking === 0) this.#early = [];
+    }
+  }
+
+  #listen(
+    key: string,
+    id: number | string,
+    unsubscribe: string,
+    heard: (item: unknown) => void,
+    options: SubscribeOptions | undefined,
+  ): Subscription {
+    let settle: (error?: Error) => void = nothing;
+    const ended = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error ? reject(error) : resolve());
+    });
+    ended.catch(nothing);
+    const fail = (error: Error) => {
+      if (!this.#listeners.delete(key) && !this.#failure) return;
+      settle(error);
+      // Apart from this: what it throws is its own affair.
+      if (options?.onError) void Promise.resolve(error).then(options.onError);
+    };
+    const hear = (item: unknown) => {
+      try {
+        heard(item);
+      } catch (thrown) {
+        void this.call(unsubscribe, [id]).catch(nothing);
+        fail(errorOf(thrown));
+      }
+    };
     const end = async () => {
-      this.heard.delete(key);
+      if (!this.#listeners.delete(key)) return false;
+      settle();
       return (await this.call(unsubscribe, [id])) === true;
     };
-    return { id, end };
+    this.#listeners.set(key, { hear, fail });
+    const early = this.#early.filter(([of]) => of === key);
+    this.#early = this.#early.filter(([of]) => of !== key);
+    early.forEach(([, tell]) => this.#tellListener(key, tell));
+    return { id, ended, end };
   }
 
-  private send(message: unknown, id?: number): void {
+  #ask(method: string, params: unknown, timeoutMs: number, late?: (result: unknown) => void): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      let stop: () => void = nothing;
+      const forget = () => {
+        stop();
+        this.#waiting.delete(id);
+      };
+      const fail = (error: Error) => {
+        forget();
+        reject(error);
+      };
+      const settle = (result: unknown) => {
+        forget();
+        resolve(result);
+      };
+      this.#waiting.set(id, { settle, fail });
+      try {
+        this.#send({ jsonrpc: "2.0", id, method, params });
+      } catch (thrown) {
+        fail(errorOf(thrown));
+        return;
+      }
+      stop = after(timeoutMs, () => {
+        fail(new TimeoutError(`${method}: no answer in ${timeoutMs} ms`));
+        if (late) {
+          const settle = (result: unknown) => {
+            this.#waiting.delete(id);
+            late(result);
+          };
+          this.#waiting.set(id, { settle, fail: () => this.#waiting.delete(id) });
+        }
+      });
+    });
+  }
+
+  #send(message: unknown): void {
+    if (this.#failure) throw this.#failure;
+    // A socket that is closing swallows what it is given.
+    if (this.#socket.readyState !== OPEN) throw new ConnectionError("the connection is not open");
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  #receive(text: string): void {
+    if (this.#failure) return;
+    let message: unknown;
     try {
-      this.socket.send(JSON.stringify(message));
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
-      if (id === undefined) throw failure;
-      this.pending.get(id)?.fail(failure);
-    }
-  }
-
-  private receive(text: string): void {
-    const message = JSON.parse(text) as {
-      id?: number;
-      method?: string;
-      params?: { subscription?: number | string; result?: unknown };
-      result?: unknown;
-      error?: { code: number; message: string; data?: unknown };
-    };
-    if (message.method !== undefined) {
-      const key = JSON.stringify([message.method, message.params?.subscription]);
-      const heard = this.heard.get(key);
-      if (heard) heard(message.params?.result);
-      else if (this.early.length < 1000) this.early.push([key, message.params?.result]);
+      message = JSON.parse(text);
+    } catch {
+      this.#fail(new ConnectionError("the server sent something that is not JSON"));
       return;
     }
-    const pending = this.pending.get(message.id ?? -1);
-    if (message.error) {
-      pending?.fail(new RpcError(message.error.code, message.error.message, message.error.data));
-    } else {
-      pending?.settle(message.result);
+    (Array.isArray(message) ? message : [message]).forEach((one) => this.#take(one));
+  }
+
+  #take(message: unknown): void {
+    const { id, method, params, result, error } = Object(message) as {
+      id?: unknown;
+      method?: unknown;
+      params?: unknown;
+      result?: unknown;
+      error?: unknown;
+    };
+    if (typeof method === "string") {
+      const event = Object(params) as { subscription?: unknown; result?: unknown; error?: unknown };
+      const failed = event.error !== undefined && event.error !== null;
+      const tell = (listener: Listener) =>
+        failed ? listener.fail(rpcErrorOf(event.error)) : listener.hear(event.result);
+      this.#tellListener(JSON.stringify([method, event.subscription]), tell);
+      return;
+    }
+    const failed = error !== undefined && error !== null;
+    if (typeof id === "number") {
+      const waiting = this.#waiting.get(id);
+      if (failed) waiting?.fail(rpcErrorOf(error));
+      else waiting?.settle(result);
+    } else if (failed) {
+      // The server could not read of which call it is, so it may be any.
+      [...this.#waiting.values()].forEach((waiting) => waiting.fail(rpcErrorOf(error)));
     }
   }
 
-  private fail(error: Error): void {
-    [...this.pending.values()].forEach((pending) => pending.fail(error));
+  #tellListener(key: string, tell: (listener: Listener) => void): void {
+    const listener = this.#listeners.get(key);
+    if (listener) tell(listener);
+    else if (this.#asking > 0 && this.#early.length < EARLY) this.#early.push([key, tell]);
+  }
+
+  #fail(error: Error, asked = false): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    const told = [...this.#waiting.values(), ...this.#listeners.values()];
+    this.#waiting.clear();
+    this.#listeners.clear();
+    this.#early = [];
+    try {
+      this.#socket.close();
+    } catch {
+      // It was never open.
+    }
+    this.#tell(asked ? undefined : error);
+    told.forEach((one) => one.fail(error));
+  }
+}
+
+/** Where a client leads: one line, or one after another. */
+class Link<Client> implements Road {
+  readonly closed: Promise<Error | undefined>;
+  readonly #url: string;
+  readonly #options: ConnectOptions<Client>;
+  readonly #client: (road: Road) => Client;
+  readonly #timeoutMs: number;
+  /** The newest line, also before it is open. */
+  #line: Line | undefined;
+  /** The next line, while there is none. */
+  #next: Promise<Line> | undefined;
+  #trouble: Error | undefined;
+  #over: Error | undefined;
+  #tell: (why: Error | undefined) => void = nothing;
+  #wake: () => void = nothing;
+
+  constructor(url: string, options: ConnectOptions<Client>, client: (road: Road) => Client) {
+    this.#url = url;
+    this.#options = options;
+    this.#client = client;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.closed = new Promise((resolve) => {
+      this.#tell = resolve;
+    });
+  }
+
+  async open(): Promise<Line> {
+    const Socket = this.#options.WebSocket ?? host.WebSocket;
+    if (!Socket) throw new ConnectionError("this environment has no WebSocket: give one in the options");
+    const line = new Line(this.#url, Socket, this.#timeoutMs);
+    this.#line = line;
+    try {
+      await line.opened;
+      await this.#options.onConnect?.(this.#client(line));
+    } catch (thrown) {
+      line.close();
+      throw thrown;
+    }
+    this.#next = undefined;
+    this.#watch(line);
+    return line;
+  }
+
+  close(): void {
+    this.#end(new ConnectionError("the connection is closed"), true);
+  }
+
+  async call(method: string, params: unknown, options: CallOptions | undefined): Promise<unknown> {
+    const began = Date.now();
+    const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
+    const line = await this.#ready(method, timeoutMs);
+    return line.call(method, params, { timeoutMs: left(timeoutMs, began) });
+  }
+
+  async notify(method: string, params: unknown): Promise<void> {
+    return (await this.#ready(method, this.#timeoutMs)).notify(method, params);
+  }
+
+  async subscribe(
+    method: string,
+    notification: string,
+    unsubscribe: string,
+    params: unknown,
+    heard: (item: unknown) => void,
+    options: SubscribeOptions | undefined,
+  ): Promise<Subscription> {
+    const began = Date.now();
+    const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
+    const line = await this.#ready(method, timeoutMs);
+    const rest = { ...options, timeoutMs: left(timeoutMs, began) };
+    return line.subscribe(method, notification, unsubscribe, params, heard, rest);
+  }
+
+  /** The line, or the next one, if that comes in time. */
+  #ready(method: string, timeoutMs: number): Promise<Line> {
+    if (this.#over) return Promise.reject(this.#over);
+    const [line, next] = [this.#line, this.#next];
+    if (line && !next) return Promise.resolve(line);
+    return new Promise((resolve, reject) => {
+      const stop = after(timeoutMs, () => {
+        const why = this.#trouble ? `: ${this.#trouble.message}` : "";
+        reject(new TimeoutError(`${method}: no connection in ${timeoutMs} ms${why}`));
+      });
+      void (next ?? this.open()).then(resolve, reject).finally(stop);
+    });
+  }
+
+  #watch(line: Line): void {
+    void line.closed.then((why) => {
+      if (this.#over) return;
+      const trouble = why ?? new ConnectionError("the connection is closed");
+      if (!this.#options.reconnect) {
+        this.#end(trouble, false);
+        return;
+      }
+      this.#trouble = trouble;
+      this.#next = this.#again();
+      this.#next.catch(nothing);
+    });
+  }
+
+  async #again(): Promise<Line> {
+    const [first, longest] = PAUSES_MS;
+    for (let pause: number = first; ; pause = Math.min(2 * pause, longest)) {
+      if (this.#over) throw this.#over;
+      // Clients that were cut off together do not come back together.
+      await this.#pause(pause * (0.5 + Math.random() / 2));
+      if (this.#over) throw this.#over;
+      try {
+        return await this.open();
+      } catch (thrown) {
+        this.#trouble = errorOf(thrown);
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = after(ms, resolve);
+      this.#wake = () => {
+        stop();
+        resolve();
+      };
+    });
+  }
+
+  #end(why: Error, asked: boolean): void {
+    if (this.#over) return;
+    this.#over = why;
+    this.#line?.close();
+    this.#wake();
+    this.#tell(asked ? undefined : why);
+  }
+}
+
+/** What is left of a time; at least a moment, since 0 would be without end. */
+function left(timeoutMs: number, began: number): number {
+  return timeoutMs <= 0 ? 0 : Math.max(1, timeoutMs - (Date.now() - began));
+}
+
+/** JSON-RPC 2.0 over a WebSocket. */
+export class Connection {
+  /** The URL that it leads to. */
+  readonly url: string;
+  readonly #road: Road;
+
+  protected constructor(url: string, road: Road) {
+    this.url = url;
+    this.#road = road;
+  }
+
+  /** Settles when this client is over for good: with why, or with nothing after it was closed. */
+  get closed(): Promise<Error | undefined> {
+    return this.#road.closed;
+  }
+
+  /** Closes the connection; calls and subscriptions under way fail, and so does every later call. */
+  close(): void {
+    this.#road.close();
+  }
+
+  protected call(method: string, params: unknown, options: CallOptions | undefined): Promise<unknown> {
+    return this.#road.call(method, params, options);
+  }
+
+  protected notify(method: string, params: unknown): Promise<void> {
+    return this.#road.notify(method, params);
+  }
+
+  protected subscribe(
+    method: string,
+    notification: string,
+    unsubscribe: string,
+    params: unknown,
+    heard: (item: unknown) => void,
+    options: SubscribeOptions | undefined,
+  ): Promise<Subscription> {
+    return this.#road.subscribe(method, notification, unsubscribe, params, heard, options);
   }
 }
 
@@ -175,15 +575,12 @@ export interface CancelledData {
 /** What to sign, and until when. */
 export interface Challenge {
   /** The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds. */
-  challenge: ChallengeChallenge;
+  challenge: string;
   /** A point in time, in seconds since 1970-01-01T00:00:00Z. */
   expires_at: UnixSeconds;
   /** 32 random bytes, lower-case hex. */
   nonce: Nonce;
 }
-
-/** The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds. */
-export type ChallengeChallenge = string;
 
 /** An OpenRPC document. */
 export type Document = { [member: string]: Json };
@@ -196,21 +593,12 @@ export interface Identity {
   /** Whether there is a session. */
   authenticated: boolean;
   /** The public key that this session proved; empty without a session. */
-  caller: IdentityCaller;
+  caller: string;
   /** A secp256k1 public key: 33 bytes compressed, lower-case hex. */
   circle: PublicKey;
   /** When the session ends, in seconds since 1970-01-01T00:00:00Z; null without a session. */
-  expires_at: IdentityExpiresAt | null;
+  expires_at: number | null;
 }
-
-/** The public key that this session proved; empty without a session. */
-export type IdentityCaller = string;
-
-/** When the session ends, in seconds since 1970-01-01T00:00:00Z; null without a session. */
-export type IdentityExpiresAt = number;
-
-/** Any JSON value. */
-export type Json2 = Json;
 
 /** The scripts that a circle holds. */
 export interface Library {
@@ -243,13 +631,10 @@ export interface LibraryScript {
 /** The limit that a script passed. */
 export interface LimitData {
   /** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
-  limit: LimitDataLimit;
+  limit: string;
   /** What the script had logged by then, in order. Absent where it had logged nothing. */
   logs?: Array<LogLine>;
 }
-
-/** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
-export type LimitDataLimit = string;
 
 /** How a script rated a line; `print` makes `info`, `debug` makes `debug`. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -285,7 +670,7 @@ export interface PlayResult {
   /** The name of a task: a UUID of version 7, so that names sort by time. */
   task_id: TaskId;
   /** Any JSON value. */
-  value: Json2;
+  value: Json;
 }
 
 /** What a play cost. */
@@ -293,19 +678,16 @@ export interface PlayStats {
   /** A duration in microseconds. */
   elapsed_us: Microseconds;
   /** Rhai operations, as the operations limit counts them. */
-  operations: PlayStatsOperations;
+  operations: number;
   /** A duration in microseconds. */
   queued_us: Microseconds;
 }
-
-/** Rhai operations, as the operations limit counts them. */
-export type PlayStatsOperations = number;
 
 /** A secp256k1 public key: 33 bytes compressed, lower-case hex. */
 export type PublicKey = string;
 
 /** One sealed record of a play. */
-export interface Record2 {
+export interface Record {
   /** A point in time, in milliseconds since 1970-01-01T00:00:00Z. */
   accepted_at: UnixMillis;
   /** Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything. */
@@ -344,7 +726,7 @@ export interface RecordPage {
   /** The newest record of a chain: whoever remembers it can tell whether the chain was cut. */
   head: RecordHead;
   /** At most as many as were asked for. */
-  records: Array<Record2>;
+  records: Array<Record>;
 }
 
 /** The play that made this call; absent where the call came from outside. */
@@ -365,11 +747,8 @@ export interface RetryData {
   /** If a play ended so, what its script had logged by then, in order. Absent where it had logged nothing. */
   logs?: Array<LogLine>;
   /** Milliseconds to wait first. */
-  retry_after_ms: RetryDataRetryAfterMs;
+  retry_after_ms: number;
 }
-
-/** Milliseconds to wait first. */
-export type RetryDataRetryAfterMs = number;
 
 /** Rhai source text, at most 1,048,576 characters. A circle takes scripts of `script_bytes` bytes, 262,144 unless its operator says otherwise; longer ones are LIMIT_EXCEEDED. */
 export type Script = string;
@@ -377,22 +756,16 @@ export type Script = string;
 /** Where and why a script stopped. */
 export interface ScriptErrorData {
   /** In characters, counted from 1; null where the place is not known. */
-  column: ScriptErrorDataColumn | null;
+  column: number | null;
   /** Whether the source did not compile or the script stopped while it ran. */
   kind: ScriptErrorKind;
   /** Counted from 1; null where the place is not known. */
-  line: ScriptErrorDataLine | null;
+  line: number | null;
   /** What the script had logged by then, in order. Absent where it had logged nothing. */
   logs?: Array<LogLine>;
   /** The value that the script threw, if it threw one. Absent otherwise. */
   thrown?: Json;
 }
-
-/** In characters, counted from 1; null where the place is not known. */
-export type ScriptErrorDataColumn = number;
-
-/** Counted from 1; null where the place is not known. */
-export type ScriptErrorDataLine = number;
 
 /** Whether the source did not compile or the script stopped while it ran. */
 export type ScriptErrorKind = "compile" | "runtime";
@@ -456,15 +829,12 @@ export interface TaskData {
 /** The error object that a call of `play` would have been answered with. */
 export interface TaskError {
   /** As in a JSON-RPC error object. */
-  code: TaskErrorCode;
+  code: number;
   /** As in a JSON-RPC error object. Absent where there is none. */
   data?: Json;
   /** As in a JSON-RPC error object. */
   message: string;
 }
-
-/** As in a JSON-RPC error object. */
-export type TaskErrorCode = number;
 
 /** The name of a task: a UUID of version 7, so that names sort by time. */
 export type TaskId = string;
@@ -543,7 +913,7 @@ export interface PlayParams {
   /** The Rhai source. */
   script: Script;
   /** Any JSON value: the script's constant `ARGS`; null when absent. */
-  args?: Json2;
+  args?: Json;
   /**
    * Milliseconds from acceptance to the deadline.
    *
@@ -563,7 +933,7 @@ export interface RunParams {
   /** Which script. */
   name: ScriptName;
   /** Any JSON value: the script's constant `ARGS`; null when absent. */
-  args?: Json2;
+  args?: Json;
   /**
    * Milliseconds from acceptance to the deadline.
    *
@@ -585,7 +955,7 @@ export interface SubmitParams {
   /** A script of the circle's library. Either this or `script`. */
   name?: ScriptName;
   /** Any JSON value: the script's constant `ARGS`; null when absent. */
-  args?: Json2;
+  args?: Json;
   /**
    * Milliseconds from acceptance to the deadline.
    *
@@ -643,7 +1013,7 @@ export interface WatchPlayParams {
   /** A task under way to look at. */
   task_id?: TaskId;
   /** Any JSON value: the script's constant `ARGS`; null when absent. */
-  args?: Json2;
+  args?: Json;
   /**
    * Milliseconds from acceptance to the deadline.
    *
@@ -661,10 +1031,11 @@ export interface UnwatchPlayParams {
 /** Play Rhai scripts inside a peer's circle. Connect by WebSocket to `/{circle public key}`, prove who you are by signing a challenge, and play. */
 export class Circles extends Connection {
   /** Opens a connection. */
-  static async connect(url: string, options: Options = {}): Promise<Circles> {
-    const client = new Circles(url, options);
-    await client.opened;
-    return client;
+  static async connect(url: string, options: ConnectOptions<Circles> = {}): Promise<Circles> {
+    const over = (road: Road) => new Circles(url, road);
+    const link = new Link(url, options, over);
+    await link.open();
+    return over(link);
   }
 
   /**
@@ -672,8 +1043,8 @@ export class Circles extends Connection {
    *
    * The nonce is 32 random bytes, valid for 60 seconds, bound to this connection, circle and public key, and spent by the first `authenticate` that follows for that key, right or wrong. At most 8 may be outstanding on a connection. Before signing, check that the challenge names the circle, the audience and the key you meant.
    */
-  async fetchNonce(params: FetchNonceParams): Promise<Challenge> {
-    return (await this.call("fetch_nonce", params)) as Challenge;
+  async fetchNonce(params: FetchNonceParams, options?: CallOptions): Promise<Challenge> {
+    return (await this.call("fetch_nonce", params, options)) as Challenge;
   }
 
   /**
@@ -681,8 +1052,8 @@ export class Circles extends Connection {
    *
    * The signature is ECDSA over the SHA-256 of the challenge's bytes, in the 64-byte compact form, low-S, as lower-case hex. It is checked against every outstanding nonce of that key on this connection, newest first; all of them are spent. The session belongs to this connection and ends with it or when it expires. Five failures close the connection.
    */
-  async authenticate(params: AuthenticateParams): Promise<Authenticated> {
-    return (await this.call("authenticate", params)) as Authenticated;
+  async authenticate(params: AuthenticateParams, options?: CallOptions): Promise<Authenticated> {
+    return (await this.call("authenticate", params, options)) as Authenticated;
   }
 
   /**
@@ -690,8 +1061,8 @@ export class Circles extends Connection {
    *
    * Answers before and after a login, also over plain HTTP POST.
    */
-  async whoami(): Promise<Identity> {
-    return (await this.call("whoami", undefined)) as Identity;
+  async whoami(options?: CallOptions): Promise<Identity> {
+    return (await this.call("whoami", undefined, options)) as Identity;
   }
 
   /**
@@ -699,8 +1070,8 @@ export class Circles extends Connection {
    *
    * The script runs in the circle that the connection names, never in the caller's; the caller's verified key is its constant `CALLER`. A play is a transaction: nothing it wrote stays unless it succeeds. The deadline counts from acceptance and covers the queue. Disconnecting cancels a running play, unless it carries an idempotency key.
    */
-  async play(params: PlayParams): Promise<PlayResult> {
-    return (await this.call("play", params)) as PlayResult;
+  async play(params: PlayParams, options?: CallOptions): Promise<PlayResult> {
+    return (await this.call("play", params, options)) as PlayResult;
   }
 
   /**
@@ -708,8 +1079,8 @@ export class Circles extends Connection {
    *
    * As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. Who may run but not play can do what the owner wrote, and nothing else.
    */
-  async run(params: RunParams): Promise<PlayResult> {
-    return (await this.call("run", params)) as PlayResult;
+  async run(params: RunParams, options?: CallOptions): Promise<PlayResult> {
+    return (await this.call("run", params, options)) as PlayResult;
   }
 
   /**
@@ -717,8 +1088,8 @@ export class Circles extends Connection {
    *
    * Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
    */
-  async submit(params: SubmitParams = {}): Promise<Submitted> {
-    return (await this.call("submit", params)) as Submitted;
+  async submit(params: SubmitParams = {}, options?: CallOptions): Promise<Submitted> {
+    return (await this.call("submit", params, options)) as Submitted;
   }
 
   /**
@@ -726,8 +1097,8 @@ export class Circles extends Connection {
    *
    * With `wait_ms` the answer comes when the task ends or the time is over, whichever is first. A caller sees its own tasks, the circle's owner all of them. Tasks that were submitted, and plays with an idempotency key, are remembered for a day after their end; other plays while they are under way.
    */
-  async task(params: TaskParams): Promise<Task> {
-    return (await this.call("task", params)) as Task;
+  async task(params: TaskParams, options?: CallOptions): Promise<Task> {
+    return (await this.call("task", params, options)) as Task;
   }
 
   /**
@@ -735,8 +1106,8 @@ export class Circles extends Connection {
    *
    * The caller's own; for the circle's owner, everybody's. Results are left out: `task` has them.
    */
-  async tasks(params: TasksParams = {}): Promise<TaskPage> {
-    return (await this.call("tasks", params)) as TaskPage;
+  async tasks(params: TasksParams = {}, options?: CallOptions): Promise<TaskPage> {
+    return (await this.call("tasks", params, options)) as TaskPage;
   }
 
   /**
@@ -744,8 +1115,8 @@ export class Circles extends Connection {
    *
    * A queued task ends at once, a running one within 100 ms. Nothing it wrote stays. A caller may cancel its own tasks, the circle's owner all of them.
    */
-  async cancel(params: CancelParams): Promise<Cancellation> {
-    return (await this.call("cancel", params)) as Cancellation;
+  async cancel(params: CancelParams, options?: CallOptions): Promise<Cancellation> {
+    return (await this.call("cancel", params, options)) as Cancellation;
   }
 
   /**
@@ -753,8 +1124,8 @@ export class Circles extends Connection {
    *
    * What `run` may be asked for and `import` finds, with what their doc comments say.
    */
-  async scripts(): Promise<Library> {
-    return (await this.call("scripts", undefined)) as Library;
+  async scripts(options?: CallOptions): Promise<Library> {
+    return (await this.call("scripts", undefined, options)) as Library;
   }
 
   /**
@@ -762,8 +1133,8 @@ export class Circles extends Connection {
    *
    * Plays that wrote, reached outside or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
    */
-  async provenance(params: ProvenanceParams = {}): Promise<RecordPage> {
-    return (await this.call("provenance", params)) as RecordPage;
+  async provenance(params: ProvenanceParams = {}, options?: CallOptions): Promise<RecordPage> {
+    return (await this.call("provenance", params, options)) as RecordPage;
   }
 
   /**
@@ -771,8 +1142,8 @@ export class Circles extends Connection {
    *
    * Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
    */
-  watchPlay(params: WatchPlayParams, heard: (item: PlayEvent) => void): Promise<Subscription> {
-    return this.subscribe("watch_play", "play_event", "unwatch_play", params, (item) => heard(item as PlayEvent));
+  async watchPlay(params: WatchPlayParams, heard: (item: PlayEvent) => void, options?: SubscribeOptions): Promise<Subscription> {
+    return this.subscribe("watch_play", "play_event", "unwatch_play", params, (item) => heard(item as PlayEvent), options);
   }
 
   /**
@@ -780,7 +1151,7 @@ export class Circles extends Connection {
    *
    * Also served as `GET /openrpc.json`.
    */
-  async rpcDiscover(): Promise<Document> {
-    return (await this.call("rpc.discover", undefined)) as Document;
+  async rpcDiscover(options?: CallOptions): Promise<Document> {
+    return (await this.call("rpc.discover", undefined, options)) as Document;
   }
 }

@@ -82,6 +82,11 @@ impl Scope {
         Self { taken: reserved.iter().map(|name| (*name).to_owned()).collect(), counts: BTreeMap::new() }
     }
 
+    /// Whether a name is taken.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
     /// Takes a name if nobody has it.
     pub(crate) fn take(&mut self, name: &str) -> bool {
         self.taken.insert(name.to_owned())

@@ -1,8 +1,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -52,18 +50,6 @@ impl CircleConfig {
             pool: None,
         }
     }
-
-    /// Makes the folders that its things lie in, where they are missing; an error is a sentence.
-    pub fn make_folders(&self) -> Result<(), String> {
-        let database = self.db_path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        database.into_iter().chain([&*self.rhai_path, &*self.files_path]).try_for_each(make_folder)
-    }
-}
-
-/// A folder that only this user enters, unless it is there already.
-fn make_folder(path: &Path) -> Result<(), String> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| format!("{} cannot be made: {error}", path.display()))
 }
 
 /// Where a circle's things lie unless it is said otherwise: its `circle.db`, `scripts` and `files`.

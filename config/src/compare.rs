@@ -13,8 +13,9 @@ use crate::{
     fault::{Fault, Place},
 };
 
-/// Compares each circle with those before it, and what its scripts can write with what they must not.
-pub fn compare(entries: &[Entry], file: &Path, data_dir: &Path) -> Vec<Fault> {
+/// Compares each circle with those before it, and what its scripts can write with what they must not. `file` is the
+/// config, as it was named and where it lies.
+pub fn compare(entries: &[Entry], file: &[&Path; 2], data_dir: &Path) -> Vec<Fault> {
     let index = Index::new(entries);
     let mut faults = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
@@ -22,6 +23,7 @@ pub fn compare(entries: &[Entry], file: &Path, data_dir: &Path) -> Vec<Fault> {
         for (_, earlier) in beside.range(..number) {
             faults.extend(twice(entry, earlier, data_dir));
         }
+        faults.extend(taken(entry, file));
         if let Some(files) = &entry.files_path {
             faults.extend(exposed(files, &entry.at, beside.into_values(), file, data_dir));
         }
@@ -115,22 +117,38 @@ fn twice(entry: &Entry, earlier: &Entry, data_dir: &Path) -> Vec<Fault> {
     faults
 }
 
+/// A database where something else of the same circle, or the config, is.
+fn taken(entry: &Entry, file: &[&Path; 2]) -> Option<Fault> {
+    let database = entry.db_path.as_deref()?;
+    let what = if file.contains(&database) {
+        "this file"
+    } else if entry.key.path.as_deref() == Some(database) {
+        "the key file"
+    } else if entry.rhai_path.as_deref() == Some(database) {
+        "the rhai_path"
+    } else {
+        return None;
+    };
+    Some(entry.at.child("db_path").fault(format!("{} is {what} too", database.display())))
+}
+
 /// What scripts could read or change that is not theirs, with this folder as their files.
 fn exposed<'a>(
     files: &Path,
     at: &Place,
     entries: impl Iterator<Item = &'a Entry>,
-    file: &Path,
+    file: &[&Path; 2],
     data_dir: &Path,
 ) -> Vec<Fault> {
     let at = at.child("files_path");
     let within =
         |what: String| at.fault(format!("{} holds {what}; scripts could change it", files.display()));
     let mut faults = Vec::new();
-    for (path, what) in [(file, "this file"), (data_dir, "the data directory")] {
-        if path.starts_with(files) {
-            faults.push(within(what.to_owned()));
-        }
+    if file.iter().any(|path| path.starts_with(files)) {
+        faults.push(within("this file".to_owned()));
+    }
+    if data_dir.starts_with(files) {
+        faults.push(within("the data directory".to_owned()));
     }
     for entry in entries {
         let places =

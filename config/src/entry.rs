@@ -17,8 +17,8 @@ use crate::{
     circle::{CircleConfig, Secrets, default_path},
     fault::{Fault, Place},
     limits,
-    object::{Object, expected},
-    paths::resolve,
+    object::{Object, expected, kind_of},
+    paths::{join, resolve},
     read::Surroundings,
 };
 
@@ -44,6 +44,8 @@ const NOT_YET: [(&str, &str); 3] = [
     ("provenance", "which plays leave a record cannot be chosen yet"),
 ];
 
+/// The folder of the data directory with the keys that were made for circles without a `db_path`.
+pub const KEYS: &str = "keys";
 const NAME: &str = "a name of 1 to 64 letters, digits, - and _";
 const PUBLIC_KEY: &str = "a public key: 66 lower-case hex digits, a point of secp256k1";
 
@@ -91,15 +93,15 @@ impl Entry {
         let port = object.take("port", "a port from 0 to 65535", |port| port.as_u64()?.try_into().ok());
         let keyless = !object.has("public_key") && !object.has("key_file");
         let mut path = |name, kind: Kind| {
-            let path = object.take(name, kind.expected(), |path| text(path).map(PathBuf::from))?;
+            let said = object.take(name, kind.expected(), |path| text(path).map(str::to_owned))?;
             // Only a shell knows what it means; here it would become the name of a folder.
-            if path.as_os_str().as_encoded_bytes().starts_with(b"~") {
+            if said.starts_with('~') {
                 let expected = kind.expected();
                 object.fault(name, format!("~ is not expanded here: expected {expected}, written in full"));
                 return None;
             }
-            let path = directory.join(path);
-            match kind.clash(&path) {
+            let path = join(directory, Path::new(&said));
+            match kind.clash(&said, &path) {
                 Some(problem) => object.fault(name, problem),
                 None => return Some(resolve(&path)),
             }
@@ -221,10 +223,24 @@ impl Kind {
         }
     }
 
-    /// What is wrong with what is there already.
-    fn clash(self, path: &Path) -> Option<String> {
-        let is_folder = path.metadata().ok()?.is_dir();
-        let (expected, found) = match (self, is_folder) {
+    /// What is wrong with how a path is said, or with what is there already.
+    fn clash(self, said: &str, path: &Path) -> Option<String> {
+        if said == "~" || said.starts_with("~/") {
+            return Some("expected a whole path: `~` does not stand for a home directory here".to_owned());
+        }
+        if matches!(self, Self::File) && said.ends_with('/') {
+            return Some(format!("expected {}, found one that ends with /", self.expected()));
+        }
+        // What leads through a folder that is not there yet has to be followed first.
+        let (path, found) = match path.metadata() {
+            Ok(found) => (path.to_owned(), found),
+            Err(_) => {
+                let path = resolve(path);
+                let found = path.metadata().ok()?;
+                (path, found)
+            }
+        };
+        let (expected, found) = match (self, found.is_dir()) {
             (Self::File, true) => ("a file", "a folder"),
             (Self::Folder, false) => ("a folder", "a file"),
             _ => return None,
@@ -241,7 +257,7 @@ fn default_key_path(id: Option<&str>, db_path: Option<&Path>, data_dir: &Path) -
             path.push(".key");
             Some(path.into())
         }
-        (None, Some(id)) => Some(data_dir.join("keys").join(format!("{id}.key"))),
+        (None, Some(id)) => Some(data_dir.join(KEYS).join(format!("{id}.key"))),
         (None, None) => None,
     }
 }
@@ -297,7 +313,11 @@ fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> Who {
 
 fn secrets(value: Value, at: Place, around: &Surroundings<'_>, faults: &mut Vec<Fault>) -> Secrets {
     let Value::Object(secrets) = value else {
-        faults.push(expected(&at, "an object of names of environment variables by name", &value));
+        // Not quoted: it may be the secret itself, written here by mistake.
+        faults.push(at.fault(format!(
+            "expected an object of names of environment variables by name, found {}",
+            kind_of(&value)
+        )));
         return Secrets::default();
     };
     let mut read = |(name, variable): (String, Value)| {

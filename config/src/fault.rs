@@ -58,6 +58,12 @@ impl Place {
     /// A member or an element of what stands here.
     pub fn child(&self, name: impl fmt::Display) -> Self {
         let name = name.to_string().replace('~', "~0").replace('/', "~1");
+        // A line's end in a name would make one fault look like two.
+        let is_plain = |sign: &char| !sign.is_control();
+        let name: String = match name.chars().all(|sign| is_plain(&sign)) {
+            true => name,
+            false => name.chars().flat_map(|sign| sign.escape_debug()).collect(),
+        };
         Self(format!("{}/{name}", self.0))
     }
 

@@ -14,11 +14,16 @@ mod json;
 mod limits;
 mod object;
 mod paths;
+mod plan;
+mod private;
 mod read;
+mod register;
 
 pub use circle::{CircleConfig, Secrets, default_path};
 pub use circles_store::{Access, Who};
 pub use entry::{FIELDS, is_name};
 pub use fault::{Fault, Faults};
 pub use limits::{Limits, SCRIPT_BYTES, most, parse as parse_limits};
-pub use read::{Surroundings, parse, read};
+pub use plan::{Plan, remember};
+pub use private::{make_folders, make_private_folder};
+pub use read::{Surroundings, parse, plan, read};

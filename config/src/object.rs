@@ -75,6 +75,18 @@ pub fn expected(at: &Place, what: &str, found: &Value) -> Fault {
     at.fault(format!("expected {what}, found {}", quoted(found)))
 }
 
+/// What kind of JSON a value is, where the value itself had better not be shown.
+pub const fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
 /// The fault of a name that means nothing.
 pub fn unknown(at: &Place, known: &[&str]) -> Fault {
     at.fault(format!("no such field; there are {}", known.join(", ")))

@@ -1,10 +1,10 @@
 use std::{
     ffi::OsString,
     fs,
+    io::Read as _,
     path::{Path, PathBuf, absolute},
 };
 
-use circles_key_file as key_file;
 use serde_json::Value;
 
 use crate::{
@@ -15,7 +15,11 @@ use crate::{
     json::Strict,
     object::expected,
     paths::resolve,
+    plan::{NewKey, Plan},
 };
+
+/// Bytes of a config, at most: a hundred thousand circles with all their fields take less.
+const LONGEST: u64 = 64 << 20;
 
 /// What a config file is read in.
 #[derive(Clone, Copy)]
@@ -30,25 +34,53 @@ pub struct Surroundings<'a> {
 
 /// Reads a config file, and makes and keeps the keys of circles that have none yet.
 pub fn read(path: &Path, around: Surroundings<'_>) -> Result<Vec<CircleConfig>, Faults> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Faults::new(path, vec![Place::default().fault(error.to_string())]))?;
-    parse(&text, path, around)
+    plan(path, around)?.carry_out()
 }
 
-/// Like [`read`], with the file's text at hand; relative paths begin where `path` lies.
+/// Reads a config file, and makes nothing yet.
+pub fn plan<'a>(path: &Path, around: Surroundings<'a>) -> Result<Plan<'a>, Faults> {
+    let text = text_of(path).map_err(|problem| Faults::new(path, vec![Place::default().fault(problem)]))?;
+    plan_of(text, path, around)
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(format!("expected at most {LONGEST} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|error| format!("expected UTF-8: {}", error.utf8_error()))
+}
+
+/// Like [`read`], with the file's text at hand; relative paths begin in the folder of `path`, in which links are not
+/// followed: what they lead to may change from one start to the next.
 pub fn parse(text: &str, path: &Path, around: Surroundings<'_>) -> Result<Vec<CircleConfig>, Faults> {
-    circles(text, path, around).map_err(|faults| Faults::new(path, faults))
+    plan_of(text.to_owned(), path, around)?.carry_out()
 }
 
-fn circles(text: &str, path: &Path, around: Surroundings<'_>) -> Result<Vec<CircleConfig>, Vec<Fault>> {
-    let root = Place::default();
-    let file = resolved(path).map_err(|problem| vec![root.fault(problem)])?;
-    let data_dir = resolved(around.data_dir).map_err(|problem| vec![root.fault(problem)])?;
-    let around = Surroundings { data_dir: &data_dir, ..around };
-    let directory = file.parent().unwrap_or(&file).to_owned();
+pub(crate) fn plan_of<'a>(text: String, path: &Path, around: Surroundings<'a>) -> Result<Plan<'a>, Faults> {
+    let found = circles(&text, path, around).map_err(|faults| Faults::new(path, faults))?;
+    let (data_dir, circles, new_keys) = found;
+    Ok(Plan { text, path: path.to_owned(), around, data_dir, circles, new_keys })
+}
 
-    // Some editors begin a text with a byte order mark.
+type Found = (PathBuf, Vec<CircleConfig>, Vec<NewKey>);
+
+fn circles(text: &str, path: &Path, around: Surroundings<'_>) -> Result<Found, Vec<Fault>> {
+    let root = Place::default();
+    let file = absolute(path).map_err(|error| vec![root.fault(format!("{}: {error}", path.display()))])?;
+    let data_dir = absolute(around.data_dir)
+        .map_err(|error| vec![root.fault(format!("{}: {error}", around.data_dir.display()))])?;
+    let data_dir = resolve(&data_dir);
+    let around = Surroundings { data_dir: &data_dir, ..around };
+    let directory = file.parent().unwrap_or(&file);
+
+    // Some editors put this mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(vec![root.fault("expected a list of circles, at least one; the file is empty")]);
+    }
     let Strict(value) = serde_json::from_str(text).map_err(|error| vec![root.fault(error.to_string())])?;
     let list = match value {
         Value::Array(list) if !list.is_empty() => list,
@@ -57,27 +89,24 @@ fn circles(text: &str, path: &Path, around: Surroundings<'_>) -> Result<Vec<Circ
     let mut faults = Vec::new();
     let mut entries = Vec::with_capacity(list.len());
     for (index, value) in list.into_iter().enumerate() {
-        entries.extend(Entry::read(value, root.child(index), &directory, &around, &mut faults));
+        entries.extend(Entry::read(value, root.child(index), directory, &around, &mut faults));
     }
-    faults.extend(compare(&entries, &file, &data_dir));
+    // Scripts must reach the file neither by the name that was given nor where it lies.
+    faults.extend(compare(
+        &entries,
+        &[&resolve(directory).join(file.file_name().unwrap_or_default()), &resolve(&file)],
+        &data_dir,
+    ));
     if !faults.is_empty() {
         faults.sort_by_key(circle_of);
         return Err(faults);
     }
-    for entry in &entries {
-        let (Some(path), Some(key)) = (&entry.key.path, &entry.key.new) else { continue };
-        match key_file::write(path, key, false) {
-            Ok(()) => {}
-            // Somebody made one in this very moment, which holds from now on.
-            Err(key_file::Error::Exists { .. }) => return circles(text, &file, around),
-            Err(error) => return Err(vec![entry.at.fault(format!("its new key cannot be kept: {error}"))]),
-        }
-    }
-    Ok(entries.into_iter().filter_map(Entry::finish).collect())
-}
-
-fn resolved(path: &Path) -> Result<PathBuf, String> {
-    absolute(path).map(|path| resolve(&path)).map_err(|error| format!("{}: {error}", path.display()))
+    let new_key = |(circle, entry): (usize, &mut Entry)| {
+        let (path, key) = (entry.key.path.clone()?, entry.key.new.take()?);
+        Some(NewKey { circle, at: entry.at.clone(), path, key })
+    };
+    let new_keys = entries.iter_mut().enumerate().filter_map(new_key).collect();
+    Ok((data_dir, entries.into_iter().filter_map(Entry::finish).collect(), new_keys))
 }
 
 /// Which circle a fault is of.

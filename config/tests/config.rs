@@ -12,7 +12,7 @@ use std::{
 
 use circles_auth::{PublicKey, SecretKey};
 use circles_config::{
-    Access, CircleConfig, Faults, Limits, Surroundings, Who, most, parse, parse_limits, read,
+    Access, CircleConfig, Faults, Limits, Surroundings, Who, most, parse, parse_limits, read, remember,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,7 +57,11 @@ impl Place {
     /// The faults, one a line, with `$` for the folder.
     fn faults(&self, config: &Value) -> Vec<String> {
         let faults = self.parse(config).expect_err("it has faults");
-        faults.iter().map(|fault| fault.to_string().replace(self.path("").to_str().unwrap(), "$/")).collect()
+        let (inside, folder) = (self.path(""), self.directory.path().canonicalize().unwrap());
+        let short = |text: String| {
+            text.replace(inside.to_str().unwrap(), "$/").replace(folder.to_str().unwrap(), "$")
+        };
+        faults.iter().map(|fault| short(fault.to_string())).collect()
     }
 
     fn key_file(&self, name: &str, number: u8) -> PublicKey {
@@ -154,7 +158,9 @@ fn a_file_is_read_and_one_that_is_not_there_is_said() {
 #[test]
 fn what_is_no_list_of_circles_is_said() {
     for (text, expected) in [
-        ("", "EOF while parsing a value at line 1 column 0"),
+        ("", "expected a list of circles, at least one; the file is empty"),
+        ("\u{feff} \n", "expected a list of circles, at least one; the file is empty"),
+        ("null", "expected a list of circles, at least one, found null"),
         ("[{\"id\": \"a\",\n}]", "trailing comma at line 2 column 1"),
         ("[{\"id\": \"a\",\n\"id\": \"b\"}]", "id is there twice at line 2 column 10"),
         ("[]", "expected a list of circles, at least one, found []"),
@@ -192,6 +198,23 @@ fn each_fault_names_its_place_and_what_is_expected() {
         (json!({ "db_path": "." }), "/0/db_path: expected a file, and $/. is a folder".into()),
         (json!({ "rhai_path": "k" }), "/0/rhai_path: expected a folder, and $/k is a file".into()),
         (json!({ "files_path": 1 }), "/0/files_path: expected the path of a folder, found 1".into()),
+        (
+            json!({ "db_path": "db/" }),
+            "/0/db_path: expected the path of a file, found one that ends with /".into(),
+        ),
+        (json!({ "db_path": "none/.." }), "/0/db_path: expected a file, and $ is a folder".into()),
+        (json!({ "db_path": "~/a.db" }), "/0/db_path: expected a whole path: `~` does not stand for".into()),
+        (json!({ "files_path": "~" }), "/0/files_path: expected a whole path: `~` does not stand for".into()),
+        (json!({ "db_path": "circles.json" }), "/0/db_path: $/circles.json is this file too".into()),
+        (json!({ "db_path": "x", "rhai_path": "./x" }), "/0/db_path: $/x is the rhai_path too".into()),
+        (json!({ "db_path": null }), "/0/db_path: expected the path of a file, found null".into()),
+        (json!({ "port": 9001.0 }), "/0/port: expected a port from 0 to 65535, found 9001.0".into()),
+        (json!({ "a\nb": 1 }), "/0/a\\nb: no such field".into()),
+        (json!({ "access": null }), "/0/access: expected an object with play and run, found null".into()),
+        (
+            json!({ "secrets": "whsec_bm90aGluZw==" }),
+            "/0/secrets: expected an object of names of environment variables by name, found a string".into(),
+        ),
         (json!({ "access": "*" }), "/0/access: expected an object with play and run, found \"*\"".into()),
         (json!({ "access": { "plays": "*" } }), "/0/access/plays: no such field; there are play, run".into()),
         (json!({ "access": { "play": "all" } }), "/0/access/play: expected \"*\" or a list of public".into()),
@@ -403,4 +426,101 @@ fn where_no_keys_are_made_a_circle_without_one_is_a_fault_and_one_that_was_made_
     assert!(!data.exists());
     let made = parse(&text, &path, around(true)).unwrap();
     assert_eq!(parse(&text, &path, around(false)).unwrap(), made);
+}
+
+#[test]
+fn relative_paths_begin_beside_a_link_to_the_config() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("k/..1")).unwrap();
+    let text = json!([{ "id": "a", "db_path": "db/a.db", "rhai_path": "../lib" }]).to_string();
+    fs::write(place.path("k/..1/circles.json"), text).unwrap();
+    std::os::unix::fs::symlink("..1/circles.json", place.path("k/circles.json")).unwrap();
+    let data = place.path("data");
+    let around = Surroundings { data_dir: &data, env: &|_| None, makes_keys: true };
+    let circles = read(&place.path("k/circles.json"), around).unwrap();
+    assert_eq!(circles[0].db_path, place.path("k/db/a.db"));
+    assert_eq!(circles[0].rhai_path, place.path("lib"));
+    assert!(place.path("k/db/a.db.key").exists());
+    // Scripts must not change what the link leads to, nor the link.
+    for files in ["..1", "."] {
+        let text =
+            json!([{ "id": "a", "db_path": "../db/a.db", "rhai_path": "../lib", "files_path": files }]);
+        let faults = parse(&text.to_string(), &place.path("k/circles.json"), around).unwrap_err().to_string();
+        assert!(faults.contains("holds this file"), "{files}: {faults}");
+    }
+}
+
+#[test]
+fn config_with_a_byte_order_mark_is_read() {
+    let place = Place::new();
+    let text = format!("\u{feff}{}", json!([circle(json!({}))]));
+    assert_eq!(place.parse_text(&text).unwrap().len(), 1);
+}
+
+#[test]
+fn config_that_is_not_text_or_too_long_is_a_fault() {
+    let place = Place::new();
+    let (path, data) = (place.path("circles.json"), place.path("data"));
+    let around = Surroundings { data_dir: &data, env: &|_| None, makes_keys: true };
+    let said = || read(&path, around).unwrap_err().to_string();
+    fs::write(&path, [0xff, 0xfe, b'[', 0]).unwrap();
+    assert!(said().contains("expected UTF-8: invalid utf-8 sequence of 1 bytes from index 0"), "{}", said());
+    fs::File::create(&path).unwrap().set_len((64 << 20) + 1).unwrap();
+    assert!(said().contains("expected at most 67108864 bytes"), "{}", said());
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(said().contains("Is a directory"), "{}", said());
+    // Numbers that no reader keeps, and nesting without end.
+    for (text, part) in [
+        (format!("[{{\"port\": 1{}}}]", "0".repeat(400)), "number out of range"),
+        ("[".repeat(100_000), "recursion limit exceeded"),
+    ] {
+        let said = place.parse_text(&text).unwrap_err().to_string();
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn plan_makes_nothing_and_says_what_was_lost() {
+    let place = Place::new();
+    let (data, path) = (place.path("data"), place.path("circles.json"));
+    let around = Surroundings { data_dir: &data, env: &|_| None, makes_keys: true };
+    let plan_of = |config: Value| {
+        fs::write(&path, config.to_string()).unwrap();
+        circles_config::plan(&path, around).unwrap()
+    };
+    let config = |folder: &str| {
+        json!([
+            { "id": "a", "db_path": format!("{folder}/a.db") },
+            { "id": "b", "public_key": key(2).to_string(), "db_path": format!("{folder}/b.db") }
+        ])
+    };
+    let first = plan_of(config("one"));
+    assert_eq!(first.losses(true), [""; 0]);
+    assert!(!place.path("one").exists());
+    let circles = first.carry_out().unwrap();
+    fs::create_dir_all(&data).unwrap();
+    remember(&circles, &data);
+    assert_eq!(plan_of(config("one")).losses(true), [""; 0], "it never had a database");
+    fs::write(place.path("one/b.db"), "").unwrap();
+    remember(&circles, &data);
+    assert_eq!(plan_of(config("one")).losses(true), [""; 0]);
+
+    let moved = plan_of(config("two")).losses(true).join("\n");
+    for part in [
+        format!("the circle a had the key {} and its database at", circles[0].key),
+        "two/a.db.key, so this start makes a new key".to_owned(),
+        "the circle b had its database at".to_owned(),
+    ] {
+        assert!(moved.contains(&part), "{part}: {moved}");
+    }
+    assert_eq!(plan_of(config("two")).losses(false).len(), 1, "databases are not used with Redis");
+    fs::remove_file(place.path("one/b.db")).unwrap();
+    let lost = plan_of(config("one")).losses(true);
+    assert!(lost.len() == 1 && lost[0].contains("the database of the circle b is no longer at"), "{lost:?}");
+    // What is remembered is private, and rubbish there hinders no start.
+    let file = data.join("circles.known");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::write(&file, "{").unwrap();
+    assert_eq!(plan_of(config("two")).losses(true), [""; 0]);
 }

@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration};
 
 use circles_auth::{PublicKey, audience_of};
-use circles_config::{CircleConfig, Surroundings};
+use circles_config::{CircleConfig, Faults, Surroundings};
 use circles_daemon::{LogFormat, RedisUrl, bytes, duration, grace};
 use circles_server::{Audience, Circle, Limits, Origins, Settings};
 use clap::Parser;
 use url::Url;
+
+use crate::locks::Locks;
 
 /// Serves circles: peers connect by WebSocket, prove who they are, and play scripts.
 ///
@@ -126,29 +128,21 @@ pub struct Args {
 }
 
 impl Args {
-    /// The circles to serve: those of the config, then those named, or else one of our own. Keys are made
-    /// where they have to be.
-    pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
+    /// The circles to serve: those of the config, then those named, or else one of our own; and the locks that keep
+    /// other servers off their files. Keys are made where they have to be, and nothing is made before the locks are
+    /// taken.
+    pub fn circles(&self) -> Result<(Vec<CircleConfig>, Locks), String> {
         let around =
             Surroundings { data_dir: &self.data_dir, env: &|name| std::env::var_os(name), makes_keys: true };
-        let mut circles = match &self.config {
-            Some(path) => {
-                circles_config::read(path, around).map_err(|faults| format!("--config {faults}"))?
-            }
-            None => Vec::new(),
-        };
+        let config = |faults: Faults| format!("--config {faults}");
+        let plan = self.config.as_ref().map(|path| circles_config::plan(path, around).map_err(config));
+        let plan = plan.transpose()?;
+        let mut circles = plan.as_ref().map(|plan| plan.circles().to_vec()).unwrap_or_default();
         for key in &self.circles {
             if circles.iter().any(|circle| circle.key == *key) {
                 return Err(format!("--circle {key}: named twice"));
             }
             circles.push(CircleConfig::plain(*key, &self.data_dir));
-        }
-        if circles.is_empty() {
-            let path = self.data_dir.join("circle.key");
-            let made = || tracing::info!(path = %path.display(), "made a circle");
-            let key = circles_key_file::read_or_make(&path, made);
-            let key = key.map_err(|error| format!("--data-dir: {error}"))?;
-            circles.push(CircleConfig::plain(key.public_key(), &self.data_dir));
         }
         if self.redis_url.is_none()
             && let Some(CircleConfig { id, pool: Some(pool), .. }) =
@@ -158,7 +152,24 @@ impl Args {
                 "--config: {id} is for the workers of pool {pool}; expected --redis-url to say where they are"
             ));
         }
-        Ok(circles)
+        let locks = Locks::take(&self.data_dir, &circles, self.redis_url.is_some())?;
+        if let Some(plan) = plan {
+            for loss in plan.losses(self.redis_url.is_none()) {
+                tracing::warn!("{loss}");
+            }
+            // Another server of the same Redis may have made a key meanwhile.
+            let planned = plan.circles().len();
+            let made = plan.carry_out().map_err(config)?;
+            circles.splice(..planned, made);
+        }
+        if circles.is_empty() {
+            let path = self.data_dir.join("circle.key");
+            let made = || tracing::info!(path = %path.display(), "made a circle");
+            let key = circles_key_file::read_or_make(&path, made);
+            let key = key.map_err(|error| format!("--data-dir: {error}"))?;
+            circles.push(CircleConfig::plain(key.public_key(), &self.data_dir));
+        }
+        Ok((circles, locks))
     }
 
     /// Threads that take plays here, if any are to.

@@ -1,6 +1,7 @@
 //! `circles-server`: the edge, with a store and workers of its own or those that a Redis joins it to.
 
 mod config;
+mod locks;
 
 use std::{
     collections::HashMap, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc,
@@ -33,13 +34,14 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), String> {
     let address = resolve(&args).await?;
     args.check_exposure(address)?;
-    let circles = args.circles()?;
+    let (circles, _locks) = args.circles()?;
     let settings = args.settings(&circles, raise_file_limit())?;
     if args.slots().is_some() {
         check_memory(&args, &circles)?;
     }
-    for circle in &circles {
-        circle.make_folders()?;
+    circles_config::make_folders(&circles, &args.data_dir)?;
+    if args.config.is_some() {
+        circles_config::remember(&circles, &args.data_dir);
     }
 
     let known = circles.iter().map(|circle| (circle.key.circle_id(), CircleSettings::from(circle)));
@@ -75,6 +77,10 @@ async fn run(args: Args) -> Result<(), String> {
         }
         let served = served.await;
         backend.shut().await;
+        if args.config.is_some() {
+            // Databases are there now that were not at the start.
+            circles_config::remember(&circles, &args.data_dir);
+        }
         served
     };
     signals.unless_again(drain).await.map_err(|error| format!("the server ended badly: {error}"))

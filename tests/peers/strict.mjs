@@ -8,18 +8,28 @@ export const typescript = createRequire(join(modules, "here.js"))("typescript");
 export const options = {
   strict: true,
   noEmit: true,
+  noImplicitOverride: true,
+  noImplicitReturns: true,
+  noPropertyAccessFromIndexSignature: true,
   noUncheckedIndexedAccess: true,
-  exactOptionalPropertyTypes: true,
   noUnusedLocals: true,
+  noUnusedParameters: true,
+  exactOptionalPropertyTypes: true,
+  // What Node.js takes types out of, without a compiler.
+  erasableSyntaxOnly: true,
+  isolatedModules: true,
+  verbatimModuleSyntax: true,
   target: typescript.ScriptTarget.ES2022,
   module: typescript.ModuleKind.ES2022,
-  lib: ["lib.es2022.d.ts", "lib.dom.d.ts"],
+  moduleResolution: typescript.ModuleResolutionKind.Bundler,
+  // Neither the types of browsers nor those of Node.js are needed.
+  lib: ["lib.es2022.d.ts"],
   types: [],
 };
 
 /** What TypeScript has against files, each with its place. */
-export function complaints(files) {
-  return typescript.getPreEmitDiagnostics(typescript.createProgram(files, options)).map((one) => {
+export function complaints(files, more = {}) {
+  return typescript.getPreEmitDiagnostics(typescript.createProgram(files, { ...options, ...more })).map((one) => {
     const text = typescript.flattenDiagnosticMessageText(one.messageText, "\n");
     const line = one.file?.getLineAndCharacterOfPosition(one.start ?? 0).line ?? 0;
     return `${one.file?.fileName ?? ""}:${line + 1}: ${text}`;

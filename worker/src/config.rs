@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration};
 
 use circles_auth::PublicKey;
-use circles_config::{CircleConfig, Limits, Surroundings, parse_limits};
-use circles_daemon::{LogFormat, RedisUrl, bytes, duration, grace};
+use circles_config::{CircleConfig, Limits, Surroundings, make_private_folder, parse_limits};
+use circles_daemon::{Lock, LockError, LogFormat, RedisUrl, Sharing, bytes, duration, grace};
 use circles_store::{Access, CircleId, RedisConfig};
 use circles_worker::{Budget, CircleSettings, Host, Metrics, Slots};
 use clap::Parser;
@@ -104,6 +104,23 @@ impl Args {
             checked.map_err(|error| format!("--memory-budget: circle {}: {error}", circle.key))?;
         }
         Ok(circles)
+    }
+
+    /// Keeps servers without a Redis off the data directory, if that is there: servers make it, workers do not. Other
+    /// workers, and servers with a Redis, may have the same one.
+    pub fn lock(&self) -> Result<Option<Lock>, String> {
+        if !self.data_dir.is_dir() {
+            return Ok(None);
+        }
+        make_private_folder(&self.data_dir).map_err(|error| format!("--data-dir {error}"))?;
+        let lock = Lock::take(&self.data_dir.join("circles.lock"), Sharing::Shared, "circles-worker");
+        lock.map(Some).map_err(|error| {
+            let hint = match error {
+                LockError::Held(_) => "; only servers and workers with --redis-url share one",
+                LockError::Io(..) => "",
+            };
+            format!("--data-dir {}: {error}{hint}", self.data_dir.display())
+        })
     }
 
     /// What runs scripts, for these circles and those that nothing is said about.

@@ -29,6 +29,7 @@ async fn run(args: Args) -> Result<(), String> {
     raise_file_limit();
     let url = args.redis_url.checked()?;
     let circles = args.circles()?;
+    let _lock = args.lock()?;
     for circle in circles.iter().filter(|circle| !circle.rhai_path.exists()) {
         let library = circle.rhai_path.display();
         tracing::warn!(circle = %circle.key, %library, "nothing runs in this circle until its library is there");

@@ -12,51 +12,30 @@ use crate::{
     types::{Body, Content, Def, Form, Rest, Sequence, Struct, Ty, Union},
 };
 
-/// Names that JavaScript keeps or that the client has itself.
-const TAKEN_METHODS: [&str; 9] =
-    ["constructor", "call", "notify", "subscribe", "close", "connect", "closed", "then", "toString"];
-/// Names of the types that the client brings, and of those that TypeScript has.
-const TAKEN_TYPES: [&str; 30] = [
-    "Array",
-    "Boolean",
-    "Client",
-    "Connection",
-    "Date",
-    "Error",
-    "Function",
-    "Json",
-    "Map",
-    "Number",
-    "Object",
-    "Options",
-    "Promise",
-    "Record",
-    "RpcError",
-    "Set",
-    "String",
-    "Subscription",
-    "Symbol",
-    "WebSocket",
-    "Partial",
-    "Required",
-    "Readonly",
-    "Pick",
-    "Omit",
-    "Event",
-    "MessageEvent",
-    "Iterator",
-    "Infinity",
-    "NaN",
+/// Names that methods cannot have, and get a `_` behind: the first is no method, a client with the second would be
+/// awaited like a promise, and every object has the others.
+const NO_METHODS: [&str; 8] = [
+    "constructor",
+    "then",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
 ];
+/// What the support code uses of the language by names that a type of the document may have as well.
+const GLOBALS: [&str; 10] =
+    ["Array", "Boolean", "Date", "Error", "JSON", "Map", "Math", "Object", "Promise", "String"];
+const CONNECTION: &str = include_str!("typescript/connection.ts");
+/// How a client begins, with `@` for its name.
+const OPENING: &str = include_str!("typescript/client.ts.in");
+const POSITIONS: &str = include_str!("typescript/positions.ts");
 
 /// One module with everything.
 pub(crate) fn render(model: &Model) -> String {
-    let mut scope = Scope::with(&TAKEN_TYPES);
-    let types = model.types.defs.iter().map(|def| scope.claim(def.name.clone())).collect::<Vec<_>>();
-    let params = model.methods.iter().map(|method| scope.claim(method.params_type.clone()));
-    let params = params.collect();
-    let client = scope.claim(names::type_name(&model.title));
-    let mut module = Module { model, types, params, client, text: String::new() };
+    let names = Names::new(model);
+    let mut module = Module { model, names, text: String::new() };
     module.head();
     module.definitions();
     module.errors();
@@ -65,13 +44,95 @@ pub(crate) fn render(model: &Model) -> String {
     module.text
 }
 
+/// The names of everything. Those of the document come first: what is ours, and is spelt `$Name` in the support code,
+/// loses the `$` only where the document leaves the name free. So neither can collide with the other, as no name that
+/// is made of the document has a `$`.
+struct Names {
+    /// The type of each definition, as it is written where it is used.
+    types: Vec<String>,
+    /// Which of them are a type of ours, or are written out where they are used, so that they are not declared.
+    undeclared: Vec<bool>,
+    /// The type of the params of each method.
+    params: Vec<String>,
+    methods: Vec<String>,
+    client: String,
+    taken_types: Scope,
+    taken_methods: Scope,
+}
+
+impl Names {
+    fn new(model: &Model) -> Self {
+        let mut taken_types = Scope::default();
+        let mut undeclared = Vec::new();
+        let mut is_json_ours = false;
+        let types = model.types.defs.iter().map(|def| {
+            let (name, is_declared) = match &def.body {
+                Body::Text(_) if def.inline => ("string".to_owned(), false),
+                Body::Integer(_) | Body::Number(_) if def.inline => ("number".to_owned(), false),
+                // The same as ours.
+                Body::Any if def.name == "Json" && !is_json_ours => {
+                    is_json_ours = true;
+                    ("$Json".to_owned(), false)
+                }
+                _ => (taken_types.claim(def.name.clone()), true),
+            };
+            undeclared.push(!is_declared);
+            name
+        });
+        let types = types.collect::<Vec<_>>();
+        let params = model.methods.iter().map(|method| taken_types.claim(method.params_type.clone()));
+        let params = params.collect();
+        let title = names::type_name(&model.title);
+        let title = if taken_types.has(&title) { format!("{title}Client") } else { title };
+        let client = taken_types.claim(title);
+        let mut taken_methods = Scope::default();
+        let methods = model.methods.iter().map(|method| {
+            let name = taken_methods.claim(function_name(&method.wire));
+            if NO_METHODS.contains(&name.as_str()) { format!("{name}_") } else { name }
+        });
+        let methods = methods.collect();
+        let mut names = Self { types, undeclared, params, methods, client, taken_types, taken_methods };
+        for index in 0..names.types.len() {
+            if names.types[index] == "$Json" {
+                names.types[index] = names.ours("$Json");
+            }
+        }
+        names
+    }
+
+    /// Text of ours, with the names that the document leaves to it.
+    fn ours(&self, text: &str) -> String {
+        let is_part = |sign: char| sign.is_ascii_alphanumeric() || sign == '_' || sign == '$';
+        let mut named = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(is_part) {
+            let (before, from) = rest.split_at(start);
+            let (word, after) = from.split_at(from.find(|sign| !is_part(sign)).unwrap_or(from.len()));
+            named.push_str(before);
+            match word.strip_prefix('$') {
+                // `${` of a template.
+                Some("") | None => {
+                    let is_member = before.ends_with('.') || before.ends_with('#');
+                    if GLOBALS.contains(&word) && !is_member && self.taken_types.has(word) {
+                        named.push_str("globalThis.");
+                    }
+                    named.push_str(word);
+                }
+                Some(name) => {
+                    let is_type = name.starts_with(|first: char| first.is_ascii_uppercase());
+                    let scope = if is_type { &self.taken_types } else { &self.taken_methods };
+                    named.push_str(if scope.has(name) { word } else { name });
+                }
+            }
+            rest = after;
+        }
+        named + rest
+    }
+}
+
 struct Module<'m> {
     model: &'m Model,
-    /// The name of each definition.
-    types: Vec<String>,
-    /// The name of the params of each method.
-    params: Vec<String>,
-    client: String,
+    names: Names,
     text: String,
 }
 
@@ -81,21 +142,27 @@ impl Module<'_> {
         self.text.push('\n');
     }
 
+    fn ours(&self, text: &str) -> String {
+        self.names.ours(text)
+    }
+
     fn head(&mut self) {
         self.line(format!("// {} {}", one_line(&self.model.title), one_line(&self.model.version)));
         self.line("");
-        self.text.push_str(include_str!("typescript/connection.ts"));
+        self.text.push_str(&self.ours(CONNECTION));
         self.line("");
         let by_position =
             |method: &Method| method.structure == ParamStructure::ByPosition && !method.params.is_empty();
         if self.model.methods.iter().any(by_position) {
-            self.text.push_str(include_str!("typescript/positions.ts"));
+            self.text.push_str(POSITIONS);
             self.line("");
         }
     }
 
     fn definitions(&mut self) {
-        let mut defs = self.model.types.defs.iter().zip(self.types.clone()).collect::<Vec<_>>();
+        let declared = self.names.types.iter().zip(&self.names.undeclared);
+        let defs = self.model.types.defs.iter().zip(declared).filter(|(_, (_, undeclared))| !**undeclared);
+        let mut defs = defs.map(|(def, (name, _))| (def, name.clone())).collect::<Vec<_>>();
         defs.sort_by(|(_, a), (_, b)| a.cmp(b));
         for (def, name) in defs {
             self.doc(&doc_of(def), "");
@@ -130,14 +197,14 @@ impl Module<'_> {
 
     fn body(&self, body: &Body) -> String {
         match body {
-            Body::Pending | Body::Any => "Json".to_owned(),
+            Body::Pending | Body::Any => self.ours("$Json"),
             Body::Text(_) => "string".to_owned(),
             Body::Integer(_) | Body::Number(_) => "number".to_owned(),
             Body::Texts(variants) => {
                 alternatives(variants.iter().map(|variant| literal(&variant.wire)).collect())
             }
             Body::Values(variants) => {
-                alternatives(variants.iter().map(|variant| literal_type(&variant.value)).collect())
+                alternatives(variants.iter().map(|variant| self.literal_type(&variant.value)).collect())
             }
             Body::Newtype(ty) => self.ty(ty),
             Body::Struct(body) => self.object(body, None),
@@ -179,11 +246,13 @@ impl Module<'_> {
         match &body.rest {
             // What is named would have to be of the same type in one interface.
             Rest::Typed(ty) => {
-                format!("{object} & {{ [member: string]: {} | Json | undefined }}", self.ty(ty))
+                let json = self.ours("$Json");
+                format!("{object} & {{ [member: string]: {} | {json} | undefined }}", self.ty(ty))
             }
             rest @ Rest::Patterned { .. } => {
-                let value = rest.value().map_or_else(|| "Json".to_owned(), |ty| self.ty(&ty));
-                format!("{object} & {{ [member: string]: {value} | Json | undefined }}")
+                let json = self.ours("$Json");
+                let value = rest.value().map_or_else(|| json.clone(), |ty| self.ty(&ty));
+                format!("{object} & {{ [member: string]: {value} | {json} | undefined }}")
             }
             Rest::Open | Rest::Refused => object,
         }
@@ -191,20 +260,31 @@ impl Module<'_> {
 
     fn ty(&self, ty: &Ty) -> String {
         match ty {
-            Ty::Any => "Json".to_owned(),
+            Ty::Any => self.ours("$Json"),
             Ty::Null | Ty::Never => "null".to_owned(),
             Ty::Bool => "boolean".to_owned(),
             Ty::Integer(_) | Ty::Number => "number".to_owned(),
             Ty::Text | Ty::Uuid => "string".to_owned(),
-            Ty::List(item) => format!("Array<{}>", self.ty(item)),
-            Ty::Led(_) => "Array<Json>".to_owned(),
+            Ty::List(item) => format!("{}<{}>", self.ours("Array"), self.ty(item)),
+            Ty::Led(_) => format!("{}<{}>", self.ours("Array"), self.ours("$Json")),
             Ty::Tuple(items) => {
                 let items = items.iter().map(|item| self.ty(item)).collect::<Vec<_>>();
                 format!("[{}]", items.join(", "))
             }
             Ty::Map(value) => format!("{{ [member: string]: {} }}", self.ty(value)),
             Ty::Option(inner) => format!("{} | null", self.ty(inner)),
-            Ty::Def(id) | Ty::Boxed(id) => self.types.get(*id).cloned().unwrap_or_else(|| "Json".to_owned()),
+            Ty::Def(id) | Ty::Boxed(id) => {
+                self.names.types.get(*id).cloned().unwrap_or_else(|| self.ours("$Json"))
+            }
+        }
+    }
+
+    /// A type that lets one value in.
+    fn literal_type(&self, value: &Value) -> String {
+        match value {
+            Value::String(text) => literal(text),
+            Value::Object(_) | Value::Array(_) => self.ours("$Json"),
+            other => other.to_string(),
         }
     }
 
@@ -220,7 +300,7 @@ impl Module<'_> {
     }
 
     fn params(&mut self) {
-        for (method, name) in self.model.methods.iter().zip(self.params.clone()) {
+        for (method, name) in self.model.methods.iter().zip(self.names.params.clone()) {
             if method.params.is_empty() {
                 continue;
             }
@@ -240,19 +320,11 @@ impl Module<'_> {
     fn client(&mut self) {
         let model = self.model;
         self.doc(&model.description, "");
-        self.line(format!("export class {} extends Connection {{", self.client));
-        self.line("  /** Opens a connection. */");
-        self.line(format!(
-            "  static async connect(url: string, options: Options = {{}}): Promise<{}> {{",
-            self.client
-        ));
-        self.line(format!("    const client = new {}(url, options);", self.client));
-        self.line("    await client.opened;");
-        self.line("    return client;");
-        self.line("  }");
-        let mut scope = Scope::with(&TAKEN_METHODS);
-        for (method, params) in model.methods.iter().zip(self.params.clone()) {
-            let name = scope.claim(function_name(&method.wire));
+        let client = self.names.client.clone();
+        let opening = self.ours(OPENING).replace('@', &client);
+        self.line(opening.trim_end());
+        let names = self.names.methods.clone().into_iter().zip(self.names.params.clone());
+        for (method, (name, params)) in model.methods.iter().zip(names) {
             self.method(method, &name, &params);
         }
         self.line("}");
@@ -267,8 +339,8 @@ impl Module<'_> {
         let optional = method.params.iter().all(|param| !param.required);
         let argument = match (method.params.is_empty(), optional) {
             (true, _) => String::new(),
-            (false, true) => format!("params: {params} = {{}}"),
-            (false, false) => format!("params: {params}"),
+            (false, true) => format!("params: {params} = {{}}, "),
+            (false, false) => format!("params: {params}, "),
         };
         let wire = literal(&method.wire);
         let given = match (method.params.is_empty(), method.structure) {
@@ -279,29 +351,34 @@ impl Module<'_> {
             }
             (false, _) => "params".to_owned(),
         };
+        let promise = self.ours("Promise");
         match &method.kind {
             Kind::Subscription { notification, unsubscribe, item } => {
                 let item = self.ty(item);
-                let comma = if argument.is_empty() { "" } else { ", " };
-                let last = format!("heard: (item: {item}) => void");
                 // An optional argument cannot stand before one that is not.
                 let argument = argument.replace(" = {}", "");
-                self.line(format!("  {name}({argument}{comma}{last}): Promise<Subscription> {{"));
-                let (notification, unsubscribe) = (literal(notification), literal(unsubscribe));
-                let heard = format!("(item) => heard(item as {item})");
+                let subscription = self.ours("options?: $SubscribeOptions): Promise<$Subscription>");
                 self.line(format!(
-                    "    return this.subscribe({wire}, {notification}, {unsubscribe}, {given}, {heard});"
+                    "  async {name}({argument}heard: (item: {item}) => void, {subscription} {{"
+                ));
+                let (notification, unsubscribe) = (literal(notification), literal(unsubscribe));
+                let hear = format!("(item) => heard(item as {item})");
+                let subscribe = self.ours("this.$subscribe");
+                self.line(format!(
+                    "    return {subscribe}({wire}, {notification}, {unsubscribe}, {given}, {hear}, options);"
                 ));
             }
             _ => match &method.result {
                 Some(result) => {
                     let result = self.ty(result);
-                    self.line(format!("  async {name}({argument}): Promise<{result}> {{"));
-                    self.line(format!("    return (await this.call({wire}, {given})) as {result};"));
+                    let (options, call) = (self.ours("options?: $CallOptions"), self.ours("this.$call"));
+                    self.line(format!("  async {name}({argument}{options}): {promise}<{result}> {{"));
+                    self.line(format!("    return (await {call}({wire}, {given}, options)) as {result};"));
                 }
                 None => {
-                    self.line(format!("  {name}({argument}): void {{"));
-                    self.line(format!("    this.notify({wire}, {given});"));
+                    let (argument, notify) = (argument.trim_end_matches(", "), self.ours("this.$notify"));
+                    self.line(format!("  async {name}({argument}): {promise}<void> {{"));
+                    self.line(format!("    return {notify}({wire}, {given});"));
                 }
             },
         }
@@ -343,15 +420,6 @@ fn alternatives(mut alternatives: Vec<String>) -> String {
 fn literal(text: &str) -> String {
     // JSON strings are strings of JavaScript, but for two signs that end lines there.
     Value::from(text).to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
-}
-
-/// A type that lets one value in.
-fn literal_type(value: &Value) -> String {
-    match value {
-        Value::String(text) => literal(text),
-        Value::Object(_) | Value::Array(_) => "Json".to_owned(),
-        other => other.to_string(),
-    }
 }
 
 /// The name of a member: bare where it is a name.

@@ -90,6 +90,7 @@ impl File {
         if !Self::exists(path)? {
             Self::make(path, circle, retention)?;
         }
+        keep_private(path);
         sound(path, || {
             // Never made here: one that lost its contents is not one that never had any.
             let database = refusal(path, Database::builder().set_cache_size(CACHE).open(path))?;
@@ -127,7 +128,9 @@ impl File {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(error)),
             _ => {}
         }
-        let database = refusal(&new, Database::builder().set_cache_size(CACHE).create(&new))?;
+        // redb would make one that everybody may read.
+        let file = private_file(&new).map_err(broken)?;
+        let database = refusal(&new, Database::builder().set_cache_size(CACHE).create_file(file))?;
         let identity = fs::metadata(&new).map(|found| identity(&found)).map_err(broken)?;
         let file = Self::new(&new, database, retention, identity);
         file.begin(circle)?;
@@ -143,6 +146,7 @@ impl File {
     /// Whether it is certain that no task of the circle waits in the file to be taken up, by a look that leaves it
     /// as it is: to open and close it waits for the disk five times. Blocks.
     pub fn is_settled(path: &Path, circle: &CircleId) -> bool {
+        keep_private(path);
         let looked = sound(path, || {
             let look = || -> Result<bool, redb::Error> {
                 let read = Database::builder().set_cache_size(CACHE).open_read_only(path)?.begin_read()?;
@@ -377,6 +381,33 @@ pub fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }
 
+/// A new file that nobody but its owner may read.
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Takes away what others may do with a file that is there: earlier versions let them read it.
+fn keep_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let Ok(found) = fs::metadata(path) else { return };
+        if found.is_file()
+            && found.permissions().mode() & 0o077 != 0
+            && let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        {
+            tracing::warn!(path = %path.display(), %error, "other users may read this database");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
 /// A folder that nobody but its owner may look into; one that is there stays as it is.
 fn make_private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -384,4 +415,31 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn database_is_private_also_one_that_was_readable() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("circle/circle.db");
+        let circle: CircleId =
+            "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().unwrap();
+        let retention = Retention { time: Duration::from_secs(1), quota: Quota::default() };
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for make_readable in [false, true] {
+            if make_readable {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            drop(File::open(&path, &circle, retention).unwrap());
+            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(File::is_settled(&path, &circle));
+            assert_eq!(mode(&path), 0o600);
+        }
+    }
 }

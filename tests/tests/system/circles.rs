@@ -172,6 +172,7 @@ async fn a_shared_port_that_nobody_wants_is_not_taken_and_circles_may_share_one(
         assert_eq!(Raw::connect(url).await.play("CIRCLE").await, Ok(json!(key(name))));
     }
     // One that names the shared port shares it, which is taken here.
+    let directory = tempfile::tempdir().unwrap();
     let config = json!([{ "id": "alice", "public_key": key("alice"), "port": shared }]);
     let stderr = refused(configured(directory.path(), shared, &config).args(["--host", &host])).await;
     assert!(stderr.contains(&format!("--port {shared}: Address already in use")), "{stderr}");
@@ -216,4 +217,157 @@ async fn all_faults_of_a_config_are_said_and_nothing_is_made() {
     assert!(stderr.contains(&format!("--circle {}: named twice", key("alice"))), "{stderr}");
     let stderr = refused(server_at(directory.path(), 0).args(["-c", "nowhere.json"])).await;
     assert!(stderr.contains("--config nowhere.json") && stderr.contains("No such file"), "{stderr}");
+}
+
+/// Every file and folder below a folder, with what others may do with it.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(path) = left.pop() {
+        let metadata = fs::metadata(&path).unwrap();
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode != if metadata.is_dir() { 0o700 } else { 0o600 } {
+            found.push(format!("{} {mode:o}", path.display()));
+        }
+        if metadata.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    found
+}
+
+/// The same command under a umask.
+fn under_umask(umask: &str, command: &Command) -> Command {
+    let command = command.as_std();
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("umask {umask}; exec \"$@\"")).arg("sh");
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
+#[tokio::test]
+async fn data_is_private_under_any_umask() {
+    for umask in ["000", "022"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let readable = |name: &str, mode| {
+            fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let config = json!([
+            { "id": "old", "db_path": "old/a.db", "files_path": "old-files", "rhai_path": "library" },
+            { "id": "new" }
+        ]);
+        let mut first = configured(directory.path(), 0, &config);
+        for start in 0..2 {
+            let (server, urls) = started(&mut under_umask(umask, &first), 2).await;
+            for url in urls.values() {
+                let script = r#"db::set("n", 1); fs::make_dir("a/b"); fs::write("a/b/c", "1"); fs::append("d", "1"); 1"#;
+                assert_eq!(Raw::connect(url).await.play(script).await, Ok(json!(1)));
+            }
+            server.signal("TERM").await;
+            assert_eq!(server.ended().await.0, 0);
+            for folder in ["data", "old", "old-files", "library"] {
+                assert_eq!(open_to_others(&path(folder)), [""; 0], "umask {umask}, start {start}");
+            }
+            // As an earlier version, or a copy, may have left them.
+            for folder in ["data", "data/keys", "old", "old-files"] {
+                readable(folder, 0o755);
+            }
+            readable("old/a.db", 0o644);
+            readable("old-files/d", 0o644);
+            first = configured(directory.path(), 0, &config);
+        }
+    }
+}
+
+#[tokio::test]
+async fn second_server_on_a_database_is_refused() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = |path: &str| {
+        let path = directory.path().join(path);
+        json!([{ "id": "a", "public_key": key("alice"), "db_path": path }, { "id": "new" }])
+    };
+    let (first, _) = started(&mut configured(directory.path(), 0, &config("shared/a.db")), 2).await;
+    // The second one lies in the data directory of the first server, where it has no lock of its own.
+    for path in ["shared/a.db", &format!("data/{}/circle.db", key("bob"))] {
+        let stderr = refused(&mut configured(elsewhere.path(), 0, &config(path))).await;
+        let holder = format!("{path} of a: already in use by circles-server (process {})", first.id());
+        assert!(stderr.contains(&holder), "{stderr}");
+    }
+    // No key was made for the circle beside it.
+    assert!(!elsewhere.path().join("data/keys").exists());
+    first.kill().await;
+    started(&mut configured(elsewhere.path(), 0, &config("shared/a.db")), 2).await;
+}
+
+/// A folder as a cluster mounts a config: `circles.json` leads through `..data` to the newest version.
+fn versions(folder: &Path, config: &Value) {
+    for version in ["..1", "..2"] {
+        fs::create_dir_all(folder.join(version)).unwrap();
+        fs::write(folder.join(version).join("circles.json"), config.to_string()).unwrap();
+    }
+    std::os::unix::fs::symlink("..data/circles.json", folder.join("circles.json")).unwrap();
+}
+
+fn switch(folder: &Path, version: &str) {
+    let link = folder.join("..data");
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink(version, link).unwrap();
+}
+
+#[tokio::test]
+async fn switched_config_link_serves_the_same_circle() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("k");
+    versions(&folder, &json!([{ "id": "a", "db_path": "db/a.db" }]));
+    let mut circles = Vec::new();
+    for version in ["..1", "..2"] {
+        switch(&folder, version);
+        let mut command = server_at(directory.path(), 0);
+        let (server, urls) = started(command.arg("--config").arg(folder.join("circles.json")), 1).await;
+        let (circle, url) = urls.first_key_value().unwrap();
+        circles.push(circle.clone());
+        let found = Raw::connect(url).await.play(r#"let was = db::get("n"); db::set("n", 7); was"#).await;
+        assert_eq!(found, Ok(if version == "..1" { Value::Null } else { json!(7) }), "{version}");
+        server.signal("TERM").await;
+        let (code, stderr) = server.ended().await;
+        assert_eq!(code, 0, "{stderr}");
+        assert!(!stderr.contains("WARN"), "{stderr}");
+    }
+    assert_eq!(circles[0], circles[1]);
+    assert!(folder.join("db/a.db").exists() && folder.join("db/a.db.key").exists());
+}
+
+#[tokio::test]
+async fn start_that_lost_a_key_or_a_database_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = json!([
+        { "id": "keyless", "db_path": "k/keyless.db" },
+        { "id": "named", "public_key": key("alice"), "db_path": "k/named.db" }
+    ]);
+    let started = async || {
+        let (server, urls) = started(&mut configured(directory.path(), 0, &config), 2).await;
+        let set = Raw::connect(&urls[&key("alice")]).await.play(r#"db::set("n", 7); 1"#).await;
+        assert_eq!(set, Ok(json!(1)));
+        server.signal("TERM").await;
+        (urls, server.ended().await.1)
+    };
+    let (urls, stderr) = started().await;
+    assert!(!stderr.contains("WARN"), "{stderr}");
+    let was = urls.keys().find(|name| **name != key("alice")).unwrap();
+    // A volume that is not mounted looks like this.
+    fs::rename(directory.path().join("k"), directory.path().join("away")).unwrap();
+    let (_, stderr) = started().await;
+    for part in [
+        format!("the circle keyless had the key {was}"),
+        "the database of the circle named is no longer".into(),
+    ] {
+        assert!(stderr.contains(&part), "{part}: {stderr}");
+    }
 }

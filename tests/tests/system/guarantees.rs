@@ -20,7 +20,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_promise_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
-    for folder in ["codegen", "server", "store", "tests", "worker"] {
+    for folder in ["codegen", "config", "server", "store", "tests", "worker"] {
         sources(&root.join(folder), &mut files);
     }
     let code: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();

@@ -1,9 +1,21 @@
 //! Programs that share no code with this project.
 
+use std::collections::BTreeSet;
+
 use circles_tests::{World, peer_node_modules, peer_python, run};
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+const TYPESCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/typescript");
+
+/// Has TypeScript look at files.
+async fn check_typescript(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> (i32, String) {
+    let mut command = Command::new("node");
+    command.arg(format!("{PEERS}/check_typescript.mjs")).args(args);
+    let (code, stdout, stderr) = run(command.env("CIRCLES_TEST_NODE_MODULES", peer_node_modules())).await;
+    (code, format!("{stdout}{stderr}"))
+}
 
 #[tokio::test]
 async fn a_python_program_logs_in_and_plays() {
@@ -19,8 +31,7 @@ async fn the_generated_typescript_client_logs_in_plays_and_watches() {
     let world = World::builder().auth().start().await;
     let mut command = Command::new("node");
     command.arg(format!("{PEERS}/play_typescript.mjs"));
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../client/typescript/circles.ts"));
-    command.arg(world.circle_url(0)).arg("40 + 2");
+    command.arg(TYPESCRIPT).arg(world.circle_url(0)).arg("40 + 2");
     let (code, stdout, stderr) = run(command.env("CIRCLES_TEST_NODE_MODULES", peer_node_modules())).await;
     assert_eq!((code, stdout.trim()), (0, "42\nseen"), "{stderr}");
 }
@@ -44,8 +55,93 @@ async fn what_other_documents_become_in_typescript_passes_its_strict_checks_too(
         files.push(file);
     }
     assert!(files.len() > 5, "{files:?}");
+    let (code, said) = check_typescript(files).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+/// Every word of a text that could be a name.
+fn words(text: &str) -> BTreeSet<String> {
+    let is_part = |sign: char| sign.is_ascii_alphanumeric() || sign == '_' || sign == '$';
+    let words = text
+        .split(|sign| !is_part(sign))
+        .filter(|word| word.starts_with(|first: char| !first.is_ascii_digit()));
+    words.map(str::to_owned).collect()
+}
+
+/// A document in which each of these is a schema, and a method that takes and answers it.
+fn document_of(title: &str, names: &BTreeSet<String>) -> Value {
+    let method = |name: String, schema: &str| {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        let params = json!([{ "name": "value", "required": true, "schema": schema }]);
+        json!({ "name": name, "params": params, "result": { "name": "r", "schema": schema } })
+    };
+    let schema = json!({ "type": "object", "required": ["v"], "properties": { "v": { "type": "array", "items": {} } } });
+    let schemas: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), schema.clone())).collect();
+    let methods: Vec<_> = names.iter().map(|name| method(name.clone(), name)).collect();
+    json!({
+        "openrpc": "1.3.2", "info": { "title": title, "version": "1" },
+        "methods": methods, "components": { "schemas": schemas }
+    })
+}
+
+#[tokio::test]
+async fn typescript_compiles_whatever_the_document_names() {
+    let own = std::fs::read_to_string(format!("{TYPESCRIPT}/circles.ts")).unwrap();
+    // Names of the language that the generated text does not have today are tried as well.
+    let more = "ReturnType Record Partial Awaited Iterator Symbol Function Number Infinity NaN undefined any unknown never \
+                toString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toJSON prototype length name apply arguments eval await async get set \
+                static readonly public private protected declare abstract override accessor delete new super this \
+                constructor then catch finally send receive pending fail opened socket early heard nextId timeoutMs \
+                Pending Client Wallet codes positions globalThis window self __proto__ close connect";
+    let mut names = words(&own);
+    names.extend(words(more));
+    assert!(["Promise", "Json", "call", "subscribe", "RpcError"].iter().all(|name| names.contains(*name)));
+    let directory = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    let mut write = |document: &Value| {
+        let number = files.len();
+        let path = directory.path().join(format!("{number}.json"));
+        std::fs::write(&path, document.to_string()).unwrap();
+        let generated = circles_codegen::generate_file(&path, &circles_codegen::Settings::default()).unwrap();
+        let file = directory.path().join(format!("{number}.ts"));
+        std::fs::write(&file, generated.typescript()).unwrap();
+        files.push(file);
+        generated.typescript().to_owned()
+    };
+    let all = write(&document_of("Circles", &names));
+    // Those of the document keep their names, and ours step aside.
+    for part in [
+        "export interface RpcError {",
+        "class $RpcError extends globalThis.Error",
+        "async close(",
+        "$close()",
+    ] {
+        assert!(all.contains(part), "{part}");
+    }
+    // Each type that the support code has or uses, as the name of the client.
+    let support =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../codegen/src/render/typescript/connection.ts"));
+    let code: String = support.lines().filter(|line| !line.trim_start().starts_with(['/', '*'])).collect();
+    let titles: BTreeSet<_> =
+        words(&code).iter().map(|word| word.trim_start_matches('$').to_owned()).collect();
+    assert!(["Promise", "Error", "Link", "Json"].iter().all(|title| titles.contains(*title)));
+    for title in titles.iter().filter(|title| title.starts_with(|first: char| first.is_ascii_uppercase())) {
+        write(&document_of(title, &BTreeSet::from(["get".to_owned()])));
+    }
+    let (code, said) = check_typescript(files).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test]
+async fn typescript_client_takes_every_kind_of_socket() {
+    let (code, said) = check_typescript(["--sockets".to_owned(), format!("{PEERS}/sockets.ts")]).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test]
+async fn typescript_client_survives_bad_servers_and_lost_connections() {
     let mut command = Command::new("node");
-    command.arg(format!("{PEERS}/check_typescript.mjs")).args(files);
+    command.arg(format!("{PEERS}/connection_typescript.mjs")).arg(TYPESCRIPT);
     let (code, stdout, stderr) = run(command.env("CIRCLES_TEST_NODE_MODULES", peer_node_modules())).await;
     assert_eq!(code, 0, "{stdout}{stderr}");
 }
@@ -53,10 +149,20 @@ async fn what_other_documents_become_in_typescript_passes_its_strict_checks_too(
 #[tokio::test]
 async fn the_readme_shows_the_programs_that_are_built_and_tested() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
+    let program = |path: &str| {
+        std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR")))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
     for path in ["tests/peers/play.py", "client/examples/play.rs"] {
-        let program = std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        assert!(readme.contains(program.trim()), "README.md shows another program than {path}");
+        assert!(readme.contains(&program(path)), "README.md shows another program than {path}");
     }
+    let readme = program("client/typescript/README.md");
+    assert!(
+        readme.contains(&program("client/typescript/examples/play.ts")),
+        "its README shows another program"
+    );
 }
 
 async fn validate(file: &str) -> (i32, String, String) {

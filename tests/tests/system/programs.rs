@@ -86,6 +86,7 @@ async fn a_bad_start_is_one_sentence_and_code_2() {
         (vec!["-k", &format!("02{:064x}", 5)], "--circle"),
         (vec!["--task-timeout", "0s"], "--task-timeout"),
         (vec!["--data-dir", file.to_str().unwrap()], "--data-dir"),
+        (vec!["--data-dir", "~/circles"], "--data-dir ~/circles: `~` does not"),
         (vec!["--allow-origin", "x"], "--allow-origin"),
         (vec!["--public-url", "ws://x/y"], "--public-url"),
     ] {
@@ -331,4 +332,31 @@ async fn environment_variables_are_read_in_one_way() {
         assert!(stderr.contains(value), "{name}: {stderr}");
     }
     assert!(!here.join("~").exists());
+}
+
+#[tokio::test]
+async fn second_server_on_a_data_directory_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let (first, _) = started(&mut server(directory.path())).await;
+    let listed = || {
+        let entries = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = listed();
+    let other = circles_tests::secret_key("bob").public_key().to_string();
+    let (code, stdout, stderr) = run(server(directory.path()).args(["-k", &other])).await;
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    let holder = format!("already in use by circles-server (process {})", first.id());
+    assert!(stderr.contains("--data-dir ") && stderr.contains(&holder), "{stderr}");
+    assert_eq!(listed(), before);
+    // Nothing listens there: the lock comes before the connection.
+    let mut worker = Command::new(binary("circles-worker"));
+    worker.args(["--redis-url", "redis://127.0.0.1:1", "--data-dir"]).arg(&data);
+    let (code, stdout, stderr) = run(&mut worker).await;
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    assert!(stderr.contains(&holder), "{stderr}");
+
+    first.kill().await;
+    let (_second, _) = started(&mut server(directory.path())).await;
 }

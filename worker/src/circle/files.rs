@@ -7,6 +7,7 @@
 use std::{
     collections::HashMap,
     io::{self, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
@@ -14,13 +15,19 @@ use std::{
 
 use cap_std::{
     ambient_authority,
-    fs::{Dir, File, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
+    fs::{
+        Dir, DirBuilder, DirBuilderExt as _, File, Metadata, MetadataExt as _, OpenOptions,
+        OpenOptionsExt as _, Permissions, PermissionsExt as _,
+    },
 };
 use rustix::fs::OFlags;
 use uuid::Uuid;
 
 /// Bytes of a path, all parts together.
 const PATH_BYTES: usize = 1_024;
+/// What scripts write is for their circle alone.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
 /// How files are called that are being written. Scripts see none, and make none.
 const UNFINISHED: &str = ".circles-";
 /// Bytes that a file or directory takes beside its content; file systems commonly give out blocks of this
@@ -217,7 +224,7 @@ impl Files {
         };
         let unfinished = format!("{UNFINISHED}{}", Uuid::now_v7());
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create_new(true).mode(PRIVATE_FILE);
         let written = dir
             .open_with(&unfinished, &options)
             .and_then(|mut file| file.write_all(content))
@@ -234,11 +241,15 @@ impl Files {
     pub fn append(&self, path: &str, content: &[u8], may_grow_to: impl FnOnce(u64) -> bool) -> Done<bool> {
         let path = checked(path)?;
         let mut options = OpenOptions::new();
-        options.append(true).create(true).custom_flags(without_waiting());
+        options.append(true).create(true).mode(PRIVATE_FILE).custom_flags(without_waiting());
         let mut file = self.made()?.open_with(path, &options)?;
         let metadata = file.metadata()?;
         regular(&metadata)?;
         alone(&metadata)?;
+        if metadata.mode() & 0o077 != 0 {
+            // On a volume of somebody else's that cannot be done, and the text is written all the same.
+            let _ = file.set_permissions(Permissions::from_mode(PRIVATE_FILE));
+        }
         let file_id = (metadata.dev(), metadata.ino());
         {
             let mut growing = lock(&self.growing);
@@ -291,7 +302,8 @@ impl Files {
     /// Makes a directory and those that it lies in, where there are none.
     pub fn make_dir(&self, path: &str) -> Done<()> {
         let path = checked(path)?;
-        Ok(self.made()?.create_dir_all(path)?)
+        let mut builder = DirBuilder::new();
+        Ok(self.made()?.create_dir_with(path, builder.recursive(true).mode(PRIVATE_FOLDER))?)
     }
 
     /// Removes a file or an empty directory; of a link, the link.
@@ -327,7 +339,7 @@ impl Files {
         match self.dir() {
             Err(FileFault::NotFound) => {
                 let root = self.root.as_ref().ok_or(FileFault::NoFiles)?;
-                Dir::create_ambient_dir_all(root, ambient_authority())?;
+                std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(root)?;
                 self.dir()
             }
             dir => dir,

@@ -1,0 +1,2 @@
+export * from "./circles.ts";
+export * from "./login.ts";
