@@ -13,7 +13,11 @@ use crate::{Program, Raw, binary, secret_key, soon, until};
 
 /// A binary without what this process was told by its environment.
 pub fn program(name: &str) -> Command {
-    let mut command = Command::new(binary(name));
+    without_settings(Command::new(binary(name)))
+}
+
+/// A command without the settings of programs that this process's environment has.
+pub fn without_settings(mut command: Command) -> Command {
     let ours = |name: &str| name.starts_with("CIRCLES_") || name == "REDIS_URL" || name == "RUST_LOG";
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);

@@ -12,7 +12,7 @@ mod world;
 
 pub use between::{Between, Embedded, OnRedis};
 pub use circles_testing::Watched;
-pub use fleet::{Fleet, Worker, end, event, event_that, get, program};
+pub use fleet::{Fleet, Worker, end, event, event_that, get, program, without_settings};
 pub use program::{Program, binary, peer_node_modules, peer_python, run};
 pub use raw::Raw;
 pub use terminal::Terminal;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
 
+mod audit;
 mod bench;
 mod chaos;
 mod ci;
@@ -40,6 +41,8 @@ enum Command {
     Chaos(chaos::Args),
     /// Play programs made by chance, as long as it is told, and hold each to its limits.
     Fuzz(fuzz::Args),
+    /// Attack a server with every method as every kind of caller, and measure what each attack leaves.
+    Audit(audit::Args),
     /// What CI runs before the tests.
     Ci,
     /// The rules of the house: arrows between crates, words, links, lengths.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Crashes(args) => crashes::crashes(&args),
         Command::Chaos(args) => chaos::chaos(&args),
         Command::Fuzz(args) => fuzz::fuzz(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Ci => ci::ci(),
         Command::Tidy => tidy::tidy(),
         Command::Bench(args) => bench::bench(&args),

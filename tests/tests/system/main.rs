@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
 
 mod access;
+mod audit;
 mod calls;
 mod calls_listed;
 mod chaos;

@@ -1,0 +1,130 @@
+//! What a load may leave behind, as `docs/security.md` says, and what one did leave.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    load::Caller,
+    site::{MEMORY_BOUND, Usage},
+};
+
+/// The first lines of the table of rows.
+pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / longest, ms | peak, MiB | left: memory, MiB | disk, \
+                          KiB | Redis, KiB | log, KiB |\n|---|---|---|---|---|---|---|---|---|";
+
+/// Plays of a caller without rights leave nothing; the file system's own blocks and Redis's own tables move a little.
+const NOISE: u64 = 512 << 10;
+/// Bytes that one load of an allowed caller may leave on the disk or in Redis, whatever its length: its quota of
+/// remembered tasks, and documents and records in proportion.
+const ALLOWED_STORAGE: u64 = 256 << 20;
+/// Lines that summarise refusals, and warnings of plays.
+const LOG_BYTES_PER_SECOND: f64 = 64.0 * 1024.0;
+/// Memory while a load goes on: running scripts, unsent answers and the programs' own.
+const PEAK_BOUND: u64 = 1_536 << 20;
+/// A neighbour's play on a debug build beside an attacker, on machines that do other things as well.
+const LONGEST_PLAY: Duration = Duration::from_secs(5);
+
+/// How long a neighbour's plays took.
+#[derive(Clone, Copy, Debug)]
+pub struct Latency {
+    p50: Duration,
+    p99: Duration,
+    longest: Duration,
+}
+
+/// What a load may leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    disk: u64,
+    redis: u64,
+    log: u64,
+}
+
+/// One load and what it left.
+#[derive(Debug)]
+pub struct Row {
+    pub method: &'static str,
+    pub caller: Caller,
+    pub calls: usize,
+    pub latency: Latency,
+    pub peak: u64,
+    pub before: Usage,
+    pub after: Usage,
+}
+
+impl Latency {
+    /// Of at least one play.
+    pub fn of(mut plays: Vec<Duration>) -> Self {
+        plays.sort();
+        let at = |share: usize| plays[(plays.len() - 1) * share / 100];
+        Self { p50: at(50), p99: at(99), longest: at(100) }
+    }
+}
+
+impl Bounds {
+    /// Of a caller who attacks for so long.
+    pub fn of(caller: Caller, time: Duration) -> Self {
+        let storage = if caller.may_play() { ALLOWED_STORAGE } else { NOISE };
+        // A short load is allowed the lines of a whole second.
+        let log = (time.as_secs_f64().max(1.0) * LOG_BYTES_PER_SECOND) as u64;
+        Self { disk: storage, redis: storage, log }
+    }
+}
+
+impl Row {
+    /// Each bound that was passed, as a sentence.
+    pub fn exceeds(&self, bounds: &Bounds) -> Vec<String> {
+        let (before, after) = (&self.before, &self.after);
+        let grown = [
+            ("memory", after.memory.saturating_sub(before.memory), MEMORY_BOUND),
+            ("peak memory", self.peak.saturating_sub(before.memory), PEAK_BOUND),
+            ("disk", after.disk.saturating_sub(before.disk), bounds.disk),
+            ("Redis", after.redis.saturating_sub(before.redis), bounds.redis),
+            ("log", after.log.saturating_sub(before.log), bounds.log),
+        ];
+        let mut wrong: Vec<_> = grown
+            .into_iter()
+            .filter(|(_, bytes, bound)| bytes > bound)
+            .map(|(what, bytes, bound)| {
+                format!("{} as {:?}: {what} grew by {bytes} bytes, of {bound}", self.method, self.caller)
+            })
+            .collect();
+        if after.files > before.files {
+            wrong.push(format!(
+                "{} as {:?}: {} open files, {} before",
+                self.method, self.caller, after.files, before.files
+            ));
+        }
+        if self.latency.longest > LONGEST_PLAY {
+            wrong.push(format!(
+                "{} as {:?}: the neighbour waited {:?}",
+                self.method, self.caller, self.latency.longest
+            ));
+        }
+        wrong
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Latency { p50, p99, longest } = self.latency;
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let grown =
+            |after: u64, before: u64, unit: u32| (after as f64 - before as f64) / f64::from(1 << unit);
+        let (before, after) = (&self.before, &self.after);
+        write!(
+            f,
+            "| {} | {:?} | {} | {:.1} / {:.1} / {:.1} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            self.method,
+            self.caller,
+            self.calls,
+            millis(p50),
+            millis(p99),
+            millis(longest),
+            grown(self.peak, before.memory, 20),
+            grown(after.memory, before.memory, 20),
+            grown(after.disk, before.disk, 10),
+            grown(after.redis, before.redis, 10),
+            grown(after.log, before.log, 10),
+        )
+    }
+}

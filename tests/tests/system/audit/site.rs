@@ -1,0 +1,265 @@
+//! The server under audit, as an operator starts it, and what is measured of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use circles_testing::Redis;
+use circles_tests::{Program, Raw, secret_key, without_settings};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{process::Command, task::JoinHandle};
+
+use super::bounds::Latency;
+
+/// The attacked circle's own key, by its name in tests.
+pub const OWNER: &str = "owner";
+/// A key that may play and run there.
+pub const ALLOWED: &str = "allowed";
+/// A key on the lists that the policy denies.
+pub const DENIED: &str = "denied";
+/// A key on no list.
+pub const STRANGER: &str = "stranger";
+/// The owner of the circle beside it.
+const NEIGHBOUR: &str = "neighbour";
+/// Connections and threads of a load end, and memory goes back, within this time after it.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+/// Pause between two looks at the processes while they settle.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// Growth of memory below which nothing more is waited for.
+pub const MEMORY_BOUND: u64 = 100 << 20;
+
+/// A server, with a worker and a Redis or without, its two circles and their things.
+pub struct Site {
+    /// The attacked circle, and the neighbour's.
+    pub urls: Vec<String>,
+    programs: Vec<Program>,
+    redis: Option<Redis>,
+    directory: TempDir,
+}
+
+/// What the site holds at a moment, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Resident memory of the server and the worker.
+    pub memory: u64,
+    /// Files of circles.
+    pub disk: u64,
+    /// Logs of the server and the worker.
+    pub log: u64,
+    /// Memory of Redis.
+    pub redis: u64,
+    /// Open files and sockets of the server and the worker.
+    pub files: usize,
+}
+
+/// A neighbour who plays in a circle of their own.
+pub struct Neighbour {
+    over: Arc<AtomicBool>,
+    plays: JoinHandle<Vec<Duration>>,
+}
+
+impl Site {
+    /// A server that carries its own workers.
+    pub async fn embedded() -> Self {
+        Self::start(None).await
+    }
+
+    /// A server and a worker, joined by a Redis.
+    pub async fn on_redis() -> Self {
+        Self::start(Some(Redis::start())).await
+    }
+
+    async fn start(redis: Option<Redis>) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let config = write_config(directory.path());
+        let url = redis.as_ref().map(Redis::url);
+        let mut server = Program::start(&mut logged("circles-server", directory.path(), |command| {
+            command.args(["--port", "0", "--auth", "--config"]).arg(&config);
+            redis_url(command, url.as_deref());
+        }));
+        let mut urls = Vec::new();
+        for _ in 0..2 {
+            let line = server.line().await.expect("a line for each circle");
+            urls.push(line.split(' ').nth(2).expect("circle, key, URL").to_owned());
+        }
+        let mut programs = vec![server];
+        if url.is_some() {
+            let mut worker = Program::start(&mut logged("circles-worker", directory.path(), |command| {
+                command.args(["--lease", "2s", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
+                redis_url(command, url.as_deref());
+            }));
+            worker.line().await.expect("it is ready");
+            programs.push(worker);
+        }
+        let site = Self { urls, programs, redis, directory };
+        // What each circle holds for good, it holds from here on.
+        for (url, name) in site.urls.iter().zip([OWNER, NEIGHBOUR]) {
+            let mut raw = Raw::connect(url).await;
+            raw.log_in(&secret_key(name)).await;
+            raw.play(r#"db::set("mine", "safe"); 1"#).await.expect("the owner plays");
+        }
+        site
+    }
+
+    /// What the site holds now; the peak of its memory counts from here on.
+    pub fn measure(&self) -> Usage {
+        for program in &self.programs {
+            // Resets VmHWM (Linux, proc(5)).
+            fs::write(format!("/proc/{}/clear_refs", program.id()), "5").expect("our own process");
+        }
+        self.usage()
+    }
+
+    fn usage(&self) -> Usage {
+        let log = |name: &str| fs::metadata(self.directory.path().join(name)).map_or(0, |it| it.len());
+        Usage {
+            memory: self.sum("VmRSS"),
+            disk: size(&self.directory.path().join("data")),
+            log: log("circles-server.log") + log("circles-worker.log"),
+            redis: self.redis.as_ref().map_or(0, used_memory),
+            files: self.programs.iter().map(|program| open_files(program.id())).sum(),
+        }
+    }
+
+    /// The most memory that was resident since [`measure`](Self::measure).
+    pub fn peak_memory(&self) -> u64 {
+        self.sum("VmHWM")
+    }
+
+    fn sum(&self, field: &str) -> u64 {
+        self.programs.iter().map(|program| status(program.id(), field)).sum()
+    }
+
+    /// What the site holds once connections have gone and memory has gone back, or after a while.
+    pub async fn settled(&self, before: &Usage) -> Usage {
+        let end = Instant::now() + SETTLES_WITHIN;
+        loop {
+            let usage = self.usage();
+            let is_settled =
+                usage.files <= before.files && usage.memory.saturating_sub(before.memory) < MEMORY_BOUND;
+            if is_settled || Instant::now() > end {
+                return usage;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Begins to play in the neighbour's circle, one play after the other.
+    pub async fn neighbour(&self) -> Neighbour {
+        let mut raw = Raw::connect(&self.urls[1]).await;
+        raw.log_in(&secret_key(NEIGHBOUR)).await;
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = over.clone();
+        let plays = tokio::spawn(async move {
+            let mut times = Vec::new();
+            loop {
+                for (script, value) in [("40 + 2", json!(42)), (r#"db::get("mine")"#, json!("safe"))] {
+                    let began = Instant::now();
+                    assert_eq!(raw.play(script).await, Ok(value), "the neighbour");
+                    times.push(began.elapsed());
+                }
+                if is_over.load(Ordering::SeqCst) {
+                    return times;
+                }
+            }
+        });
+        Neighbour { over, plays }
+    }
+
+    /// Ends the programs and returns their logs.
+    pub async fn end(&mut self) -> String {
+        for program in self.programs.drain(..) {
+            program.signal("TERM").await;
+            let (code, _) = program.ended().await;
+            assert_eq!(code, 0, "exit code");
+        }
+        let read = |name: &str| fs::read_to_string(self.directory.path().join(name)).unwrap_or_default();
+        [read("circles-server.log"), read("circles-worker.log")].concat()
+    }
+}
+
+impl Neighbour {
+    /// Ends the plays; how long they took.
+    pub async fn ended(self) -> Latency {
+        self.over.store(true, Ordering::SeqCst);
+        Latency::of(self.plays.await.expect("the neighbour is served"))
+    }
+}
+
+/// Writes `circles.json` and the attacked circle's library.
+fn write_config(directory: &Path) -> PathBuf {
+    let key = |name: &str| secret_key(name).public_key().to_string();
+    let listed = json!([key(DENIED), key(ALLOWED)]);
+    let library = directory.join("library");
+    fs::create_dir(&library).expect("a folder");
+    fs::write(library.join("noop.rhai"), "()").expect("a script");
+    let policy = format!("fn authorize(request) {{ request.caller != \"{}\" }}", key(DENIED));
+    fs::write(library.join("policy.rhai"), policy).expect("a policy");
+    let config = json!([
+        {
+            "id": "guarded", "public_key": key(OWNER), "rhai_path": library,
+            "access": { "play": listed, "run": listed },
+        },
+        { "id": "home", "public_key": key(NEIGHBOUR), "access": {} },
+    ]);
+    let path = directory.join("circles.json");
+    fs::write(&path, config.to_string()).expect("a file");
+    path
+}
+
+/// A program with a data directory, whose log goes to a file.
+fn logged(name: &str, directory: &Path, tell: impl FnOnce(&mut Command)) -> Command {
+    let binary = circles_tests::binary(name);
+    // `exec` keeps the process id, so that the program's numbers and signals are its own.
+    let mut command = without_settings(Command::new("sh"));
+    command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh"]);
+    command.arg(directory.join(format!("{name}.log"))).arg(binary);
+    command.arg("--data-dir").arg(directory.join("data"));
+    tell(&mut command);
+    command
+}
+
+fn redis_url(command: &mut Command, url: Option<&str>) {
+    if let Some(url) = url {
+        command.args(["--redis-url", url]);
+    }
+}
+
+/// A number of `/proc/PID/status` that is in kibibytes, in bytes.
+fn status(process: u32, field: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).expect("our own process");
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("a field");
+    let number: u64 = line.split_whitespace().next().and_then(|it| it.parse().ok()).expect("a number");
+    number << 10
+}
+
+fn open_files(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).expect("our own process").count()
+}
+
+/// Bytes on the disk of everything below a folder.
+fn size(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| match entry.metadata() {
+            Ok(meta) if meta.is_dir() => size(&entry.path()),
+            Ok(meta) => meta.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// Bytes that a Redis has allocated.
+fn used_memory(redis: &Redis) -> u64 {
+    redis.info("used_memory").parse().expect("a number")
+}
