@@ -16,8 +16,8 @@ pub fn resolve(path: &Path) -> PathBuf {
     }
 }
 
-/// A path as it is said relative to a folder. What begins with `..` leaves the folder by its name: where the folder is a
-/// link, it leads to another place each time the link is switched.
+/// A path as it is said relative to a folder. What begins with `..` leaves the folder by its name: where the folder is
+/// a link, it leads to another place each time the link is switched.
 pub fn join(folder: &Path, path: &Path) -> PathBuf {
     let (mut at, mut rest) = (folder.to_owned(), path.strip_prefix(".").unwrap_or(path));
     let is_named = |folder: &Path| matches!(folder.components().next_back(), Some(Component::Normal(_)));

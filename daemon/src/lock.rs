@@ -68,7 +68,8 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(Holder::read(file))),
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                tracing::warn!(path = %path.display(), "no locks on this file system; a second process would go unnoticed");
+                let path = path.display();
+                tracing::warn!(%path, "no locks on this file system; a second process would go unnoticed");
                 return Ok(Self { _file: None });
             }
             Err(TryLockError::Error(error)) => return Err(io(error)),

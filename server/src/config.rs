@@ -254,9 +254,11 @@ fn public_url(text: &str) -> Result<String, String> {
         Url::parse(text).map_err(|error| format!("expected a URL such as wss://circles.example: {error}"))?;
     let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     if !bare || !url.username().is_empty() || url.password().is_some() {
-        return Err("expected scheme, host and port alone, such as wss://circles.example: clients sign for these, and the \
-                    path names the circle"
-            .to_owned());
+        return Err(
+            "expected scheme, host and port alone, such as wss://circles.example: clients sign for these, \
+                    and the path names the circle"
+                .to_owned(),
+        );
     }
     audience_of(text).map_err(|error| error.to_string())
 }

@@ -13,6 +13,11 @@ use circles_tests::{Between, Embedded, Fleet, NEVER, OnRedis, WorldOn};
 use serde_json::json;
 use tokio::runtime::Builder;
 
+/// As in the programs: workers start only where memory is counted.
+#[global_allocator]
+static ALLOCATOR: circles_worker::CountingAllocator<std::alloc::System> =
+    circles_worker::CountingAllocator::new(std::alloc::System);
+
 /// Threads of stores, workers and runtimes, by how their names begin.
 const OURS: [&str; 4] = ["script-", "circle-files", "redis", "tokio-"];
 

@@ -148,8 +148,10 @@ fn compile_of_a_slow_source_is_timed_out_not_an_error() {
 #[test]
 fn compile_may_stop_at_any_token() {
     let _turn = turn();
-    let piece = "let a = [1, #{ b: `x${1 + `y${|c| c}`}z` }, 'd', \"e\"]; if a == () { f(a[0].g, -1) } else { loop { break; } } \
-                 for h in 0..9 { try { throw h; } catch (i) { do { continue; } until true } } /// j\nconst K = 1 ?? 2;\n";
+    let piece = "{ let a = [1, #{ b: `x${1 + `y${|c| c}`}z` }, 'd', \"e\"]; \
+                 if a == () { f(a[0].g, -1) } else { loop { break; } } \
+                 for h in 0..9 { try { throw h; } catch (i) { do { continue; } until true } } \
+                 // j\nconst K = 1 ?? 2; }\n";
     on_script_thread(move || {
         for step in 0..400 {
             let memory_bytes = 100_000 + 97 * step;

@@ -117,7 +117,8 @@ const REMEMBERED: &str = "
       local id = string.format('00000000-0000-7000-8000-%012x', index)
       local view = '{\"circle\":\"' .. circle .. '\",\"caller\":\"\",\"accepted\":1,\"timeout\":1,\"pool\":\"\",'
         .. '\"kept\":true,\"remember\":1000,\"submitted\":true,\"retries\":0,\"most\":1000000}'
-      redis.call('HSET', shard .. ':task:' .. id, 'view', view, 'state', 'Succeeded', 'ended', '1', 'until', '99999999999999')
+      redis.call('HSET', shard .. ':task:' .. id, 'view', view, 'state', 'Succeeded', 'ended', '1',
+        'until', '99999999999999')
       redis.call('ZADD', shard .. ':tasks:' .. circle, 0, id)
       redis.call('ZADD', shard .. ':tasks:' .. circle .. ':-', 0, id)
       redis.call('ZADD', shard .. ':expiry', 99999999999999, id)
@@ -179,7 +180,8 @@ async fn reaping_costs_the_same_however_much_is_over() {
           local worker, id = 'w' .. math.floor(index / 50), string.format('00000000-0000-7000-9000-%012x', index)
           redis.call('ZADD', shard .. ':leases', 1, worker)
           local head = '99999999999999 - 0 - ' .. circle .. ' - '
-          redis.call('HSET', shard .. ':live', id, head .. '{\"circle\":\"' .. circle .. '\",\"caller\":\"\",\"accepted\":1,'
+          redis.call('HSET', shard .. ':live', id, head
+            .. '{\"circle\":\"' .. circle .. '\",\"caller\":\"\",\"accepted\":1,'
             .. '\"timeout\":1,\"pool\":\"\",\"kept\":false,\"remember\":1,\"submitted\":false,\"retries\":0}')
           redis.call('HSET', shard .. ':body', id, '')
           redis.call('HSET', shard .. ':held', id, index .. ' ' .. worker .. ' 1 1 -')
@@ -217,11 +219,14 @@ async fn reaping_costs_the_same_however_much_is_over() {
 async fn queue_of_late_tasks_is_passed_in_small_steps() {
     let redis = Redis::start();
     let store = store(&redis.url()).await;
-    fill(&redis, "
+    fill(
+        &redis,
+        "
         for index = first, last do
           local id = string.format('00000000-0000-7000-9000-%012x', index)
-          redis.call('HSET', shard .. ':live', id, '1 - 0 - ' .. circle .. ' - {\"circle\":\"' .. circle .. '\",\"caller\":\"\",'
-            .. '\"accepted\":1,\"timeout\":1,\"pool\":\"\",\"kept\":false,\"remember\":1,\"submitted\":false,\"retries\":0}')
+          redis.call('HSET', shard .. ':live', id, '1 - 0 - ' .. circle
+            .. ' - {\"circle\":\"' .. circle .. '\",\"caller\":\"\",\"accepted\":1,\"timeout\":1,'
+            .. '\"pool\":\"\",\"kept\":false,\"remember\":1,\"submitted\":false,\"retries\":0}')
           redis.call('HSET', shard .. ':body', id, '')
           redis.call('RPUSH', shard .. ':queue:' .. circle, id)
           redis.call('ZADD', shard .. ':open:' .. circle, 0, id)
@@ -229,7 +234,8 @@ async fn queue_of_late_tasks_is_passed_in_small_steps() {
         if first == 1 then
           redis.call('RPUSH', shard .. ':turns:', circle)
         end
-        redis.call('SET', shard .. ':count', last)");
+        redis.call('SET', shard .. ':count', last)",
+    );
     let mut costs = Costs::of(&redis);
     let deep = soon(store.submit(submitted("deep"))).await.unwrap();
     costs.are_bounded("submit");

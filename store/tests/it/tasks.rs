@@ -143,7 +143,10 @@ pub async fn states_and_times_agree_whoever_asks(store: Arc<dyn Store>) {
         let (state, first, ended) = seen(&store, id).await;
         assert_eq!((state, first.is_some(), ended), (State::Running, true, None));
         drop(claim);
-        soon(async { while seen(&store, id).await.0 != State::Queued {} }).await;
+        let is_queued = || async {
+            store.task(&circle, id, Duration::ZERO).await.unwrap().unwrap().state == State::Queued
+        };
+        soon(async { while !is_queued().await {} }).await;
         assert_eq!(seen(&store, id).await, (State::Queued, None, None));
         let claim = soon(store.claim()).await.unwrap();
         let (_, second, _) = seen(&store, id).await;

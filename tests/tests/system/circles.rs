@@ -267,7 +267,8 @@ async fn data_is_private_under_any_umask() {
         for start in 0..2 {
             let (server, urls) = started(&mut under_umask(umask, &first), 2).await;
             for url in urls.values() {
-                let script = r#"db::set("n", 1); fs::make_dir("a/b"); fs::write("a/b/c", "1"); fs::append("d", "1"); 1"#;
+                let script = r#"db::set("n", 1); fs::make_dir("a/b"); fs::write("a/b/c", "1");
+                    fs::append("d", "1"); 1"#;
                 assert_eq!(Raw::connect(url).await.play(script).await, Ok(json!(1)));
             }
             server.signal("TERM").await;

@@ -75,7 +75,8 @@ fn document_of(title: &str, names: &BTreeSet<String>) -> Value {
         let params = json!([{ "name": "value", "required": true, "schema": schema }]);
         json!({ "name": name, "params": params, "result": { "name": "r", "schema": schema } })
     };
-    let schema = json!({ "type": "object", "required": ["v"], "properties": { "v": { "type": "array", "items": {} } } });
+    let member = json!({ "type": "array", "items": {} });
+    let schema = json!({ "type": "object", "required": ["v"], "properties": { "v": member } });
     let schemas: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), schema.clone())).collect();
     let methods: Vec<_> = names.iter().map(|name| method(name.clone(), name)).collect();
     json!({
@@ -88,11 +89,13 @@ fn document_of(title: &str, names: &BTreeSet<String>) -> Value {
 async fn typescript_compiles_whatever_the_document_names() {
     let own = std::fs::read_to_string(format!("{TYPESCRIPT}/circles.ts")).unwrap();
     // Names of the language that the generated text does not have today are tried as well.
-    let more = "ReturnType Record Partial Awaited Iterator Symbol Function Number Infinity NaN undefined any unknown never \
-                toString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toJSON prototype length name apply arguments eval await async get set \
-                static readonly public private protected declare abstract override accessor delete new super this \
-                constructor then catch finally send receive pending fail opened socket early heard nextId timeoutMs \
-                Pending Client Wallet codes positions globalThis window self __proto__ close connect";
+    let more = "ReturnType Record Partial Awaited Iterator Symbol Function Number Infinity NaN undefined \
+                any unknown never toString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable \
+                toLocaleString toJSON prototype length name apply arguments eval await async get set \
+                static readonly public private protected declare abstract override accessor delete new \
+                super this constructor then catch finally send receive pending fail opened socket early \
+                heard nextId timeoutMs Pending Client Wallet codes positions globalThis window self \
+                __proto__ close connect";
     let mut names = words(&own);
     names.extend(words(more));
     assert!(["Promise", "Json", "call", "subscribe", "RpcError"].iter().all(|name| names.contains(*name)));

@@ -63,6 +63,8 @@ const ALLOWED: [Arrows; 18] = [
                 "circles-api",
                 "circles-auth",
                 "circles-client",
+                // For its limit of open files.
+                "circles-daemon",
                 "circles-server",
                 "circles-store",
                 "circles-testing",

@@ -8,8 +8,9 @@ use super::{
 };
 
 /// The first lines of the table of rows.
-pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / longest, ms | peak, MiB | left: memory, MiB | disk, \
-                          KiB | Redis, KiB | log, KiB |\n|---|---|---|---|---|---|---|---|---|";
+pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / longest, ms | peak, MiB \
+                          | left: memory, MiB | disk, KiB | Redis, KiB | log, KiB |\n\
+                          |---|---|---|---|---|---|---|---|---|";
 
 /// Plays of a caller without rights leave nothing; the file system's own blocks and Redis's own tables move a little.
 const NOISE: u64 = 512 << 10;
