@@ -319,7 +319,7 @@ impl Scan {
             (Some(Open::Quote(_)), '\n') => self.close(1),
             (Some(Open::Quote(_)), _) => character.len_utf8(),
             (_, '/') if pair == "//" => rest.find('\n').unwrap_or(rest.len()),
-            (_, '#') if rest.bytes().nth(hashes(0)) == Some(b'"') => {
+            (_, '#') if rest.as_bytes().get(hashes(0)) == Some(&b'"') => {
                 self.begin(Open::Raw(hashes(0)), hashes(0) + 1)
             }
             (_, '`') => self.begin(Open::Backticks, 1),

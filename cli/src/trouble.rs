@@ -4,7 +4,7 @@ use circles_client::{CallError, Error, Fault, types::Task};
 #[derive(Debug)]
 pub enum Trouble {
     /// The script failed or was stopped.
-    Script { error: CallError, source: Source },
+    Script { error: Box<CallError>, source: Source },
     /// The server refused the call otherwise.
     Call(CallError),
     /// What was asked for is not there, or not as it should be.
@@ -82,13 +82,13 @@ impl Trouble {
     /// Why a task failed.
     pub fn of_task(task: &Task, error: CallError) -> Self {
         let name = task.script_name.as_ref().map(|name| name.as_str());
-        Self::Script { error, source: Source::of_task(name) }
+        Self::Script { error: error.into(), source: Source::of_task(name) }
     }
 
     /// What went wrong with a play of this script.
     pub fn of_play(error: Error, source: Source) -> Self {
         match Self::of_call(error) {
-            Self::Call(error) => Self::Script { error, source },
+            Self::Call(error) => Self::Script { error: error.into(), source },
             other => other,
         }
     }

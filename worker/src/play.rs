@@ -354,7 +354,7 @@ impl Play {
     pub fn may_proceed(&self) -> bool {
         let steps = self.steps.get().wrapping_add(1);
         self.steps.set(steps);
-        let goes_on = steps % STEPS_CLOCK_EVERY != 0
+        let goes_on = !steps.is_multiple_of(STEPS_CLOCK_EVERY)
             && self.stop.get().is_none()
             && self.meter.is_below_ceiling(0)
             && clock::tick() == self.tick.get();

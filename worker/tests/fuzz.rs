@@ -4,6 +4,7 @@
 //! and the process lives on. `cargo xtask fuzz` plays for as long as it is told.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::print_stdout, reason = "the seed and the counts are what a long run is for")]
 
 mod harness;
 

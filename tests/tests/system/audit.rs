@@ -4,6 +4,8 @@
 //! The short run here gives each pair of method and caller a moment; `cargo xtask audit --seconds 10` gives it ten
 //! seconds and prints a table.
 
+#![allow(clippy::print_stdout, reason = "the table is what a long run is for")]
+
 mod bounds;
 mod load;
 mod site;

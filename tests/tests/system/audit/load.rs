@@ -135,7 +135,7 @@ fn params(method: &str, number: usize) -> Value {
         "play" => {
             json!({ "script": script(number), "timeout_ms": 200, "idempotency_key": format!("k{number}") })
         }
-        "run" if number % 2 == 0 => {
+        "run" if number.is_multiple_of(2) => {
             json!({ "name": "noop", "args": deep(60), "timeout_ms": 200, "idempotency_key": format!("r{number}") })
         }
         "run" => json!({ "name": format!("absent{number}"), "timeout_ms": 200 }),
