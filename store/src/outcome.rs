@@ -271,7 +271,7 @@ mod tests {
             let plain = serde_json::to_value(&outcome).unwrap();
             assert_eq!(serde_json::from_value::<Outcome>(plain).unwrap(), outcome);
             let logged = outcome.with_logs(|| vec![line.clone()]);
-            assert_eq!(logged.logs(), [line.clone()]);
+            assert_eq!(logged.logs(), std::slice::from_ref(&line));
             let kept = serde_json::to_value(&logged).unwrap();
             assert_eq!(serde_json::from_value::<Outcome>(kept).unwrap(), logged);
         }
