@@ -882,7 +882,7 @@ export const codes = {
   LIMIT_EXCEEDED: -32031,
   /** cancelled */
   CANCELLED: -32032,
-  /** the worker was lost; the script may have had outside effects, so it was not run again */
+  /** the worker was lost; the script may have had outside effects or ended two workers, so it was not run again */
   WORKER_LOST: -32033,
   /** in conflict with another task */
   CONFLICT: -32034,

@@ -225,9 +225,6 @@ impl Kind {
 
     /// What is wrong with how a path is said, or with what is there already.
     fn clash(self, said: &str, path: &Path) -> Option<String> {
-        if said == "~" || said.starts_with("~/") {
-            return Some("expected a whole path: `~` does not stand for a home directory here".to_owned());
-        }
         if matches!(self, Self::File) && said.ends_with('/') {
             return Some(format!("expected {}, found one that ends with /", self.expected()));
         }

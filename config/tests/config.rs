@@ -203,8 +203,6 @@ fn each_fault_names_its_place_and_what_is_expected() {
             "/0/db_path: expected the path of a file, found one that ends with /".into(),
         ),
         (json!({ "db_path": "none/.." }), "/0/db_path: expected a file, and $ is a folder".into()),
-        (json!({ "db_path": "~/a.db" }), "/0/db_path: expected a whole path: `~` does not stand for".into()),
-        (json!({ "files_path": "~" }), "/0/files_path: expected a whole path: `~` does not stand for".into()),
         (json!({ "db_path": "circles.json" }), "/0/db_path: $/circles.json is this file too".into()),
         (json!({ "db_path": "x", "rhai_path": "./x" }), "/0/db_path: $/x is the rhai_path too".into()),
         (json!({ "db_path": null }), "/0/db_path: expected the path of a file, found null".into()),

@@ -136,3 +136,26 @@ async fn a_list_holds_for_whoever_asks_again() {
     }
     assert_eq!(bob.call("play", call).await, Ok(first));
 }
+
+#[tokio::test]
+async fn callers_on_no_list_learn_of_no_task() {
+    let world = World::builder().access(0, Access { play: only(&["bob"]), run: Who::nobody() }).start().await;
+    let mut bob = world.raw_of("bob", 0).await;
+    let task = bob.call("submit", json!({ "script": "1" })).await.unwrap()["task_id"].take();
+    let ways = [
+        ("task", json!([task])),
+        ("tasks", json!([])),
+        ("cancel", json!([task])),
+        ("scripts", json!([])),
+        ("watch_play", json!({ "task_id": task })),
+    ];
+    let mut eve = world.raw_of("eve", 0).await;
+    for (method, params) in &ways {
+        assert_eq!(eve.code(method, params.clone()).await, FORBIDDEN, "{method}");
+    }
+    for name in ["bob", "alice"] {
+        let mut raw = world.raw_of(name, 0).await;
+        let seen = raw.call("tasks", json!([])).await.unwrap();
+        assert_eq!(seen["tasks"][0]["task_id"], task, "{name}: {seen}");
+    }
+}

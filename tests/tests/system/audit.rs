@@ -32,7 +32,7 @@ async fn audit(mut site: Site) {
     println!("{}", bounds::HEADER);
     for method in METHODS {
         for caller in CALLERS {
-            let before = site.measure();
+            let before = site.measure().await;
             let neighbour = site.neighbour().await;
             let calls = attack(&site.urls[0], caller, method.name, time).await;
             let latency = neighbour.ended().await;

@@ -108,7 +108,7 @@ async fn piped_entries_that_fail_make_the_exit_code() {
     let (code, stdout, stderr) = piped(here, &url, b"1\n\xff\xfe\n2\n").await;
     assert_eq!((code, stdout.as_str()), (2, "1\n"), "{stderr}");
     assert!(stderr.contains("standard input: line 2: "), "{stderr}");
-    let (code, _, stderr) = piped(here, &url, &[b'('; 300_000]).await;
+    let (code, _, stderr) = piped(here, &url, &vec![b'('; (1 << 20) + 1]).await;
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("longer than"), "{stderr}");
 }

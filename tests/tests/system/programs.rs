@@ -86,7 +86,7 @@ async fn a_bad_start_is_one_sentence_and_code_2() {
         (vec!["-k", &format!("02{:064x}", 5)], "--circle"),
         (vec!["--task-timeout", "0s"], "--task-timeout"),
         (vec!["--data-dir", file.to_str().unwrap()], "--data-dir"),
-        (vec!["--data-dir", "~/circles"], "--data-dir ~/circles: `~` does not"),
+        (vec!["--data-dir", "~/circles"], "~ is not expanded here"),
         (vec!["--allow-origin", "x"], "--allow-origin"),
         (vec!["--public-url", "ws://x/y"], "--public-url"),
     ] {

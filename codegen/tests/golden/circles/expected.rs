@@ -2949,7 +2949,7 @@ pub mod codes {
     /// cancelled
     pub const CANCELLED: i32 = -32032;
 
-    /// the worker was lost; the script may have had outside effects, so it was not run again
+    /// the worker was lost; the script may have had outside effects or ended two workers, so it was not run again
     pub const WORKER_LOST: i32 = -32033;
 
     /// in conflict with another task
@@ -2986,7 +2986,7 @@ pub enum Fault {
     LimitExceeded(types::LimitData),
     /// cancelled
     Cancelled(types::CancelledData),
-    /// the worker was lost; the script may have had outside effects, so it was not run again
+    /// the worker was lost; the script may have had outside effects or ended two workers, so it was not run again
     WorkerLost(types::TaskData),
     /// in conflict with another task
     Conflict(types::TaskData),
@@ -3050,7 +3050,7 @@ impl Fault {
             Self::LimitExceeded(..) => "the script passed a limit",
             Self::Cancelled(..) => "cancelled",
             Self::WorkerLost(..) => {
-                "the worker was lost; the script may have had outside effects, so it was not run again"
+                "the worker was lost; the script may have had outside effects or ended two workers, so it was not run again"
             }
             Self::Conflict(..) => "in conflict with another task",
             Self::TaskNotFound => "no such task",

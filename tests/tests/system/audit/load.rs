@@ -55,17 +55,23 @@ impl Caller {
 
 /// Calls a method as fast as a few connections can for `time`; returns how many answers came.
 pub async fn attack(url: &str, caller: Caller, method: &'static str, time: Duration) -> usize {
-    let until = Instant::now() + time;
-    let readers = (0..CONNECTIONS).map(|lane| read_answers(url, caller, method, lane, until));
-    let (answers, ()) = tokio::join!(join_all(readers), never_read(url, caller, method, until));
+    let readers = (0..CONNECTIONS).map(|lane| read_answers(url, caller, method, lane, time));
+    let (answers, ()) = tokio::join!(join_all(readers), never_read(url, caller, method, time));
     answers.into_iter().sum()
 }
 
-/// One connection of the load after the other, while the server ends them; each reads what it is sent.
-async fn read_answers(url: &str, caller: Caller, method: &str, lane: usize, until: Instant) -> usize {
+/// One connection of the load after the other, while the server ends them; each reads what it is sent. The time
+/// counts from the first login.
+async fn read_answers(url: &str, caller: Caller, method: &str, lane: usize, time: Duration) -> usize {
     let (mut answers, mut number) = (0, lane << 32);
+    let mut next = connected(url, caller).await;
+    let until = Instant::now() + time;
     while Instant::now() < until {
-        let Some(mut raw) = connected(url, caller).await else {
+        let connection = match next.take() {
+            Some(raw) => Some(raw),
+            None => connected(url, caller).await,
+        };
+        let Some(mut raw) = connection else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
@@ -90,8 +96,9 @@ async fn read_answers(url: &str, caller: Caller, method: &str, lane: usize, unti
 }
 
 /// A connection that calls and never reads, until the server cuts it or stops to read as well.
-async fn never_read(url: &str, caller: Caller, method: &str, until: Instant) {
+async fn never_read(url: &str, caller: Caller, method: &str, time: Duration) {
     let Some(mut raw) = connected(url, caller).await else { return };
+    let until = Instant::now() + time;
     let mut number = usize::MAX >> 1;
     while Instant::now() < until {
         number += 1;

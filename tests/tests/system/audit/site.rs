@@ -30,6 +30,10 @@ pub const STRANGER: &str = "stranger";
 const NEIGHBOUR: &str = "neighbour";
 /// Connections and threads of a load end, and memory goes back, within this time after it.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+/// Nothing more is to be written once nothing was for so long.
+const STABLE_FOR: Duration = Duration::from_millis(250);
+/// Bytes by which Redis's memory moves though nothing is written: buffers of its clients.
+const REDIS_NOISE: u64 = 64 << 10;
 /// Pause between two looks at the processes while they settle.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// Growth of memory below which nothing more is waited for.
@@ -108,8 +112,20 @@ impl Site {
         site
     }
 
-    /// What the site holds now; the peak of its memory counts from here on.
-    pub fn measure(&self) -> Usage {
+    /// What the site holds once what earlier loads left behind is written; the peak of its memory counts from then on.
+    pub async fn measure(&self) -> Usage {
+        let end = Instant::now() + SETTLES_WITHIN;
+        let mut last = self.usage();
+        loop {
+            tokio::time::sleep(STABLE_FOR).await;
+            let usage = self.usage();
+            let is_stable = usage.redis.abs_diff(last.redis) < REDIS_NOISE
+                && (usage.disk, usage.files) == (last.disk, last.files);
+            if is_stable || Instant::now() > end {
+                break;
+            }
+            last = usage;
+        }
         for program in &self.programs {
             // Resets VmHWM (Linux, proc(5)).
             fs::write(format!("/proc/{}/clear_refs", program.id()), "5").expect("our own process");
