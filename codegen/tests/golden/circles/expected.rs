@@ -3942,6 +3942,7 @@ pub static METHODS: &[crate::Method] = &[
         params: <TaskParams as crate::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
             codes::RATE_LIMITED,
             codes::TASK_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
@@ -3955,6 +3956,7 @@ pub static METHODS: &[crate::Method] = &[
         params: <TasksParams as crate::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
             codes::RATE_LIMITED,
             codes::BACKEND_UNAVAILABLE,
         ],
@@ -3967,6 +3969,7 @@ pub static METHODS: &[crate::Method] = &[
         params: <CancelParams as crate::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
+            codes::FORBIDDEN,
             codes::RATE_LIMITED,
             codes::TASK_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
