@@ -83,7 +83,7 @@ pub enum Command {
     /// Print the server's OpenRPC document.
     Discover,
     /// Play line by line.
-    Repl,
+    Repl(Repl),
 }
 
 #[derive(Debug, clap::Args)]
@@ -155,7 +155,8 @@ pub struct Options {
     #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     pub args: Option<String>,
 
-    /// How long the play may take, such as 500ms or 5s. The server may allow less.
+    /// How long the play may take, such as 500ms or 5m, at most a day [default: 30s; for a submitted task, as long as
+    /// the server allows]. The server may allow less.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 
@@ -165,6 +166,13 @@ pub struct Options {
 
     #[command(flatten)]
     pub form: Form,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Repl {
+    /// How long each play may take, such as 500ms or 5m, at most a day [default: 30s]. The server may allow less.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
 }
 
 /// For whom to print.

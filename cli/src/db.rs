@@ -63,8 +63,7 @@ pub async fn run(args: &Args, command: &Db) -> Result<(), Trouble> {
 }
 
 async fn play(client: &Client, script: &str, values: &Value) -> Result<Played, Trouble> {
-    let call = client.play(script).args(values).timeout(play::AS_THE_CIRCLE_ALLOWS);
-    call.await.map_err(Trouble::of_call)
+    client.play(script).args(values).await.map_err(Trouble::of_call)
 }
 
 /// Hands on documents in order, page by page.

@@ -73,7 +73,7 @@ async fn run(args: Args) -> Result<(), Trouble> {
         }
         Command::Db(command) => db::run(&args, command).await,
         Command::Log(command) => log::run(&args, command).await,
-        Command::Repl => repl::run(&args).await,
+        Command::Repl(repl) => repl::run(&args, repl).await,
     }
 }
 

@@ -22,8 +22,8 @@ use crate::{
 pub const MAX_SCRIPT: u64 = 1 << 20;
 /// Bytes of the longest arguments that fit into a message.
 const MAX_ARGS: u64 = 16 << 20;
-/// The longest deadline there is: the circle lowers it to its own.
-pub const AS_THE_CIRCLE_ALLOWS: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long to wait at most for the end of a submitted task: no task lasts longer than a day.
+const LONGEST_TASK: Duration = Duration::from_secs(24 * 60 * 60 + 5);
 
 /// A script to play.
 enum Script<'a> {
@@ -79,7 +79,9 @@ async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(),
         if let Some(values) = &values {
             call = call.args(values);
         }
-        let call = call.timeout(options.timeout.unwrap_or(AS_THE_CIRCLE_ALLOWS));
+        if let Some(timeout) = options.timeout {
+            call = call.timeout(timeout);
+        }
         let played = match interruptible(waiting("playing", call)).await? {
             Ok(events) => watch::played(events, "playing").await?,
             Err(error) => Err(error),
@@ -94,7 +96,6 @@ async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(),
         Script::Name(name) => client.run(*name),
     };
     let call = as_asked(call, options, values.as_ref());
-    let call = call.timeout(options.timeout.unwrap_or(AS_THE_CIRCLE_ALLOWS));
     // Leaving closes the connection, which cancels the play.
     let played = interruptible(waiting("playing", call)).await?;
     finish(played, script, options.form.json)
@@ -111,9 +112,6 @@ pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
     };
     if let Some(retries) = submit.retries {
         call = call.retries(retries);
-    }
-    if let Some(timeout) = submit.options.timeout {
-        call = call.timeout(timeout);
     }
     let id = match as_asked(call, &submit.options, values.as_ref()).await {
         Ok(id) => id,
@@ -133,13 +131,18 @@ pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
 
 /// What a play of the task would have been answered with.
 async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Trouble> {
-    let lookup = client.task(id.clone()).wait(Duration::MAX);
+    let lookup = client.task(id.clone()).wait(LONGEST_TASK);
     let task = interruptible(waiting(&format!("task {id}"), lookup)).await;
     let task = task.and_then(|task| task.map_err(Trouble::of_call)).inspect_err(|trouble| {
         if matches!(trouble, Trouble::Interrupted | Trouble::Connection(_)) {
             show::note(&format!("the task goes on: circles task {id} --wait 1h"));
         }
     })?;
+    if task.ended_at.is_none() {
+        return Err(Trouble::Failed(format!(
+            "task {id} has not ended in the longest time that there is for one"
+        )));
+    }
     let outcome = task.outcome().map(|outcome| outcome.cloned().map(Played));
     let lost = || Trouble::Failed(format!("the server no longer knows what task {id} left"));
     outcome.ok_or_else(lost).map(|outcome| outcome.map_err(Error::Call))
@@ -149,6 +152,9 @@ async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Tr
 fn as_asked<'a, P: Keyed>(mut call: Call<'a, P>, options: &Options, values: Option<&Value>) -> Call<'a, P> {
     if let Some(values) = values {
         call = call.args(values);
+    }
+    if let Some(timeout) = options.timeout {
+        call = call.timeout(timeout);
     }
     match &options.idempotency_key {
         Some(key) => call.idempotency_key(key),

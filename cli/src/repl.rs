@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use circles_client::{CallError, Client};
+use circles_client::{CallError, Client, Error, Played};
 use rustyline::{
     Completer, Editor, Helper, Highlighter, Hinter,
     error::ReadlineError,
@@ -15,9 +15,9 @@ use rustyline::{
 use tokio::sync::mpsc;
 
 use crate::{
-    args::Args,
+    args::{Args, Repl},
     connect, key_file,
-    play::{AS_THE_CIRCLE_ALLOWS, BYTE_ORDER_MARK, MAX_SCRIPT},
+    play::{BYTE_ORDER_MARK, MAX_SCRIPT},
     progress::interruptible,
     show, text,
     trouble::{Source, Trouble},
@@ -44,22 +44,22 @@ impl Validator for Brackets {
 }
 
 /// `circles repl`.
-pub async fn run(args: &Args) -> Result<(), Trouble> {
+pub async fn run(args: &Args, repl: &Repl) -> Result<(), Trouble> {
     let client = connect(args).await?;
     // The editor knows what to do with other terminals too, but loses the rest of an entry at the end of the input.
     let is_plain = circles_daemon::variable("TERM").is_none_or(|terminal| terminal == "dumb");
     match stdin().is_terminal() {
-        true if !is_plain => converse(args, client).await,
-        is_prompted => follow(&client, is_prompted).await,
+        true if !is_plain => converse(args, repl, client).await,
+        is_prompted => follow(repl, &client, is_prompted).await,
     }
 }
 
 /// Plays what a person types. Whatever fails is shown, and the next entry is read.
-async fn converse(args: &Args, mut client: Client) -> Result<(), Trouble> {
+async fn converse(args: &Args, repl: &Repl, mut client: Client) -> Result<(), Trouble> {
     let mut entries = Typed::new()?;
     show::note("Rhai, one play an entry; :help for help.");
     while let Some(entry) = entries.next().await? {
-        match act(&client, &entry).await? {
+        match act(repl, &client, &entry).await? {
             Next::Read | Next::Failed(_) => {}
             // Leaving the old connection is what cancels the play on it.
             Next::Cancelled => {
@@ -75,7 +75,7 @@ async fn converse(args: &Args, mut client: Client) -> Result<(), Trouble> {
 
 /// Plays what comes from a file or another program, or from a terminal that nothing can be edited on. Entries that fail
 /// are shown, and make the exit code in the end.
-async fn follow(client: &Client, is_prompted: bool) -> Result<(), Trouble> {
+async fn follow(repl: &Repl, client: &Client, is_prompted: bool) -> Result<(), Trouble> {
     let mut entries = piped();
     let mut failed = None;
     loop {
@@ -88,7 +88,7 @@ async fn follow(client: &Client, is_prompted: bool) -> Result<(), Trouble> {
         if is_open {
             show::note(&format!("the input ends within the entry that begins on line {line}"));
         }
-        match act(client, &text).await? {
+        match act(repl, client, &text).await? {
             Next::Read => {}
             // Without a connection, nothing that follows can be played.
             Next::Failed(trouble @ Trouble::Connection(_)) => {
@@ -224,7 +224,7 @@ impl Next {
 }
 
 /// Does what an entry says.
-async fn act(client: &Client, entry: &str) -> Result<Next, Trouble> {
+async fn act(repl: &Repl, client: &Client, entry: &str) -> Result<Next, Trouble> {
     match entry.trim() {
         "" => {}
         ":quit" | ":q" => return Ok(Next::Leave),
@@ -238,7 +238,7 @@ async fn act(client: &Client, entry: &str) -> Result<Next, Trouble> {
             return Ok(Next::failed(Trouble::Usage(sentence)));
         }
         script => tokio::select! {
-            played = client.play(script).timeout(AS_THE_CIRCLE_ALLOWS) => match played {
+            played = play(repl, client, script) => match played {
                 Ok(played) => show::played(&played)?,
                 Err(error) => {
                     error.call().into_iter().flat_map(CallError::logs).for_each(show::log_line);
@@ -249,6 +249,14 @@ async fn act(client: &Client, entry: &str) -> Result<Next, Trouble> {
         },
     }
     Ok(Next::Read)
+}
+
+async fn play(repl: &Repl, client: &Client, script: &str) -> Result<Played, Error> {
+    let mut call = client.play(script);
+    if let Some(timeout) = repl.timeout {
+        call = call.timeout(timeout);
+    }
+    call.await
 }
 
 /// Whether brackets, quotes or a comment of Rhai are still open at the end of a text.

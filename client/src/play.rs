@@ -155,7 +155,7 @@ impl Ask for ToPlay {
         let order = self.0;
         // Always sent, and waited for longer: the server's answer to a late play says more than our silence.
         let timeout_ms = order.timeout_ms.unwrap_or_else(|| milliseconds(client.timeout()));
-        let limit = Duration::from_millis(timeout_ms.get().into()) + MARGIN;
+        let limit = answer_limit(timeout_ms);
         let repeatable = order.idempotency_key.is_some();
         boxed(async move {
             let limit = limit.max(client.timeout());
@@ -190,6 +190,11 @@ impl Ask for ToSubmit {
             submitted.await.map(|submitted| submitted.task_id)
         })
     }
+}
+
+/// How long the answer to a play with this time limit may take: some seconds more.
+pub fn answer_limit(timeout_ms: TimeoutMs) -> Duration {
+    Duration::from_millis(timeout_ms.get().into()) + MARGIN
 }
 
 /// A duration as the interface's time limit, which is from a millisecond to a day.

@@ -1,20 +1,22 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use circles_api::{
     CirclesClient as _,
-    types::{PlayEvent, TaskId},
+    types::{PlayEvent, TaskId, TimeoutMs},
 };
-use futures_util::Stream;
+use futures_timer::Delay;
+use futures_util::{FutureExt as _, Stream};
 use jsonrpsee::core::client::{Client as RpcClient, Subscription, SubscriptionCloseReason};
 
 use crate::{
     Client, Error,
     call::{Ask, Boxed, Call, boxed},
-    play::{Order, Source, milliseconds},
+    play::{Order, Source, answer_limit, milliseconds},
 };
 
 /// A play to be watched: awaited, it brings the stream of what happens to it.
@@ -52,7 +54,7 @@ impl Ask for ToWatch {
                 let ((script, name), args) = (source.clone().either(), args.clone());
                 async move {
                     let subscription = rpc.watch_play(script, name, None, args, Some(timeout_ms)).await?;
-                    Ok(Watched { subscription: Some(subscription), rpc })
+                    Ok(Watched::new(subscription, rpc, timeout_ms))
                 }
             });
             watched.await
@@ -70,7 +72,8 @@ impl Ask for ToLook {
                 let task = self.0.clone();
                 async move {
                     let subscription = rpc.watch_play(None, None, Some(task), None, None).await?;
-                    Ok(Watched { subscription: Some(subscription), rpc })
+                    // No task may take longer, whatever its own limit is.
+                    Ok(Watched::new(subscription, rpc, TimeoutMs::MAX))
                 }
             });
             watched.await
@@ -82,7 +85,8 @@ impl Ask for ToLook {
 ///
 /// An error is the last item too. Whoever drops the stream before its end cancels a play that began with it; a
 /// task that was only looked at goes on. Some hundreds of events wait for a slow reader; one slower than that is
-/// told so by [`Error::Lagged`].
+/// told so by [`Error::Lagged`]. Where no end comes some seconds after the play's deadline, the stream ends with
+/// [`Error::Timeout`]; for a task that is looked at, that is a day.
 #[derive(Debug)]
 #[must_use = "dropped, it ends the play that it watches"]
 pub struct Watched {
@@ -90,18 +94,32 @@ pub struct Watched {
     subscription: Option<Subscription<PlayEvent>>,
     /// Without its client a connection closes.
     rpc: Arc<RpcClient>,
+    /// The end should have come by then.
+    limit: Duration,
+    limit_passed: Delay,
+}
+
+impl Watched {
+    fn new(subscription: Subscription<PlayEvent>, rpc: Arc<RpcClient>, timeout_ms: TimeoutMs) -> Self {
+        let limit = answer_limit(timeout_ms);
+        Self { subscription: Some(subscription), rpc, limit, limit_passed: Delay::new(limit) }
+    }
 }
 
 impl Stream for Watched {
     type Item = Result<PlayEvent, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { subscription: open, rpc } = &mut *self;
+        let Self { subscription: open, rpc, limit, limit_passed } = &mut *self;
         let Some(subscription) = open else { return Poll::Ready(None) };
-        let item = match ready!(Pin::new(&mut *subscription).poll_next(context)) {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(Error::Decode(error.to_string())),
-            None => Err(match subscription.close_reason() {
+        let item = match Pin::new(&mut *subscription).poll_next(context) {
+            Poll::Pending => match limit_passed.poll_unpin(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => Err(Error::Timeout(*limit)),
+            },
+            Poll::Ready(Some(Ok(event))) => Ok(event),
+            Poll::Ready(Some(Err(error))) => Err(Error::Decode(error.to_string())),
+            Poll::Ready(None) => Err(match subscription.close_reason() {
                 Some(SubscriptionCloseReason::Lagged) => Error::Lagged,
                 // The server closed the stream alone, which it does for faults of its own.
                 _ if rpc.is_connected() => Error::Call(circles_api::Error::internal(None)),

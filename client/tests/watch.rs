@@ -150,3 +150,12 @@ async fn what_cannot_be_sent_is_not() {
     }
     assert!(seen.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn streams_without_an_end_time_out_after_the_deadline() {
+    let (client, _seen) = client().await;
+    let mut events = soon(client.watch("silent").timeout(Duration::from_millis(10))).await.unwrap();
+    let Some(Err(Error::Timeout(limit))) = soon(events.next()).await else { panic!("not a timeout") };
+    assert!(limit > Duration::from_millis(10) && limit < Duration::from_secs(15), "{limit:?}");
+    assert!(soon(events.next()).await.is_none());
+}

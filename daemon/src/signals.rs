@@ -35,6 +35,7 @@ impl Signals {
             drained = drain => drained,
             () = self.next() => {
                 tracing::warn!("a second signal: exiting at once");
+                crate::log::flush();
                 std::process::exit(130)
             }
         }

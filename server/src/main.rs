@@ -4,15 +4,14 @@ mod config;
 mod locks;
 
 use std::{
-    collections::HashMap, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc,
-    time::Duration,
+    collections::HashMap, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
 };
 
 use circles_config::CircleConfig;
 use circles_daemon::{RedisUrl, Signals, raise_file_limit};
 use circles_server::{BindError, Server};
 use circles_store::{CircleId, EmbeddedConfig, EmbeddedStore, Quotas, RedisConfig, RedisStore, Store};
-use circles_worker::{Budget, CircleSettings, CountingAllocator, Host, Limits, Workers};
+use circles_worker::{Budget, CircleSettings, CountingAllocator, Host, Limits, Metrics, Slots, Workers};
 use mimalloc::MiMalloc;
 use tokio::{net::lookup_host, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -47,18 +46,19 @@ async fn run(args: Args) -> Result<(), String> {
     let known = circles.iter().map(|circle| (circle.key.circle_id(), CircleSettings::from(circle)));
     let host = Host::with_circles(Limits::default(), known.collect()).with_memory_budget(args.memory_budget);
     let host = Arc::new(host);
+    let metrics = Metrics::default();
     let backend = match &args.redis_url {
         Some(url) => Backend::redis(&args, url, &circles).await?,
-        None => Backend::embedded(&args, &circles, &host).await?,
+        None => Backend::embedded(&args, &circles, &host, metrics.clone()).await?,
     };
     let mut signals = Signals::install()?;
     let bound = Server::bind(address, settings, backend.store()).await;
     let server = bound.map_err(|error| not_bound(&error, &args))?;
-    let workers = args.slots().map(|slots| {
+    let workers = args.slots().map(|open| {
         if let Backend::Redis(store) = &backend {
             store.try_with(host.clone());
         }
-        Workers::start(backend.store(), host, slots)
+        Workers::start(backend.store(), host, Slots { open, most: Slots::MOST, metrics })
     });
     let workers = workers.transpose().map_err(|error| error.to_string())?;
 
@@ -102,11 +102,18 @@ enum Backend {
 
 impl Backend {
     /// In files of this process. Takes up what an earlier one left.
-    async fn embedded(args: &Args, circles: &[CircleConfig], host: &Arc<Host>) -> Result<Self, String> {
+    async fn embedded(
+        args: &Args,
+        circles: &[CircleConfig],
+        host: &Arc<Host>,
+        metrics: Metrics,
+    ) -> Result<Self, String> {
         let (queue_limit, circle_queue_limit) = args.queue_limits();
         let quotas = quotas(circles);
         let config = EmbeddedConfig { queue_limit, circle_queue_limit, quotas, ..EmbeddedConfig::default() };
-        let store = open_store(config, circles)?.with_trial(host.clone());
+        let store = open_store(config, circles)?
+            .with_trial(host.clone())
+            .with_worker_check(move || metrics.script_threads() > 0);
         let found = store.recover(circles.iter().map(|circle| circle.key.circle_id())).await;
         let found = found.map_err(|error| format!("the store cannot be opened: {error}"))?;
         if found > 0 {
@@ -191,11 +198,7 @@ async fn resolve(args: &Args) -> Result<SocketAddr, String> {
 
 /// The one thing on standard output: what programs that start a server wait for.
 fn announce(server: &Server) {
-    let mut stdout = std::io::stdout().lock();
-    for (circle, url) in server.addresses() {
-        // Nobody may be reading; the server serves all the same.
-        let _ = writeln!(stdout, "circle {circle} {url}");
-    }
-    let _ = stdout.flush();
+    let line = |(circle, url): (_, String)| format!("circle {circle} {url}\n");
+    circles_daemon::announce(server.addresses().into_iter().map(line).collect());
     tracing::info!(address = %server.address(), "serving");
 }

@@ -86,6 +86,7 @@ const DEATHS: usize = 2;
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
     trial: Option<Arc<dyn Trial>>,
+    is_served: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 pub(crate) struct Shared {
@@ -133,13 +134,20 @@ impl EmbeddedStore {
             closed: AtomicBool::new(false),
             files,
         };
-        Ok(Self { shared: Arc::new(shared), trial: None })
+        Ok(Self { shared: Arc::new(shared), trial: None, is_served: None })
     }
 
     /// Lets `trial` have every task first of which nothing is kept.
     #[must_use]
     pub fn with_trial(mut self, trial: Arc<dyn Trial>) -> Self {
         self.trial = Some(trial);
+        self
+    }
+
+    /// Asks `is_served` whether anybody takes tasks; without it [`workers`](Store::workers) takes it for granted.
+    #[must_use]
+    pub fn with_worker_check(mut self, is_served: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.is_served = Some(Box::new(is_served));
         self
     }
 
@@ -385,7 +393,8 @@ impl Store for EmbeddedStore {
         if self.shared.is_closed() {
             return Err(Error::Closed);
         }
-        self.shared.files.room().lack().map_or(Ok(1), Err)
+        let is_served = self.is_served.as_ref().is_none_or(|is_served| is_served());
+        self.shared.files.room().lack().map_or(Ok(usize::from(is_served)), Err)
     }
 
     async fn close(&self) {

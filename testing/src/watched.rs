@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +27,7 @@ pub struct Watched<S> {
     ended: mpsc::UnboundedSender<(TaskId, Outcome)>,
     events: Events,
     panics: AtomicBool,
+    panics_at_claims: AtomicU64,
 }
 
 struct Events {
@@ -40,7 +41,14 @@ impl<S: Store> Watched<S> {
         let (began, began_events) = mpsc::unbounded_channel();
         let (ended, ended_events) = mpsc::unbounded_channel();
         let events = Events { began: AsyncMutex::new(began_events), ended: AsyncMutex::new(ended_events) };
-        Self { inner, began, ended, events, panics: AtomicBool::new(false) }
+        Self {
+            inner,
+            began,
+            ended,
+            events,
+            panics: AtomicBool::new(false),
+            panics_at_claims: AtomicU64::new(0),
+        }
     }
 
     /// The next task that a worker took.
@@ -59,6 +67,11 @@ impl<S: Store> Watched<S> {
     pub fn panic_at_next(&self) {
         self.panics.store(true, Ordering::SeqCst);
     }
+
+    /// Makes as many of the next claims panic.
+    pub fn panic_at_claims(&self, claims: u64) {
+        self.panics_at_claims.store(claims, Ordering::SeqCst);
+    }
 }
 
 #[async_trait::async_trait]
@@ -72,6 +85,10 @@ impl<S: Store> Store for Watched<S> {
     }
 
     async fn claim(&self) -> Result<Claim, Error> {
+        let left = self
+            .panics_at_claims
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(left.is_err(), "as a test wishes");
         let claim = self.inner.claim().await?;
         let (task, deadline, interrupt) = (claim.task().clone(), claim.deadline(), claim.interrupt().clone());
         // Nobody may be listening.

@@ -75,7 +75,7 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// [`TooSmall`] if the budget is too small for it, or for any.
+    /// `TooSmall` if the budget is too small for it, or for any.
     pub const fn check(bytes: usize, memory_bytes: usize) -> Result<(), TooSmall> {
         let needed = memory_bytes.saturating_add(memory_bytes.div_ceil(3));
         let needed = if needed < Self::LEAST { Self::LEAST } else { needed };

@@ -3,7 +3,7 @@
 mod config;
 mod status;
 
-use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use circles_daemon::{Signals, raise_file_limit};
 use circles_store::{RedisStore, Store as _};
@@ -72,9 +72,6 @@ async fn run(args: Args) -> Result<(), String> {
 /// The one thing on standard output: what programs that start a worker wait for.
 fn announce(store: &RedisStore, status: Option<&Status>) {
     let url = status.map(|status| format!(" http://{}", status.address())).unwrap_or_default();
-    let mut stdout = std::io::stdout().lock();
-    // Nobody may be reading; the worker works all the same.
-    let _ = writeln!(stdout, "worker {} ready{url}", store.id());
-    let _ = stdout.flush();
+    circles_daemon::announce(format!("worker {} ready{url}\n", store.id()));
     tracing::info!(id = store.id(), "taking tasks");
 }

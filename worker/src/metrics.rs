@@ -19,6 +19,8 @@ pub struct Metrics {
     limits: Family<Passed, Counter>,
     seconds: Histogram,
     running: Gauge,
+    threads: Gauge,
+    thread_deaths: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +42,8 @@ impl Default for Metrics {
             // From 100 µs, which a short play takes, to half an hour.
             seconds: Histogram::new(exponential_buckets(0.000_1, 4.0, 13)),
             running: Gauge::default(),
+            threads: Gauge::default(),
+            thread_deaths: Counter::default(),
         }
     }
 }
@@ -51,11 +55,38 @@ impl Metrics {
         registry.register("limits", "Plays that passed a limit, by its name", self.limits.clone());
         registry.register("play_seconds", "Time from claim to settlement", self.seconds.clone());
         registry.register("running", "Plays under way", self.running.clone());
+        registry.register(
+            "script_threads",
+            "Threads that run scripts, or wait for one",
+            self.threads.clone(),
+        );
+        let help = "Threads for scripts that died of a fault of the program, and were replaced";
+        registry.register("script_thread_deaths", help, self.thread_deaths.clone());
     }
 
     /// Has plays counted that are tried, and end so.
     pub fn counting<T: Trial>(&self, trial: T) -> impl Trial {
         Counted { metrics: self.clone(), trial }
+    }
+
+    /// Threads that run scripts, or wait for one. Without any, no play runs.
+    pub fn script_threads(&self) -> usize {
+        usize::try_from(self.threads.get()).unwrap_or(0)
+    }
+
+    /// Threads for scripts that have died of a fault of the program since its start.
+    pub fn script_thread_deaths(&self) -> u64 {
+        self.thread_deaths.get()
+    }
+
+    /// Counts a thread from now until what is returned goes.
+    pub(crate) fn thread_began(&self) -> impl Drop + Send + use<> {
+        self.threads.inc();
+        Thread(self.threads.clone())
+    }
+
+    pub(crate) fn thread_died(&self) {
+        self.thread_deaths.inc();
     }
 
     /// Counts a play from now until what is returned goes.
@@ -76,6 +107,14 @@ impl<T: Trial> Trial for Counted<T> {
         let outcome = self.trial.attempt(task)?;
         running.ends(&outcome);
         Some(outcome)
+    }
+}
+
+struct Thread(Gauge);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -30,6 +30,8 @@ const CLOCK_EVERY: u64 = 65_536;
 const TRIAL_CLOCK_EVERY: u64 = 32;
 /// Tokens, and steps of natives, between such looks: each takes up to some ten microseconds.
 const STEPS_CLOCK_EVERY: u32 = 256;
+/// Under this target the operator's log has what scripts log, at the level debug.
+const SCRIPT_LOG: &str = "circles_script";
 /// After this long, or when it waits, a script counts as slow and others may run beside it.
 pub const SLOW: Duration = Duration::from_millis(20);
 
@@ -448,6 +450,7 @@ impl Play {
             self.mark(Stop::Limit("log_bytes"));
         } else {
             self.log_bytes.set(bytes);
+            self.show_the_operator(level, text);
             self.keeping(|| {
                 let line = LogLine { level, text: text.to_owned() };
                 if let Some(link) = &self.link {
@@ -455,6 +458,15 @@ impl Play {
                 }
                 logs.push(line);
             });
+        }
+    }
+
+    /// What scripts log is for their callers; the operator sees it where `RUST_LOG` asks for this target.
+    fn show_the_operator(&self, level: LogLevel, text: &str) {
+        if tracing::enabled!(target: SCRIPT_LOG, tracing::Level::DEBUG) {
+            let Constants { circle, caller, task, .. } = &self.constants;
+            let text = self.keeping(|| self.circle.without_secrets(text, MESSAGE_BYTES));
+            tracing::debug!(target: SCRIPT_LOG, %circle, %caller, %task, ?level, text);
         }
     }
 

@@ -29,6 +29,8 @@ use crate::{Host, Metrics, budget, memory, play::SLOW};
 const STACK: usize = 1 << 30;
 /// How long an interrupted script may take to notice: within 100 ms it should have.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// How long after a thread died another takes its place: one that dies at once must not keep a core busy.
+const REFILL_AFTER: Duration = Duration::from_millis(100);
 /// Between looks at threads that are about to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
@@ -197,10 +199,20 @@ impl Pool {
         }
         if let Err(error) = self.spawn() {
             tracing::error!(%error, "no thread for scripts");
-            let mut state = self.state();
-            state.threads -= 1;
-            state.unheld += 1;
+            self.refill_slot_later();
         }
+    }
+
+    /// Starts another thread, after a pause, in place of one that was counted and is not there.
+    fn refill_slot_later(self: &Arc<Self>) {
+        self.state().threads -= 1;
+        let pool = self.clone();
+        self.runtime.spawn(async move {
+            tokio::select! {
+                () = pool.closing.cancelled() => {}
+                () = sleep(REFILL_AFTER) => pool.fill_slot(),
+            }
+        });
     }
 
     /// Starts a thread that was counted already.
@@ -208,8 +220,14 @@ impl Pool {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("script-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let (pool, token) = (self.clone(), self.threads.token());
+        let alive = self.metrics.thread_began();
         let body = move || {
-            pool.take_tasks();
+            // Whatever goes wrong with one task is caught where it runs: this is the store, or a fault of ours.
+            if catch_unwind(AssertUnwindSafe(|| pool.take_tasks())).is_err() {
+                pool.metrics.thread_died();
+                pool.refill_slot_later();
+            }
+            drop(alive);
             // A thread that counts as ended holds no store any more.
             drop(pool);
             drop(token);

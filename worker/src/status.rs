@@ -39,6 +39,7 @@ pub struct Status {
 
 struct Shared {
     store: Arc<RedisStore>,
+    metrics: Metrics,
     registry: Registry,
     held: Gauge,
     redis_up: Gauge,
@@ -98,7 +99,7 @@ impl Shared {
         registry.register("held", "Tasks that this worker has claimed and not settled", held.clone());
         registry.register("slots", "Tasks that it may have at a time", slots);
         registry.register("redis_up", "Whether Redis answered just now", redis_up.clone());
-        Self { store, registry, held, redis_up }
+        Self { store, metrics: metrics.clone(), registry, held, redis_up }
     }
 }
 
@@ -121,6 +122,9 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
         return json(StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"shutting down\"}\n");
     }
     match shared.store.workers().await {
+        Ok(_) if shared.metrics.script_threads() == 0 => {
+            json(StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"no thread runs scripts\"}\n")
+        }
         Ok(_) => json(StatusCode::OK, "{\"status\":\"ready\"}\n"),
         Err(error) => {
             tracing::debug!(%error, "not ready");

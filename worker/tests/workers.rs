@@ -10,7 +10,7 @@ use circles_store::{
     TaskPage, TaskView, Ticket, Watch,
 };
 use circles_testing::{Embedded, Watched, embedded};
-use circles_worker::{CountingAllocator, Host, Limits, Workers};
+use circles_worker::{CountingAllocator, Host, Limits, Metrics, Slots, Workers};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Mutex, mpsc},
@@ -144,6 +144,46 @@ async fn a_thread_outlives_whatever_goes_wrong_with_one_task() {
         );
     }
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
+    workers.shutdown(PATIENCE).await;
+}
+
+/// With as many slots, counted.
+fn counted(store: &Arc<Store>, slots: usize) -> (Workers, Metrics) {
+    let metrics = Metrics::default();
+    let open = NonZeroUsize::new(slots).unwrap();
+    let slots = Slots { open, most: Slots::MOST, metrics: metrics.clone() };
+    (Workers::start(store.clone(), Arc::new(Host::new(Limits::default())), slots).unwrap(), metrics)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_that_die_are_replaced_and_counted() {
+    let store = store();
+    store.panic_at_claims(5);
+    let (workers, metrics) = counted(&store, 2);
+    for number in 0..20 {
+        assert_eq!(value(play(&store, &format!("{number}")).await).await, json!(number));
+    }
+    // Both slots are taken again in the end, whichever of them answered.
+    let replaced = async {
+        while metrics.script_threads() != 2 || metrics.script_thread_deaths() != 5 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, replaced).await.expect("two threads after five deaths");
+    workers.shutdown(PATIENCE).await;
+    assert_eq!(metrics.script_threads(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plays_end_at_their_deadline_though_every_thread_dies() {
+    let store = store();
+    store.panic_at_claims(u64::MAX);
+    let (workers, metrics) = counted(&store, 1);
+    let task = Task { timeout: Duration::from_millis(300), ..task("1") };
+    let ticket = store.submit(task).await.unwrap();
+    assert_eq!(timeout(PATIENCE, ticket).await.expect("an outcome"), Outcome::timed_out());
+    // At most ten deaths a second and slot: a thread that dies at once keeps no core busy.
+    assert!((1..300).contains(&metrics.script_thread_deaths()), "{}", metrics.script_thread_deaths());
     workers.shutdown(PATIENCE).await;
 }
 

@@ -34,6 +34,7 @@ mod sessions;
 mod subscriptions;
 mod tasks;
 mod tasks_shared;
+mod unread_output;
 mod worker_starts;
 mod workers;
 
