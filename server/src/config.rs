@@ -114,6 +114,11 @@ pub struct Args {
     #[arg(long, env = "CIRCLES_MAX_UNSENT_BYTES", default_value = "134217728", value_name = "N")]
     pub max_unsent_bytes: NonZeroUsize,
 
+    /// Bytes of memory that calls may hold while they wait for their answers, over all connections, a quarter of them
+    /// those of one address; further calls are refused.
+    #[arg(long, env = "CIRCLES_MAX_WAITING_BYTES", default_value = "268435456", value_name = "N")]
+    pub max_waiting_bytes: NonZeroUsize,
+
     /// With --auth, how long a connection may last without a login.
     #[arg(long, env = "CIRCLES_LOGIN_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = duration)]
     pub login_timeout: Duration,
@@ -222,6 +227,7 @@ impl Args {
             connections,
             connections_per_address: share,
             unsent_bytes: self.max_unsent_bytes.get(),
+            waiting_bytes: self.max_waiting_bytes.get(),
             login_timeout: self.login_timeout,
             ..Limits::default()
         }

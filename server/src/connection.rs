@@ -253,8 +253,15 @@ impl Connection {
         if self.calls.len() >= self.limits.in_flight {
             return self.answer(too_many(&text, self.limits.batch).into()).await;
         }
+        let Some(waiting) = self.place.takes_on(memory_bytes(&text)) else {
+            return self.answer(too_many(&text, self.limits.batch).into()).await;
+        };
         let turns = Turns::default();
-        let mut call: Pin<Box<_>> = Box::pin(respond(self.terms.clone(), text, turns.clone()));
+        let call = respond(self.terms.clone(), text, turns.clone());
+        let mut call: Pin<Box<_>> = Box::pin(async move {
+            let _until_it_is_answered = waiting;
+            call.await
+        });
         let answer = loop {
             match poll!(&mut call) {
                 Poll::Ready(answer) => break answer,
@@ -468,6 +475,20 @@ async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) ->
         Entry::Notification => None,
         Entry::Invalid(refusal) => Some(refusal.into_json()),
     }
+}
+
+/// At most how many bytes of memory the calls in a text hold while they wait, it and their params included.
+fn memory_bytes(text: &str) -> usize {
+    /// A call without params, with all that stands for it while it waits.
+    const ALONE: usize = 4 << 10;
+    /// What one more value takes in an array, one in an object, and an object that has any.
+    const ITEM: usize = 64;
+    const MEMBER: usize = 128;
+    const OBJECT: usize = 640;
+    let count = |byte: u8| text.bytes().filter(|found| *found == byte).count();
+    // Those that stand in a text count as well, which makes it a little more.
+    let items = count(b',') + count(b'[');
+    ALONE + 2 * text.len() + ITEM * items + MEMBER * count(b':') + OBJECT * count(b'{')
 }
 
 /// Refuses a text because too many calls are under way; a batch as a whole.

@@ -29,11 +29,14 @@ pub struct Connections {
     most: usize,
     most_of_address: usize,
     most_unsent: usize,
+    most_waiting: usize,
     /// What times are counted from.
     epoch: Instant,
     state: Mutex<State>,
     /// Bytes of answers that clients have not taken yet, over all connections that were not cut.
     unsent: AtomicUsize,
+    /// Bytes of memory that calls hold that have not been answered yet, over all connections.
+    waiting: AtomicUsize,
     turned_away: TurnedAway,
 }
 
@@ -49,6 +52,7 @@ struct State {
 #[derive(Default)]
 struct Address {
     open: HashMap<u64, Arc<Open>>,
+    waiting: Arc<AtomicUsize>,
     searched: Option<Instant>,
 }
 
@@ -71,6 +75,8 @@ impl From<IpAddr> for Share {
 struct Open {
     number: u64,
     share: Share,
+    /// Bytes of memory that unanswered calls of its address hold.
+    waiting: Arc<AtomicUsize>,
     /// When its client last sent a message, in milliseconds from the epoch.
     active: AtomicU64,
     /// Whether calls or subscriptions of its are under way.
@@ -104,9 +110,11 @@ impl Connections {
             most: limits.connections,
             most_of_address: limits.connections_per_address.min(limits.connections),
             most_unsent: limits.unsent_bytes,
+            most_waiting: limits.waiting_bytes,
             epoch: Instant::now(),
             state: Mutex::default(),
             unsent: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             turned_away: TurnedAway::default(),
         }
     }
@@ -139,9 +147,11 @@ impl Connections {
         }
         state.next += 1;
         state.count += 1;
+        let address = state.addresses.entry(share).or_default();
         let open = Arc::new(Open {
             number: state.next,
             share,
+            waiting: address.waiting.clone(),
             active: AtomicU64::new(now),
             busy: AtomicBool::new(false),
             logged_in: AtomicBool::new(false),
@@ -149,7 +159,7 @@ impl Connections {
             taken: AtomicU64::new(now),
             cut: CancellationToken::new(),
         });
-        state.addresses.entry(share).or_default().open.insert(open.number, open.clone());
+        address.open.insert(open.number, open.clone());
         Some(Place { open, connections: self.clone() })
     }
 
@@ -301,6 +311,35 @@ impl Place {
     }
 }
 
+/// What an unanswered call holds; given back when it is dropped.
+pub struct Waiting {
+    bytes: usize,
+    of_address: Arc<AtomicUsize>,
+    connections: Arc<Connections>,
+}
+
+impl Place {
+    /// Counts what a call holds until it is answered. `None` if all calls, or those of one address, which may have a
+    /// quarter, would hold too much with it. A call that alone holds more counts as a quarter.
+    pub fn takes_on(&self, bytes: usize) -> Option<Waiting> {
+        let (connections, of_address) = (self.connections.clone(), self.open.waiting.clone());
+        let (most, most_of_address) = (connections.most_waiting, connections.most_waiting / 4);
+        let bytes = bytes.min(most_of_address);
+        let before = of_address.fetch_add(bytes, Ordering::Relaxed);
+        let before_of_all = connections.waiting.fetch_add(bytes, Ordering::Relaxed);
+        // Gives the bytes back also if there are too many.
+        let waiting = Waiting { bytes, of_address, connections };
+        (before + bytes <= most_of_address && before_of_all + bytes <= most).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.of_address.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.connections.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.connections.state();
@@ -401,5 +440,21 @@ mod tests {
         assert!(slow.cut().is_cancelled() && !user.cut().is_cancelled() && !quick.cut().is_cancelled());
         drop(places);
         assert_eq!(connections.unsent.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn calls_of_one_address_hold_a_quarter_of_the_memory() {
+        let connections = connections_with(|limits| limits.waiting_bytes = 400);
+        let [first, second] = [1, 1].map(|last| connections.admit([10, 0, 0, last].into()).unwrap());
+        let other = connections.admit([10, 0, 0, 2].into()).unwrap();
+        let held = first.takes_on(60).unwrap();
+        assert!(second.takes_on(60).is_none(), "the share of the address");
+        let others = [other.takes_on(50).unwrap(), other.takes_on(50).unwrap()];
+        assert!(other.takes_on(1).is_none());
+        drop(held);
+        let large = second.takes_on(10_000).expect("a large one may wait alone");
+        assert!(first.takes_on(1).is_none());
+        drop((others, large));
+        assert_eq!(connections.waiting.load(Ordering::Relaxed), 0);
     }
 }

@@ -43,6 +43,9 @@ pub struct Config {
     pub queue_limit: usize,
     /// How many of them one circle may have, so that it cannot shut out the others.
     pub circle_queue_limit: usize,
+    /// How many bytes of memory the waiting tasks may hold, a quarter of them those of one circle. One more is
+    /// [`Error::Full`].
+    pub queue_bytes: usize,
     /// How many tasks may be claimed and not settled. One circle has at most half of them, two have a third each,
     /// so that there is room for another whatever those do.
     pub running_limit: usize,
@@ -61,6 +64,7 @@ impl Default for Config {
         Self {
             queue_limit: 10_000,
             circle_queue_limit: 2_500,
+            queue_bytes: 256 << 20,
             running_limit: 64,
             // SPEC §5: the same idempotency key within 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),

@@ -45,6 +45,27 @@ pub struct Task {
     pub via: Option<Box<Via>>,
 }
 
+/// About how many bytes a value holds beside itself.
+fn memory_bytes(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+    /// What a map takes for its first members, and for each.
+    const MAP: usize = 640;
+    const MEMBER: usize = 112;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        // A vector that grew has room for twice as many.
+        Value::Array(items) => {
+            2 * size_of_val(items.as_slice()) + items.iter().map(memory_bytes).sum::<usize>()
+        }
+        Value::Object(members) if members.is_empty() => 0,
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, member)| MEMBER + name.len() + memory_bytes(member));
+            MAP + members.sum::<usize>()
+        }
+    }
+}
+
 /// The plays through which a task was called, on behalf of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Via {
@@ -87,6 +108,17 @@ pub enum Kind {
 }
 
 impl Task {
+    /// About how many bytes of memory it holds; mostly more than its JSON has.
+    pub fn memory_bytes(&self) -> usize {
+        /// A task without script and arguments, with all that stands for it while it waits.
+        const ALONE: usize = 2 << 10;
+        let source = match &self.source {
+            Source::Script(text) | Source::Library(text) => text.len(),
+            Source::Listing => 0,
+        };
+        ALONE + source + memory_bytes(&self.args)
+    }
+
     /// A task accepted now, with a fresh name and no idempotency key.
     pub fn new(
         circle: CircleId,

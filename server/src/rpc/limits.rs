@@ -16,6 +16,9 @@ pub struct Limits {
     pub bytes_before_login: usize,
     /// Bytes of answers that clients have not read yet, over all connections; beyond them the slowest readers are cut.
     pub unsent_bytes: usize,
+    /// Bytes of memory that unanswered calls may hold, over all connections, a quarter of them those of one address; one
+    /// more call is refused.
+    pub waiting_bytes: usize,
     /// Bytes of one message from a client. A script of the default `script_bytes`, fully escaped, and
     /// its arguments fit.
     pub message_bytes: usize,
@@ -46,6 +49,7 @@ impl Default for Limits {
             login_timeout: Duration::from_secs(60),
             bytes_before_login: 128 << 10,
             unsent_bytes: 128 << 20,
+            waiting_bytes: 256 << 20,
             message_bytes: 2 << 20,
             answer_bytes: ANSWER_BYTES,
             batch: 50,

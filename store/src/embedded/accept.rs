@@ -84,8 +84,18 @@ impl Shared {
         }
         let config = &self.config;
         let full = state.queue.len() >= config.queue_limit
-            || state.queue.len_of(&task.circle) >= config.circle_queue_limit;
+            || state.queue.len_of(&task.circle) >= config.circle_queue_limit
+            || self.is_too_much(state, task);
         if full { Err(Error::Full) } else { Ok(()) }
+    }
+
+    /// Whether what waits would hold too much memory with this task: all of it, or that of its circle, which may have a
+    /// quarter. One task may wait, whatever it holds.
+    fn is_too_much(&self, state: &State, task: &Task) -> bool {
+        let (all, of_circle) = state.queue.bytes(&task.circle);
+        let (bytes, most) = (task.memory_bytes(), self.config.queue_bytes);
+        let passes = |held: usize, most: usize| held > 0 && held + bytes > most;
+        passes(all, most) || passes(of_circle, most / 4)
     }
 
     /// What is remembered for a caller, after what is over was forgotten if there is no room.

@@ -23,6 +23,8 @@ const DISK: Duration = Duration::from_secs(30);
 /// A task on its way from submission to its final state.
 pub(super) struct Entry {
     task: Arc<Task>,
+    /// Bytes of memory that the task holds.
+    bytes: usize,
     deadline: Instant,
     interrupt: CancellationToken,
     phase: Mutex<Phase>,
@@ -60,6 +62,10 @@ pub(super) enum Was {
 }
 
 impl Entry {
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn new(task: Task) -> Self {
         // A task that comes back after a restart was accepted long ago.
         let age = SystemTime::now().duration_since(task.accepted_at).unwrap_or_default();
@@ -67,6 +73,7 @@ impl Entry {
         Self {
             deadline: later(Instant::now(), task.timeout.saturating_sub(age)),
             retries: AtomicU8::new(if let Kind::Submitted { retries } = task.kind { retries } else { 0 }),
+            bytes: task.memory_bytes(),
             task: Arc::new(task),
             interrupt: CancellationToken::new(),
             phase: Mutex::new(phase),

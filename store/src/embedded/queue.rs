@@ -18,11 +18,20 @@ pub(super) struct Queue {
     /// How many are, by circle.
     claimed: HashMap<CircleId, usize>,
     claimed_of_all: usize,
-    circles: HashMap<CircleId, BTreeMap<i64, Arc<Entry>>>,
+    circles: HashMap<CircleId, Waiting>,
     /// Each circle that has a task waiting, once.
     turns: VecDeque<CircleId>,
     len: usize,
+    /// Bytes of memory that all of them hold.
+    bytes: usize,
     next: i64,
+}
+
+/// The tasks of one circle, by their places.
+#[derive(Default)]
+struct Waiting {
+    entries: BTreeMap<i64, Arc<Entry>>,
+    bytes: usize,
 }
 
 impl Queue {
@@ -34,6 +43,7 @@ impl Queue {
             circles: HashMap::new(),
             turns: VecDeque::new(),
             len: 0,
+            bytes: 0,
             next: 0,
         }
     }
@@ -47,7 +57,12 @@ impl Queue {
     }
 
     pub(super) fn len_of(&self, circle: &CircleId) -> usize {
-        self.circles.get(circle).map_or(0, BTreeMap::len)
+        self.circles.get(circle).map_or(0, |waiting| waiting.entries.len())
+    }
+
+    /// Bytes of memory that the waiting tasks hold, of all circles and of one.
+    pub(super) fn bytes(&self, circle: &CircleId) -> (usize, usize) {
+        (self.bytes, self.circles.get(circle).map_or(0, |waiting| waiting.bytes))
     }
 
     pub(super) fn push_back(&mut self, entry: Arc<Entry>) {
@@ -68,8 +83,12 @@ impl Queue {
             let Some(waiting) = self.circles.get_mut(&circle) else { continue };
             let claimed = self.claimed.get(&circle).copied().unwrap_or_default();
             let may = claimed < self.room.saturating_sub(self.claimed_of_all);
-            let first = if may { waiting.pop_first() } else { None };
-            if waiting.is_empty() {
+            let first = if may { waiting.entries.pop_first() } else { None };
+            if let Some((_, entry)) = &first {
+                waiting.bytes -= entry.bytes();
+                self.bytes -= entry.bytes();
+            }
+            if waiting.entries.is_empty() {
                 self.circles.remove(&circle);
             } else {
                 self.turns.push_back(circle);
@@ -99,16 +118,19 @@ impl Queue {
     pub(super) fn remove(&mut self, entry: &Entry) {
         // An emptied circle keeps its turn until `pop` passes it over, so that this stays logarithmic.
         if let Some(waiting) = self.circles.get_mut(&entry.task().circle)
-            && waiting.remove(&entry.place()).is_some()
+            && waiting.entries.remove(&entry.place()).is_some()
         {
+            waiting.bytes -= entry.bytes();
+            self.bytes -= entry.bytes();
             self.len -= 1;
         }
     }
 
     pub(super) fn drain(&mut self) -> Vec<Arc<Entry>> {
         self.turns.clear();
-        self.len = 0;
-        std::mem::take(&mut self.circles).into_values().flat_map(BTreeMap::into_values).collect()
+        (self.len, self.bytes) = (0, 0);
+        let circles = std::mem::take(&mut self.circles).into_values();
+        circles.flat_map(|waiting| waiting.entries.into_values()).collect()
     }
 
     fn insert(&mut self, place: i64, entry: Arc<Entry>) {
@@ -116,9 +138,11 @@ impl Queue {
         let circle = entry.task().circle;
         let waiting = self.circles.entry(circle).or_insert_with(|| {
             self.turns.push_back(circle);
-            BTreeMap::new()
+            Waiting::default()
         });
-        waiting.insert(place, entry);
+        waiting.bytes += entry.bytes();
+        self.bytes += entry.bytes();
+        waiting.entries.insert(place, entry);
         self.len += 1;
     }
 }

@@ -7,6 +7,7 @@ use circles_store::{
     EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, Transaction,
 };
 use futures_util::FutureExt as _;
+use serde_json::json;
 
 use crate::{
     conformance::{circle, keyed, settle, soon, success, task},
@@ -454,4 +455,34 @@ async fn a_file_that_is_full_takes_deletions_only() {
     transaction.put("0", None);
     assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
     assert_eq!(soon(ticket).await, success(""));
+}
+
+#[tokio::test]
+async fn waiting_tasks_are_bounded_by_what_they_hold() {
+    // In memory, a map of one member takes many times what its JSON does.
+    let large =
+        |number| Task { circle: circle(number), args: vec![json!({ "": 0 }); 1_000].into(), ..task("a") };
+    let bytes = large(1).memory_bytes();
+    assert!(bytes > 50 * large(1).args.to_string().len() / 2, "{bytes}");
+    let directory = tempfile::tempdir().unwrap();
+    let store =
+        open(directory.path(), EmbeddedConfig { queue_bytes: 8 * bytes, ..EmbeddedConfig::default() });
+    let mut tickets = Vec::new();
+    for number in 1..=4 {
+        for _ in 0..2 {
+            tickets.push(store.submit(large(number)).await.unwrap());
+        }
+        assert_eq!(
+            store.submit(large(number)).await.err(),
+            Some(Error::Full),
+            "a quarter of circle {number}"
+        );
+    }
+    assert_eq!(store.submit(large(5)).await.err(), Some(Error::Full), "all");
+    // What is claimed, and what nobody wants any more, waits no longer.
+    settle(soon(store.claim()).await.unwrap(), success("")).await;
+    tickets.push(store.submit(large(5)).await.unwrap());
+    assert_eq!(store.submit(large(5)).await.err(), Some(Error::Full));
+    drop(tickets);
+    let _one = store.submit(large(5)).await.unwrap();
 }

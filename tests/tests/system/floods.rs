@@ -295,3 +295,51 @@ async fn a_flood_of_connections_writes_few_log_lines() {
     assert!(log.contains("connections were turned away"), "{log}");
     assert!(log.lines().count() < 20, "{log}");
 }
+
+/// Two mebibytes of a message can come to a hundred times as much in memory, and a connection may have a thousand calls
+/// that wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_calls_that_wait_are_refused_before_memory_is_short() {
+    let (server, url, _directory) = server(&["--max-waiting-bytes", "134217728"]).await;
+    let mut neighbour = Raw::connect(&url).await;
+    let calm = median(&mut neighbour, 20).await;
+    let before = resident(server.id());
+    let args = vec![json!({ "": 0 }); 20_000];
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "play", "params": { "script": "sleep(20)", "args": args },
+    });
+    let call = call.to_string();
+    let mut flood: Vec<Socket> = Vec::new();
+    let mut refused = 0;
+    for _ in 0..4 {
+        let mut socket = connect([127, 0, 0, 2], &url).await.unwrap();
+        for _ in 0..50 {
+            soon(socket.send(Message::text(call.clone()))).await.unwrap();
+        }
+        // In order: refusals come before the answer to this one.
+        soon(
+            socket.send(Message::text(json!({ "jsonrpc": "2.0", "id": 2, "method": "whoami" }).to_string())),
+        )
+        .await
+        .unwrap();
+        loop {
+            let text = soon(socket.next()).await.unwrap().unwrap().into_text().unwrap();
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            if answer["id"] == 2 {
+                break;
+            }
+            assert_eq!(answer["error"]["code"], circles_api::codes::RATE_LIMITED, "{answer}");
+            refused += 1;
+        }
+        flood.push(socket);
+    }
+    assert!(refused > 190, "{refused} of 200 were refused");
+    let grown = resident(server.id()).saturating_sub(before);
+    let beside = median(&mut neighbour, 100).await;
+    eprintln!("{refused} of 200 were refused; {grown} MiB held; a play takes {beside:?}, {calm:?} before");
+    assert!(grown < 300, "{grown} MiB more than before");
+    assert!(beside < Duration::from_millis(250), "a play takes {beside:?}, {calm:?} before");
+    drop(flood);
+    let log = server.kill().await;
+    assert!(!log.contains("panicked"), "{log}");
+}

@@ -12,6 +12,9 @@ pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / lo
                           | left: memory, MiB | disk, KiB | Redis, KiB | log, KiB |\n\
                           |---|---|---|---|---|---|---|---|---|";
 
+/// What tasks take that wait for the policy to refuse them: a share of one caller (`caller_task_bytes`). A file keeps the
+/// room for the next ones.
+const WAITING_STORAGE: u64 = 64 << 20;
 /// Plays of a caller without rights leave nothing; the file system's own blocks and Redis's own tables move a little.
 const NOISE: u64 = 512 << 10;
 /// Bytes that one load of an allowed caller may leave on the disk or in Redis, whatever its length: its quota of
@@ -66,7 +69,11 @@ impl Latency {
 impl Bounds {
     /// Of a caller who attacks for so long.
     pub fn of(caller: Caller, time: Duration) -> Self {
-        let storage = if caller.may_play() { ALLOWED_STORAGE } else { NOISE };
+        let storage = match caller {
+            Caller::Denied => NOISE + WAITING_STORAGE,
+            caller if caller.may_play() => ALLOWED_STORAGE,
+            _ => NOISE,
+        };
         // A short load is allowed the lines of a whole second.
         let log = (time.as_secs_f64().max(1.0) * LOG_BYTES_PER_SECOND) as u64;
         Self { disk: storage, redis: storage, log }
