@@ -12,7 +12,10 @@ use rustyline::{
     history::FileHistory,
     validate::{ValidationContext, ValidationResult, Validator},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 use crate::{
     args::{Args, Repl},
@@ -54,12 +57,19 @@ pub async fn run(args: &Args, repl: &Repl) -> Result<(), Trouble> {
     }
 }
 
+/// Ctrl-C, caught from now on: one that comes before the play has begun cancels it, and does not end the program.
+fn interrupts() -> Result<Signal, Trouble> {
+    signal(SignalKind::interrupt())
+        .map_err(|error| Trouble::Failed(format!("Ctrl-C cannot be caught: {error}")))
+}
+
 /// Plays what a person types. Whatever fails is shown, and the next entry is read.
 async fn converse(args: &Args, repl: &Repl, mut client: Client) -> Result<(), Trouble> {
     let mut entries = Typed::new()?;
+    let mut interrupts = interrupts()?;
     show::note("Rhai, one play an entry; :help for help.");
     while let Some(entry) = entries.next().await? {
-        match act(repl, &client, &entry).await? {
+        match act(repl, &client, &mut interrupts, &entry).await? {
             Next::Read | Next::Failed(_) => {}
             // Leaving the old connection is what cancels the play on it.
             Next::Cancelled => {
@@ -77,6 +87,7 @@ async fn converse(args: &Args, repl: &Repl, mut client: Client) -> Result<(), Tr
 /// are shown, and make the exit code in the end.
 async fn follow(repl: &Repl, client: &Client, is_prompted: bool) -> Result<(), Trouble> {
     let mut entries = piped();
+    let mut interrupts = interrupts()?;
     let mut failed = None;
     loop {
         if is_prompted {
@@ -88,7 +99,7 @@ async fn follow(repl: &Repl, client: &Client, is_prompted: bool) -> Result<(), T
         if is_open {
             show::note(&format!("the input ends within the entry that begins on line {line}"));
         }
-        match act(repl, client, &text).await? {
+        match act(repl, client, &mut interrupts, &text).await? {
             Next::Read => {}
             // Without a connection, nothing that follows can be played.
             Next::Failed(trouble @ Trouble::Connection(_)) => {
@@ -224,7 +235,7 @@ impl Next {
 }
 
 /// Does what an entry says.
-async fn act(repl: &Repl, client: &Client, entry: &str) -> Result<Next, Trouble> {
+async fn act(repl: &Repl, client: &Client, interrupts: &mut Signal, entry: &str) -> Result<Next, Trouble> {
     match entry.trim() {
         "" => {}
         ":quit" | ":q" => return Ok(Next::Leave),
@@ -245,7 +256,7 @@ async fn act(repl: &Repl, client: &Client, entry: &str) -> Result<Next, Trouble>
                     return Ok(Next::failed(Trouble::of_play(error, Source::text(script))));
                 }
             },
-            _ = tokio::signal::ctrl_c() => return Ok(Next::Cancelled),
+            _ = interrupts.recv() => return Ok(Next::Cancelled),
         },
     }
     Ok(Next::Read)

@@ -16,8 +16,8 @@ pub struct Limits {
     pub bytes_before_login: usize,
     /// Bytes of answers that clients have not read yet, over all connections; beyond them the slowest readers are cut.
     pub unsent_bytes: usize,
-    /// Bytes of memory that unanswered calls may hold, over all connections, a quarter of them those of one address; one
-    /// more call is refused.
+    /// Bytes of memory that unanswered calls may hold, over all connections, a quarter of them those of one address;
+    /// one more call is refused.
     pub waiting_bytes: usize,
     /// Bytes of one message from a client. A script of the default `script_bytes`, fully escaped, and
     /// its arguments fit.

@@ -12,8 +12,8 @@ pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / lo
                           | left: memory, MiB | disk, KiB | Redis, KiB | log, KiB |\n\
                           |---|---|---|---|---|---|---|---|---|";
 
-/// What tasks take that wait for the policy to refuse them: a share of one caller (`caller_task_bytes`). A file keeps the
-/// room for the next ones.
+/// What tasks take that wait for the policy to refuse them: a share of one caller (`caller_task_bytes`). A file keeps
+/// the room for the next ones.
 const WAITING_STORAGE: u64 = 64 << 20;
 /// Plays of a caller without rights leave nothing; the file system's own blocks and Redis's own tables move a little.
 const NOISE: u64 = 512 << 10;
