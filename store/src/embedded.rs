@@ -188,7 +188,7 @@ impl EmbeddedStore {
                 }
                 count += 1;
                 if deaths >= DEATHS {
-                    tracing::error!(task = %entry.task().id, "the process died twice with this task: it is lost");
+                    tracing::warn!(task = %entry.task().id, "the process died twice with this task: it is lost");
                     self.shared.lose(&entry, marked);
                 } else if let Some(run) = died {
                     self.shared.run_after_death(entry, run, marked);

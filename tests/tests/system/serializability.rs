@@ -209,7 +209,7 @@ async fn plays_that_wait_to_be_run_again_hold_up_no_other_circle() {
     // They overtake each other, and whoever is overtaken waits for the first.
     let mut many = world.raw().await;
     for _ in 0..50 {
-        let call = many.request("play", json!([r#"db::incr("k")"#, null, 15_000]));
+        let call = many.request("play", json!([r#"db::incr("k")"#]));
         many.send(call).await;
     }
     let mut neighbour = Raw::connect(&world.circle_url(1)).await;
