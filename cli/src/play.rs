@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use circles_client::{Call, CallError, Client, Error, Keyed, Played, types::TaskId};
+use circles_client::{Call, CallError, Client, Error, Keyed, Order, Played, types::TaskId};
 use serde_json::{Value, json};
 
 use crate::{
@@ -79,9 +79,7 @@ async fn call(args: &Args, script: &Script<'_>, options: &Options) -> Result<(),
         if let Some(values) = &values {
             call = call.args(values);
         }
-        if let Some(timeout) = options.timeout {
-            call = call.timeout(timeout);
-        }
+        let call = limited(call, options.timeout);
         let played = match interruptible(waiting("playing", call)).await? {
             Ok(events) => watch::played(events, "playing").await?,
             Err(error) => Err(error),
@@ -153,11 +151,17 @@ fn as_asked<'a, P: Keyed>(mut call: Call<'a, P>, options: &Options, values: Opti
     if let Some(values) = values {
         call = call.args(values);
     }
-    if let Some(timeout) = options.timeout {
-        call = call.timeout(timeout);
-    }
+    let call = limited(call, options.timeout);
     match &options.idempotency_key {
         Some(key) => call.idempotency_key(key),
+        None => call,
+    }
+}
+
+/// Sets the time limit of a play, if there is one; otherwise the client's own holds.
+pub fn limited<P: AsMut<Order>>(call: Call<'_, P>, timeout: Option<Duration>) -> Call<'_, P> {
+    match timeout {
+        Some(timeout) => call.timeout(timeout),
         None => call,
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use circles_client::{CallError, Client, Error, Played};
+use circles_client::{CallError, Client};
 use rustyline::{
     Completer, Editor, Helper, Highlighter, Hinter,
     error::ReadlineError,
@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     args::{Args, Repl},
     connect, key_file,
-    play::{BYTE_ORDER_MARK, MAX_SCRIPT},
+    play::{BYTE_ORDER_MARK, MAX_SCRIPT, limited},
     progress::interruptible,
     show, text,
     trouble::{Source, Trouble},
@@ -249,7 +249,7 @@ async fn act(repl: &Repl, client: &Client, interrupts: &mut Signal, entry: &str)
             return Ok(Next::failed(Trouble::Usage(sentence)));
         }
         script => tokio::select! {
-            played = play(repl, client, script) => match played {
+            played = limited(client.play(script), repl.timeout) => match played {
                 Ok(played) => show::played(&played)?,
                 Err(error) => {
                     error.call().into_iter().flat_map(CallError::logs).for_each(show::log_line);
@@ -260,14 +260,6 @@ async fn act(repl: &Repl, client: &Client, interrupts: &mut Signal, entry: &str)
         },
     }
     Ok(Next::Read)
-}
-
-async fn play(repl: &Repl, client: &Client, script: &str) -> Result<Played, Error> {
-    let mut call = client.play(script);
-    if let Some(timeout) = repl.timeout {
-        call = call.timeout(timeout);
-    }
-    call.await
 }
 
 /// Whether brackets, quotes or a comment of Rhai are still open at the end of a text.

@@ -223,12 +223,12 @@ impl Kind {
         }
     }
 
-    /// What is wrong with how a path is said, or with what is there already.
+    /// The fault in how a path is said, or in what is there already.
     fn clash(self, said: &str, path: &Path) -> Option<String> {
         if matches!(self, Self::File) && said.ends_with('/') {
             return Some(format!("expected {}, found one that ends with /", self.expected()));
         }
-        // What leads through a folder that is not there yet has to be followed first.
+        // A path that leads through a folder that is not there yet has to be followed first.
         let (path, found) = match path.metadata() {
             Ok(found) => (path.to_owned(), found),
             Err(_) => {

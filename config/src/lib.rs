@@ -25,5 +25,5 @@ pub use entry::{FIELDS, is_name};
 pub use fault::{Fault, Faults};
 pub use limits::{Limits, SCRIPT_BYTES, most, parse as parse_limits};
 pub use plan::{Plan, remember};
-pub use private::{make_folders, make_private_folder};
+pub use private::{make_folder, make_folders, make_private_folder};
 pub use read::{Surroundings, parse, plan, read};

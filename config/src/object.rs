@@ -75,7 +75,7 @@ pub fn expected(at: &Place, what: &str, found: &Value) -> Fault {
     at.fault(format!("expected {what}, found {}", quoted(found)))
 }
 
-/// What kind of JSON a value is, where the value itself had better not be shown.
+/// The kind of JSON that a value is, for places where the value itself had better not be shown.
 pub const fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -14,7 +14,7 @@ use crate::{CircleConfig, entry::KEYS, paths::resolve};
 const OTHERS: u32 = 0o077;
 /// In a folder that many write to, such as `/tmp`, only owners remove files.
 const STICKY: u32 = 0o1000;
-/// What stands behind the path of a database in the paths of the files that go with it.
+/// Endings that the path of a database gets in the paths of the files that go with it.
 const BESIDE_DATABASES: [&str; 4] = ["", ".key", ".lock", ".new"];
 
 /// Makes the folders that the circles' things lie in, where they are missing, and takes away what other users may do
@@ -36,14 +36,14 @@ pub fn make_folders(circles: &[CircleConfig], data_dir: &Path) -> Result<(), Str
     }
     for folder in databases {
         let was_there = folder.exists();
-        make(folder)?;
+        make_folder(folder)?;
         if was_there && (is_below(folder, &data_dir) || ours.holds_all_of(folder)) {
             close(folder, &data_dir);
         }
     }
     for circle in circles {
         make_private(&circle.files_path, &data_dir)?;
-        make(&circle.rhai_path)?;
+        make_folder(&circle.rhai_path)?;
         if is_below(&circle.rhai_path, &data_dir) {
             close(&circle.rhai_path, &data_dir);
         }
@@ -58,23 +58,27 @@ pub fn make_folders(circles: &[CircleConfig], data_dir: &Path) -> Result<(), Str
 ///
 /// A sentence with the path.
 pub fn make_private_folder(path: &Path) -> Result<(), String> {
-    // What a shell leaves as it is, as in `--data-dir=~/circles`, would become a folder of that name.
+    // A shell leaves it as it is in `--data-dir=~/circles`, and it would become a folder of that name.
     if path.starts_with("~") {
         return Err(format!("{}: `~` does not stand for a home directory here", path.display()));
     }
-    make(path)?;
+    make_folder(path)?;
     close_one(path);
     Ok(())
 }
 
 fn make_private(path: &Path, data_dir: &Path) -> Result<(), String> {
-    make(path)?;
-    close_one(path);
+    make_folder(path)?;
     close(path, data_dir);
     Ok(())
 }
 
-fn make(path: &Path) -> Result<(), String> {
+/// Makes a folder, and those around it, for this user alone. One that is there stays as it is.
+///
+/// # Errors
+///
+/// A sentence with the path.
+pub fn make_folder(path: &Path) -> Result<(), String> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| format!("{} cannot be made: {error}", path.display()))
 }
@@ -107,7 +111,7 @@ fn make_file_private(path: &Path) {
     }
 }
 
-/// Where that cannot be done, as on a volume of somebody else's, the operator is told: to refuse would be of no use.
+/// The operator is told where that cannot be done, as on a volume of somebody else's: to refuse would be of no use.
 fn change(path: &Path, mode: u32) {
     match fs::set_permissions(path, Permissions::from_mode(mode)) {
         Ok(()) => tracing::info!(path = %path.display(), "other users could look into it; now they cannot"),
@@ -115,7 +119,7 @@ fn change(path: &Path, mode: u32) {
     }
 }
 
-/// What is known to be circles' own, by the folder that it lies in.
+/// Names known to be circles' own, by the folder that they lie in.
 #[derive(Default)]
 struct Ours(BTreeMap<PathBuf, BTreeSet<OsString>>);
 

@@ -1,4 +1,4 @@
-//! What circles of the config had when they were served last, so that a start that finds nothing of it says so.
+//! Remembers what circles of the config had when they were served last: a start that finds nothing of it says so.
 //!
 //! It stands in the data directory. Without it, a config that is reached by another way, or a volume that is not
 //! there, would silently become an empty circle.
@@ -21,7 +21,7 @@ const NAME: &str = "circles.known";
 /// Ten thousand circles with long paths take a tenth of this.
 const LONGEST: u64 = 64 << 20;
 
-/// What is remembered, by the id of the circle.
+/// The things remembered, by the id of the circle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Register(BTreeMap<String, Known>);
@@ -35,7 +35,7 @@ struct Known {
 }
 
 impl Register {
-    /// What the data directory remembers; nothing if that cannot be read.
+    /// Reads what the data directory remembers; nothing if that cannot be read.
     pub fn read(data_dir: &Path) -> Self {
         let path = data_dir.join(NAME);
         let mut text = String::new();

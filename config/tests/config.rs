@@ -516,7 +516,7 @@ fn plan_makes_nothing_and_says_what_was_lost() {
     fs::remove_file(place.path("one/b.db")).unwrap();
     let lost = plan_of(config("one")).losses(true);
     assert!(lost.len() == 1 && lost[0].contains("the database of the circle b is no longer at"), "{lost:?}");
-    // What is remembered is private, and rubbish there hinders no start.
+    // The memory is private, and rubbish there hinders no start.
     let file = data.join("circles.known");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     fs::write(&file, "{").unwrap();

@@ -40,7 +40,7 @@ const OUTPUT: Duration = Duration::from_secs(1);
 /// Runs a program to its end on a runtime of its own, and sends its logs to standard error. An error is a sentence that
 /// answers the person who typed the command, and ends it with exit code 2.
 pub fn run<E: fmt::Display>(logs: LogFormat, program: impl Future<Output = Result<(), E>>) -> ExitCode {
-    // Whatever is made here holds circles' data. This covers what the libraries beneath do not set a mode for.
+    // Files made here hold circles' data. This covers those for which the libraries beneath set no mode.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let ended = run_to_the_end(logs, program);

@@ -45,7 +45,7 @@ const REPORT: Duration = Duration::from_secs(10);
 /// How long the last lines may take to be written when the program ends.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// What writes the log, until the program ends.
+/// Keeps the thread that writes the log until the program ends.
 static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// Sends logs to standard error, from a thread of its own: no line that is logged can block, fail or end the program,
@@ -74,7 +74,7 @@ pub fn log_to_stderr(format: LogFormat) -> Result<ErrorCounter, String> {
 }
 
 /// Tells of a panic as the log tells of everything else; the default prints to standard error, and may block there.
-/// What the panic says may quote data of a circle, so only its place is told.
+/// The message of a panic may quote data of a circle, so only the place is told.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = thread::current().name().unwrap_or_default().to_owned();

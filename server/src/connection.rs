@@ -481,7 +481,7 @@ async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) ->
 fn memory_bytes(text: &str) -> usize {
     /// A call without params, with all that stands for it while it waits.
     const ALONE: usize = 4 << 10;
-    /// What one more value takes in an array, one in an object, and an object that has any.
+    /// Bytes for one more value in an array, for one in an object, and for an object that has any.
     const ITEM: usize = 64;
     const MEMBER: usize = 128;
     const OBJECT: usize = 640;

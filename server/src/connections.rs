@@ -304,6 +304,19 @@ impl Place {
         }
     }
 
+    /// Counts the memory that a call holds until it is answered. `None` if all calls, or those of one address, which
+    /// may have a quarter, would hold too much with it. A call that alone holds more counts as a quarter.
+    pub fn takes_on(self: &Arc<Self>, bytes: usize) -> Option<Waiting> {
+        let most = self.connections.most_waiting;
+        let most_of_address = most / 4;
+        let bytes = bytes.min(most_of_address);
+        let of_address = self.open.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let of_all = self.connections.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Gives the bytes back also if there are too many.
+        let waiting = Waiting { bytes, place: self.clone() };
+        (of_address <= most_of_address && of_all <= most).then_some(waiting)
+    }
+
     /// The client has taken everything.
     pub fn owes_nothing(&self) {
         let taken = self.open.unsent.swap(0, Ordering::Relaxed);
@@ -311,32 +324,16 @@ impl Place {
     }
 }
 
-/// What an unanswered call holds; given back when it is dropped.
+/// The memory that an unanswered call holds; given back when this is dropped.
 pub struct Waiting {
     bytes: usize,
-    of_address: Arc<AtomicUsize>,
-    connections: Arc<Connections>,
-}
-
-impl Place {
-    /// Counts what a call holds until it is answered. `None` if all calls, or those of one address, which may have a
-    /// quarter, would hold too much with it. A call that alone holds more counts as a quarter.
-    pub fn takes_on(&self, bytes: usize) -> Option<Waiting> {
-        let (connections, of_address) = (self.connections.clone(), self.open.waiting.clone());
-        let (most, most_of_address) = (connections.most_waiting, connections.most_waiting / 4);
-        let bytes = bytes.min(most_of_address);
-        let before = of_address.fetch_add(bytes, Ordering::Relaxed);
-        let before_of_all = connections.waiting.fetch_add(bytes, Ordering::Relaxed);
-        // Gives the bytes back also if there are too many.
-        let waiting = Waiting { bytes, of_address, connections };
-        (before + bytes <= most_of_address && before_of_all + bytes <= most).then_some(waiting)
-    }
+    place: Arc<Place>,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.of_address.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.connections.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.place.open.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.place.connections.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -445,8 +442,8 @@ mod tests {
     #[test]
     fn calls_of_one_address_hold_a_quarter_of_the_memory() {
         let connections = connections_with(|limits| limits.waiting_bytes = 400);
-        let [first, second] = [1, 1].map(|last| connections.admit([10, 0, 0, last].into()).unwrap());
-        let other = connections.admit([10, 0, 0, 2].into()).unwrap();
+        let [first, second, other] =
+            [1, 1, 2].map(|last| Arc::new(connections.admit([10, 0, 0, last].into()).unwrap()));
         let held = first.takes_on(60).unwrap();
         assert!(second.takes_on(60).is_none(), "the share of the address");
         let others = [other.takes_on(50).unwrap(), other.takes_on(50).unwrap()];

@@ -2,13 +2,12 @@
 
 use std::{
     ffi::OsString,
-    fs::{DirBuilder, File},
+    fs::File,
     io::ErrorKind,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf, absolute},
 };
 
-use circles_config::{CircleConfig, make_private_folder};
+use circles_config::{CircleConfig, make_folder, make_private_folder};
 use circles_daemon::{Lock, LockError, Sharing};
 
 const PROGRAM: &str = "circles-server";
@@ -67,8 +66,7 @@ fn lock_database(data_dir: &Path, circle: &CircleConfig) -> Result<Vec<Lock>, St
         };
     }
     if let Some(folder) = path.parent() {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+        make_folder(folder)?;
     }
     let mut held = vec![Lock::take(&lock_file, Sharing::Exclusive, PROGRAM).map_err(in_use)?];
     // It may lie in the data directory of another server.

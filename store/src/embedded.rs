@@ -261,14 +261,13 @@ impl Store for EmbeddedStore {
         {
             return Ok(Ticket::ready(task.id, outcome));
         }
-        let entry = {
+        let entry = Arc::new(Entry::new(task));
+        {
             let mut state = self.shared.lock();
-            self.shared.admit(&state, &task)?;
-            let entry = Arc::new(Entry::new(task));
+            self.shared.admit(&state, &entry)?;
             state.live.insert(&entry);
             state.queue.push_back(entry.clone());
-            entry
-        };
+        }
         self.shared.work.notify_one();
         Ok(entry::ticket(&self.shared, entry))
     }

@@ -48,9 +48,9 @@ pub struct Task {
 /// About how many bytes a value holds beside itself.
 fn memory_bytes(value: &serde_json::Value) -> usize {
     use serde_json::Value;
-    /// What a map takes for its first members, and for each.
-    const MAP: usize = 640;
-    const MEMBER: usize = 112;
+    /// Bytes for an object that has any members, and for each of them.
+    const OBJECT: usize = 640;
+    const MEMBER: usize = 128;
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text.len(),
@@ -61,7 +61,7 @@ fn memory_bytes(value: &serde_json::Value) -> usize {
         Value::Object(members) if members.is_empty() => 0,
         Value::Object(members) => {
             let members = members.iter().map(|(name, member)| MEMBER + name.len() + memory_bytes(member));
-            MAP + members.sum::<usize>()
+            OBJECT + members.sum::<usize>()
         }
     }
 }

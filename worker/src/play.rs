@@ -461,7 +461,7 @@ impl Play {
         }
     }
 
-    /// What scripts log is for their callers; the operator sees it where `RUST_LOG` asks for this target.
+    /// Lines of scripts are for their callers; the operator sees them where `RUST_LOG` asks for this target.
     fn show_the_operator(&self, level: LogLevel, text: &str) {
         if tracing::enabled!(target: SCRIPT_LOG, tracing::Level::DEBUG) {
             let Constants { circle, caller, task, .. } = &self.constants;

@@ -222,7 +222,7 @@ impl Pool {
         let (pool, token) = (self.clone(), self.threads.token());
         let alive = self.metrics.thread_began();
         let body = move || {
-            // Whatever goes wrong with one task is caught where it runs: this is the store, or a fault of ours.
+            // A fault of one task is caught where it runs: this one is of the store, or ours.
             if catch_unwind(AssertUnwindSafe(|| pool.take_tasks())).is_err() {
                 pool.metrics.thread_died();
                 pool.refill_slot_later();

@@ -78,22 +78,22 @@ impl Shared {
     }
 
     /// Refuses what the queue has no room for.
-    pub(super) fn admit(&self, state: &State, task: &Task) -> Result<(), Error> {
+    pub(super) fn admit(&self, state: &State, entry: &Entry) -> Result<(), Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
         let config = &self.config;
         let full = state.queue.len() >= config.queue_limit
-            || state.queue.len_of(&task.circle) >= config.circle_queue_limit
-            || self.is_too_much(state, task);
+            || state.queue.len_of(&entry.task().circle) >= config.circle_queue_limit
+            || self.is_too_much(state, entry);
         if full { Err(Error::Full) } else { Ok(()) }
     }
 
-    /// Whether what waits would hold too much memory with this task: all of it, or that of its circle, which may have a
-    /// quarter. One task may wait, whatever it holds.
-    fn is_too_much(&self, state: &State, task: &Task) -> bool {
-        let (all, of_circle) = state.queue.bytes(&task.circle);
-        let (bytes, most) = (task.memory_bytes(), self.config.queue_bytes);
+    /// Whether the waiting tasks would hold too much memory with this one: all of them, or those of its circle, which
+    /// may have a quarter. One task may wait, whatever it holds.
+    fn is_too_much(&self, state: &State, entry: &Entry) -> bool {
+        let (all, of_circle) = state.queue.bytes(&entry.task().circle);
+        let (bytes, most) = (entry.bytes(), self.config.queue_bytes);
         let passes = |held: usize, most: usize| held > 0 && held + bytes > most;
         passes(all, most) || passes(of_circle, most / 4)
     }
@@ -191,17 +191,16 @@ impl Shared {
     /// that is certain.
     async fn accept(self: &Arc<Self>, task: Task) -> Result<Arc<Entry>, Error> {
         let shares = self.shares(&task).await?;
-        let entry = {
+        let entry = Arc::new(Entry::new(task));
+        {
             let mut state = self.lock();
-            self.admit(&state, &task)?;
-            self.has_room(&state, &task, &shares)?;
-            let entry = Arc::new(Entry::new(task));
+            self.admit(&state, &entry)?;
+            self.has_room(&state, entry.task(), &shares)?;
             state.live.insert(&entry);
             if let Some(key) = key_of(entry.task()) {
                 state.keyed.insert(key, entry.clone());
             }
-            entry
-        };
+        }
         if matches!(entry.task().kind, Kind::Submitted { .. }) {
             self.enqueue_after(TaskChange::Accepted(entry.task().clone()), entry.clone());
         } else {

@@ -479,7 +479,7 @@ async fn waiting_tasks_are_bounded_by_what_they_hold() {
         );
     }
     assert_eq!(store.submit(large(5)).await.err(), Some(Error::Full), "all");
-    // What is claimed, and what nobody wants any more, waits no longer.
+    // A task that is claimed, or that nobody wants any more, waits no longer.
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     tickets.push(store.submit(large(5)).await.unwrap());
     assert_eq!(store.submit(large(5)).await.err(), Some(Error::Full));

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::workers::circle_of;
 
-/// What becomes of a stream that nobody reads.
+/// The ways in which a stream is not read.
 #[derive(Clone, Copy, Debug)]
 enum Unread {
     /// The other end is closed.

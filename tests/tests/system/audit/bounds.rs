@@ -1,4 +1,4 @@
-//! What a load may leave behind, as `docs/security.md` says, and what one did leave.
+//! The bounds on what a load leaves behind, as `docs/security.md` says, and the row of what one did leave.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / lo
                           | left: memory, MiB | disk, KiB | Redis, KiB | log, KiB |\n\
                           |---|---|---|---|---|---|---|---|---|";
 
-/// What tasks take that wait for the policy to refuse them: a share of one caller (`caller_task_bytes`). A file keeps
+/// Room for tasks that wait for the policy to refuse them: the share of one caller (`caller_task_bytes`). A file keeps
 /// the room for the next ones.
 const WAITING_STORAGE: u64 = 64 << 20;
 /// Plays of a caller without rights leave nothing; the file system's own blocks and Redis's own tables move a little.
@@ -37,7 +37,7 @@ pub struct Latency {
     longest: Duration,
 }
 
-/// What a load may leave.
+/// Bounds on what a load may leave.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     disk: u64,

@@ -255,7 +255,7 @@ impl Audit {
                 }
                 End::Lost(_) => {
                     assert_eq!(mark, None, "{order:?} is lost");
-                    // What two processes in a row die of is not tried a third time.
+                    // A task that two processes in a row die of is not tried a third time.
                     let may_be_deadly = self.ledger.epoch() >= order.epoch + 2;
                     assert!(order.act == Act::Outside || may_be_deadly, "{order:?} did not reach outside");
                 }
