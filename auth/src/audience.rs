@@ -1,21 +1,25 @@
 use url::Url;
 
-/// A URL that names no server to connect to.
+/// Why a URL names no server to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAudience {
-    /// Not a URL at all.
+    /// The text is not a URL.
     #[error("not a URL: {0}")]
     Syntax(#[from] url::ParseError),
-    /// A scheme without WebSockets.
+    /// The scheme has no WebSockets.
     #[error("expected a ws:// or wss:// URL, found {0}://")]
     Scheme(String),
-    /// No host.
+    /// The URL names no host.
     #[error("the URL names no host")]
     Host,
 }
 
-/// Scheme and authority of a server, as a challenge spells them: `ws` or `wss` (also for `http` and `https`),
-/// the host in lower case, the port unless it is the scheme's own (80, 443), no user, no path.
+/// Returns scheme and authority of a server, as a challenge spells them: `ws` or `wss` (also for `http` and
+/// `https`), the host in lower case, the port unless it is the scheme's own (80, 443), no user, no path.
+///
+/// # Errors
+///
+/// Says why the URL names no server.
 pub fn audience_of(url: &str) -> Result<String, InvalidAudience> {
     let url = Url::parse(url)?;
     let scheme = match url.scheme() {
@@ -35,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_one_spelling() {
+    fn audience_has_one_spelling() {
         for (url, audience) in [
             ("ws://127.0.0.1:9001", "ws://127.0.0.1:9001"),
             ("ws://127.0.0.1:9001/02ab?x#y", "ws://127.0.0.1:9001"),
@@ -49,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn url_without_audience_is_refused() {
         assert_eq!(audience_of("ftp://a"), Err(InvalidAudience::Scheme("ftp".into())));
         assert!(matches!(audience_of("127.0.0.1:9001"), Err(InvalidAudience::Syntax(_))));
     }

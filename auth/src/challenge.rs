@@ -5,14 +5,14 @@ use circles_api::{CircleId, hex};
 use crate::PublicKey;
 
 /// How long a server accepts the signature of a challenge.
-pub const LIFETIME: Duration = Duration::from_secs(60);
+pub const CHALLENGE_LIFETIME: Duration = Duration::from_secs(60);
 
 const VERSION: &str = "circles-auth-v1";
 
-/// What a client signs to prove who it is: one key, to one circle, at one address, once, for a short time.
+/// The text that a client signs to prove its key: for one circle, at one address, once, within
+/// [`CHALLENGE_LIFETIME`].
 ///
-/// Its text, which [`fmt::Display`] writes and [`FromStr`] reads, is six lines joined by line feeds with none
-/// at the end:
+/// [`fmt::Display`] writes it and [`FromStr`] reads it: six lines joined by line feeds, with none at the end.
 ///
 /// ```text
 /// circles-auth-v1
@@ -28,11 +28,11 @@ pub struct Challenge {
     pub circle: PublicKey,
     /// Scheme and authority of the server, as [`audience_of`](crate::audience_of) writes them.
     pub audience: String,
-    /// The key that is to sign.
+    /// The key that must sign.
     pub pubkey: PublicKey,
-    /// What makes this challenge different from every other.
+    /// Makes this challenge different from every other.
     pub nonce: Nonce,
-    /// When the server forgets it, in seconds since 1970-01-01T00:00:00Z.
+    /// The end of its validity, in seconds since 1970-01-01T00:00:00Z.
     pub expires: u64,
 }
 
@@ -40,15 +40,15 @@ pub struct Challenge {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce(pub [u8; 32]);
 
-/// A text that is no challenge. Says what was expected, not what was found: the text came from a stranger.
+/// A text that is no challenge. The message names the expected text alone, since the server sent the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a challenge: expected {0}")]
 pub struct InvalidChallenge(&'static str);
 
-/// Why a client must not sign a challenge: somebody may be relaying it.
+/// Why a client must not sign a challenge: it may come from a relay.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// It opens another circle.
+    /// The challenge is for another circle.
     #[error("the challenge is for circle {found}, not for {meant}")]
     Circle {
         /// The circle that the client asked for.
@@ -56,16 +56,16 @@ pub enum Mismatch {
         /// The circle in the challenge.
         found: CircleId,
     },
-    /// It opens another server.
-    #[error("the challenge is for {found}, but we dialled {meant}")]
+    /// The challenge is for another server.
+    #[error("the challenge is for {found}, but this client connected to {meant}")]
     Audience {
-        /// The address that the client dialled.
+        /// The address that the client connected to.
         meant: String,
         /// The address in the challenge.
         found: String,
     },
-    /// It is for another key.
-    #[error("the challenge is for the key {found}, not for ours")]
+    /// The challenge is for another key.
+    #[error("the challenge is for the key {found}, not for this client's")]
     Key {
         /// The key in the challenge.
         found: CircleId,
@@ -73,7 +73,11 @@ pub enum Mismatch {
 }
 
 impl Nonce {
-    /// Draws one from the operating system's random bytes.
+    /// Draws a nonce from the operating system's random bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
@@ -82,8 +86,12 @@ impl Nonce {
 }
 
 impl Challenge {
-    /// Checks that this is the challenge that a client means to sign. Without a circle, any one does: the
-    /// client dialled an address and takes what is there.
+    /// Checks that a client may sign this challenge. `None` accepts any circle: the client asked for an address and
+    /// takes the circle there.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that differs.
     pub fn check(&self, circle: Option<PublicKey>, audience: &str, key: PublicKey) -> Result<(), Mismatch> {
         if let Some(meant) = circle.filter(|&meant| meant != self.circle) {
             return Err(Mismatch::Circle { meant: meant.circle_id(), found: self.circle.circle_id() });
@@ -128,7 +136,7 @@ impl FromStr for Challenge {
             .and_then(|digits| digits.parse().ok())
             .ok_or(InvalidChallenge("a line expires:<seconds since 1970>"))?;
         let challenge = Self { circle, audience: audience.to_owned(), pubkey, nonce: Nonce(nonce), expires };
-        // Numbers have several spellings (`+1`, `01`) and there may be more lines: only the one text counts.
+        // Refuses more lines, and other spellings of the number such as `+1` and `01`.
         if challenge.to_string() != text {
             return Err(InvalidChallenge("six lines in their one spelling"));
         }

@@ -4,11 +4,11 @@ use circles_api::{CircleId, hex};
 use secp256k1::{Message, ecdsa};
 use sha2::{Digest, Sha256};
 
-/// A secp256k1 secret key. Neither `Debug` nor any error shows it; [`SecretKey::to_hex`] does.
+/// A secp256k1 secret key. Only [`SecretKey::to_hex`] shows it; `Debug` and errors do not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretKey(secp256k1::SecretKey);
 
-/// A secp256k1 public key that lies on the curve: the name of a peer and of its circle.
+/// A secp256k1 public key that lies on the curve; it names a peer and the peer's circle.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicKey(secp256k1::PublicKey);
 
@@ -16,7 +16,7 @@ pub struct PublicKey(secp256k1::PublicKey);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature([u8; 64]);
 
-/// A text that is no key.
+/// Why a text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
     /// Not 64 lower-case hex digits, or not between 1 and the order of the curve.
@@ -25,18 +25,22 @@ pub enum InvalidKey {
     /// Not 66 lower-case hex digits that begin with 02 or 03.
     #[error(transparent)]
     Form(#[from] circles_api::InvalidCircleId),
-    /// The right form, but no point of the curve.
+    /// The form is right, but the key is no point of the curve.
     #[error("this public key is not a point of secp256k1")]
     NotOnCurve,
 }
 
-/// A signature that is not one, or not of this text by this key.
+/// The text is no signature, or no signature of the signed text by this key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not match")]
 pub struct InvalidSignature;
 
 impl SecretKey {
-    /// Makes a key from the operating system's random bytes; fails only if it has none to give.
+    /// Makes a key from the operating system's random bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
         loop {
             let mut bytes = [0; 32];
@@ -48,7 +52,7 @@ impl SecretKey {
         }
     }
 
-    /// The key as 64 lower-case hex digits. Keep it where only its owner reads.
+    /// Returns the key as 64 lower-case hex digits. Store it out of reach of other users.
     pub fn to_hex(&self) -> String {
         struct Hex<'a>(&'a [u8]);
         impl fmt::Display for Hex<'_> {
@@ -59,7 +63,7 @@ impl SecretKey {
         Hex(self.0.as_secret_bytes()).to_string()
     }
 
-    /// The key that others know this one by.
+    /// Returns the public half of this key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.public_key())
     }
@@ -86,15 +90,18 @@ impl fmt::Debug for SecretKey {
 }
 
 impl PublicKey {
-    /// The circle of this key.
+    /// Returns the circle of this key.
     pub fn circle_id(&self) -> CircleId {
         // A compressed key begins with 2 or 3, which is all that a CircleId asks for.
         CircleId::from_bytes(self.0.serialize())
             .unwrap_or_else(|_| unreachable!("compressed keys begin with 2 or 3"))
     }
 
-    /// Checks that the holder of this key signed the text. A signature with a high S is refused, so that
-    /// nobody can make a second valid signature from a first.
+    /// Checks that the holder of this key signed the text.
+    ///
+    /// # Errors
+    ///
+    /// Refuses also a signature with a high S, so that no second valid signature can be derived from a first.
     pub fn verify(&self, text: &str, signature: &Signature) -> Result<(), InvalidSignature> {
         let signature = ecdsa::Signature::from_compact(&signature.0).map_err(|_| InvalidSignature)?;
         signature.verify(digest(text), &self.0).map_err(|_| InvalidSignature)

@@ -1,6 +1,6 @@
 //! The challenge and its signatures, against vectors that other languages can use and against random input.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails on a missing value.
 
 use circles_auth::{Challenge, Mismatch, Nonce, PublicKey, SecretKey, Signature};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ struct Vector {
     challenge: String,
     sha256: String,
     signature: String,
-    /// A signature that verifies mathematically and is refused all the same, for its high S.
+    /// Verifies mathematically, but is refused for its high S.
     signature_high_s: String,
 }
 
@@ -39,7 +39,7 @@ fn challenge(expires: u64, nonce: [u8; 32], audience: &str) -> Challenge {
 }
 
 #[test]
-fn the_published_vectors_hold() {
+fn published_vectors_verify() {
     let vectors: Vec<Vector> = serde_json::from_str(&std::fs::read_to_string(VECTORS).unwrap()).unwrap();
     assert!(vectors.len() >= 3);
     for vector in vectors {
@@ -64,7 +64,7 @@ fn the_published_vectors_hold() {
 }
 
 #[test]
-fn a_challenge_for_somebody_else_is_not_signed() {
+fn challenge_for_another_party_is_not_signed() {
     let ours = key(0).public_key();
     let challenge = challenge(1, [7; 32], "ws://a:1");
     assert_eq!(challenge.check(Some(key(1).public_key()), "ws://a:1", ours), Ok(()));
@@ -76,7 +76,7 @@ fn a_challenge_for_somebody_else_is_not_signed() {
 }
 
 #[test]
-fn a_key_that_is_not_on_the_curve_is_refused() {
+fn public_key_off_the_curve_is_refused() {
     // x = 5 is no square on secp256k1.
     let text = format!("02{:064x}", 5);
     assert!(text.parse::<circles_api::CircleId>().is_ok());
@@ -84,7 +84,7 @@ fn a_key_that_is_not_on_the_curve_is_refused() {
 }
 
 #[test]
-fn a_secret_key_does_not_show_in_debug_output() {
+fn debug_output_hides_secret_key() {
     let key = key(41);
     assert!(!format!("{key:?}").contains(&key.to_hex()));
 }
@@ -99,7 +99,7 @@ fn secret_keys_out_of_range_are_refused() {
 
 proptest! {
     #[test]
-    fn a_challenge_survives_its_text(
+    fn challenge_round_trips_through_its_text(
         expires: u64,
         nonce: [u8; 32],
         audience in "wss?://[a-z0-9.]{1,20}(:[1-9][0-9]{0,3})?",
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn any_change_of_the_text_breaks_the_signature(at in 0..300_usize, to in "[a-z0-9 \n:]") {
+    fn changed_text_breaks_the_signature(at in 0..300_usize, to in "[a-z0-9 \n:]") {
         let text = challenge(1_763_694_060, [9; 32], "ws://127.0.0.1:9001").to_string();
         let at = at % text.len();
         let mut changed = text.clone();
@@ -124,18 +124,18 @@ proptest! {
     }
 
     #[test]
-    fn a_signature_is_of_one_key(seed in 1..200_u8) {
+    fn signature_verifies_under_one_key_only(seed in 1..200_u8) {
         let text = challenge(1, [1; 32], "ws://a").to_string();
         prop_assert!(key(seed).public_key().verify(&text, &key(0).sign(&text)).is_err());
     }
 
     #[test]
-    fn strange_texts_are_no_challenges(text in "\\PC*") {
+    fn arbitrary_text_is_no_challenge(text in "\\PC*") {
         prop_assert!(text.parse::<Challenge>().is_err());
     }
 
     #[test]
-    fn strange_signatures_do_not_verify(bytes in proptest::collection::vec(any::<u8>(), 64)) {
+    fn arbitrary_signature_does_not_verify(bytes in proptest::collection::vec(any::<u8>(), 64)) {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let signature: Signature = hex.parse().unwrap();
         prop_assert!(key(0).public_key().verify("text", &signature).is_err());

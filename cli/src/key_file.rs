@@ -9,11 +9,11 @@ use crate::trouble::Trouble;
 /// The key in the file that was named, or in the default one, which is made if it is not there.
 pub fn read_or_make(named: Option<&Path>) -> Result<SecretKey, Trouble> {
     let key = match named {
-        Some(path) => circles_key_file::read(path),
+        Some(path) => circles_auth::key_file::read(path),
         None => {
             let path = default_path()?;
             let made = || crate::show::note(&format!("made a key for you: {}", path.display()));
-            circles_key_file::read_or_make(&path, made)
+            circles_auth::key_file::read_or_create(&path, made)
         }
     };
     key.map_err(|error| Trouble::Usage(error.to_string()))

@@ -83,8 +83,10 @@ fn generate(args: &Args, keygen: &Keygen) -> Result<(), Trouble> {
         (None, None) => key_file::default_path()?,
     };
     let key = SecretKey::generate().map_err(|error| Trouble::Usage(format!("no random bytes: {error}")))?;
-    circles_key_file::write(&path, &key, keygen.force).map_err(|error| match error {
-        circles_key_file::Error::Exists { .. } => Trouble::Usage(format!("{error}; --force overwrites it")),
+    circles_auth::key_file::write(&path, &key, keygen.force).map_err(|error| match error {
+        circles_auth::key_file::Error::Exists { .. } => {
+            Trouble::Usage(format!("{error}; --force overwrites it"))
+        }
         other => Trouble::Usage(other.to_string()),
     })?;
     show::line(&key.public_key().to_string())

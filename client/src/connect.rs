@@ -7,7 +7,7 @@ use std::{
 };
 
 use circles_api::{CircleId, CirclesClient as _};
-use circles_auth::{Challenge, LIFETIME, PublicKey, SecretKey, audience_of};
+use circles_auth::{CHALLENGE_LIFETIME, Challenge, PublicKey, SecretKey, audience_of};
 use futures_timer::Delay;
 use futures_util::future::{Either, select};
 use jsonrpsee::core::client::Client as RpcClient;
@@ -121,7 +121,7 @@ fn resolve(url: &str, circle: Option<PublicKey>) -> Result<(String, String, Opti
 /// A challenge that is long over, or lives longer than any server lets one live, is not worth a signature.
 fn check_expiry(expires: u64, now: Duration) -> Result<(), String> {
     let end = Duration::from_secs(expires);
-    if (now.saturating_sub(SKEW)..=now + LIFETIME + SKEW).contains(&end) {
+    if (now.saturating_sub(SKEW)..=now + CHALLENGE_LIFETIME + SKEW).contains(&end) {
         return Ok(());
     }
     let here = now.as_secs();

@@ -4,8 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use circles_auth::PublicKey;
-use circles_store::Access;
+use circles_auth::{Access, PublicKey};
 
 use crate::Limits;
 

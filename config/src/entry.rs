@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use circles_auth::{PublicKey, SecretKey};
-use circles_key_file as key_file;
-use circles_store::{Access, Who};
+use circles_auth::{
+    Access, AccessList, PublicKey, SecretKey,
+    key_file::{self, Error as KeyFileError},
+};
 use serde_json::Value;
 
 use crate::{
@@ -186,14 +187,14 @@ impl Key {
     fn find(path: PathBuf, may_make: bool, object: &mut Object<'_>) -> Self {
         let (key, is_new) = match key_file::read(&path) {
             Ok(key) => (Some(key), false),
-            Err(key_file::Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound && !may_make => {
+            Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound && !may_make => {
                 object.fault_here(format!(
                     "expected public_key, or key_file, or the key that a server makes at {}",
                     path.display()
                 ));
                 (None, false)
             }
-            Err(key_file::Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
                 let made = SecretKey::generate();
                 let key = made.map_err(|error| object.fault_here(format!("no key could be made: {error}")));
                 (key.ok(), true)
@@ -282,15 +283,15 @@ fn access(value: Value, at: Place, faults: &mut Vec<Fault>) -> Access {
     let Some(mut object) = Object::new(value, at, "an object with play and run", faults) else {
         return Access::closed();
     };
-    let mut who = |verb| object.take_with(verb, who).unwrap_or_else(Who::nobody);
+    let mut who = |verb| object.take_with(verb, who).unwrap_or_else(AccessList::empty);
     let access = Access { play: who("play"), run: who("run") };
     object.end(&["play", "run"]);
     access
 }
 
-fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> Who {
+fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> AccessList {
     match value {
-        Value::String(text) if text == "*" => Who::Everyone,
+        Value::String(text) if text == "*" => AccessList::Everyone,
         Value::Array(keys) => {
             let mut only = BTreeSet::new();
             for (index, key) in keys.iter().enumerate() {
@@ -299,11 +300,11 @@ fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> Who {
                     None => faults.push(expected(&at.child(index), PUBLIC_KEY, key)),
                 }
             }
-            Who::Only(only)
+            AccessList::Only(only)
         }
         other => {
             faults.push(expected(&at, "\"*\" or a list of public keys", &other));
-            Who::nobody()
+            AccessList::empty()
         }
     }
 }

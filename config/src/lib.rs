@@ -20,7 +20,6 @@ mod read;
 mod register;
 
 pub use circle::{CircleConfig, Secrets, default_path};
-pub use circles_store::{Access, Who};
 pub use entry::{FIELDS, is_name};
 pub use fault::{Fault, Faults};
 pub use limits::{Limits, SCRIPT_BYTES, most, parse as parse_limits};

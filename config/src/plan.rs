@@ -1,7 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use circles_auth::SecretKey;
-use circles_key_file as key_file;
+use circles_auth::{SecretKey, key_file};
 
 use crate::{CircleConfig, Faults, Surroundings, fault::Place, read::plan_of, register::Register};
 

@@ -10,10 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use circles_auth::{PublicKey, SecretKey};
-use circles_config::{
-    Access, CircleConfig, Faults, Limits, Surroundings, Who, most, parse, parse_limits, read, remember,
-};
+use circles_auth::{Access, AccessList, PublicKey, SecretKey, key_file};
+use circles_config::{CircleConfig, Faults, Limits, Surroundings, most, parse, parse_limits, read, remember};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -66,7 +64,7 @@ impl Place {
 
     fn key_file(&self, name: &str, number: u8) -> PublicKey {
         let key: SecretKey = format!("{number:064x}").parse().unwrap();
-        circles_key_file::write(&self.path(name), &key, true).unwrap();
+        key_file::write(&self.path(name), &key, true).unwrap();
         key.public_key()
     }
 }
@@ -113,8 +111,8 @@ fn everything_that_is_said_holds() {
     assert_eq!((circle.id.as_str(), circle.key, circle.port), ("ana_2", ana, Some(0)));
     let paths = [circle.db_path, circle.rhai_path, circle.files_path];
     assert_eq!(paths, [PathBuf::from("/srv/ana.db"), place.path("scripts"), place.path("files")]);
-    let play = Who::from_iter([key(1).circle_id()]);
-    assert_eq!(circle.access, Access { play, run: Who::Everyone });
+    let play = AccessList::from_iter([key(1).circle_id()]);
+    assert_eq!(circle.access, Access { play, run: AccessList::Everyone });
     assert_eq!(circle.limits, Limits { operations: 5, memory_bytes: 1 << 20, ..Limits::default() });
     assert_eq!(circle.secrets.get("STRIPE_SECRET_KEY"), Some("s3cret"));
     assert!(!format!("{:?}", circle.secrets).contains("s3cret"), "{:?}", circle.secrets);
@@ -131,7 +129,7 @@ fn the_example_of_the_design_is_fine_and_its_key_is_made_once_beside_its_databas
     assert_eq!(place.parse(&example).unwrap(), first);
     for (path, circle) in [("lib/circle-1.db.key", 0), ("data/keys/circle-2.key", 1)] {
         assert_eq!(fs::metadata(place.path(path)).unwrap().permissions().mode() & 0o777, 0o600);
-        let kept = circles_key_file::read(&place.path(path)).unwrap();
+        let kept = key_file::read(&place.path(path)).unwrap();
         assert_eq!(kept.public_key(), first[circle].key);
     }
     assert_eq!(first[1].db_path, place.data(&first[1].key.to_string()).join("circle.db"));

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use circles_auth::SecretKey;
+use circles_auth::{SecretKey, key_file};
 use circles_config::{FIELDS, Limits, Surroundings, most, parse};
 
 fn page(name: &str) -> String {
@@ -44,7 +44,7 @@ fn every_example_is_without_fault() {
     for name in ["README.md", "docs/operations.md"] {
         let directory = tempfile::tempdir().unwrap();
         let key = SecretKey::generate().unwrap();
-        circles_key_file::write(&directory.path().join("alice.key"), &key, false).unwrap();
+        key_file::write(&directory.path().join("alice.key"), &key, false).unwrap();
         let around = Surroundings {
             data_dir: &directory.path().join("data"),
             env: &|name| Some(name.into()),

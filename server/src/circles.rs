@@ -1,8 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use circles_api::CircleId;
-use circles_auth::PublicKey;
-use circles_store::Access;
+use circles_auth::{Access, PublicKey};
 
 /// A circle to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]

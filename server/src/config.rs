@@ -170,7 +170,7 @@ impl Args {
         if circles.is_empty() {
             let path = self.data_dir.join("circle.key");
             let made = || tracing::info!(path = %path.display(), "made a circle");
-            let key = circles_key_file::read_or_make(&path, made);
+            let key = circles_auth::key_file::read_or_create(&path, made);
             let key = key.map_err(|error| format!("--data-dir: {error}"))?;
             circles.push(CircleConfig::plain(key.public_key(), &self.data_dir));
         }

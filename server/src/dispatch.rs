@@ -9,8 +9,9 @@ use circles_api::{
     CircleId, Error, Fault,
     types::{CancelledData, Library, PlayResult, RecordPage, Task as TaskAnswer, TaskData, TaskPage},
 };
+use circles_auth::{Access, Permission};
 use circles_store as store;
-use circles_store::{Access, Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView, Verb};
+use circles_store::{Caller, Kind, Source, Store, Task, TaskFilter, TaskId, TaskView};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -86,13 +87,18 @@ impl Dispatch {
     /// Whether a caller may do anything at all in a circle. Who may not learns of no task, not even of its own that
     /// were accepted while it might: the owner sees those.
     fn may_enter(&self, asker: &Asker) -> Result<(), Error> {
-        self.permitted(&asker.circle, &asker.caller, &[Verb::Run, Verb::Play]).map(drop)
+        self.permitted(&asker.circle, &asker.caller, &[Permission::Run, Permission::Play]).map(drop)
     }
 
     /// What holds in a circle, for a caller who may do one of these there; every way to a script of it asks here first.
-    fn permitted(&self, circle: &CircleId, caller: &Caller, verbs: &[Verb]) -> Result<&Rules, Error> {
+    fn permitted(
+        &self,
+        circle: &CircleId,
+        caller: &Caller,
+        permissions: &[Permission],
+    ) -> Result<&Rules, Error> {
         let rules = self.circles.get(circle).ok_or(Fault::Forbidden)?;
-        let may = verbs.iter().any(|verb| rules.access.allows(circle, caller, *verb));
+        let may = permissions.iter().any(|one| rules.access.allows(circle, caller.key(), *one));
         may.then_some(rules).ok_or_else(|| Fault::Forbidden.into())
     }
 
@@ -189,14 +195,14 @@ impl Dispatch {
     }
 
     fn task(&self, asker: Asker, source: Source, wishes: Wishes, kind: Kind) -> Result<Task, Error> {
-        let verbs: &[Verb] = match &source {
-            Source::Script(_) => &[Verb::Play],
-            Source::Library(_) => &[Verb::Run],
+        let permissions: &[Permission] = match &source {
+            Source::Script(_) => &[Permission::Play],
+            Source::Library(_) => &[Permission::Run],
             // Callers with neither permission may not list the library.
-            Source::Listing => &[Verb::Run, Verb::Play],
+            Source::Listing => &[Permission::Run, Permission::Play],
         };
-        let rules = self.permitted(&asker.circle, &asker.caller, verbs)?;
-        let guest = !rules.access.names(&asker.circle, &asker.caller);
+        let rules = self.permitted(&asker.circle, &asker.caller, permissions)?;
+        let guest = !rules.access.lists(&asker.circle, asker.caller.key());
         let Wishes { args, timeout, idempotency_key } = wishes;
         let timeout = match kind {
             Kind::Play => lower(timeout, rules.play_timeout),

@@ -8,7 +8,6 @@
 //! state, whatever the worker, the deadline and the caller do at the same time. Nothing here polls: work and
 //! outcomes are pushed.
 
-mod access;
 mod claim;
 mod documents;
 mod embedded;
@@ -24,7 +23,6 @@ use std::{sync::Arc, time::Duration};
 use circles_api::types::RecordPage;
 use futures_util::stream::BoxStream;
 
-pub use access::{Access, Verb, Who};
 pub use circles_api::{ANSWER_BYTES, CircleId, integers_fit};
 pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};

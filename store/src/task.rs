@@ -277,6 +277,16 @@ pub enum Caller {
     Peer(CircleId),
 }
 
+impl Caller {
+    /// The key that the caller proved, if any.
+    pub const fn key(&self) -> Option<&CircleId> {
+        match self {
+            Self::Anonymous => None,
+            Self::Peer(key) => Some(key),
+        }
+    }
+}
+
 /// The constant `CALLER` of a script: the key, or nothing.
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

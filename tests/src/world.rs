@@ -3,10 +3,10 @@ use std::{
     sync::Arc, time::Duration,
 };
 
-use circles_auth::{PublicKey, SecretKey};
+use circles_auth::{Access, PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
-use circles_store::{Access, EmbeddedConfig, Store};
+use circles_store::{EmbeddedConfig, Store};
 use circles_worker::{CircleSettings, Host, Workers};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -20,8 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use circles_auth::Access;
 use circles_config::{CircleConfig, default_path};
-use circles_store::{Access, CircleId};
+use circles_store::CircleId;
 
 use self::masks::Masks;
 use crate::{

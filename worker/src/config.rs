@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread::available_parallelism, time::Duration};
 
-use circles_auth::PublicKey;
+use circles_auth::{Access, PublicKey};
 use circles_config::{CircleConfig, Limits, Surroundings, make_private_folder, parse_limits};
 use circles_daemon::{Lock, LockError, LogFormat, RedisUrl, Sharing, bytes, duration, grace};
-use circles_store::{Access, CircleId, RedisConfig};
+use circles_store::{CircleId, RedisConfig};
 use circles_worker::{Budget, CircleSettings, Host, Metrics, Slots};
 use clap::Parser;
 

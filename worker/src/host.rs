@@ -14,9 +14,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use circles_auth::Permission;
 use circles_store::{
     Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, Trial,
-    Verb,
 };
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use tokio_util::sync::CancellationToken;
@@ -313,13 +313,16 @@ impl Host {
     /// Whether a circle's access list permits a call that another play makes; the circle's policy is asked when the
     /// call runs.
     pub(crate) fn lets(&self, outer: &Task, call: &Task) -> bool {
-        let verb = |task: &Task| match task.source {
-            Source::Library(_) => Verb::Run,
-            Source::Script(_) | Source::Listing => Verb::Play,
+        let permission = |task: &Task| match task.source {
+            Source::Library(_) => Permission::Run,
+            Source::Script(_) | Source::Listing => Permission::Play,
         };
         // The list said so when the outer call came, by a server whose list this host may not know.
-        let said = call.circle == outer.circle && call.caller == outer.caller && verb(call) == verb(outer);
-        said || self.circles.get(&call.circle).access.allows(&call.circle, &call.caller, verb(call))
+        let said = call.circle == outer.circle
+            && call.caller == outer.caller
+            && permission(call) == permission(outer);
+        let access = &self.circles.get(&call.circle).access;
+        said || access.allows(&call.circle, call.caller.key(), permission(call))
     }
 
     /// How long plays of a circle may take.

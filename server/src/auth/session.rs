@@ -7,7 +7,7 @@ use std::{
 };
 
 use circles_api::{Error, Fault};
-use circles_auth::{Challenge, LIFETIME, Nonce, PublicKey, Signature};
+use circles_auth::{CHALLENGE_LIFETIME, Challenge, Nonce, PublicKey, Signature};
 use circles_store::Caller;
 
 use crate::fault::{internal, retry_after};
@@ -88,9 +88,9 @@ impl Session {
             audience: self.audience.clone(),
             pubkey,
             nonce,
-            expires: unix(SystemTime::now() + LIFETIME),
+            expires: unix(SystemTime::now() + CHALLENGE_LIFETIME),
         };
-        state.outstanding.push(Outstanding { challenge: challenge.clone(), until: now + LIFETIME });
+        state.outstanding.push(Outstanding { challenge: challenge.clone(), until: now + CHALLENGE_LIFETIME });
         Ok(challenge)
     }
 

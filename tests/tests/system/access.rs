@@ -1,13 +1,13 @@
 //! Who may do what in a circle by its list, by every way in, and by other circles.
 
 use circles_api::codes::FORBIDDEN;
-use circles_store::{Access, Who};
+use circles_auth::{Access, AccessList};
 use circles_tests::{Raw, end, secret_key};
 use serde_json::{Value, json};
 
 use super::World;
 
-fn only(names: &[&str]) -> Who {
+fn only(names: &[&str]) -> AccessList {
     names.iter().map(|name| secret_key(name).public_key().circle_id()).collect()
 }
 
@@ -53,8 +53,8 @@ async fn a_list_holds_for_every_way_in() {
         .circles(&["alice", "dave", "erin", "frank"])
         .access(0, Access { play: only(&["bob"]), run: only(&["carol"]) })
         .access(1, Access::closed())
-        .access(2, Access { play: Who::Everyone, run: Who::nobody() })
-        .access(3, Access { play: Who::nobody(), run: Who::Everyone })
+        .access(2, Access { play: AccessList::Everyone, run: AccessList::empty() })
+        .access(3, Access { play: AccessList::empty(), run: AccessList::Everyone })
         .start()
         .await;
     for (circle, owner, [bob, carol, nobody]) in [
@@ -85,7 +85,8 @@ async fn a_list_holds_for_every_way_in() {
 
 #[tokio::test]
 async fn who_may_not_run_scripts_does_not_learn_which_there_are() {
-    let world = World::builder().access(0, Access { play: only(&["bob"]), run: Who::nobody() }).start().await;
+    let world =
+        World::builder().access(0, Access { play: only(&["bob"]), run: AccessList::empty() }).start().await;
     world.library_script(0, "answer", "42");
     world.library_script(0, "broken", "let = 1;");
     let mut raw = world.raw_of("bob", 0).await;
@@ -127,7 +128,8 @@ async fn another_circle_gets_in_with_its_own_key_and_not_with_its_callers() {
 
 #[tokio::test]
 async fn a_list_holds_for_whoever_asks_again() {
-    let world = World::builder().access(0, Access { play: only(&["bob"]), run: Who::nobody() }).start().await;
+    let world =
+        World::builder().access(0, Access { play: only(&["bob"]), run: AccessList::empty() }).start().await;
     let (mut bob, mut carol) = (world.raw_of("bob", 0).await, world.raw_of("carol", 0).await);
     let call = json!({ "script": "42", "idempotency_key": "k" });
     let first = bob.call("play", call.clone()).await.unwrap();
@@ -139,7 +141,8 @@ async fn a_list_holds_for_whoever_asks_again() {
 
 #[tokio::test]
 async fn callers_on_no_list_learn_of_no_task() {
-    let world = World::builder().access(0, Access { play: only(&["bob"]), run: Who::nobody() }).start().await;
+    let world =
+        World::builder().access(0, Access { play: only(&["bob"]), run: AccessList::empty() }).start().await;
     let mut bob = world.raw_of("bob", 0).await;
     let task = bob.call("submit", json!({ "script": "1" })).await.unwrap()["task_id"].take();
     let ways = [

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use circles_api::codes::{CONFLICT, LIMIT_EXCEEDED, SCRIPT_ERROR, SCRIPT_TIMEOUT};
-use circles_store::{Access, Who};
+use circles_auth::{Access, AccessList};
 use circles_tests::{Raw, secret_key};
 use serde_json::{Value, json};
 
@@ -65,11 +65,11 @@ async fn the_caller_is_the_calling_circle_and_never_who_called_it() {
 
 #[tokio::test]
 async fn call_into_own_circle_is_authorized_as_its_caller() {
-    let bob = || Who::from_iter([secret_key("bob").public_key().circle_id()]);
+    let bob = || AccessList::from_iter([secret_key("bob").public_key().circle_id()]);
     let world = World::builder()
         .circles(&["alice", "carol"])
-        .access(0, Access { play: bob(), run: Who::nobody() })
-        .access(1, Access { play: Who::Everyone, run: Who::Everyone })
+        .access(0, Access { play: bob(), run: AccessList::empty() })
+        .access(1, Access { play: AccessList::Everyone, run: AccessList::Everyone })
         .start()
         .await;
     world.library_script(0, "admin", r#"db::set("taken", CALLER)"#);
@@ -235,10 +235,10 @@ async fn a_play_that_called_and_was_overtaken_is_not_run_again() {
 
 #[tokio::test]
 async fn what_goes_wrong_there_can_be_caught_here() {
-    let bob = Who::from_iter([secret_key("bob").public_key().circle_id()]);
+    let bob = AccessList::from_iter([secret_key("bob").public_key().circle_id()]);
     let world = World::builder()
         .circles(&["alice", "carol", "dave"])
-        .access(2, Access { play: bob, run: Who::Everyone })
+        .access(2, Access { play: bob, run: AccessList::Everyone })
         .start()
         .await;
     world.library_script(1, "broken", "let = 1;");

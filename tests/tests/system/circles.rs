@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use circles_api::codes::FORBIDDEN;
-use circles_store::{Access, Who};
+use circles_auth::{Access, AccessList};
 use circles_tests::{Program, Raw, World, address_of_its_own, run, secret_key};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -68,12 +68,12 @@ async fn refused(command: &mut Command) -> String {
 
 #[tokio::test]
 async fn a_list_lets_in_those_on_it_and_the_owner_and_nobody_else() {
-    let bob = Who::from_iter([secret_key("bob").public_key().circle_id()]);
+    let bob = AccessList::from_iter([secret_key("bob").public_key().circle_id()]);
     let world = World::builder()
         .circles(&["alice", "carol", "dave"])
-        .access(0, Access { play: bob, run: Who::nobody() })
-        .access(1, Access { play: Who::nobody(), run: Who::Everyone })
-        .access(2, Access { play: Who::Everyone, run: Who::nobody() })
+        .access(0, Access { play: bob, run: AccessList::empty() })
+        .access(1, Access { play: AccessList::empty(), run: AccessList::Everyone })
+        .access(2, Access { play: AccessList::Everyone, run: AccessList::empty() })
         .start()
         .await;
     for (circle, expected) in [

@@ -1,10 +1,9 @@
-//! Secret keys in files: 64 hex digits and a line's end, in a file that only its owner can read.
+//! Files with one secret key: 64 hex digits and a line feed, readable by their owner alone.
 //!
-//! Apart from `circles-auth`, which knows no files, and shared by the server (its circle's key) and the command
-//! line (its user's).
+//! The server keeps the keys of its circles in them, the command line its user's key.
 //!
-//! **Invariants.** A key is never in a file that others can read, not even for a moment. A file is whole or not
-//! there. A key is overwritten only on demand.
+//! **Invariants.** A key is never in a file that other users can read, not even for a moment. A file is complete
+//! or does not exist. A key is overwritten only on request.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,41 +13,41 @@ use std::{
     process,
 };
 
-use circles_auth::{InvalidKey, SecretKey};
+use crate::{InvalidKey, SecretKey};
 
 /// Why a key was not read or written. Each names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The system says so.
+    /// The operating system refused.
     #[error("{path}: {cause}")]
     Io {
-        /// The file.
+        /// The file, or a directory on the way to it.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         cause: io::Error,
     },
-    /// Somebody else could have read the key.
+    /// Other users could have read the key.
     #[error("{path} can be read by others; if the key is still safe: chmod 600 {path}")]
     Exposed {
         /// The file.
         path: PathBuf,
     },
-    /// A directory stands where the file should.
+    /// The path leads to a directory.
     #[error("{path} is a directory; expected a file, such as {}", .path.join("circles.key").display())]
     Directory {
         /// The directory.
         path: PathBuf,
     },
-    /// What stands in the file is no key.
+    /// The file does not hold a key.
     #[error("{path}: {cause}")]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What a key is.
+        /// Why its text is no key.
         cause: InvalidKey,
     },
-    /// A key stands there already, and was not to be overwritten.
-    #[error("{path}: there is a key already")]
+    /// The file exists, and overwriting was not requested.
+    #[error("{path}: this key file already exists")]
     Exists {
         /// The file.
         path: PathBuf,
@@ -56,6 +55,10 @@ pub enum Error {
 }
 
 /// Reads the key in a file.
+///
+/// # Errors
+///
+/// Fails also if other users can read the file: the key may be known to them.
 pub fn read(path: &Path) -> Result<SecretKey, Error> {
     let io = |cause| Error::Io { path: path.to_owned(), cause };
     let file = File::open(path).map_err(io)?;
@@ -67,38 +70,35 @@ pub fn read(path: &Path) -> Result<SecretKey, Error> {
         return Err(Error::Exposed { path: path.to_owned() });
     }
     let mut text = String::new();
-    // A key is 65 bytes; whatever is longer is none.
+    // A key is 65 bytes; a longer text is none.
     file.take(128).read_to_string(&mut text).map_err(io)?;
     text.trim_end().parse().map_err(|cause| Error::Invalid { path: path.to_owned(), cause })
 }
 
-/// Writes a key to a file, and makes the folders to it; over a key that is there only if told to.
+/// Writes a key to a file and creates the missing directories on its path. Replaces an existing file only with
+/// `overwrite`.
+///
+/// # Errors
+///
+/// Returns [`Error::Exists`] for an existing file without `overwrite`.
 pub fn write(path: &Path, key: &SecretKey, overwrite: bool) -> Result<(), Error> {
     let io = |cause| Error::Io { path: path.to_owned(), cause };
-    // A path that ends with / or .. can only be one, even where nothing is yet.
+    // A path that ends with / or .. can only lead to a directory, even if nothing exists there yet.
     if path.is_dir() || path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(Error::Directory { path: path.to_owned() });
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|cause| {
-        match cause.kind() {
-            // A file stands on the way to it, which the system says in a way that sounds like success.
-            ErrorKind::AlreadyExists => {
-                Error::Io { path: directory.to_owned(), cause: ErrorKind::NotADirectory.into() }
-            }
-            _ => Error::Io { path: directory.to_owned(), cause },
-        }
-    })?;
+    create_directory(directory)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = directory.join(format!(".{name}.{}", process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(io)?;
     let written = writeln!(file, "{}", key.to_hex()).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| match overwrite {
         true => fs::rename(&draft, path),
-        // Unlike a rename, a link fails where something stands.
+        // Unlike a rename, a link fails if the file exists.
         false => fs::hard_link(&draft, path),
     });
-    // Gone already if it was renamed.
+    // A rename has removed it already.
     let _ = fs::remove_file(&draft);
     placed.map_err(|cause| match cause.kind() {
         ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
@@ -106,9 +106,24 @@ pub fn write(path: &Path, key: &SecretKey, overwrite: bool) -> Result<(), Error>
     })
 }
 
-/// Reads the key in a file, or makes one there. Of several that try at once, one makes it and all read it.
-/// `made` is called if it was this one.
-pub fn read_or_make(path: &Path, made: impl FnOnce()) -> Result<SecretKey, Error> {
+fn create_directory(directory: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|cause| {
+        let cause = match cause.kind() {
+            // A file is on the path, and the system's message for that sounds like success.
+            ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
+            _ => cause,
+        };
+        Error::Io { path: directory.to_owned(), cause }
+    })
+}
+
+/// Reads the key in a file, or creates the file with a new key. If several processes try at once, one creates it
+/// and all read the same key. `created` is called if it was this process.
+///
+/// # Errors
+///
+/// Fails as [`read`] and [`write`] do.
+pub fn read_or_create(path: &Path, created: impl FnOnce()) -> Result<SecretKey, Error> {
     match read(path) {
         Err(Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {}
         found => return found,
@@ -117,7 +132,7 @@ pub fn read_or_make(path: &Path, made: impl FnOnce()) -> Result<SecretKey, Error
         .map_err(|cause| Error::Io { path: path.to_owned(), cause: io::Error::other(cause) })?;
     match write(path, &key, false) {
         Ok(()) => {
-            made();
+            created();
             Ok(key)
         }
         Err(Error::Exists { .. }) => read(path),
@@ -130,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_comes_back_and_is_not_overwritten_unasked() {
+    fn key_file_is_overwritten_only_on_request() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a/b/key");
         let (first, second) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
@@ -144,27 +159,27 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_once() {
+    fn key_file_is_created_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        let mut made = 0;
-        let first = read_or_make(&path, || made += 1).unwrap();
-        assert_eq!(read_or_make(&path, || made += 1).unwrap(), first);
-        assert_eq!(made, 1);
+        let mut created = 0;
+        let first = read_or_create(&path, || created += 1).unwrap();
+        assert_eq!(read_or_create(&path, || created += 1).unwrap(), first);
+        assert_eq!(created, 1);
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_refused_with_the_cure() {
+    fn key_file_readable_by_others_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         write(&path, &SecretKey::generate().unwrap(), false).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("chmod 600"));
-        assert!(read_or_make(&path, || ()).is_err());
+        assert!(read_or_create(&path, || ()).is_err());
     }
 
     #[test]
-    fn directories_are_no_key_files() {
+    fn directory_is_refused_as_key_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         let key = SecretKey::generate().unwrap();
@@ -175,15 +190,15 @@ mod tests {
             }
         }
         assert!(matches!(read(path), Err(Error::Directory { .. })));
-        assert!(matches!(read_or_make(path, || ()), Err(Error::Directory { .. })));
-        assert_eq!(fs::read_dir(path).unwrap().count(), 0, "nothing was made");
+        assert!(matches!(read_or_create(path, || ()), Err(Error::Directory { .. })));
+        assert_eq!(fs::read_dir(path).unwrap().count(), 0, "nothing was created");
         fs::write(path.join("file"), "").unwrap();
         let error = write(&path.join("file/key"), &key, false).unwrap_err().to_string();
         assert_eq!(error, format!("{}: not a directory", path.join("file").display()));
     }
 
     #[test]
-    fn what_is_no_key_is_said() {
+    fn file_without_key_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         for text in ["", "hello", &"0".repeat(64), &"1".repeat(100_000)] {

@@ -3,91 +3,84 @@ use std::{collections::BTreeSet, fmt};
 use circles_api::CircleId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Caller;
-
-/// Who may do what in a circle. Its owner, the holder of the circle's own key, may do everything.
+/// Which callers may play and run in a circle. The owner, who holds the circle's own key, may always do both.
 ///
-/// Nothing said at all (the default) lets everyone in, so that a server started plainly is of use. Once
-/// something is said, what it leaves out is the owner's alone.
+/// A circle without any access settings (the default) is open to everyone, so that a server started plainly is of
+/// use. Once one permission is set, an omitted one belongs to the owner alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// Who may play scripts of their own.
-    #[serde(default = "Who::nobody")]
-    pub play: Who,
-    /// Who may run scripts of the circle's library.
-    #[serde(default = "Who::nobody")]
-    pub run: Who,
+    /// Callers that may play scripts of their own.
+    #[serde(default = "AccessList::empty")]
+    pub play: AccessList,
+    /// Callers that may run scripts of the circle's library.
+    #[serde(default = "AccessList::empty")]
+    pub run: AccessList,
 }
 
-/// Some callers: `"*"`, or a list of public keys.
+/// The callers that have a permission: `"*"`, or a list of public keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Who {
-    /// Whoever calls, also those who proved nothing.
+pub enum AccessList {
+    /// All callers, also those without a proved key.
     #[default]
     Everyone,
     /// The holders of these keys.
     Only(BTreeSet<CircleId>),
 }
 
-/// What somebody would like to do in a circle.
+/// The right that an [`AccessList`] grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Play a script that the caller brings along.
+pub enum Permission {
+    /// To play a script that the caller sends.
     Play,
-    /// Run a script of the circle's library.
+    /// To run a script of the circle's library.
     Run,
 }
 
 impl Access {
-    /// Nobody but the owner.
+    /// Access for the owner alone.
     pub const fn closed() -> Self {
-        Self { play: Who::nobody(), run: Who::nobody() }
+        Self { play: AccessList::empty(), run: AccessList::empty() }
     }
 
-    /// Whether `caller` may do this in `circle`, whose access this is.
-    pub fn allows(&self, circle: &CircleId, caller: &Caller, verb: Verb) -> bool {
-        let who = match verb {
-            Verb::Play => &self.play,
-            Verb::Run => &self.run,
+    /// Returns whether a caller has this permission in `circle`, whose access this is. `caller` is the key that the
+    /// caller proved, if any.
+    pub fn allows(&self, circle: &CircleId, caller: Option<&CircleId>, permission: Permission) -> bool {
+        let list = match permission {
+            Permission::Play => &self.play,
+            Permission::Run => &self.run,
         };
-        *caller == Caller::Peer(*circle) || who.includes(caller)
+        caller == Some(circle) || list.contains(caller)
+    }
+
+    /// Returns whether the caller is the owner or on a list. A caller that only `"*"` lets in is a guest.
+    pub fn lists(&self, circle: &CircleId, caller: Option<&CircleId>) -> bool {
+        caller == Some(circle) || self.play.names(caller) || self.run.names(caller)
     }
 }
 
-impl Access {
-    /// Whether `caller` is the owner or stands on a list; one that only `"*"` lets in is a guest.
-    pub fn names(&self, circle: &CircleId, caller: &Caller) -> bool {
-        *caller == Caller::Peer(*circle) || self.play.names(caller) || self.run.names(caller)
-    }
-}
-
-impl Who {
-    fn names(&self, caller: &Caller) -> bool {
-        matches!((self, caller), (Self::Only(keys), Caller::Peer(key)) if keys.contains(key))
-    }
-
-    /// A list with nobody on it.
-    pub const fn nobody() -> Self {
+impl AccessList {
+    /// A list without any key.
+    pub const fn empty() -> Self {
         Self::Only(BTreeSet::new())
     }
 
-    fn includes(&self, caller: &Caller) -> bool {
-        match (self, caller) {
-            (Self::Everyone, _) => true,
-            (Self::Only(_), Caller::Anonymous) => false,
-            (Self::Only(keys), Caller::Peer(key)) => keys.contains(key),
-        }
+    fn contains(&self, caller: Option<&CircleId>) -> bool {
+        *self == Self::Everyone || self.names(caller)
+    }
+
+    fn names(&self, caller: Option<&CircleId>) -> bool {
+        matches!((self, caller), (Self::Only(keys), Some(key)) if keys.contains(key))
     }
 }
 
-impl FromIterator<CircleId> for Who {
+impl FromIterator<CircleId> for AccessList {
     fn from_iter<I: IntoIterator<Item = CircleId>>(keys: I) -> Self {
         Self::Only(keys.into_iter().collect())
     }
 }
 
-impl Serialize for Who {
+impl Serialize for AccessList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Everyone => serializer.serialize_str("*"),
@@ -96,30 +89,30 @@ impl Serialize for Who {
     }
 }
 
-impl<'de> Deserialize<'de> for Who {
+impl<'de> Deserialize<'de> for AccessList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
 
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Who;
+            type Value = AccessList;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("\"*\" or a list of public keys")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Who, E> {
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<AccessList, E> {
                 match text {
-                    "*" => Ok(Who::Everyone),
+                    "*" => Ok(AccessList::Everyone),
                     other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
                 }
             }
 
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut keys: A) -> Result<Who, A::Error> {
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut keys: A) -> Result<AccessList, A::Error> {
                 let mut only = BTreeSet::new();
                 while let Some(key) = keys.next_element()? {
                     only.insert(key);
                 }
-                Ok(Who::Only(only))
+                Ok(AccessList::Only(only))
             }
         }
 
@@ -139,12 +132,12 @@ mod tests {
         CircleId::from_bytes(bytes).unwrap()
     }
 
-    /// For nobody in particular, a listed key, another one and the owner: whether they may play, and run.
+    /// Returns for an anonymous caller, a listed key, another key and the owner: may play, may run.
     fn verdicts(access: Value) -> [(bool, bool); 4] {
         let access: Access = from_value(access).unwrap();
-        [Caller::Anonymous, Caller::Peer(key(7)), Caller::Peer(key(8)), Caller::Peer(key(1))].map(|caller| {
-            let may = |verb| access.allows(&key(1), &caller, verb);
-            (may(Verb::Play), may(Verb::Run))
+        [None, Some(key(7)), Some(key(8)), Some(key(1))].map(|caller| {
+            let allows = |permission| access.allows(&key(1), caller.as_ref(), permission);
+            (allows(Permission::Play), allows(Permission::Run))
         })
     }
 
@@ -152,7 +145,7 @@ mod tests {
     const BOTH: (bool, bool) = (true, true);
 
     #[test]
-    fn the_owner_always_may_and_others_if_they_are_named() {
+    fn access_allows_owner_and_listed_callers() {
         let list = json!([key(7)]);
         for (access, expected) in [
             (json!({}), [NEITHER, NEITHER, NEITHER, BOTH]),
@@ -168,32 +161,32 @@ mod tests {
     }
 
     #[test]
-    fn callers_that_no_list_names_are_guests() {
+    fn unlisted_callers_are_guests() {
         let access: Access = from_value(json!({ "play": "*", "run": [key(7)] })).unwrap();
-        let callers = [Caller::Anonymous, Caller::Peer(key(8)), Caller::Peer(key(7)), Caller::Peer(key(1))];
-        assert_eq!(callers.map(|caller| access.names(&key(1), &caller)), [false, false, true, true]);
-        assert!(!Access::default().names(&key(1), &Caller::Peer(key(7))));
+        let callers = [None, Some(key(8)), Some(key(7)), Some(key(1))];
+        assert_eq!(callers.map(|caller| access.lists(&key(1), caller.as_ref())), [false, false, true, true]);
+        assert!(!Access::default().lists(&key(1), Some(&key(7))));
     }
 
     #[test]
-    fn nothing_said_is_everyone_and_closed_is_nobody() {
+    fn access_defaults_to_everyone_and_closed_to_owner() {
         for (access, expected) in [(Access::default(), true), (Access::closed(), false)] {
-            for verb in [Verb::Play, Verb::Run] {
-                assert_eq!(access.allows(&key(1), &Caller::Anonymous, verb), expected);
-                assert!(access.allows(&key(1), &Caller::Peer(key(1)), verb));
+            for permission in [Permission::Play, Permission::Run] {
+                assert_eq!(access.allows(&key(1), None, permission), expected);
+                assert!(access.allows(&key(1), Some(&key(1)), permission));
             }
         }
     }
 
     #[test]
-    fn it_comes_back_as_it_was_written() {
+    fn access_survives_serialization() {
         for text in [json!({ "play": "*", "run": [] }), json!({ "play": [key(1), key(7)], "run": "*" })] {
             assert_eq!(to_value(from_value::<Access>(text.clone()).unwrap()).unwrap(), text);
         }
     }
 
     #[test]
-    fn what_is_no_access_is_said() {
+    fn invalid_access_is_refused_with_a_reason() {
         for (access, part) in [
             (json!({ "play": "everyone" }), "expected \"*\" or a list of public keys"),
             (json!({ "play": 5 }), "expected \"*\" or a list of public keys"),
