@@ -1,4 +1,4 @@
-//! The edge: WebSocket JSON-RPC, sessions, health. `main.rs` composes it with a store and workers.
+//! The edge: WebSocket JSON-RPC, sessions, health. `programs` composes it with a store and workers.
 //!
 //! Start at [`Server`]. A call goes `connection.rs` → `message.rs` → the layers of `rpc.rs`, the guard of
 //! `auth/guard.rs` among them → `rpc/methods.rs` → `dispatch.rs`, which alone talks to the store.

@@ -94,7 +94,7 @@ const MOST_RANGES: usize = 64;
 
 impl Reads {
     /// Puts ranges in order, joins those that meet, and makes few of many: what is read then is what was, or more.
-    pub(crate) fn simplify(&mut self) {
+    pub fn simplify(&mut self) {
         self.ranges.retain(|range| !range.is_empty());
         if self.keys.len() > MOST_KEYS {
             let keys: Vec<_> = std::mem::take(&mut self.keys).into_iter().collect();

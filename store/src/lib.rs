@@ -1,8 +1,8 @@
 //! Carries tasks from a server to a worker and outcomes back, and keeps what must outlive both.
 //!
-//! Start at [`Store`]. [`EmbeddedStore`] lives in the process and is the default. Every store passes
-//! `tests/it/conformance.rs`, so the choice
-//! of one is a line of configuration.
+//! Start at [`Store`]. `circles-store-embedded` (`embedded/`) is the store that lives in the process, the default;
+//! `circles-store-redis` (`redis/`) joins machines. Both pass `tests/it/conformance.rs`, so the choice of one is a
+//! line of configuration.
 //!
 //! **Invariants.** Whoever submits a task receives exactly one [`Outcome`]. A task reaches exactly one final
 //! state, whatever the worker, the deadline and the caller do at the same time. Nothing here polls: work and
@@ -10,10 +10,8 @@
 
 mod claim;
 mod documents;
-mod embedded;
 mod outcome;
 mod quota;
-mod redis;
 mod task;
 mod ticket;
 mod trial;
@@ -26,11 +24,11 @@ use futures_util::stream::BoxStream;
 pub use circles_api::{ANSWER_BYTES, CircleId, integers_fit};
 pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
-pub use embedded::{Config as EmbeddedConfig, EmbeddedStore};
 pub use outcome::{Failure, LogLevel, LogLine, Outcome, ScriptErrorKind, Stats, Success};
 pub use quota::{Quota, Quotas};
-pub use redis::{Config as RedisConfig, RedisStore};
-pub use task::{Caller, CallingPlay, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView, Via};
+pub use task::{
+    Caller, CallingPlay, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView, Via, record_via,
+};
 pub use ticket::Ticket;
 pub use trial::Trial;
 

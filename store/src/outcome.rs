@@ -29,12 +29,7 @@ const FORBIDDEN_TASK: Duration = Duration::from_secs(60);
 impl Outcome {
     /// For how long a task that ended so is remembered, without its key, if it is a refusal. Nothing is remembered of a
     /// play, whose caller was told.
-    pub(crate) fn refusal(
-        &self,
-        kind: Kind,
-        reached_outside: bool,
-        remember_for: Duration,
-    ) -> Option<Duration> {
+    pub fn refusal(&self, kind: Kind, reached_outside: bool, remember_for: Duration) -> Option<Duration> {
         if reached_outside || !self.is_refusal() {
             return None;
         }

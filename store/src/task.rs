@@ -176,7 +176,7 @@ impl Task {
     }
 
     /// Hash of what it runs: the same for the same call.
-    pub(crate) fn call(&self) -> [u8; 32] {
+    pub fn call(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         // Values that were JSON once are JSON again; objects keep their members sorted.
         hash.update(serde_json::to_vec(&(&self.source, &self.args)).unwrap_or_default());
@@ -298,7 +298,7 @@ impl fmt::Display for Caller {
 }
 
 /// The play that called a task, as the task's record names it.
-pub(crate) fn record_via(via: &Via) -> Option<Result<RecordVia, InvalidValue>> {
+pub fn record_via(via: &Via) -> Option<Result<RecordVia, InvalidValue>> {
     let last = via.plays.last()?;
     let origin = ApiCaller::try_from(via.origin.to_string());
     Some(origin.map(|origin| RecordVia { circle: last.circle.into(), task_id: last.task.into(), origin }))

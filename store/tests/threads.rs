@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, EmbeddedConfig, Kind, RedisConfig, RedisStore, Source, Store, Task};
+use circles_store::{Caller, CircleId, Kind, Source, Store, Task};
+use circles_store_embedded::EmbeddedConfig;
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Redis, embedded};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};

@@ -2,9 +2,9 @@ use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use circles_api::{CircleId, types::RecordPage};
 use circles_store::{
-    Claim, EmbeddedConfig, EmbeddedStore, Error, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket,
-    Trial, Watch,
+    Claim, Error, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Trial, Watch,
 };
+use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
 use tempfile::TempDir;
 
 /// An embedded store on a directory of its own, which goes with it.

@@ -1,6 +1,8 @@
 use std::{any::Any, sync::Arc};
 
-use circles_store::{EmbeddedConfig, RedisConfig, RedisStore, Store};
+use circles_store::Store;
+use circles_store_embedded::EmbeddedConfig;
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Redis, Watched, embedded};
 use circles_worker::Host;
 

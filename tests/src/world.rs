@@ -6,7 +6,8 @@ use std::{
 use circles_auth::{Access, PublicKey, SecretKey};
 use circles_client::Client;
 use circles_server::{Audience, Limits, Origins, Server, Settings};
-use circles_store::{EmbeddedConfig, Store};
+use circles_store::Store;
+use circles_store_embedded::EmbeddedConfig;
 use circles_worker::{CircleSettings, Host, Workers};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

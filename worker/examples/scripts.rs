@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, EmbeddedConfig, Outcome, Source, Store, Task, Trial as _};
+use circles_store::{Caller, CircleId, Outcome, Source, Store, Task, Trial as _};
+use circles_store_embedded::EmbeddedConfig;
 use circles_testing::{embedded, played};
 use circles_worker::{CountingAllocator, Host, Limits};
 use mimalloc::MiMalloc;

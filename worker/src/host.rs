@@ -540,7 +540,7 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
-    use circles_store::EmbeddedConfig;
+    use circles_store_embedded::EmbeddedConfig;
     use circles_testing::{embedded, played};
     use serde_json::Value;
 

@@ -4,7 +4,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
-use circles_store::EmbeddedConfig;
+use circles_store_embedded::EmbeddedConfig;
 use circles_testing::embedded;
 use circles_worker::{Host, Limits, UncountedMemory, Workers};
 

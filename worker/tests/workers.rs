@@ -6,9 +6,10 @@ use std::{alloc::System, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use circles_api::types::RecordPage;
 use circles_store::{
-    Caller, CircleId, Claim, EmbeddedConfig, Error, Outcome, Source, Store as _, Task, TaskFilter, TaskId,
-    TaskPage, TaskView, Ticket, Watch,
+    Caller, CircleId, Claim, Error, Outcome, Source, Store as _, Task, TaskFilter, TaskId, TaskPage,
+    TaskView, Ticket, Watch,
 };
+use circles_store_embedded::EmbeddedConfig;
 use circles_testing::{Embedded, Watched, embedded};
 use circles_worker::{CountingAllocator, Host, Limits, Metrics, Slots, Workers};
 use serde_json::{Value, json};

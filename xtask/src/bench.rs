@@ -15,7 +15,7 @@ pub fn bench(args: &Args) -> Result {
     ))?;
     if args.args.first().is_some_and(|what| what == "script") {
         // Only the worker knows the engine.
-        run(&mut cargo("build --release --package circles-worker --example scripts"))?;
+        run(&mut cargo("build --release --package circles-worker-lib --example scripts"))?;
     }
     let programs = target().join("release");
     let mut bench = std::process::Command::new(programs.join("circles-bench"));

@@ -20,6 +20,6 @@ pub struct Args {
 pub fn fuzz(args: &Args) -> Result {
     let (minutes, seed) = (args.minutes, args.seed.unwrap_or_else(any_seed));
     println!("to play the same programs again: cargo xtask fuzz --minutes {minutes} --seed {seed}");
-    let mut tests = cargo("test -p circles-worker --test fuzz programs_by_chance_stay -- --nocapture");
+    let mut tests = cargo("test -p circles-worker-lib --test fuzz programs_by_chance_stay -- --nocapture");
     run(tests.env("CIRCLES_TEST_MINUTES", minutes.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
 }

@@ -84,7 +84,6 @@ fn findings(tree: &tree::Tree) -> Result<Vec<Finding>> {
     let mut findings = arrows::between_crates(&metadata)?;
     findings.extend(form::long_files(&tree.sources, form::REFUSED, usize::MAX));
     for source in &tree.sources {
-        findings.extend(arrows::names(source));
         findings.extend(words::words(source));
         findings.extend(form::form(source));
         findings.extend(links::links(source, &tree.paths));

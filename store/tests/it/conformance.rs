@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_api::CircleId;
-use circles_store::{
-    Caller, Claim, EmbeddedConfig, Error, Outcome, Settled, Source, Stats, Store, Success, Task, Ticket,
-};
+use circles_store::{Caller, Claim, Error, Outcome, Settled, Source, Stats, Store, Success, Task, Ticket};
+use circles_store_embedded::EmbeddedConfig;
 use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};

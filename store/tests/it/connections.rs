@@ -1,6 +1,7 @@
 //! A store on each kind of Redis, by URL.
 
-use circles_store::{Error, RedisConfig, RedisStore, Store};
+use circles_store::{Error, Store};
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Cluster, Redis, Sentinels, loopback};
 
 use crate::conformance::{settle, soon, success, task};

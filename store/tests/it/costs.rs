@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use circles_store::{
-    Caller, KeyRange, Kind, Quota, Quotas, RedisConfig, RedisStore, State, Store, Task, TaskFilter,
-    Transaction,
-};
+use circles_store::{Caller, KeyRange, Kind, Quota, Quotas, State, Store, Task, TaskFilter, Transaction};
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::Redis;
 
 use crate::{

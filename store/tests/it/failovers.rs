@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Claim, RedisConfig, RedisStore, State, Store, Task, TaskId, Transaction};
+use circles_store::{Claim, State, Store, Task, TaskId, Transaction};
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Cluster, Sentinels};
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;

@@ -11,10 +11,8 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{
-    EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, TaskFilter, Ticket,
-    Transaction,
-};
+use circles_store::{Error, Kind, Outcome, Settled, State, Store, Task, TaskFilter, Ticket, Transaction};
+use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 

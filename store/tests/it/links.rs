@@ -7,9 +7,10 @@ use std::{
 
 use circles_api::provenance::Verifier;
 use circles_store::{
-    Claim, Error, Failure, Kind, Outcome, RedisStore, Settled, Settlement, State, Store, Task, TaskFilter,
-    TaskId, Ticket, Transaction,
+    Claim, Error, Failure, Kind, Outcome, Settled, Settlement, State, Store, Task, TaskFilter, TaskId,
+    Ticket, Transaction,
 };
+use circles_store_redis::RedisStore;
 use circles_testing::{Mode, Proxy, Redis, Trap};
 use tokio::time::{sleep, timeout};
 

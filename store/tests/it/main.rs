@@ -17,7 +17,9 @@ mod trials;
 
 use std::sync::Arc;
 
-use circles_store::{EmbeddedConfig, Error, Outcome, RedisConfig, RedisStore, Store, Task, Trial};
+use circles_store::{Error, Outcome, Store, Task, Trial};
+use circles_store_embedded::EmbeddedConfig;
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::embedded;
 use tokio::runtime::Handle;
 

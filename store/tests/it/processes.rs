@@ -3,9 +3,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use circles_store::{
-    Caller, CircleId, Error, Kind, LogLevel, LogLine, Outcome, RedisConfig, RedisStore, Settled, Settlement,
-    State, Store, Task, TaskId, Transaction, WatchEvent,
+    Caller, CircleId, Error, Kind, LogLevel, LogLine, Outcome, Settled, Settlement, State, Store, Task,
+    TaskId, Transaction, WatchEvent,
 };
+use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Mode, Proxy};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::task::JoinSet;

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use circles_store::{
-    Caller, EmbeddedConfig, Error, Failure, Kind, Outcome, Quota, Quotas, RedisConfig, RedisStore,
-    ScriptErrorKind, State, Store, Success, Task, TaskFilter,
+    Caller, Error, Failure, Kind, Outcome, Quota, Quotas, ScriptErrorKind, State, Store, Success, Task,
+    TaskFilter,
 };
+use circles_store_embedded::EmbeddedConfig;
+use circles_store_redis::{RedisConfig, RedisStore};
 use futures_util::FutureExt as _;
 use uuid::Uuid;
 

@@ -3,9 +3,8 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use circles_api::provenance::{Head, Verifier};
-use circles_store::{
-    EmbeddedConfig, EmbeddedStore, Error, Kind, Outcome, Settled, State, Store, Task, Transaction,
-};
+use circles_store::{Error, Kind, Outcome, Settled, State, Store, Task, Transaction};
+use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
 use futures_util::FutureExt as _;
 use serde_json::json;
 

@@ -10,9 +10,8 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{
-    Claim, Error, Outcome, RedisConfig, RedisStore, Settled, Settlement, Source, Store, Task, Ticket, Trial,
-};
+use circles_store::{Claim, Error, Outcome, Settled, Settlement, Source, Store, Task, Ticket, Trial};
+use circles_store_redis::{RedisConfig, RedisStore};
 use futures_util::FutureExt as _;
 
 use crate::{

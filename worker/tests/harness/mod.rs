@@ -21,7 +21,8 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Caller, EmbeddedConfig, Failure, LogLine, Outcome, Source, Store, Task};
+use circles_store::{Caller, Failure, LogLine, Outcome, Source, Store, Task};
+use circles_store_embedded::EmbeddedConfig;
 use circles_testing::{embedded, played};
 use circles_worker::{CircleSettings, Host, Limits};
 use serde_json::{Value, json};

@@ -104,7 +104,7 @@ failures:
     store/src/lib.rs - Store (line 12)
 
 error: doctest failed, to rerun pass `-p circles-store --doc`
-error: test failed, to rerun pass `-p circles-worker --lib`
+error: test failed, to rerun pass `-p circles-worker-lib --lib`
 
 Caused by:
   process didn't exit successfully (signal: 6, SIGABRT: process abort signal)
@@ -114,7 +114,7 @@ Caused by:
             [
                 "  cargo xtask test -- -p circles-tests --test system -- --exact plays::two plays::three",
                 "  cargo xtask test -- -p circles-store --doc -- --exact 'store/src/lib.rs - Store (line 12)'",
-                "  cargo xtask test -- -p circles-worker --lib",
+                "  cargo xtask test -- -p circles-worker-lib --lib",
             ]
         );
     }

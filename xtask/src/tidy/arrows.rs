@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Finding, Source};
+use super::Finding;
 use crate::run::Result;
 
 /// A crate of ours and the crates of ours that it may depend on.
@@ -20,8 +20,8 @@ const fn arrows(from: &'static str, to: &'static [&'static str]) -> Arrows {
     Arrows { from, to, dev: &[], build: &[] }
 }
 
-/// Every crate stands here; nothing depends on `circles-cli`, `circles-tests`, `circles-bench` or `xtask`.
-const ALLOWED: [Arrows; 17] = [
+/// Every crate stands here; nothing depends on programs, `circles-cli`, `circles-tests`, `circles-bench` or `xtask`.
+const ALLOWED: [Arrows; 22] = [
     arrows("circles-codegen", &[]),
     arrows("circles-differential", &[]),
     Arrows {
@@ -31,25 +31,35 @@ const ALLOWED: [Arrows; 17] = [
     },
     Arrows { build: &["circles-codegen"], ..arrows("circles-api", &[]) },
     arrows("circles-auth", &["circles-api"]),
-    // Both suites of the store and those of its users start a Redis in the same way.
-    Arrows { dev: &["circles-testing"], ..arrows("circles-store", &["circles-api"]) },
+    // The conformance suite runs on every store there is.
+    Arrows {
+        dev: &["circles-store-embedded", "circles-store-redis", "circles-testing"],
+        ..arrows("circles-store", &["circles-api"])
+    },
+    arrows("circles-store-embedded", &["circles-api", "circles-store"]),
+    Arrows { dev: &["circles-testing"], ..arrows("circles-store-redis", &["circles-api", "circles-store"]) },
     arrows("circles-daemon", &[]),
     Arrows {
-        dev: &["circles-api", "circles-testing"],
-        ..arrows("circles-worker", &["circles-auth", "circles-config", "circles-daemon", "circles-store"])
+        dev: &["circles-api", "circles-store-embedded", "circles-testing"],
+        ..arrows("circles-worker-lib", &["circles-auth", "circles-config", "circles-store"])
     },
     arrows("circles-config", &["circles-auth", "circles-store"]),
+    arrows("circles-server-lib", &["circles-api", "circles-auth", "circles-store"]),
     arrows(
-        "circles-server",
+        "circles-programs",
         &[
-            "circles-api",
             "circles-auth",
             "circles-config",
             "circles-daemon",
+            "circles-server-lib",
             "circles-store",
-            "circles-worker",
+            "circles-store-embedded",
+            "circles-store-redis",
+            "circles-worker-lib",
         ],
     ),
+    arrows("circles-server", &["circles-programs"]),
+    arrows("circles-worker", &["circles-programs"]),
     arrows("circles-client", &["circles-api", "circles-auth"]),
     arrows("circles-cli", &["circles-client", "circles-auth", "circles-daemon"]),
     Arrows {
@@ -63,50 +73,23 @@ const ALLOWED: [Arrows; 17] = [
                 "circles-client",
                 // For its limit of open files.
                 "circles-daemon",
-                "circles-server",
+                "circles-server-lib",
                 "circles-store",
+                "circles-store-embedded",
+                "circles-store-redis",
                 "circles-testing",
-                "circles-worker",
+                "circles-worker-lib",
             ],
         )
     },
     arrows("circles-bench", &[]),
-    arrows("circles-testing", &["circles-api", "circles-store"]),
+    arrows("circles-testing", &["circles-api", "circles-store", "circles-store-embedded"]),
     Arrows { build: &["circles-codegen"], ..arrows("petstore", &[]) },
     arrows("xtask", &["circles-codegen"]),
 ];
 
 /// A foreign crate that only one of ours may know, so that it can be replaced in one place.
-const KEPT_APART: [(&str, &str); 2] = [("rhai", "circles-worker"), ("fred", "circles-store")];
-
-/// A name, where it may not stand, and the files excepted from that.
-struct Apart {
-    name: &'static str,
-    folders: &'static [&'static str],
-    except: &'static [&'static str],
-    instead: &'static str,
-}
-
-const NAMES: [Apart; 3] = [
-    Apart {
-        name: "circles_worker",
-        folders: &["server/"],
-        except: &["server/src/main.rs"],
-        instead: "the library half of the server never touches workers; compose them in server/src/main.rs",
-    },
-    Apart {
-        name: "RedisStore",
-        folders: &["api/", "auth/", "cli/", "client/", "codegen/", "server/src/", "worker/src/"],
-        except: &["server/src/main.rs", "worker/src/main.rs", "worker/src/status.rs"],
-        instead: "only programs and tests choose a store; take `dyn Store`",
-    },
-    Apart {
-        name: "EmbeddedStore",
-        folders: &["api/", "auth/", "cli/", "client/", "codegen/", "server/src/"],
-        except: &["server/src/main.rs"],
-        instead: "only server/src/main.rs and tests choose a store; take `dyn Store`",
-    },
-];
+const KEPT_APART: [(&str, &str); 2] = [("rhai", "circles-worker-lib"), ("fred", "circles-store-redis")];
 
 /// Checks the dependencies that `cargo metadata --no-deps` lists.
 pub fn between_crates(metadata: &str) -> Result<Vec<Finding>> {
@@ -152,22 +135,6 @@ fn stranger(package: &str) -> Option<String> {
         .then(|| format!("{package} is a new crate; say in xtask/src/tidy/arrows.rs what it may depend on"))
 }
 
-/// Checks what a source file may name.
-pub fn names(source: &Source) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for apart in NAMES {
-        let ours =
-            source.is("rs") && source.is_under(apart.folders) && !apart.except.contains(&&*source.path);
-        for (line, text) in source.lines().filter(|_| ours) {
-            // Prose may speak of what code may not name.
-            if !text.trim_start().starts_with("//") && text.contains(apart.name) {
-                findings.push(source.finding(line, format!("`{}`: {}", apart.name, apart.instead)));
-            }
-        }
-    }
-    findings
-}
-
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
@@ -180,7 +147,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 mod tests {
     use serde_json::json;
 
-    use super::{super::tests::source, *};
+    use super::*;
 
     /// What the rule says of one package with one dependency.
     fn check(from: &str, to: &str, kind: Option<&str>, ours: bool) -> Vec<String> {
@@ -196,7 +163,7 @@ mod tests {
     fn only_listed_arrows_exist() {
         for (from, to, kind) in [
             ("circles-api", "circles-codegen", Some("build")),
-            ("circles-worker", "circles-api", Some("dev")),
+            ("circles-worker-lib", "circles-api", Some("dev")),
             ("circles-cli", "circles-client", None),
             ("circles-auth", "circles-api", Some("dev")),
             ("circles-api", "circles-api", Some("dev")),
@@ -205,10 +172,11 @@ mod tests {
         }
         for (from, to, kind) in [
             ("circles-api", "circles-codegen", None),
-            ("circles-worker", "circles-api", None),
+            ("circles-worker-lib", "circles-api", None),
             ("circles-cli", "circles-api", None),
             ("circles-codegen", "circles-api", Some("dev")),
-            ("circles-store", "circles-worker", None),
+            ("circles-store", "circles-worker-lib", None),
+            ("circles-server-lib", "circles-store-redis", None),
             ("circles-tests", "circles-cli", None),
         ] {
             let findings = check(from, to, kind, true);
@@ -223,25 +191,14 @@ mod tests {
 
     #[test]
     fn foreign_crates_are_kept_apart() {
-        assert_eq!(check("circles-worker", "rhai", None, false).len(), 0);
+        assert_eq!(check("circles-worker-lib", "rhai", None, false).len(), 0);
         assert_eq!(check("circles-cli", "rhai", Some("dev"), false).len(), 1);
-        assert_eq!(check("circles-server", "fred", None, false).len(), 1);
-        assert_eq!(check("circles-server", "serde", None, false).len(), 0);
+        assert_eq!(check("circles-server-lib", "fred", None, false).len(), 1);
+        assert_eq!(check("circles-server-lib", "serde", None, false).len(), 0);
     }
 
     #[test]
     fn a_new_crate_is_asked_for_its_arrows() {
         assert_eq!(check("circles-new", "serde", None, false).len(), 1);
-    }
-
-    #[test]
-    fn the_servers_library_names_neither_workers_nor_a_store_of_its_choice() {
-        let stores = ["use circles_store::EmbeddedStore;\n", "use circles_store::RedisStore;\n"];
-        for text in ["use circles_worker::Host;\n"].into_iter().chain(stores) {
-            assert_eq!(names(&source("server/src/rpc.rs", text)).len(), 1, "{text}");
-            assert_eq!(names(&source("server/src/main.rs", text)).len(), 0, "{text}");
-            assert_eq!(names(&source("tests/src/world.rs", text)).len(), 0, "{text}");
-        }
-        assert_eq!(names(&source("server/src/lib.rs", "/// See `EmbeddedStore`.\n")).len(), 0);
     }
 }

@@ -1,0 +1,74 @@
+//! Flags of the server and the worker alike.
+
+use std::{path::PathBuf, time::Duration};
+
+use circles_config::{CircleConfig, Faults};
+use circles_daemon::{LogFormat, bytes, grace};
+use circles_worker::Budget;
+
+/// Flags of every program that runs scripts.
+#[derive(Debug, clap::Args)]
+pub struct CommonArgs {
+    /// The file of circles and their settings; docs/operations.md has its fields. A server and its workers take the same
+    /// file. A worker knows of a circle that is not in it only what lies in --data-dir.
+    #[arg(short = 'c', long, env = "CIRCLES_CONFIG", value_name = "circles.json")]
+    pub config: Option<PathBuf>,
+
+    /// How much memory all running scripts may hold together, such as 512MiB or 2GiB. A play that needs more than is
+    /// free waits, until its deadline.
+    #[arg(long, env = "CIRCLES_MEMORY_BUDGET", default_value = "1GiB", value_name = "BYTES", value_parser = bytes)]
+    pub memory_budget: usize,
+
+    /// Where circles have their keys, databases, libraries and files, unless --config says otherwise.
+    #[arg(long, env = "CIRCLES_DATA_DIR", default_value = ".circles", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// How long running plays may go on after SIGINT or SIGTERM.
+    #[arg(long, env = "CIRCLES_GRACE", default_value = "10s", value_name = "DURATION", value_parser = grace)]
+    pub grace: Duration,
+
+    /// How to write logs. What to log is read from RUST_LOG [default: info].
+    #[arg(long, env = "CIRCLES_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+impl CommonArgs {
+    /// Checks that a play of each circle can have the memory that its limits allow.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the circle and the flag.
+    pub fn check_memory(&self, circles: &[CircleConfig]) -> Result<(), String> {
+        circles.iter().try_for_each(|circle| {
+            let checked = Budget::check(self.memory_budget, circle.limits.memory_bytes);
+            checked.map_err(|error| format!("--memory-budget: circle {}: {error}", circle.key))
+        })
+    }
+}
+
+/// The sentence about a faulty file of circles.
+pub fn config_fault(faults: Faults) -> String {
+    format!("--config {faults}")
+}
+
+#[cfg(test)]
+pub mod tests {
+    use clap::{CommandFactory, builder::Arg};
+
+    /// The flags of a program, without those that clap adds.
+    pub fn flags<A: CommandFactory>() -> Vec<Arg> {
+        let ours = |arg: &&Arg| !matches!(arg.get_id().as_str(), "help" | "version");
+        A::command().get_arguments().filter(ours).cloned().collect()
+    }
+
+    /// Checks a program's flags as clap does, and that each is also an environment variable.
+    pub fn check_flags<A: CommandFactory>() {
+        A::command().debug_assert();
+        for flag in flags::<A>() {
+            let long = flag.get_long().unwrap();
+            let name = long.replace('-', "_").to_uppercase();
+            let expected = if long == "redis-url" { name } else { format!("CIRCLES_{name}") };
+            assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(&*expected), "--{long}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the programs are made of: flags, composition, signals and status. Each program is a `main` of one line over a
+//! module of this crate, so that its tests are those of a library.
+//!
+//! **Invariant.** Only this crate and tests choose a store, and only this crate reads the environment of a server.
+
+mod common;
+pub mod server;
+pub mod worker;
+
+use circles_worker::CountingAllocator;
+use mimalloc::MiMalloc;
+
+/// The allocator of the programs that run scripts.
+pub type Allocator = CountingAllocator<MiMalloc>;
+
+/// To be made the `#[global_allocator]` of a program that runs scripts.
+pub const ALLOCATOR: Allocator = CountingAllocator::new(MiMalloc);

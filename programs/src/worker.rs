@@ -1,0 +1,74 @@
+//! `circles-worker`: takes tasks from a Redis and runs their scripts.
+
+mod config;
+mod status;
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use circles_daemon::{Signals, raise_file_limit};
+use circles_store::Store as _;
+use circles_store_redis::RedisStore;
+use circles_worker::{Metrics, Workers};
+use tokio::time::timeout;
+
+use self::{config::Args, status::Status};
+
+/// How long tasks may take to go back to Redis, once no script runs.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Runs the program to its end.
+pub fn main() -> ExitCode {
+    let args: Args = circles_daemon::parse();
+    circles_daemon::run(args.common.log_format, run(args))
+}
+
+async fn run(args: Args) -> Result<(), String> {
+    raise_file_limit();
+    let url = args.redis_url.checked()?;
+    let circles = args.circles()?;
+    let _lock = args.lock()?;
+    for circle in circles.iter().filter(|circle| !circle.rhai_path.exists()) {
+        let library = circle.rhai_path.display();
+        tracing::warn!(circle = %circle.key, %library, "nothing runs in this circle until its library is there");
+    }
+    let host = Arc::new(args.host(&circles));
+    let metrics = Metrics::default();
+    let store = RedisStore::connect(url, args.store(&circles)).await;
+    let store = Arc::new(store.map_err(|error| format!("--redis-url {}: {error}", args.redis_url))?);
+    for warning in store.warnings().await.unwrap_or_default() {
+        tracing::warn!("{warning}");
+    }
+    let status = match args.listen {
+        Some(address) => Some(Status::bind(address, &store, &metrics, args.concurrency).await?),
+        None => None,
+    };
+    let mut signals = Signals::install()?;
+    store.try_with(Arc::new(metrics.counting(host.clone())));
+    let workers =
+        Workers::start(store.clone(), host, args.slots(metrics)).map_err(|error| error.to_string())?;
+
+    announce(&store, status.as_ref());
+    let status = status.map(|status| tokio::spawn(status.serve()));
+    signals.next().await;
+    tracing::info!(grace = ?args.common.grace, "shutting down; a second signal exits at once");
+    let drain = async {
+        store.close().await;
+        workers.shutdown(args.common.grace).await;
+        if timeout(GOODBYE, store.shut()).await.is_err() {
+            tracing::warn!("Redis was not told of everything; leases end what is left");
+        }
+    };
+    signals.unless_again(drain).await;
+    // Probes see to the end that nothing is taken any more.
+    if let Some(status) = status {
+        status.abort();
+    }
+    Ok(())
+}
+
+/// The one thing on standard output: what programs that start a worker wait for.
+fn announce(store: &RedisStore, status: Option<&Status>) {
+    let url = status.map(|status| format!(" http://{}", status.address())).unwrap_or_default();
+    circles_daemon::announce(format!("worker {} ready{url}\n", store.id()));
+    tracing::info!(id = store.id(), "taking tasks");
+}

@@ -1,0 +1,205 @@
+//! The command line of `circles-worker`, and the settings it stands for.
+
+use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, time::Duration};
+
+use circles_auth::{Access, PublicKey};
+use circles_config::{CircleConfig, Limits, Surroundings, make_private_folder, parse_limits};
+use circles_daemon::{Lock, LockError, RedisUrl, Sharing, duration};
+use circles_store::CircleId;
+use circles_store_redis::RedisConfig;
+use circles_worker::{Budget, CircleSettings, Host, Metrics, Slots};
+use clap::Parser;
+
+use crate::common::{CommonArgs, config_fault};
+
+/// Runs scripts: takes tasks that servers put into a Redis, and settles what comes of them.
+///
+/// When it is ready it prints one line, `worker <id> ready`, with the URL of --listen behind it if there is one, and
+/// nothing else, to standard output; logs go to standard error. SIGINT or SIGTERM lets running plays end within
+/// --grace and exits; a second signal exits at once.
+#[derive(Debug, Parser)]
+#[command(name = "circles-worker", version)]
+pub struct Args {
+    /// Flags of the server too.
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// The Redis that servers put tasks into: redis:// or rediss:// for TLS, with -cluster or -sentinel behind the
+    /// scheme where there is one. A password in it is not shown anywhere.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub redis_url: RedisUrl,
+
+    /// Plays to hold at a time, slow ones included, 1 to 64. One circle has at most half of them.
+    #[arg(long, env = "CIRCLES_CONCURRENCY", default_value_t = 64, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub concurrency: u8,
+
+    /// A circle whose tasks to take, by its public key, and of no others. Repeatable.
+    #[arg(
+        short = 'k',
+        long = "circle",
+        env = "CIRCLES_CIRCLE",
+        value_name = "PUBLIC KEY",
+        value_delimiter = ','
+    )]
+    pub circles: Vec<PublicKey>,
+
+    /// The pool that this worker is of: it takes the tasks of circles that are pinned to it, and no others.
+    /// Without it, those of circles without a pool.
+    #[arg(long, env = "CIRCLES_POOL", value_name = "NAME", value_parser = pool)]
+    pub pool: Option<String>,
+
+    /// Limits of circles that are not in --config, as in its `limits`: {"operations": 1000000}.
+    #[arg(long, env = "CIRCLES_LIMITS", value_name = "JSON", value_parser = parse_limits)]
+    pub limits: Option<Limits>,
+
+    /// How long after this worker's last word its plays are given to others, 1s to 5m.
+    #[arg(long, env = "CIRCLES_LEASE", default_value = "10s", value_name = "DURATION", value_parser = lease)]
+    pub lease: Duration,
+
+    /// Where to answer /health, /ready and /metrics over HTTP, such as 127.0.0.1:9100; port 0 picks a free one. They
+    /// are open to whoever reaches them [default: nowhere].
+    #[arg(long, env = "CIRCLES_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+impl Args {
+    /// The circles of the config whose tasks come here.
+    pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
+        let checked = Budget::check(self.common.memory_budget, self.limits.unwrap_or_default().memory_bytes);
+        checked.map_err(|error| format!("--memory-budget: {error}"))?;
+        let Some(path) = &self.common.config else { return Ok(Vec::new()) };
+        // A key that was made here would not be the one of the server.
+        let around = Surroundings {
+            data_dir: &self.common.data_dir,
+            env: &|name| std::env::var_os(name),
+            makes_keys: false,
+        };
+        let mut circles = circles_config::read(path, around).map_err(config_fault)?;
+        for circle in circles.iter().filter(|circle| self.circles.contains(&circle.key)) {
+            if circle.pool != self.pool {
+                let pool =
+                    circle.pool.as_ref().map_or("no pool".to_owned(), |pool| format!("the pool {pool}"));
+                return Err(format!("--circle {}: it is for {pool}; expected --pool to say so", circle.key));
+            }
+        }
+        circles.retain(|circle| {
+            circle.pool == self.pool && (self.circles.is_empty() || self.circles.contains(&circle.key))
+        });
+        self.common.check_memory(&circles)?;
+        Ok(circles)
+    }
+
+    /// Keeps servers without a Redis off the data directory, if that is there: servers make it, workers do not. Other
+    /// workers, and servers with a Redis, may have the same one.
+    pub fn lock(&self) -> Result<Option<Lock>, String> {
+        if !self.common.data_dir.is_dir() {
+            return Ok(None);
+        }
+        make_private_folder(&self.common.data_dir).map_err(|error| format!("--data-dir {error}"))?;
+        let lock = Lock::take(&self.common.data_dir.join("circles.lock"), Sharing::Shared, "circles-worker");
+        lock.map(Some).map_err(|error| {
+            let hint = match error {
+                LockError::Held(_) => "; only servers and workers with --redis-url share one",
+                LockError::Io(..) => "",
+            };
+            format!("--data-dir {}: {error}{hint}", self.common.data_dir.display())
+        })
+    }
+
+    /// What runs scripts, for these circles and those that nothing is said about.
+    pub fn host(&self, circles: &[CircleConfig]) -> Host {
+        let limits = self.limits.unwrap_or_default();
+        // Servers make the folders of their circles. Where a library is missing, this is not the server's disk, and a
+        // policy would be missing too.
+        let required = |settings| CircleSettings { library_required: true, ..settings };
+        let known = circles.iter().map(|circle| (circle.key.circle_id(), required(circle.into())));
+        let data_dir = self.common.data_dir.clone();
+        let host = Host::with_circles(limits, known.collect()).with_memory_budget(self.common.memory_budget);
+        host.with_others(move |circle| {
+            // Only servers know who is on the list of such a circle.
+            let access = Access::closed();
+            required(CircleSettings { limits, access, ..CircleSettings::under(&data_dir, circle) })
+        })
+    }
+
+    /// What the store is told.
+    pub fn store(&self, circles: &[CircleConfig]) -> RedisConfig {
+        let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
+        RedisConfig {
+            pools: pinned.collect(),
+            pool: self.pool.clone().unwrap_or_default(),
+            only: self.circles.iter().map(PublicKey::circle_id).collect::<Vec<CircleId>>(),
+            running_limit: self.concurrency.into(),
+            lease: self.lease,
+            ahead: AHEAD,
+            ..RedisConfig::default()
+        }
+    }
+
+    /// How many scripts run at a time: quick ones, several a core, as each waits for Redis most of its time.
+    pub fn slots(&self, metrics: Metrics) -> Slots {
+        let most = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
+        let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Slots { open: cores.saturating_mul(A_CORE).min(most), most, metrics }
+    }
+}
+
+/// Quick scripts that run at a time on each core.
+const A_CORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// Claimed ahead: what a claim's way to Redis and back takes, twenty times, and less than anybody notices.
+const AHEAD: Duration = Duration::from_millis(2);
+
+/// Bounded below by what a busy machine and network need, and above by how long anybody would wait.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    if lease < Duration::from_secs(1) || lease > Duration::from_secs(300) {
+        return Err("expected from 1s to 5m".to_owned());
+    }
+    Ok(lease)
+}
+
+/// As in circles.json.
+fn pool(text: &str) -> Result<String, String> {
+    if !circles_config::is_name(text) {
+        return Err("expected a name of 1 to 64 letters, digits, - and _".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::tests::{check_flags, flags};
+
+    #[test]
+    fn command_line_is_sound() {
+        check_flags::<Args>();
+    }
+
+    #[test]
+    fn every_flag_is_described_with_its_default() {
+        let page = include_str!("../../../docs/operations.md");
+        let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `-")).collect();
+        assert_eq!(rows.len(), flags::<Args>().len());
+        for flag in flags::<Args>() {
+            let long = format!("`--{}`", flag.get_long().unwrap());
+            let row = rows.iter().find(|row| row.contains(&long)).unwrap_or_else(|| panic!("{long}"));
+            if let [default] = flag.get_default_values() {
+                assert!(row.contains(default.to_str().unwrap()), "{row}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_never_more_than_plays_at_a_time() {
+        for concurrency in ["1", "3", "64"] {
+            let args = Args::try_parse_from(["w", "--redis-url", "redis://a", "--concurrency", concurrency])
+                .unwrap();
+            let slots = args.slots(Metrics::default());
+            assert_eq!(slots.most.get().to_string(), concurrency);
+            assert!(slots.open <= slots.most);
+            assert_eq!(args.store(&[]).running_limit, slots.most.get());
+        }
+    }
+}
