@@ -1,6 +1,6 @@
 //! `circles db`: documents, through plays. What the user gave travels as arguments, never in the script.
 
-use circles_client::{Client, Played};
+use circles_client::{Client, PlayResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ pub async fn run(args: &Args, command: &Db) -> Result<(), Trouble> {
     }
 }
 
-async fn play(client: &Client, script: &str, values: &Value) -> Result<Played, Trouble> {
+async fn play(client: &Client, script: &str, values: &Value) -> Result<PlayResponse, Trouble> {
     client.play(script).args(values).await.map_err(Trouble::of_call)
 }
 

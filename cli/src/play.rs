@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use circles_client::{Call, CallError, Client, Error, Keyed, Order, Played, types::TaskId};
+use circles_client::{
+    Call, CallError, Client, Error, Idempotent, PlayResponse, ScriptRequest, types::TaskId,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -128,7 +130,7 @@ pub async fn submit(args: &Args, submit: &Submit) -> Result<(), Trouble> {
 }
 
 /// What a play of the task would have been answered with.
-async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Trouble> {
+async fn ended(client: &Client, id: &TaskId) -> Result<Result<PlayResponse, Error>, Trouble> {
     let lookup = client.task(id.clone()).wait(LONGEST_TASK);
     let task = interruptible(waiting(&format!("task {id}"), lookup)).await;
     let task = task.and_then(|task| task.map_err(Trouble::of_call)).inspect_err(|trouble| {
@@ -141,13 +143,17 @@ async fn ended(client: &Client, id: &TaskId) -> Result<Result<Played, Error>, Tr
             "task {id} has not ended in the longest time that there is for one"
         )));
     }
-    let outcome = task.outcome().map(|outcome| outcome.cloned().map(Played));
+    let outcome = task.outcome().map(|outcome| outcome.cloned().map(PlayResponse));
     let lost = || Trouble::Failed(format!("the server no longer knows what task {id} left"));
     outcome.ok_or_else(lost).map(|outcome| outcome.map_err(Error::Call))
 }
 
 /// What the flags that all these commands share say of a call.
-fn as_asked<'a, P: Keyed>(mut call: Call<'a, P>, options: &Options, values: Option<&Value>) -> Call<'a, P> {
+fn as_asked<'a, P: Idempotent>(
+    mut call: Call<'a, P>,
+    options: &Options,
+    values: Option<&Value>,
+) -> Call<'a, P> {
     if let Some(values) = values {
         call = call.args(values);
     }
@@ -159,14 +165,14 @@ fn as_asked<'a, P: Keyed>(mut call: Call<'a, P>, options: &Options, values: Opti
 }
 
 /// Sets the time limit of a play, if there is one; otherwise the client's own holds.
-pub fn limited<P: AsMut<Order>>(call: Call<'_, P>, timeout: Option<Duration>) -> Call<'_, P> {
+pub fn limited<P: AsMut<ScriptRequest>>(call: Call<'_, P>, timeout: Option<Duration>) -> Call<'_, P> {
     match timeout {
         Some(timeout) => call.timeout(timeout),
         None => call,
     }
 }
 
-fn finish(played: Result<Played, Error>, script: &Script<'_>, json: bool) -> Result<(), Trouble> {
+fn finish(played: Result<PlayResponse, Error>, script: &Script<'_>, json: bool) -> Result<(), Trouble> {
     match played {
         Ok(played) if json => show::json(&played.0),
         Ok(played) => show::played(&played),

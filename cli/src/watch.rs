@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Instant};
 
 use circles_client::{
-    Error, Played, Watched,
+    Error, PlayEvents, PlayResponse,
     types::{PlayEvent, Task},
 };
 use futures_util::StreamExt as _;
@@ -32,17 +32,17 @@ pub async fn watch(args: &Args, command: &ById) -> Result<(), Trouble> {
 }
 
 /// What a play left whose lines were shown as they came.
-pub async fn played(events: Watched, what: &str) -> Result<Result<Played, Error>, Trouble> {
+pub async fn played(events: PlayEvents, what: &str) -> Result<Result<PlayResponse, Error>, Trouble> {
     let task = match follow(events, what).await? {
         Ok(task) => task,
         Err(error) => return Ok(Err(error)),
     };
-    let outcome = task.outcome().map(|outcome| outcome.cloned().map(Played).map_err(Error::Call));
+    let outcome = task.outcome().map(|outcome| outcome.cloned().map(PlayResponse).map_err(Error::Call));
     Ok(outcome.unwrap_or(Err(Error::ConnectionLost)))
 }
 
 /// Shows lines until the end comes.
-async fn follow(events: Watched, what: &str) -> Result<Result<Task, Error>, Trouble> {
+async fn follow(events: PlayEvents, what: &str) -> Result<Result<Task, Error>, Trouble> {
     let (mut events, begun) = (pin!(events), Instant::now());
     let mut was_logged = false;
     loop {

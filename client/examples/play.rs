@@ -1,6 +1,6 @@
-//! Plays a script in the circle at the URL given, or at `cargo run`'s.
+//! Plays a script in the circle at the given URL, by default that of `cargo run`.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // It speaks to people.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // An example prints for people.
 
 use circles_client::{Client, SecretKey};
 

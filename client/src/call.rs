@@ -5,69 +5,69 @@ use futures_util::FutureExt as _;
 use crate::{Client, Error};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub type Boxed<'a, T> = futures_util::future::BoxFuture<'a, T>;
+pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
 #[cfg(target_arch = "wasm32")]
-pub type Boxed<'a, T> = futures_util::future::LocalBoxFuture<'a, T>;
+pub type BoxFuture<'a, T> = futures_util::future::LocalBoxFuture<'a, T>;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> Boxed<'a, T> {
+pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
     future.boxed()
 }
 
 #[cfg(target_arch = "wasm32")]
-pub fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> Boxed<'a, T> {
+pub fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> BoxFuture<'a, T> {
     future.boxed_local()
 }
 
-/// A call to be sent: awaited, it brings the answer.
+/// A call that is sent when it is awaited; the await returns the response.
 #[must_use = "a call is not sent until it is awaited"]
-pub struct Call<'a, P> {
+pub struct Call<'a, R> {
     client: &'a Client,
-    params: Result<P, Error>,
+    request: Result<R, Error>,
 }
 
-/// What a call asks for, and how it is sent.
-pub trait Ask: Sized {
-    /// What it brings.
-    type Answer;
+/// A request that a [`Call`] sends.
+pub trait Request: Sized {
+    /// The value that a successful call returns.
+    type Response;
 
-    /// Sends it, again if it may be repeated.
-    fn send(self, client: &Client) -> Boxed<'_, Result<Self::Answer, Error>>;
+    /// Sends the request, and sends it again after a lost connection if a second run does no harm.
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<Self::Response, Error>>;
 }
 
-impl<'a, P> Call<'a, P> {
-    pub(crate) const fn new(client: &'a Client, params: Result<P, Error>) -> Self {
-        Self { client, params }
+impl<'a, R> Call<'a, R> {
+    pub(crate) const fn new(client: &'a Client, request: Result<R, Error>) -> Self {
+        Self { client, request }
     }
 
-    /// Sets a param; the first that is wrong is what the call will say.
+    /// Sets a param. The call fails with the first param that is invalid.
     pub(crate) fn with(
         mut self,
         param: &'static str,
-        set: impl FnOnce(&mut P) -> Result<(), Box<dyn std::error::Error>>,
+        set: impl FnOnce(&mut R) -> Result<(), Box<dyn std::error::Error>>,
     ) -> Self {
-        self.params = self.params.and_then(|mut params| match set(&mut params) {
-            Ok(()) => Ok(params),
-            Err(cause) => Err(argument(param, cause)),
+        self.request = self.request.and_then(|mut request| match set(&mut request) {
+            Ok(()) => Ok(request),
+            Err(cause) => Err(invalid_argument(param, cause)),
         });
         self
     }
 }
 
-pub fn argument(param: &'static str, cause: impl std::fmt::Display) -> Error {
+pub fn invalid_argument(param: &'static str, cause: impl std::fmt::Display) -> Error {
     Error::Argument { param, cause: cause.to_string() }
 }
 
-impl<'a, P: Ask> IntoFuture for Call<'a, P>
+impl<'a, R: Request> IntoFuture for Call<'a, R>
 where
-    P::Answer: Send + 'a,
+    R::Response: Send + 'a,
 {
-    type Output = Result<P::Answer, Error>;
-    type IntoFuture = Boxed<'a, Self::Output>;
+    type Output = Result<R::Response, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        match self.params {
-            Ok(params) => params.send(self.client),
+        match self.request {
+            Ok(request) => request.send(self.client),
             Err(error) => boxed(std::future::ready(Err(error))),
         }
     }

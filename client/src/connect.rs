@@ -1,4 +1,4 @@
-//! From a URL to a connection on which somebody is logged in.
+//! Connects to a server and logs in.
 
 use std::{
     future::Future,
@@ -15,25 +15,25 @@ use web_time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, InvalidUrl};
 
-/// Time limits of calls are this client's own: a play may take longer than any fixed one.
+/// Turns jsonrpsee's time limit off: a play may take longer than any fixed limit, and [`within`] bounds every call.
 const UNLIMITED: Duration = Duration::from_secs(7 * 86_400);
 /// How far the clocks of client and server may be apart.
-const SKEW: Duration = Duration::from_secs(5 * 60);
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// Where to connect, and as whom.
+/// The server and circle to connect to, and the key to log in with.
 #[derive(Clone)]
 pub struct Target {
     url: String,
     audience: String,
     circle: Option<PublicKey>,
-    /// The circle of the first login, where none was asked for: a later connection must not lead elsewhere.
+    /// The circle of the first login if the caller named none: later logins must be for the same circle.
     entered: Arc<OnceLock<PublicKey>>,
     key: Option<SecretKey>,
     timeout: Duration,
 }
 
 impl Target {
-    /// Checks what was asked for. A circle that is named beside the URL becomes its path.
+    /// Checks the URL. A circle given separately becomes the URL's path.
     pub fn new(
         url: &str,
         circle: Option<PublicKey>,
@@ -63,14 +63,14 @@ impl Target {
         Ok(Arc::new(rpc))
     }
 
-    /// Opens a session on a connection; does nothing without a key.
+    /// Logs in on a connection; does nothing without a key.
     pub async fn log_in(&self, rpc: &RpcClient) -> Result<(), Error> {
         let Some(key) = &self.key else { return Ok(()) };
-        within(self.timeout, self.prove(rpc, key)).await?
+        within(self.timeout, self.authenticate(rpc, key)).await?
     }
 
-    async fn prove(&self, rpc: &RpcClient, key: &SecretKey) -> Result<(), Error> {
-        let refused = |error| match Error::of_call(error) {
+    async fn authenticate(&self, rpc: &RpcClient, key: &SecretKey) -> Result<(), Error> {
+        let refused = |error| match Error::from_rpc(error) {
             Error::Call(error) => Error::Refused(error),
             other => other,
         };
@@ -83,10 +83,10 @@ impl Target {
             .check(self.circle.or(self.entered.get().copied()), &self.audience, pubkey)
             .map_err(Error::Untrusted)?;
         if challenge.nonce.to_string() != *answer.nonce || challenge.expires != answer.expires_at.get() {
-            return Err(protocol(&"the challenge says something else than the fields beside it"));
+            return Err(protocol(&"the challenge text does not match the nonce and expiry sent with it"));
         }
         check_expiry(challenge.expires, now()).map_err(|error| protocol(&error))?;
-        // The parsed challenge has one text, so what is signed is what was checked.
+        // A parsed challenge has exactly one text, so the client signs exactly the fields that it checked.
         let signature = key.sign(&challenge.to_string()).to_string();
         let signature = signature.try_into().map_err(|error| protocol(&error))?;
         rpc.authenticate(wire_key, signature).await.map_err(refused)?;
@@ -97,43 +97,45 @@ impl Target {
 
 fn resolve(url: &str, circle: Option<PublicKey>) -> Result<(String, String, Option<PublicKey>), InvalidUrl> {
     let audience = audience_of(url)?;
-    // The audience is the URL's scheme and authority; what follows them is the path.
+    // The audience is the URL's scheme and authority.
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let path = rest.find('/').map_or("", |slash| &rest[slash..]);
-    let named = match path.trim_matches('/') {
+    let in_path = match path.trim_matches('/') {
         "" | "ws" => None,
         name => {
             let id: CircleId = name.parse().map_err(|_| InvalidUrl::Path)?;
             Some(PublicKey::try_from(id).map_err(|_| InvalidUrl::Path)?)
         }
     };
-    match (named, circle) {
-        (Some(named), Some(circle)) if named != circle => Err(InvalidUrl::OtherCircle),
+    match (in_path, circle) {
+        (Some(in_path), Some(circle)) if in_path != circle => Err(InvalidUrl::OtherCircle),
         (None, None) => Ok((format!("{audience}/"), audience, None)),
-        (named, circle) => {
-            let circle = named.or(circle);
+        (in_path, circle) => {
+            let circle = in_path.or(circle);
             let path = circle.map(|circle| circle.to_string()).unwrap_or_default();
             Ok((format!("{audience}/{path}"), audience, circle))
         }
     }
 }
 
-/// A challenge that is long over, or lives longer than any server lets one live, is not worth a signature.
+/// Refuses a challenge that has expired, or that expires later than any server's challenge would.
 fn check_expiry(expires: u64, now: Duration) -> Result<(), String> {
     let end = Duration::from_secs(expires);
-    if (now.saturating_sub(SKEW)..=now + CHALLENGE_LIFETIME + SKEW).contains(&end) {
+    if (now.saturating_sub(MAX_CLOCK_SKEW)..=now + CHALLENGE_LIFETIME + MAX_CLOCK_SKEW).contains(&end) {
         return Ok(());
     }
-    let here = now.as_secs();
-    Err(format!("the challenge expires at {expires} (Unix time), and here it is {here}; is the clock right?"))
+    let now = now.as_secs();
+    Err(format!(
+        "the challenge expires at {expires} (Unix time), but the local clock shows {now}; check the clocks"
+    ))
 }
 
 fn now() -> Duration {
-    // A clock before 1970 is wrong by more than any skew.
+    // A clock before 1970 fails the check of expiry.
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What `work` brings, unless `limit` passes first.
+/// Awaits `work` for at most `limit`.
 pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Error> {
     let (work, limit_passed) = (std::pin::pin!(work), Delay::new(limit));
     match select(work, limit_passed).await {
@@ -146,19 +148,19 @@ pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Er
 async fn dial(url: &str, limit: Duration) -> Result<RpcClient, String> {
     use jsonrpsee::{core::client::async_client::PingConfig, ws_client::WsClientBuilder};
 
-    /// Bytes of a message in either direction; servers allow less.
-    const MAX_MESSAGE: u32 = 16 << 20;
+    /// In either direction; servers allow less.
+    const MAX_MESSAGE_BYTES: u32 = 16 << 20;
     let runtime = tokio::runtime::Handle::try_current().map_err(|error| error.to_string())?;
     let builder = WsClientBuilder::new()
-        .max_request_size(MAX_MESSAGE)
-        .max_response_size(MAX_MESSAGE)
+        .max_request_size(MAX_MESSAGE_BYTES)
+        .max_response_size(MAX_MESSAGE_BYTES)
         .max_concurrent_requests(1_024)
         .request_timeout(UNLIMITED)
-        // As in browsers: whoever sends us elsewhere is not whom we dialled.
+        // No redirects, as in browsers: the challenge must be for the URL that the caller gave.
         .max_redirections(1)
         .enable_ws_ping(PingConfig::new());
     let url = url.to_owned();
-    // jsonrpsee resolves names by a call that blocks its thread, so this must not be one of the runtime's.
+    // jsonrpsee resolves host names with a blocking call, which must not run on a thread of the runtime.
     let dialling = runtime
         .clone()
         .spawn_blocking(move || runtime.block_on(tokio::time::timeout(limit, builder.build(url))))
@@ -187,36 +189,37 @@ mod tests {
     const CIRCLE: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
     #[test]
-    fn a_circle_stands_in_the_path_or_beside_it() {
+    fn circle_is_in_the_path_or_given_separately() {
         let circle: PublicKey = CIRCLE.parse().unwrap();
         let path = format!("ws://h:1/{CIRCLE}");
-        for (url, beside, expected, known) in [
+        for (url, given, expected, known) in [
             ("ws://h:1", None, "ws://h:1/", None),
             ("ws://h:1/ws/", None, "ws://h:1/", None),
             ("ws://h:1", Some(circle), &path, Some(circle)),
             (&path, None, &path, Some(circle)),
             (&path, Some(circle), &path, Some(circle)),
         ] {
-            let (url, audience, found) = resolve(url, beside).unwrap();
+            let (url, audience, found) = resolve(url, given).unwrap();
             assert_eq!((url.as_str(), audience.as_str(), found), (expected, "ws://h:1", known));
         }
     }
 
     #[test]
-    fn a_challenge_is_signed_near_its_time_only() {
+    fn challenge_is_signed_only_near_its_expiry() {
         let now = Duration::from_secs(1_800_000_000);
-        for (expires, good) in [(0, true), (60, true), (-300, true), (360, true), (-301, false), (361, false)]
+        for (expires, is_signed) in
+            [(0, true), (60, true), (-300, true), (360, true), (-301, false), (361, false)]
         {
             assert_eq!(
                 check_expiry(now.as_secs().saturating_add_signed(expires), now).is_ok(),
-                good,
+                is_signed,
                 "{expires}"
             );
         }
     }
 
     #[test]
-    fn a_url_that_leads_to_no_circle_is_refused() {
+    fn url_without_a_circle_is_refused() {
         let other = SecretKey::generate().unwrap().public_key();
         assert!(matches!(resolve("http//x", None), Err(InvalidUrl::Audience(_))));
         assert!(matches!(resolve("ws://h/nonsense", None), Err(InvalidUrl::Path)));

@@ -3,79 +3,79 @@ use std::time::Duration;
 use circles_auth::{InvalidAudience, Mismatch};
 use jsonrpsee::core::client;
 
-/// Why a call brought no result.
+/// Why a call returned no result.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL names no circle.
-    #[error("{url}: {cause}")]
+    /// The URL is invalid or names no circle.
+    #[error("invalid URL {url}: {cause}")]
     Url {
-        /// As it was given.
+        /// The URL as given.
         url: String,
-        /// What is wrong with it.
+        /// The fault.
         cause: InvalidUrl,
     },
     /// The server is out of reach, or has no such circle.
     #[error("cannot connect to {url}: {cause}")]
     Connect {
-        /// What was dialled.
+        /// The URL of the attempt.
         url: String,
-        /// What came back.
+        /// The failure, as the transport reports it.
         cause: String,
     },
-    /// The server asked to sign something that was not meant, as a relay in the middle would; nothing was
-    /// signed.
-    #[error("{0}; if this is the server you meant, it has to be started with --public-url")]
+    /// The server's challenge is for another circle, server or key, as that of a relay in the middle would be. The
+    /// client signed nothing.
+    #[error("{0}; if this is the intended server, start it with --public-url")]
     Untrusted(Mismatch),
-    /// The server did not speak the protocol while logging in.
-    #[error("the login failed: {0}")]
+    /// The server broke the protocol during the login.
+    #[error("login failed: {0}")]
     Protocol(String),
     /// The server refused the login.
-    #[error("the login was refused: {0}")]
+    #[error("login refused: {0}")]
     Refused(circles_api::Error),
     /// No answer came in time. The call may have run.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// The connection broke while the call was under way. The call may have run; with an idempotency key it
-    /// would have been repeated.
-    #[error("the connection was lost; the call may have run")]
+    /// The connection broke during the call. The call may have run; with an idempotency key, the client would have
+    /// repeated it.
+    #[error("connection lost; the call may have run")]
     ConnectionLost,
-    /// More events came than were read; the stream is cut off, and a play that began with it is cancelled.
-    #[error("the events were read too slowly")]
+    /// Events arrived faster than the caller read them. The stream has ended, and a play that it started is cancelled.
+    #[error("events arrived faster than they were read")]
     Lagged,
     /// The server answered with an error.
     #[error(transparent)]
     Call(circles_api::Error),
-    /// What was to be sent is not what `openrpc.json` allows; nothing was sent.
-    #[error("{param}: {cause}")]
+    /// `openrpc.json` does not allow the argument. The client sent nothing.
+    #[error("invalid {param}: {cause}")]
     Argument {
-        /// The param.
+        /// The param's name.
         param: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         cause: String,
     },
-    /// The result is not of the type that was asked for.
-    #[error("the result is of another type: {0}")]
+    /// The result does not fit the type that the caller asked for.
+    #[error("cannot decode the result: {0}")]
     Decode(String),
 }
 
-/// What is wrong with a URL.
+/// Why a URL is invalid.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InvalidUrl {
-    /// It is no WebSocket URL.
+    /// It is not a WebSocket URL.
     #[error(transparent)]
     Audience(#[from] InvalidAudience),
     /// Its path names no circle.
     #[error("the path must be a circle's public key, / or /ws/")]
     Path,
-    /// Its path names another circle than the builder.
-    #[error("the path names another circle than the one asked for")]
+    /// Its path and the builder name different circles.
+    #[error("the path names a different circle than the one requested")]
     OtherCircle,
 }
 
 impl Error {
-    /// What jsonrpsee's error is to a caller: here, and nowhere else.
-    pub(crate) fn of_call(error: client::Error) -> Self {
+    /// Translates jsonrpsee's errors. No other code does.
+    pub(crate) fn from_rpc(error: client::Error) -> Self {
         match error {
             client::Error::Call(object) => Self::Call(circles_api::Error::from_object(&object)),
             client::Error::ParseError(error) => Self::Decode(error.to_string()),
@@ -83,14 +83,14 @@ impl Error {
             | client::Error::Transport(_)
             | client::Error::ServiceDisconnect
             | client::Error::RequestTimeout
-            // What a call is told that finds the connection gone before the reason has been noted.
+            // jsonrpsee returns this while a broken connection's reason is still unknown.
             | client::Error::Custom(_) => Self::ConnectionLost,
-            // Of our own calls' making, in subscriptions and batches only.
+            // Only subscriptions and batches cause the others.
             other => Self::Protocol(other.to_string()),
         }
     }
 
-    /// The server's error, if that is what it is.
+    /// The error object that the server sent, if it sent one.
     pub const fn call(&self) -> Option<&circles_api::Error> {
         match self {
             Self::Call(error) | Self::Refused(error) => Some(error),
@@ -104,8 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_is_gone_for_no_known_reason_is_lost_too() {
+    fn broken_connection_without_reason_is_connection_lost() {
         let error = client::Error::Custom("Error reason could not be found.".to_owned());
-        assert!(matches!(Error::of_call(error), Error::ConnectionLost));
+        assert!(matches!(Error::from_rpc(error), Error::ConnectionLost));
     }
 }

@@ -10,10 +10,10 @@
 //! # }
 //! ```
 //!
-//! Start at [`Client::builder`]. The generated stubs of every method lie beneath, at [`Client::rpc`].
+//! Start at [`Client::builder`]. [`Client::rpc`] gives access to the generated stubs of every method.
 //!
-//! **Invariants.** Nothing is signed that is not for the circle, the address and the key that were meant. A play or a
-//! submission without an idempotency key is never sent twice. Every wait has an end. It builds for WebAssembly too.
+//! **Invariants.** The client signs only challenges for the circle, address and key that the caller chose. It never sends
+//! a play or a submission without an idempotency key twice. Every wait has an end. The crate builds for WebAssembly too.
 
 mod call;
 mod client;
@@ -29,6 +29,6 @@ pub use circles_auth::{PublicKey, SecretKey};
 pub use call::Call;
 pub use client::{Builder, Client};
 pub use error::Error;
-pub use play::{Keyed, Order, Play, Played, Submission};
-pub use task::{RecordList, TaskList, TaskLookup};
-pub use watch::{TaskWatch, Watch, Watched};
+pub use play::{Idempotent, Play, PlayRequest, PlayResponse, ScriptRequest, Submission, SubmitRequest};
+pub use task::{RecordList, TaskList, TaskLookup, TaskRequest};
+pub use watch::{PlayEvents, TaskWatch, Watch, WatchRequest, WatchTaskRequest};

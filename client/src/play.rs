@@ -9,32 +9,32 @@ use serde_json::Value;
 
 use crate::{
     Client, Error,
-    call::{Ask, Boxed, Call, argument, boxed},
+    call::{BoxFuture, Call, Request, boxed, invalid_argument},
 };
 
-/// Bytes of the arguments as JSON. With the longest script, fully escaped, they fill the 2 MiB of a message that
-/// servers take; a longer one would cost the connection and every call on it.
-const MAX_ARGS: usize = 3 << 19;
-/// How long an answer may take beyond a play's own time limit.
-const MARGIN: Duration = Duration::from_secs(5);
+/// Bytes of the arguments as JSON. Together with the longest script, fully escaped, they fill the 2 MiB message that
+/// servers accept; a longer message would cost the connection and every call on it.
+const MAX_ARGS_BYTES: usize = 3 << 19;
+/// How much later than a play's deadline its answer may arrive.
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
-/// A play to be sent: awaited, it brings what the script leaves.
-pub type Play<'a> = Call<'a, ToPlay>;
+/// A call that plays a script and returns its result.
+pub type Play<'a> = Call<'a, PlayRequest>;
 
-/// A task to be accepted: awaited, it brings its id. From then on it runs also if this client goes away.
-pub type Submission<'a> = Call<'a, ToSubmit>;
+/// A call that submits a task and returns its id once the server has accepted it. The task then runs even if this
+/// client disconnects.
+pub type Submission<'a> = Call<'a, SubmitRequest>;
 
-/// What is to be played.
+/// A script, or the name of one in the circle's library.
 #[derive(Clone)]
 pub enum Source {
     Script(Script),
     Name(ScriptName),
 }
 
-/// A script and all that may be said of how to play it: what a [`Play`], a [`Submission`] and a
-/// [`Watch`](crate::Watch) have in common.
+/// A script and its options: the part that a [`Play`], a [`Submission`] and a [`Watch`](crate::Watch) have in common.
 #[derive(Clone)]
-pub struct Order {
+pub struct ScriptRequest {
     pub(crate) source: Source,
     pub(crate) args: Option<Value>,
     pub(crate) timeout_ms: Option<TimeoutMs>,
@@ -42,24 +42,22 @@ pub struct Order {
     retries: Option<Retries>,
 }
 
-/// An order whose end is awaited.
-pub struct ToPlay(Order);
-/// An order to be accepted.
-pub struct ToSubmit(Order);
+/// A request to play a script; the response is its result.
+pub struct PlayRequest(ScriptRequest);
+/// A request to submit a script; the response is the task's id.
+pub struct SubmitRequest(ScriptRequest);
 
 impl Source {
-    pub fn of_script(script: impl Into<String>) -> Result<Self, Error> {
-        script.into().try_into().map(Self::Script).map_err(|cause| argument("script", cause))
+    pub fn script(script: impl Into<String>) -> Result<Self, Error> {
+        script.into().try_into().map(Self::Script).map_err(|cause| invalid_argument("script", cause))
     }
 
-    pub fn of_name(name: impl Into<String>) -> Result<Self, Error> {
-        name.into().try_into().map(Self::Name).map_err(|cause| argument("name", cause))
+    pub fn name(name: impl Into<String>) -> Result<Self, Error> {
+        name.into().try_into().map(Self::Name).map_err(|cause| invalid_argument("name", cause))
     }
-}
 
-impl Source {
-    /// The params `script` and `name`, of which a call has one.
-    pub fn either(self) -> (Option<Script>, Option<ScriptName>) {
+    /// Returns the params `script` and `name`; exactly one of them is set.
+    pub fn into_params(self) -> (Option<Script>, Option<ScriptName>) {
         match self {
             Self::Script(script) => (Some(script), None),
             Self::Name(name) => (None, Some(name)),
@@ -67,100 +65,100 @@ impl Source {
     }
 }
 
-impl From<Source> for Order {
+impl From<Source> for ScriptRequest {
     fn from(source: Source) -> Self {
         Self { source, args: None, timeout_ms: None, idempotency_key: None, retries: None }
     }
 }
 
-impl From<Source> for ToPlay {
+impl From<Source> for PlayRequest {
     fn from(source: Source) -> Self {
         Self(source.into())
     }
 }
 
-impl From<Source> for ToSubmit {
+impl From<Source> for SubmitRequest {
     fn from(source: Source) -> Self {
         Self(source.into())
     }
 }
 
-impl AsMut<Order> for ToPlay {
-    fn as_mut(&mut self) -> &mut Order {
+impl AsMut<ScriptRequest> for PlayRequest {
+    fn as_mut(&mut self) -> &mut ScriptRequest {
         &mut self.0
     }
 }
 
-impl AsMut<Order> for ToSubmit {
-    fn as_mut(&mut self) -> &mut Order {
+impl AsMut<ScriptRequest> for SubmitRequest {
+    fn as_mut(&mut self) -> &mut ScriptRequest {
         &mut self.0
     }
 }
 
-impl<P: AsMut<Order>> Call<'_, P> {
-    /// What the script sees as `ARGS`: anything that has a JSON form.
+impl<R: AsMut<ScriptRequest>> Call<'_, R> {
+    /// Sets the script's `ARGS`: any value that has a JSON form.
     pub fn args(self, args: &(impl Serialize + ?Sized)) -> Self {
-        self.with("args", |order| {
+        self.with("args", |request| {
             let args = serde_json::to_value(args)?;
-            if args.to_string().len() > MAX_ARGS {
-                return Err(format!("must be at most {MAX_ARGS} bytes as JSON").into());
+            if args.to_string().len() > MAX_ARGS_BYTES {
+                return Err(format!("must be at most {MAX_ARGS_BYTES} bytes as JSON").into());
             }
-            order.as_mut().args = Some(args);
+            request.as_mut().args = Some(args);
             Ok(())
         })
     }
 
-    /// How long the play may take from acceptance, from 1 ms to a day. The server may allow less.
+    /// Sets the play's deadline, counted from its acceptance, from 1 ms to a day. The server may allow less.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with("timeout_ms", |order| {
-            order.as_mut().timeout_ms = Some(u64::try_from(timeout.as_millis())?.try_into()?);
+        self.with("timeout_ms", |request| {
+            request.as_mut().timeout_ms = Some(u64::try_from(timeout.as_millis())?.try_into()?);
             Ok(())
         })
     }
 }
 
-/// Calls that may carry an idempotency key.
-pub trait Keyed: AsMut<Order> {}
+/// Requests that may carry an idempotency key.
+pub trait Idempotent: AsMut<ScriptRequest> {}
 
-impl Keyed for ToPlay {}
-impl Keyed for ToSubmit {}
+impl Idempotent for PlayRequest {}
+impl Idempotent for SubmitRequest {}
 
-impl<P: Keyed> Call<'_, P> {
-    /// Makes the call safe to repeat: within 24 hours, the same call with the same key is answered with the
-    /// first outcome. 1 to 128 printable ASCII characters. The client then repeats it by itself when the
+impl<R: Idempotent> Call<'_, R> {
+    /// Makes the call safe to repeat: within 24 hours, the server answers the same call with the same key with the
+    /// first outcome. The key is 1 to 128 printable ASCII characters. With a key, the client repeats the call when the
     /// connection breaks.
     pub fn idempotency_key(self, key: impl Into<String>) -> Self {
-        self.with("idempotency_key", |order| {
-            order.as_mut().idempotency_key = Some(key.into().try_into()?);
+        self.with("idempotency_key", |request| {
+            request.as_mut().idempotency_key = Some(key.into().try_into()?);
             Ok(())
         })
     }
 }
 
 impl Submission<'_> {
-    /// How often the task may be run again after a crash although it may have had outside effects; at most 10,
-    /// 0 by default.
+    /// Sets how often the task may run again after a crash even if it has had side effects; at most 10, 0 by default.
     pub fn retries(self, retries: u64) -> Self {
-        self.with("retries", |order| {
-            order.0.retries = Some(retries.try_into()?);
+        self.with("retries", |request| {
+            request.0.retries = Some(retries.try_into()?);
             Ok(())
         })
     }
 }
 
-impl Ask for ToPlay {
-    type Answer = Played;
+impl Request for PlayRequest {
+    type Response = PlayResponse;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<Played, Error>> {
-        let order = self.0;
-        // Always sent, and waited for longer: the server's answer to a late play says more than our silence.
-        let timeout_ms = order.timeout_ms.unwrap_or_else(|| milliseconds(client.timeout()));
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<PlayResponse, Error>> {
+        let request = self.0;
+        // The server learns the deadline, and the client waits a little longer: the server's answer to a late play
+        // says more than a timeout here.
+        let timeout_ms = request.timeout_ms.unwrap_or_else(|| milliseconds(client.timeout()));
         let limit = answer_limit(timeout_ms);
-        let repeatable = order.idempotency_key.is_some();
+        let repeatable = request.idempotency_key.is_some();
         boxed(async move {
             let limit = limit.max(client.timeout());
-            let played = client.call(limit, repeatable, |rpc| {
-                let Order { source, args, idempotency_key, .. } = order.clone();
+            let result = client.call(limit, repeatable, |rpc| {
+                let ScriptRequest { source, args, idempotency_key, .. } = request.clone();
                 async move {
                     match source {
                         Source::Script(script) => {
@@ -170,21 +168,21 @@ impl Ask for ToPlay {
                     }
                 }
             });
-            played.await.map(Played)
+            result.await.map(PlayResponse)
         })
     }
 }
 
-impl Ask for ToSubmit {
-    type Answer = TaskId;
+impl Request for SubmitRequest {
+    type Response = TaskId;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<TaskId, Error>> {
-        let order = self.0;
-        let repeatable = order.idempotency_key.is_some();
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<TaskId, Error>> {
+        let request = self.0;
+        let repeatable = request.idempotency_key.is_some();
         boxed(async move {
             let submitted = client.call(client.timeout(), repeatable, |rpc| {
-                let Order { source, args, timeout_ms, idempotency_key, retries } = order.clone();
-                let (script, name) = source.either();
+                let ScriptRequest { source, args, timeout_ms, idempotency_key, retries } = request.clone();
+                let (script, name) = source.into_params();
                 async move { rpc.submit(script, name, args, timeout_ms, idempotency_key, retries).await }
             });
             submitted.await.map(|submitted| submitted.task_id)
@@ -192,30 +190,34 @@ impl Ask for ToSubmit {
     }
 }
 
-/// How long the answer to a play with this time limit may take: some seconds more.
+/// How long to wait for the answer to a play with this deadline.
 pub fn answer_limit(timeout_ms: TimeoutMs) -> Duration {
-    Duration::from_millis(timeout_ms.get().into()) + MARGIN
+    Duration::from_millis(timeout_ms.get().into()) + ANSWER_MARGIN
 }
 
-/// A duration as the interface's time limit, which is from a millisecond to a day.
+/// Converts a duration to the interface's time limit, clamped to 1 ms and a day.
 pub fn milliseconds(duration: Duration) -> TimeoutMs {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
     TimeoutMs::try_from(millis).unwrap_or(TimeoutMs::MAX)
 }
 
-/// What a script that succeeded left.
+/// The result of a script that succeeded.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Played(pub PlayResult);
+pub struct PlayResponse(pub PlayResult);
 
-impl Played {
-    /// The script's value as a type of one's own.
+impl PlayResponse {
+    /// Decodes the script's value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] if the value does not fit `T`.
     pub fn value<T: DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(&self.0.value).map_err(|error| Error::Decode(error.to_string()))
     }
 }
 
 /// Output, logs, statistics and the task's id.
-impl Deref for Played {
+impl Deref for PlayResponse {
     type Target = PlayResult;
 
     fn deref(&self) -> &PlayResult {

@@ -8,43 +8,43 @@ use web_time::Instant;
 
 use crate::{
     Client, Error,
-    call::{Ask, Boxed, Call, boxed},
+    call::{BoxFuture, Call, Request, boxed},
 };
 
-/// A look at a task: awaited, it brings what is known of it.
-pub type TaskLookup<'a> = Call<'a, Lookup>;
+/// A call that returns a task's state, times and outcome.
+pub type TaskLookup<'a> = Call<'a, TaskRequest>;
 
-/// A page of tasks to be asked for, the newest first.
+/// A call that returns a page of tasks, the newest first.
 pub type TaskList<'a> = Call<'a, TasksParams>;
 
-/// A page of the circle's provenance to be asked for, the oldest records first.
+/// A call that returns a page of the circle's provenance, the oldest records first.
 pub type RecordList<'a> = Call<'a, ProvenanceParams>;
 
-/// Which task, and how long to wait for its end.
-pub struct Lookup {
+/// A task's id, and how long to wait for its end.
+pub struct TaskRequest {
     id: TaskId,
     wait: Duration,
 }
 
-impl Lookup {
-    pub const fn new(id: TaskId) -> Self {
+impl TaskRequest {
+    pub(crate) const fn new(id: TaskId) -> Self {
         Self { id, wait: Duration::ZERO }
     }
 }
 
 impl TaskLookup<'_> {
-    /// Waits for the end of the task, but no longer than this: it may not have ended then, which its `ended_at`
-    /// tells. The waiting is done at the server, a minute a call, and goes on after a reconnect.
+    /// Waits until the task ends, at most this long: if it has not ended by then, the answer has no `ended_at`.
+    /// The server does the waiting, a minute a call, and the client goes on after a reconnect.
     pub fn wait(self, wait: Duration) -> Self {
-        self.with("wait_ms", |lookup| {
-            lookup.wait = wait;
+        self.with("wait_ms", |request| {
+            request.wait = wait;
             Ok(())
         })
     }
 }
 
 impl TaskList<'_> {
-    /// Only tasks in this state.
+    /// Lists only tasks in this state.
     pub fn state(self, state: TaskState) -> Self {
         self.with("state", |params| {
             params.state = Some(state);
@@ -52,7 +52,7 @@ impl TaskList<'_> {
         })
     }
 
-    /// How many at most, from 1 to 500; 50 by default.
+    /// Sets the size of a page, from 1 to 500; 50 by default.
     pub fn limit(self, limit: u64) -> Self {
         self.with("limit", |params| {
             params.limit = Some(limit.try_into()?);
@@ -60,7 +60,7 @@ impl TaskList<'_> {
         })
     }
 
-    /// Goes on where the page with this cursor ended.
+    /// Continues after the page that returned this cursor.
     pub fn cursor(self, cursor: TaskId) -> Self {
         self.with("cursor", |params| {
             params.cursor = Some(cursor);
@@ -70,7 +70,7 @@ impl TaskList<'_> {
 }
 
 impl RecordList<'_> {
-    /// Begins behind the record of this number; with the first by default.
+    /// Starts after the record of this number; by default with the first.
     pub fn after(self, number: u64) -> Self {
         self.with("after", |params| {
             params.after = Some(number.try_into()?);
@@ -78,7 +78,7 @@ impl RecordList<'_> {
         })
     }
 
-    /// How many at most, from 1 to 500; 50 by default.
+    /// Sets the size of a page, from 1 to 500; 50 by default.
     pub fn limit(self, limit: u64) -> Self {
         self.with("limit", |params| {
             params.limit = Some(limit.try_into()?);
@@ -87,17 +87,17 @@ impl RecordList<'_> {
     }
 }
 
-impl Ask for Lookup {
-    type Answer = Task;
+impl Request for TaskRequest {
+    type Response = Task;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<Task, Error>> {
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<Task, Error>> {
         let Self { id, wait } = self;
         boxed(async move {
-            let begun = Instant::now();
+            let started = Instant::now();
             loop {
-                let left = wait.saturating_sub(begun.elapsed());
+                let left = wait.saturating_sub(started.elapsed());
                 let step = WaitMs::try_from(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-                // The longest there is, where more is left.
+                // A call waits at most `WaitMs::MAX`; further calls wait for the rest.
                 let (step, last) = step.map_or((WaitMs::MAX, false), |step| (step, true));
                 let limit = Duration::from_millis(step.get().into()) + client.timeout();
                 let task = client.call(limit, true, |rpc| {
@@ -113,10 +113,10 @@ impl Ask for Lookup {
     }
 }
 
-impl Ask for TasksParams {
-    type Answer = TaskPage;
+impl Request for TasksParams {
+    type Response = TaskPage;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<TaskPage, Error>> {
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<TaskPage, Error>> {
         boxed(client.call(client.timeout(), true, move |rpc| {
             let Self { state, limit, cursor } = self.clone();
             async move { rpc.tasks(state, limit, cursor).await }
@@ -124,10 +124,10 @@ impl Ask for TasksParams {
     }
 }
 
-impl Ask for ProvenanceParams {
-    type Answer = RecordPage;
+impl Request for ProvenanceParams {
+    type Response = RecordPage;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<RecordPage, Error>> {
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<RecordPage, Error>> {
         let Self { after, limit } = self;
         boxed(client.call(
             client.timeout(),

@@ -15,98 +15,95 @@ use jsonrpsee::core::client::{Client as RpcClient, Subscription, SubscriptionClo
 
 use crate::{
     Client, Error,
-    call::{Ask, Boxed, Call, boxed},
-    play::{Order, Source, answer_limit, milliseconds},
+    call::{BoxFuture, Call, Request, boxed},
+    play::{ScriptRequest, Source, answer_limit, milliseconds},
 };
 
-/// A play to be watched: awaited, it brings the stream of what happens to it.
-pub type Watch<'a> = Call<'a, ToWatch>;
+/// A call that plays a script and returns the stream of its events.
+pub type Watch<'a> = Call<'a, WatchRequest>;
 
-/// A task to be looked at: awaited, it brings the stream of what happens to it.
-pub type TaskWatch<'a> = Call<'a, ToLook>;
+/// A call that returns the stream of a task's events.
+pub type TaskWatch<'a> = Call<'a, WatchTaskRequest>;
 
-/// An order whose play is watched.
-pub struct ToWatch(Order);
-/// A task that is watched.
-pub struct ToLook(pub TaskId);
+/// A request to play a script and watch it.
+pub struct WatchRequest(ScriptRequest);
+/// A request to watch a task.
+pub struct WatchTaskRequest(pub TaskId);
 
-impl From<Source> for ToWatch {
+impl From<Source> for WatchRequest {
     fn from(source: Source) -> Self {
         Self(source.into())
     }
 }
 
-impl AsMut<Order> for ToWatch {
-    fn as_mut(&mut self) -> &mut Order {
+impl AsMut<ScriptRequest> for WatchRequest {
+    fn as_mut(&mut self) -> &mut ScriptRequest {
         &mut self.0
     }
 }
 
-impl Ask for ToWatch {
-    type Answer = Watched;
+impl Request for WatchRequest {
+    type Response = PlayEvents;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<Watched, Error>> {
-        let Order { source, args, timeout_ms, .. } = self.0;
-        // A play has a limit, as one that is not watched.
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<PlayEvents, Error>> {
+        let ScriptRequest { source, args, timeout_ms, .. } = self.0;
         let timeout_ms = timeout_ms.unwrap_or_else(|| milliseconds(client.timeout()));
         boxed(async move {
-            let watched = client.call(client.timeout(), false, |rpc| {
-                let ((script, name), args) = (source.clone().either(), args.clone());
+            let events = client.call(client.timeout(), false, |rpc| {
+                let ((script, name), args) = (source.clone().into_params(), args.clone());
                 async move {
                     let subscription = rpc.watch_play(script, name, None, args, Some(timeout_ms)).await?;
-                    Ok(Watched::new(subscription, rpc, timeout_ms))
+                    Ok(PlayEvents::new(subscription, rpc, timeout_ms))
                 }
             });
-            watched.await
+            events.await
         })
     }
 }
 
-impl Ask for ToLook {
-    type Answer = Watched;
+impl Request for WatchTaskRequest {
+    type Response = PlayEvents;
 
-    fn send(self, client: &Client) -> Boxed<'_, Result<Watched, Error>> {
+    fn send(self, client: &Client) -> BoxFuture<'_, Result<PlayEvents, Error>> {
         boxed(async move {
-            // A task may be looked at twice.
-            let watched = client.call(client.timeout(), true, |rpc| {
+            // Repeatable: watching a task changes nothing.
+            let events = client.call(client.timeout(), true, |rpc| {
                 let task = self.0.clone();
                 async move {
                     let subscription = rpc.watch_play(None, None, Some(task), None, None).await?;
-                    // No task may take longer, whatever its own limit is.
-                    Ok(Watched::new(subscription, rpc, TimeoutMs::MAX))
+                    // The client does not know the task's own deadline.
+                    Ok(PlayEvents::new(subscription, rpc, TimeoutMs::MAX))
                 }
             });
-            watched.await
+            events.await
         })
     }
 }
 
-/// What happens to a play: its acceptance, what it logs, its end; then nothing more.
+/// The events of a play: its acceptance, its log lines, its end. The stream finishes after the end or an error.
 ///
-/// An error is the last item too. Whoever drops the stream before its end cancels a play that began with it; a
-/// task that was only looked at goes on. Some hundreds of events wait for a slow reader; one slower than that is
-/// told so by [`Error::Lagged`]. Where no end comes some seconds after the play's deadline, the stream ends with
-/// [`Error::Timeout`]; for a task that is looked at, that is a day.
+/// Dropping the stream early cancels the play that it started; a task that it only watches goes on. The client buffers
+/// some hundreds of events; a slower reader gets [`Error::Lagged`]. If no end arrives within some seconds after the
+/// play's deadline (for a watched task: a day), the stream finishes with [`Error::Timeout`].
 #[derive(Debug)]
-#[must_use = "dropped, it ends the play that it watches"]
-pub struct Watched {
-    /// Dropped, it unsubscribes.
+#[must_use = "dropping the stream cancels the play that it started"]
+pub struct PlayEvents {
+    /// Unsubscribes when dropped.
     subscription: Option<Subscription<PlayEvent>>,
-    /// Without its client a connection closes.
+    /// Keeps the connection open.
     rpc: Arc<RpcClient>,
-    /// The end should have come by then.
     limit: Duration,
     limit_passed: Delay,
 }
 
-impl Watched {
+impl PlayEvents {
     fn new(subscription: Subscription<PlayEvent>, rpc: Arc<RpcClient>, timeout_ms: TimeoutMs) -> Self {
         let limit = answer_limit(timeout_ms);
         Self { subscription: Some(subscription), rpc, limit, limit_passed: Delay::new(limit) }
     }
 }
 
-impl Stream for Watched {
+impl Stream for PlayEvents {
     type Item = Result<PlayEvent, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -121,7 +118,7 @@ impl Stream for Watched {
             Poll::Ready(Some(Err(error))) => Err(Error::Decode(error.to_string())),
             Poll::Ready(None) => Err(match subscription.close_reason() {
                 Some(SubscriptionCloseReason::Lagged) => Error::Lagged,
-                // The server closed the stream alone, which it does for faults of its own.
+                // A server closes a stream but not its connection only after an internal error.
                 _ if rpc.is_connected() => Error::Call(circles_api::Error::internal(None)),
                 _ => Error::ConnectionLost,
             }),

@@ -1,4 +1,4 @@
-//! What the client does when a connection breaks or a session ends, against a server that does as it is told.
+//! Lost connections and ended sessions, against a scripted server.
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
@@ -19,13 +19,13 @@ use tokio_tungstenite::{accept_async, tungstenite::Message};
 const TASK: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const NONCE: &str = "abababababababababababababababababababababababababababababababab";
 
-/// What the server does with a call that is no login.
+/// The server's reaction to the first call that is not part of a login.
 #[derive(Clone, Copy, Debug)]
 enum Play {
     Answer,
     /// Closes the connection without an answer.
     Break,
-    /// Says that there is no session, as long as there was no second login.
+    /// Answers that the session has ended, until a second login.
     Expired,
 }
 
@@ -33,11 +33,11 @@ enum Play {
 struct Seen {
     connections: AtomicUsize,
     logins: AtomicUsize,
-    /// The params of each call that arrived, logins apart.
+    /// The params of each call, logins apart.
     plays: Mutex<Vec<Value>>,
 }
 
-/// Serves connections one after another: the first call that arrives meets `first`, every other is answered.
+/// Serves connections: it treats the first call as `first` says and answers every other.
 async fn server(first: Play) -> (String, Arc<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let audience = format!("ws://{}", listener.local_addr().unwrap());
@@ -101,7 +101,7 @@ fn challenge(audience: &str, pubkey: &str) -> Value {
     json!({ "challenge": text, "nonce": NONCE, "expires_at": expires })
 }
 
-/// What the call of this number brings. A task ends with the third.
+/// The result of the call of this number. A task ends with the third call.
 fn result(method: &str, count: usize) -> Value {
     let result = json!({
         "task_id": TASK, "output": "42", "value": 42, "logs": [],
@@ -125,19 +125,19 @@ async fn client(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_play_that_may_have_run_is_not_sent_again() {
+async fn play_that_may_have_run_is_not_repeated() {
     let (url, seen) = server(Play::Break).await;
     let client = client(&url).await;
     assert!(matches!(client.play("1").await, Err(Error::ConnectionLost)));
     assert_eq!(seen.plays.lock().unwrap().len(), 1);
-    // The next call finds a new connection, with a login of its own.
+    // The next call uses a new connection with its own login.
     assert_eq!(client.play("1").await.unwrap().value::<i64>().unwrap(), 42);
     assert_eq!(seen.connections.load(Ordering::SeqCst), 2);
     assert_eq!(seen.logins.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
-async fn a_play_with_an_idempotency_key_is_sent_again_with_the_same_one() {
+async fn play_with_idempotency_key_is_repeated_with_the_same_key() {
     let (url, seen) = server(Play::Break).await;
     let played = client(&url).await.play("1").idempotency_key("once").await.unwrap();
     assert_eq!(played.output, "42");
@@ -147,7 +147,7 @@ async fn a_play_with_an_idempotency_key_is_sent_again_with_the_same_one() {
 }
 
 #[tokio::test]
-async fn many_calls_that_find_the_session_over_share_one_login() {
+async fn concurrent_calls_share_one_renewed_login() {
     let (url, seen) = server(Play::Expired).await;
     let client = client(&url).await;
     for played in join_all((0..20).map(|_| async { client.play("1").await })).await {
@@ -158,7 +158,7 @@ async fn many_calls_that_find_the_session_over_share_one_login() {
 }
 
 #[tokio::test]
-async fn an_anonymous_client_is_told_that_it_needs_a_session() {
+async fn anonymous_client_gets_unauthenticated() {
     let (url, seen) = server(Play::Expired).await;
     let client = Client::builder(url).connect().await.unwrap();
     let Err(Error::Call(error)) = client.play("1").await else { panic!("it played") };
@@ -178,7 +178,7 @@ async fn every_play_carries_a_deadline() {
 }
 
 #[tokio::test]
-async fn arguments_that_no_message_holds_are_refused_before_anything_is_sent() {
+async fn oversized_arguments_are_refused_before_sending() {
     let (url, seen) = server(Play::Answer).await;
     let refused = client(&url).await.play("1").args(&"x".repeat(2 << 20)).await;
     assert!(matches!(refused, Err(Error::Argument { param: "args", .. })), "{refused:?}");
@@ -186,7 +186,7 @@ async fn arguments_that_no_message_holds_are_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_submission_is_sent_again_only_with_an_idempotency_key() {
+async fn submission_is_repeated_only_with_an_idempotency_key() {
     let (url, seen) = server(Play::Break).await;
     let client_without = client(&url).await;
     assert!(matches!(client_without.submit("1").await, Err(Error::ConnectionLost)));
@@ -203,7 +203,7 @@ async fn a_submission_is_sent_again_only_with_an_idempotency_key() {
 }
 
 #[tokio::test]
-async fn a_library_script_is_run_by_its_name() {
+async fn library_script_runs_by_name() {
     let (url, seen) = server(Play::Answer).await;
     let client = client(&url).await;
     assert_eq!(client.run("ledger/close").await.unwrap().output, "42");
@@ -214,7 +214,7 @@ async fn a_library_script_is_run_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_several_calls_and_outlives_the_connection() {
+async fn long_wait_takes_several_calls_and_survives_a_reconnect() {
     let (url, seen) = server(Play::Break).await;
     let client = client(&url).await;
     let task = client.task(TASK.parse().unwrap()).wait(Duration::from_secs(3_600)).await.unwrap();
@@ -225,7 +225,7 @@ async fn a_long_wait_is_several_calls_and_outlives_the_connection() {
 }
 
 #[tokio::test]
-async fn a_look_at_a_task_waits_for_nothing() {
+async fn task_lookup_without_wait_returns_at_once() {
     let (url, seen) = server(Play::Answer).await;
     let task = client(&url).await.task(TASK.parse().unwrap()).await.unwrap();
     assert!(task.outcome().is_none() && task.ended_at.is_none());

@@ -1,10 +1,10 @@
-//! What the client makes of a play's events, against a server that does as the script says.
+//! Streams of a play's events, against a server that the script controls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is missing here fails the test")]
 
 use std::time::Duration;
 
-use circles_client::{Client, Error, Watched, codes, types::PlayEvent};
+use circles_client::{Client, Error, PlayEvents, codes, types::PlayEvent};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::{
@@ -20,7 +20,7 @@ async fn soon<T: IntoFuture>(work: T) -> T::Output {
     timeout(Duration::from_secs(20), work).await.expect("too slow")
 }
 
-/// A client, and every call that it sends.
+/// A client, and the calls that it sends.
 async fn client() -> (Client, UnboundedReceiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
@@ -34,7 +34,7 @@ async fn client() -> (Client, UnboundedReceiver<Value>) {
     (soon(Client::builder(url).connect()).await.unwrap(), seen)
 }
 
-/// Does as each script says until one of them breaks the connection.
+/// Answers each call as its script says, until one breaks the connection.
 async fn serve(mut socket: WebSocketStream<TcpStream>, calls: UnboundedSender<Value>) {
     while let Some(Ok(frame)) = socket.next().await {
         let Message::Text(text) = frame else { continue };
@@ -79,7 +79,7 @@ fn events(script: &str) -> Vec<Value> {
     }
 }
 
-async fn rest(events: Watched) -> (usize, Option<Error>) {
+async fn rest(events: PlayEvents) -> (usize, Option<Error>) {
     let mut items: Vec<_> = soon(events.collect()).await;
     let error = items.pop_if(|item| item.is_err()).map(Result::unwrap_err);
     assert!(items.iter().all(Result::is_ok), "an error is the last item");
@@ -87,7 +87,7 @@ async fn rest(events: Watched) -> (usize, Option<Error>) {
 }
 
 #[tokio::test]
-async fn the_stream_ends_behind_the_end_of_the_play() {
+async fn stream_finishes_after_the_end_of_the_play() {
     let (client, mut seen) = client().await;
     let mut events = soon(client.watch("1").args(&[5]).timeout(Duration::from_secs(3))).await.unwrap();
     let params = json!({ "script": "1", "args": [5], "timeout_ms": 3_000, "name": null, "task_id": null });
@@ -99,7 +99,7 @@ async fn the_stream_ends_behind_the_end_of_the_play() {
 }
 
 #[tokio::test]
-async fn an_error_ends_the_stream_and_says_what_happened() {
+async fn error_finishes_the_stream() {
     let (client, _seen) = client().await;
     let watch = async |script: &str| rest(soon(client.watch(script)).await.unwrap()).await;
     assert!(matches!(
@@ -113,10 +113,10 @@ async fn an_error_ends_the_stream_and_says_what_happened() {
 }
 
 #[tokio::test]
-async fn whoever_reads_too_slowly_is_told_so() {
+async fn slow_reader_gets_lagged() {
     let (client, mut seen) = client().await;
     let events = soon(client.watch("flood")).await.unwrap();
-    // What was too much ends the subscription, whether or not anybody reads.
+    // The overflow ends the subscription even before the test reads.
     while soon(seen.recv()).await.unwrap()["method"] != "unwatch_play" {}
     let (read, error) = rest(events).await;
     assert!((100..3_000).contains(&read), "{read} events were kept");
@@ -124,7 +124,7 @@ async fn whoever_reads_too_slowly_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_dropped_unsubscribes() {
+async fn dropped_stream_unsubscribes() {
     let (client, mut seen) = client().await;
     let watches = [
         client.watch("silent").into_future(),
@@ -143,7 +143,7 @@ async fn a_stream_that_is_dropped_unsubscribes() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_not() {
+async fn invalid_watch_is_not_sent() {
     let (client, mut seen) = client().await;
     for watch in [client.watch_library("../up"), client.watch("1").timeout(Duration::ZERO)] {
         assert!(matches!(soon(watch).await, Err(Error::Argument { .. })));
@@ -152,7 +152,7 @@ async fn what_cannot_be_sent_is_not() {
 }
 
 #[tokio::test]
-async fn streams_without_an_end_time_out_after_the_deadline() {
+async fn stream_without_an_end_times_out_after_the_deadline() {
     let (client, _seen) = client().await;
     let mut events = soon(client.watch("silent").timeout(Duration::from_millis(10))).await.unwrap();
     let Some(Err(Error::Timeout(limit))) = soon(events.next()).await else { panic!("not a timeout") };

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use circles_client::{Error, Fault, Played};
+use circles_client::{Error, Fault, PlayResponse};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ pub enum End {
 }
 
 impl End {
-    pub fn of_play(order: &Order, answer: Result<Played, Error>) -> Self {
+    pub fn of_play(order: &Order, answer: Result<PlayResponse, Error>) -> Self {
         match answer {
             Ok(played) => Self::Done(played.task_id.0, played.value().expect("a count")),
             Err(error) if is_of_a_crash(&error) => Self::Unknown,
