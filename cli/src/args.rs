@@ -1,3 +1,5 @@
+//! The command line: commands, flags and their help.
+
 use std::{path::PathBuf, time::Duration};
 
 use circles_client::types::{TaskId, TaskState};
@@ -6,33 +8,34 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 
-/// Under which the flags stand that all commands share.
+/// Heading of the flags that all commands share.
 const CONNECTION: &str = "Connection";
 
 /// Plays scripts in circles.
 ///
-/// Results go to standard output, log lines and errors to standard error. What a stranger wrote is shown so that it
-/// cannot pass for this program's own words: with `|` before each further line, and with escapes for what cannot be
-/// seen. In files and pipes a result is exactly what the script left.
+/// Results go to standard output; log lines and errors go to standard error. Text from scripts and servers cannot
+/// imitate this program's own lines: its further lines start with `|`, and invisible characters appear as escapes. A
+/// script's result is exact in files and pipes.
 ///
-/// Exit codes: 0 all is well; 1 the script failed, or was stopped, or what was asked for is not there or not sound;
-/// 2 wrong usage; 3 no connection or no login; 130 ended by Ctrl-C; 141 nobody reads standard output any more.
+/// Exit codes: 0 success; 1 the script failed or was stopped, or the requested item does not exist or is invalid;
+/// 2 wrong usage; 3 the connection or the login failed; 130 interrupted by Ctrl-C; 141 the reader of standard output
+/// has gone.
 ///
-/// An environment variable that is empty counts as not set. RUST_LOG says what the program logs of its own
-/// connection [default: error].
+/// An empty environment variable counts as not set. RUST_LOG sets which diagnostics of the program itself appear on
+/// standard error [default: error].
 #[derive(Debug, Parser)]
 #[command(name = "circles", version)]
 pub struct Args {
-    /// The server, with a circle's public key as the path or none: ws://host:port/02ab….
+    /// The server's WebSocket URL, optionally with a circle's public key as the path: ws://host:port/02ab….
     #[arg(long, env = "CIRCLES_URL", default_value = "ws://127.0.0.1:9001", global = true, help_heading = CONNECTION)]
     pub url: String,
 
-    /// The circle to enter, by its public key. The server's first one if the URL names none.
+    /// The circle's public key [default: the one in the URL, or else the server's first circle].
     #[arg(long, env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", global = true, help_heading = CONNECTION)]
     pub circle: Option<String>,
 
-    /// The file with the secret key to log in with [default: circles.key in the user's configuration
-    /// directory, made on first use].
+    /// The file with the secret key to log in with [default: circles.key in CIRCLES_CONFIG_DIR or the user's
+    /// configuration directory, created on first use].
     #[arg(
         id = "key_file",
         long = "key",
@@ -43,7 +46,7 @@ pub struct Args {
     )]
     pub key: Option<PathBuf>,
 
-    /// Do not log in, whatever key there is.
+    /// Connect without logging in.
     #[arg(long, global = true, help_heading = CONNECTION)]
     pub anonymous: bool,
 
@@ -53,210 +56,208 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a key pair; prints the public key.
-    Keygen(Keygen),
-    /// Say in which circle this is, and as whom.
+    /// Create a key pair and print the public key.
+    Keygen(KeygenArgs),
+    /// Show the circle, and the key that you are logged in with.
     Whoami,
-    /// Play a script and print what it leaves.
-    Play(Play),
-    /// Run a script of the circle's library and print what it leaves.
-    Run(Run),
-    /// Hand over a script to be played even if you go away; prints the task's id.
-    Submit(Submit),
-    /// Show a task, and what it left or why it failed.
+    /// Play a script and print its result.
+    Play(PlayArgs),
+    /// Run a script of the circle's library and print its result.
+    Run(RunArgs),
+    /// Submit a script as a task that runs even if you disconnect, and print the task's id.
+    Submit(SubmitArgs),
+    /// Show a task, with its result or error.
     ///
     /// The exit code is 1 if the task failed or was stopped, or has not ended within --wait.
-    Task(Task),
-    /// List tasks, the newest first: yours, or everybody's if the circle is your own.
-    Tasks(Tasks),
-    /// End a task that has not ended yet. Nothing that it wrote stays.
-    Cancel(ById),
-    /// Look on while a task runs: its log lines as they come, then what it left.
-    Watch(ById),
+    Task(TaskArgs),
+    /// List your tasks, the newest first; the circle's owner sees those of all callers.
+    Tasks(TasksArgs),
+    /// Cancel a task that has not ended. The documents that it wrote are discarded.
+    Cancel(TaskIdArgs),
+    /// Follow a task: print its log lines as they arrive, then its result.
+    Watch(TaskIdArgs),
     /// List the scripts of the circle's library.
-    Scripts(Form),
-    /// Read and write the circle's documents, each command by plays of a small script.
+    Scripts(OutputArgs),
+    /// Read and write the circle's documents. Each command plays a small script.
     #[command(subcommand)]
-    Db(Db),
-    /// Print the circle's sealed record of plays, if the circle is your own, as lines of JSON.
-    Log(Log),
+    Db(DbCommand),
+    /// Print the circle's sealed record of plays as lines of JSON, or verify such a log. Only the owner may read it.
+    Log(LogArgs),
     /// Print the server's OpenRPC document.
     Discover,
-    /// Play line by line.
-    Repl(Repl),
+    /// Play scripts interactively.
+    Repl(ReplArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Keygen {
-    /// Where to write the secret key [default: the file that --key names, or the default one].
+pub struct KeygenArgs {
+    /// The file for the secret key [default: the file of --key].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 
-    /// Overwrite a key that is there. It is lost, and with it all that it opened.
+    /// Overwrite an existing key. It cannot be recovered, nor can anything that only it gave access to.
     #[arg(long)]
     pub force: bool,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("source").required(true).args(["expression", "file"]))]
-pub struct Play {
+pub struct PlayArgs {
     #[command(flatten)]
-    pub text: Text,
+    pub script: ScriptArgs,
     #[command(flatten)]
-    pub options: Options,
+    pub options: PlayOptions,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Run {
-    /// The script's path below the library, without .rhai; `circles scripts` lists them.
+pub struct RunArgs {
+    /// The script's path in the library, without .rhai; `circles scripts` lists them.
     pub name: String,
     #[command(flatten)]
-    pub options: Options,
+    pub options: PlayOptions,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("source").required(true).args(["expression", "file", "name"]))]
-pub struct Submit {
+pub struct SubmitArgs {
     #[command(flatten)]
-    pub text: Text,
+    pub script: ScriptArgs,
 
-    /// A script of the circle's library.
+    /// The name of a script in the circle's library.
     #[arg(long)]
     pub name: Option<String>,
 
     #[command(flatten)]
-    pub options: Options,
+    pub options: PlayOptions,
 
-    /// How often the task may be run again after a crash although it may have had outside effects
+    /// How often the task may run again after a crash even if it has had side effects, such as HTTP calls or files
     /// [default: 0].
     #[arg(long, value_name = "N")]
     pub retries: Option<u64>,
 
-    /// Wait for the end, and print what the script leaves as `play` does.
+    /// Wait for the task to end and print its result, as `play` does.
     #[arg(long)]
     pub wait: bool,
 }
 
-/// Where a script's text is.
 #[derive(Debug, clap::Args)]
-pub struct Text {
-    /// The script itself.
+pub struct ScriptArgs {
+    /// The script's text.
     #[arg(short = 'e', long, value_name = "SCRIPT", allow_hyphen_values = true)]
     pub expression: Option<String>,
 
-    /// The file with the script; - for standard input. A first line that begins with #! is skipped.
+    /// The file with the script, or - for standard input. A first line that begins with #! is skipped.
     pub file: Option<PathBuf>,
 }
 
-/// How a script is to be played.
 #[derive(Debug, clap::Args)]
-pub struct Options {
-    /// What the script sees as ARGS: JSON, or @FILE.
+pub struct PlayOptions {
+    /// The script's ARGS, as JSON or as @FILE with a file of JSON.
     #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     pub args: Option<String>,
 
-    /// How long the play may take, such as 500ms or 5m, at most a day [default: 30s; for a submitted task, as long as
-    /// the server allows]. The server may allow less.
+    /// The play's time limit, such as 500ms or 5m, at most a day [default: 30s; for a submitted task, the server's
+    /// limit]. The server may allow less.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 
-    /// A name for this call: made again with the same name, it is answered and not run again.
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    /// A key of your choice that makes the call safe to repeat: for 24 hours, the same call with the same key gets the
+    /// first outcome and does not run again.
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub idempotency_key: Option<String>,
 
     #[command(flatten)]
-    pub form: Form,
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Repl {
-    /// How long each play may take, such as 500ms or 5m, at most a day [default: 30s]. The server may allow less.
+pub struct ReplArgs {
+    /// The time limit of each play, such as 500ms or 5m, at most a day [default: 30s]. The server may allow less.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 }
 
-/// For whom to print.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Form {
+pub struct OutputArgs {
     /// Print the whole result, or the error, as JSON to standard output.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Task {
+pub struct TaskArgs {
     /// The task's id.
     pub id: TaskId,
 
-    /// Wait for its end, but no longer than this, such as 30s or 2h.
+    /// Wait for the task to end, at most this long, such as 30s or 2h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub wait: Option<Duration>,
 
     #[command(flatten)]
-    pub form: Form,
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Tasks {
-    /// Only tasks in this state.
+pub struct TasksArgs {
+    /// List only tasks in this state.
     #[arg(long, value_parser = PossibleValuesParser::new(STATES).try_map(|state| state.parse::<TaskState>()))]
     pub state: Option<TaskState>,
 
-    /// How many to a page, from 1 to 500 [default: 50].
+    /// Tasks per page, from 1 to 500 [default: 50].
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
 
-    /// All pages, not only the first.
+    /// List all pages, not only the first.
     #[arg(long)]
     pub all: bool,
 
     #[command(flatten)]
-    pub form: Form,
+    pub output: OutputArgs,
 }
 
 const STATES: [&str; 7] = ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"];
 
 #[derive(Debug, clap::Args)]
-pub struct ById {
+pub struct TaskIdArgs {
     /// The task's id.
     pub id: TaskId,
 
     #[command(flatten)]
-    pub form: Form,
+    pub output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Db {
-    /// Print a document as JSON; the exit code is 1 if there is none.
+pub enum DbCommand {
+    /// Print a document as JSON. The exit code is 1 if it does not exist.
     Get {
-        /// Its key.
+        /// The document's key.
         #[arg(allow_hyphen_values = true)]
         key: String,
     },
     /// Write a document.
     Set {
-        /// Its key.
+        /// The document's key.
         #[arg(allow_hyphen_values = true)]
         key: String,
-        /// The document: JSON, or @FILE.
+        /// The document, as JSON or as @FILE with a file of JSON.
         #[arg(value_name = "JSON", allow_negative_numbers = true)]
         value: String,
     },
     /// Delete a document.
     Delete {
-        /// Its key.
+        /// The document's key.
         #[arg(allow_hyphen_values = true)]
         key: String,
     },
-    /// Print documents in the order of their keys: key, tab, JSON.
+    /// Print documents in the order of their keys, one a line: key, tab, JSON.
     ///
-    /// A key that would not stand in one line as it is, or begins with ", is printed as JSON.
+    /// A key that is empty, begins with " or contains line breaks, tabs or invisible characters is printed as JSON.
     Scan {
-        /// What the keys begin with; "" for all.
+        /// The beginning of the keys; "" for all documents.
         #[arg(allow_hyphen_values = true)]
         prefix: String,
 
-        /// How many at most [default: all].
+        /// Print at most this many documents [default: all].
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
 
@@ -266,18 +267,18 @@ pub enum Db {
     },
     /// Print keys in order, one a line.
     ///
-    /// A key that would not stand in one line as it is, or begins with ", is printed as JSON.
+    /// A key that is empty, begins with " or contains line breaks, tabs or invisible characters is printed as JSON.
     Keys {
-        /// What they begin with.
-        #[arg(default_value = "", allow_hyphen_values = true)]
+        /// The beginning of the keys; without it, all keys.
+        #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
         prefix: String,
     },
 }
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Log {
-    /// Begin behind the record of this number.
+pub struct LogArgs {
+    /// Start after the record of this number.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub after: u64,
 
@@ -287,24 +288,24 @@ pub struct Log {
 
 #[derive(Debug, Subcommand)]
 pub enum LogCommand {
-    /// Check what `circles log` printed, without any connection.
+    /// Verify a log that `circles log` printed. Needs no connection.
     ///
-    /// Prints how many records there are, and the head to remember. If a record was removed, changed, moved or
-    /// added, or the log is not of --circle, it names the first that is wrong, and the exit code is 1.
-    Verify(Verify),
+    /// Prints the number of records, and the head, which a later --head can check for. The exit code is 1 if a record
+    /// was removed, changed, moved or added, or if the log is not of --circle; the error names the first wrong record.
+    Verify(VerifyArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Verify {
-    /// The file with the log; - for standard input.
+pub struct VerifyArgs {
+    /// The file with the log, or - for standard input.
     pub file: PathBuf,
 
-    /// A head that was printed earlier: the log must still hold that record.
+    /// The hash of a head that an earlier verification printed: the log must still contain its record.
     #[arg(long, value_name = "HASH")]
     pub head: Option<String>,
 
     #[command(flatten)]
-    pub form: Form,
+    pub output: OutputArgs,
 }
 
 #[cfg(test)]
@@ -314,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_consistent() {
         Args::command().debug_assert();
     }
 
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_has_one_source() {
+    fn script_has_exactly_one_source() {
         let parses = |line: &[&str]| parse(line).is_ok();
         for command in ["play", "submit"] {
             assert!(parses(&[command, "-e", "1"]) && parses(&[command, "x.rhai"]) && parses(&[command, "-"]));
@@ -335,11 +336,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_of_a_submission_is_kept() {
+    fn submit_parses_all_its_options() {
         let line = ["submit", "-e", "1", "--args", "[1]", "--retries", "3", "--wait", "--timeout", "5s"];
         let Ok(Command::Submit(submit)) = parse(&line) else { panic!("{line:?}") };
         assert_eq!(
-            (submit.text.expression.as_deref(), submit.retries, submit.wait),
+            (submit.script.expression.as_deref(), submit.retries, submit.wait),
             (Some("1"), Some(3), true)
         );
         assert_eq!(submit.options.args.as_deref(), Some("[1]"));
@@ -347,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn states_and_ids_are_checked() {
+    fn states_and_task_ids_are_validated() {
         for state in STATES {
             let Ok(Command::Tasks(tasks)) = parse(&["tasks", "--state", state]) else { panic!("{state}") };
             assert_eq!(tasks.state.map(|state| state.to_string()).as_deref(), Some(state));
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_printed_or_verified() {
+    fn log_prints_or_verifies() {
         let Ok(Command::Log(log)) = parse(&["log", "--after", "7"]) else { panic!("it prints") };
         assert!(log.after == 7 && log.command.is_none());
         let Ok(Command::Log(log)) = parse(&["log", "verify", "-", "--circle", "02"]) else {
@@ -375,7 +376,7 @@ mod tests {
             panic!("it plays")
         };
         assert_eq!(
-            (play.text.expression.as_deref(), play.options.args.as_deref(), play.options.form.json),
+            (play.script.expression.as_deref(), play.options.args.as_deref(), play.options.output.json),
             (Some("-1"), Some("-5"), true)
         );
         for line in [
@@ -390,7 +391,7 @@ mod tests {
         ] {
             assert!(parse(line).is_ok(), "{line:?}");
         }
-        let Ok(Command::Db(Db::Scan { prefix, limit, json })) =
+        let Ok(Command::Db(DbCommand::Scan { prefix, limit, json })) =
             parse(&["db", "scan", "--limit", "5", "--json", "-p"])
         else {
             panic!("it scans")
@@ -402,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_have_keys() {
+    fn db_commands_require_keys() {
         let parses = |line: &[&str]| parse(&[&["db"], line].concat()).is_ok();
         assert!(parses(&["get", "a"]) && parses(&["set", "a", "{}"]) && parses(&["delete", "a"]));
         assert!(parses(&["scan", ""]) && parses(&["keys"]) && parses(&["keys", "plot/"]));

@@ -1,32 +1,34 @@
-//! Where the secret key of the person at the command line is.
+//! The user's secret key.
 
 use std::path::{Path, PathBuf};
 
 use circles_client::SecretKey;
 
-use crate::trouble::Trouble;
+use crate::error::CliError;
 
-/// The key in the file that was named, or in the default one, which is made if it is not there.
-pub fn read_or_make(named: Option<&Path>) -> Result<SecretKey, Trouble> {
+/// Reads the key in the named file, or in the default one, which it creates if it does not exist.
+pub fn read_or_create(named: Option<&Path>) -> Result<SecretKey, CliError> {
     let key = match named {
         Some(path) => circles_auth::key_file::read(path),
         None => {
             let path = default_path()?;
-            let made = || crate::show::note(&format!("made a key for you: {}", path.display()));
-            circles_auth::key_file::read_or_create(&path, made)
+            let created = || crate::show::note(&format!("made a key for you: {}", path.display()));
+            circles_auth::key_file::read_or_create(&path, created)
         }
     };
-    key.map_err(|error| Trouble::Usage(error.to_string()))
+    key.map_err(|error| CliError::Usage(error.to_string()))
 }
 
-/// `circles.key` in `CIRCLES_CONFIG_DIR`, or in the user's configuration directory.
-pub fn default_path() -> Result<PathBuf, Trouble> {
+/// Returns the path of `circles.key` in `CIRCLES_CONFIG_DIR`, or in the user's configuration directory.
+pub fn default_path() -> Result<PathBuf, CliError> {
     const VARIABLE: &str = "CIRCLES_CONFIG_DIR";
     let directory = match circles_daemon::variable(VARIABLE) {
         Some(directory) => circles_daemon::path(directory.into())
-            .map_err(|problem| Trouble::Usage(format!("{VARIABLE}: {problem}")))?,
+            .map_err(|problem| CliError::Usage(format!("{VARIABLE}: {problem}")))?,
         None => directories::ProjectDirs::from("", "", "circles")
-            .ok_or_else(|| Trouble::Usage("no home directory: set CIRCLES_CONFIG_DIR or --key".into()))?
+            .ok_or_else(|| {
+                CliError::Usage("no home directory found; set CIRCLES_CONFIG_DIR or --key".into())
+            })?
             .config_dir()
             .to_owned(),
     };

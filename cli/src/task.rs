@@ -4,44 +4,44 @@ use circles_client::types::TaskPage;
 use serde_json::json;
 
 use crate::{
-    args::{Args, ById, Task, Tasks},
+    args::{Args, TaskArgs, TaskIdArgs, TasksArgs},
     connect,
-    progress::{interruptible, waiting},
+    error::CliError,
+    progress::{interruptible, with_progress},
     render, show,
-    trouble::Trouble,
 };
 
 /// `circles task`.
-pub async fn show(args: &Args, command: &Task) -> Result<(), Trouble> {
+pub async fn show(args: &Args, command: &TaskArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
     let lookup = client.task(command.id.clone()).wait(command.wait.unwrap_or_default());
-    let task = interruptible(waiting(&format!("task {}", command.id), lookup)).await?;
-    let task = task.map_err(Trouble::of_call)?;
-    if command.form.json {
+    let task = interruptible(with_progress(&format!("task {}", command.id), lookup)).await?;
+    let task = task.map_err(CliError::from_call)?;
+    if command.output.json {
         show::json(&task)?;
     } else {
         show::line(&render::task(&task))?;
     }
     match (task.outcome(), command.wait) {
-        (Some(Ok(result)), _) if !command.form.json => show::played(result),
+        (Some(Ok(result)), _) if !command.output.json => show::play_result(result),
         (Some(Err(error)), _) => {
-            if !command.form.json {
+            if !command.output.json {
                 error.logs().iter().for_each(show::log_line);
             }
-            Err(Trouble::of_task(&task, error))
+            Err(CliError::from_task(&task, error))
         }
         (None, Some(wait)) if task.ended_at.is_none() => {
             let wait = humantime::format_duration(wait);
-            Err(Trouble::Failed(format!("the task has not ended within {wait}")))
+            Err(CliError::Failed(format!("the task has not ended within {wait}")))
         }
         _ => Ok(()),
     }
 }
 
 /// `circles tasks`.
-pub async fn list(args: &Args, command: &Tasks) -> Result<(), Trouble> {
+pub async fn list(args: &Args, command: &TasksArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
-    let mut pages = Vec::new();
+    let mut tasks = Vec::new();
     let mut cursor = None;
     loop {
         let mut call = client.tasks();
@@ -54,10 +54,10 @@ pub async fn list(args: &Args, command: &Tasks) -> Result<(), Trouble> {
         if let Some(cursor) = cursor.take() {
             call = call.cursor(cursor);
         }
-        let page = call.await.map_err(Trouble::of_call)?;
+        let page = call.await.map_err(CliError::from_call)?;
         cursor = page.cursor.clone();
-        if command.form.json {
-            pages.extend(page.tasks);
+        if command.output.json {
+            tasks.extend(page.tasks);
         } else {
             page.tasks.iter().try_for_each(|task| show::line(&render::row(task)))?;
         }
@@ -65,22 +65,22 @@ pub async fn list(args: &Args, command: &Tasks) -> Result<(), Trouble> {
             break;
         }
     }
-    if command.form.json {
-        return show::json(&TaskPage { tasks: pages, cursor });
+    if command.output.json {
+        return show::json(&TaskPage { tasks, cursor });
     }
     if cursor.is_some() {
-        show::note("there are more: --all lists them");
+        show::note("there are more tasks; --all lists them");
     }
     Ok(())
 }
 
 /// `circles cancel`.
-pub async fn cancel(args: &Args, command: &ById) -> Result<(), Trouble> {
+pub async fn cancel(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
-    let cancelled = client.cancel(command.id.clone()).await.map_err(Trouble::of_call)?;
-    match (command.form.json, cancelled) {
+    let cancelled = client.cancel(command.id.clone()).await.map_err(CliError::from_call)?;
+    match (command.output.json, cancelled) {
         (true, _) => show::json(&json!({ "cancelled": cancelled })),
         (false, true) => show::line("cancelled"),
-        (false, false) => show::line("it had ended already"),
+        (false, false) => show::line("the task had already ended"),
     }
 }

@@ -1,4 +1,4 @@
-//! `circles watch`, and plays whose lines are shown as they are logged.
+//! `circles watch`, and plays whose log lines appear as they arrive.
 
 use std::{pin::pin, time::Instant};
 
@@ -9,30 +9,30 @@ use circles_client::{
 use futures_util::StreamExt as _;
 
 use crate::{
-    args::{Args, ById},
+    args::{Args, TaskIdArgs},
     connect,
-    progress::{interruptible, waiting_since},
+    error::CliError,
+    progress::{interruptible, with_progress_since},
     show,
-    trouble::Trouble,
 };
 
 /// `circles watch`.
-pub async fn watch(args: &Args, command: &ById) -> Result<(), Trouble> {
+pub async fn watch(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
-    let events = client.watch_task(command.id.clone()).await.map_err(Trouble::of_call)?;
-    let task = follow(events, &format!("task {}", command.id)).await?.map_err(Trouble::of_call)?;
-    if command.form.json {
+    let events = client.watch_task(command.id.clone()).await.map_err(CliError::from_call)?;
+    let task = follow(events, &format!("task {}", command.id)).await?.map_err(CliError::from_call)?;
+    if command.output.json {
         show::json(&task)?;
     }
     match task.outcome() {
-        Some(Ok(result)) if !command.form.json => show::value(result),
-        Some(Err(error)) => Err(Trouble::of_task(&task, error)),
+        Some(Ok(result)) if !command.output.json => show::value(result),
+        Some(Err(error)) => Err(CliError::from_task(&task, error)),
         _ => Ok(()),
     }
 }
 
-/// What a play left whose lines were shown as they came.
-pub async fn played(events: PlayEvents, what: &str) -> Result<Result<PlayResponse, Error>, Trouble> {
+/// Shows a play's log lines as they arrive and returns its result.
+pub async fn follow_play(events: PlayEvents, what: &str) -> Result<Result<PlayResponse, Error>, CliError> {
     let task = match follow(events, what).await? {
         Ok(task) => task,
         Err(error) => return Ok(Err(error)),
@@ -41,23 +41,23 @@ pub async fn played(events: PlayEvents, what: &str) -> Result<Result<PlayRespons
     Ok(outcome.unwrap_or(Err(Error::ConnectionLost)))
 }
 
-/// Shows lines until the end comes.
-async fn follow(events: PlayEvents, what: &str) -> Result<Result<Task, Error>, Trouble> {
-    let (mut events, begun) = (pin!(events), Instant::now());
+/// Shows log lines until the task ends.
+async fn follow(events: PlayEvents, what: &str) -> Result<Result<Task, Error>, CliError> {
+    let (mut events, start) = (pin!(events), Instant::now());
     let mut was_logged = false;
     loop {
-        // Leaving ends the subscription, and with it a play that began with it.
-        match interruptible(waiting_since(begun, what, events.next())).await? {
+        // Ctrl-C drops the stream, which cancels a play that it started.
+        match interruptible(with_progress_since(start, what, events.next())).await? {
             Some(Ok(PlayEvent::Accepted { .. })) => {}
             Some(Ok(PlayEvent::Logged { line })) => {
                 was_logged = true;
                 show::log_line(&line);
             }
             Some(Ok(PlayEvent::Restarted)) => {
-                show::note("run again from the beginning; what was logged does not count")
+                show::note("the script starts again from the beginning; ignore the log lines above")
             }
             Some(Ok(PlayEvent::Ended { task })) => {
-                // Of a task that had ended before, lines come with the result alone.
+                // A task that had ended before sends its log lines only with its result.
                 if let (false, Some(result)) = (was_logged, &task.result) {
                     result.logs.iter().for_each(show::log_line);
                 }

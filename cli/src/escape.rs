@@ -1,31 +1,30 @@
-//! Text of strangers, as it is shown: scripts, callers and servers choose what stands in log lines, results, errors,
-//! names and keys.
+//! Escapes untrusted text: scripts, callers and servers choose the text of log lines, results, errors, names and keys.
 //!
-//! **Invariant.** What these functions return cannot begin a line of its own, move the cursor, set colours, hide
-//! characters that tell two names apart, or change the order in which a line is read.
+//! **Invariant.** Text that these functions return cannot imitate a line of this program, move the cursor, set colours,
+//! hide characters that distinguish two names, or change the reading order of a line.
 
 use std::{borrow::Cow, fmt::Write as _};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_width::UnicodeWidthChar as _;
 
-/// A terminal that is narrower than this is taken to be this wide: labels take their part of it.
-const LEAST_COLUMNS: usize = 20;
-/// Where tabs stop.
-const TAB: usize = 8;
+/// Narrower terminals count as this wide, so that text fits beside its label.
+const MIN_COLUMNS: usize = 20;
+/// Columns between tab stops.
+const TAB_WIDTH: usize = 8;
 
-/// A name, a key or an id in one line, everything that cannot be seen as an escape such as `\n` or `\u{202e}`.
+/// Escapes a name, key or id: invisible characters become escapes such as `\n` or `\u{202e}`.
 pub fn name(text: &str) -> Cow<'_, str> {
-    escaped(text, |character| is_control(character) || is_ignorable(character))
+    escape(text, |character| is_control(character) || is_invisible(character))
 }
 
-/// One line of a text for people, which may have tabs, and the joiners that emoji and many scripts are written with.
+/// Escapes a line of prose. Tabs stay, and so do the joiners of emoji and of many writing systems.
 pub fn prose(line: &str) -> Cow<'_, str> {
-    escaped(line, |character| is_control(character) && !matches!(character, '\t' | '\u{200c}' | '\u{200d}'))
+    escape(line, |character| is_control(character) && !matches!(character, '\t' | '\u{200c}' | '\u{200d}'))
 }
 
-/// A name in a list that has one a line: as JSON if it could not be told apart from another otherwise.
-pub fn listed(text: &str) -> Cow<'_, str> {
+/// Escapes a name for a list with one name a line. A name that would be ambiguous becomes a JSON string.
+pub fn list_item(text: &str) -> Cow<'_, str> {
     let is_plain = matches!(name(text), Cow::Borrowed(_)) && !text.starts_with('"') && !text.is_empty();
     if is_plain {
         return Cow::Borrowed(text);
@@ -33,8 +32,7 @@ pub fn listed(text: &str) -> Cow<'_, str> {
     Cow::Owned(json(&serde_json::Value::from(text).to_string()).into_owned())
 }
 
-/// JSON that says the same, with an escape for each character that would not be seen. They stand in texts only, where
-/// an escape is the same text.
+/// Escapes the control characters in JSON. They occur only inside strings, so the value stays the same.
 pub fn json(text: &str) -> Cow<'_, str> {
     let hidden = |character: char| is_control(character) && character != '\n';
     if !text.contains(hidden) {
@@ -44,7 +42,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     for character in text.chars() {
         if hidden(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                // A String takes everything.
+                // Writing to a string cannot fail.
                 let _ = write!(shown, "\\u{unit:04x}");
             }
         } else {
@@ -54,37 +52,37 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A text behind a label, `label: text`, with `|` before each line but the first, also where a terminal of so many
-/// columns would break one.
+/// Formats `label: text` with `|` before each further line, including the lines that a terminal of `columns` columns
+/// would make by wrapping.
 pub fn labelled(label: &str, text: &str, columns: Option<usize>) -> String {
     let margin = format!("{}| ", " ".repeat(label.len()));
     let columns = columns.map(|columns| columns.saturating_sub(margin.len()));
     format!("{label}: {}", lines(text, columns).collect::<Vec<_>>().join(&format!("\n{margin}")))
 }
 
-/// What a script left, for a terminal: with `|` before each line if there are several, or if the only one could be
-/// taken for one of ours.
+/// Formats a script's result for a terminal: with `|` before each line if there are several, or if the only line could
+/// pass for a line of this program.
 pub fn result(text: &str, columns: Option<usize>) -> String {
     let fits = columns.is_none_or(|columns| width(text) <= columns);
-    let is_ours = LABELS.iter().any(|label| text.trim_start().starts_with(label));
-    if fits && !is_ours && text.lines().count() <= 1 && !text.ends_with('\n') {
+    let imitates_label = LABELS.iter().any(|label| text.trim_start().starts_with(label));
+    if fits && !imitates_label && text.lines().count() <= 1 && !text.ends_with('\n') {
         return prose(text).into_owned();
     }
     let columns = columns.map(|columns| columns.saturating_sub(2));
     lines(text, columns).map(|line| format!("| {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// How lines of this program begin.
+/// Beginnings of this program's own lines.
 const LABELS: [&str; 8] = ["error", "info", "debug", "warn", "log error", "task", "|", "circles"];
 
 fn lines(text: &str, columns: Option<usize>) -> impl Iterator<Item = String> {
     let empty = text.is_empty().then_some("");
-    let columns = columns.map_or(usize::MAX, |columns| columns.max(LEAST_COLUMNS));
-    text.lines().chain(empty).flat_map(move |line| wrapped(&prose(line), columns))
+    let columns = columns.map_or(usize::MAX, |columns| columns.max(MIN_COLUMNS));
+    text.lines().chain(empty).flat_map(move |line| wrap(&prose(line), columns))
 }
 
-/// A line in parts that are not wider than so many columns.
-fn wrapped(line: &str, columns: usize) -> Vec<String> {
+/// Breaks a line into parts of at most `columns` columns.
+fn wrap(line: &str, columns: usize) -> Vec<String> {
     let (mut parts, mut part, mut at) = (Vec::new(), String::new(), 0);
     for character in line.chars() {
         let wide = columns_of(character, at);
@@ -103,12 +101,12 @@ fn width(line: &str) -> usize {
     line.chars().fold(0, |at, character| at + columns_of(character, at))
 }
 
-/// Columns that a character takes at most. To break a line too early does no harm.
+/// Returns the most columns that a character may take. Breaking a line too early does no harm.
 fn columns_of(character: char, at: usize) -> usize {
-    if character == '\t' { TAB - at % TAB } else { character.width_cjk().unwrap_or(1) }
+    if character == '\t' { TAB_WIDTH - at % TAB_WIDTH } else { character.width_cjk().unwrap_or(1) }
 }
 
-fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+fn escape(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&hidden) {
         return Cow::Borrowed(text);
     }
@@ -123,8 +121,8 @@ fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a character does something instead of being seen: controls, bidirectional marks, embeddings, overrides and
-/// isolates, separators of lines and paragraphs, tags, and what else formats text.
+/// Returns true for characters that control text: control codes, bidirectional marks, embeddings, overrides and
+/// isolates, line and paragraph separators, tags and other format characters.
 fn is_control(character: char) -> bool {
     use GeneralCategory as Category;
 
@@ -135,9 +133,8 @@ fn is_control(character: char) -> bool {
         )
 }
 
-/// Whether fonts show nothing for a character that is no control: Unicode's `Default_Ignorable_Code_Point`, and spaces
-/// other than the plain one.
-fn is_ignorable(character: char) -> bool {
+/// Returns true for other invisible characters: Unicode's `Default_Ignorable_Code_Point`, and spaces other than U+0020.
+fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2065}'
         | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
@@ -149,7 +146,7 @@ fn is_ignorable(character: char) -> bool {
 mod tests {
     use super::*;
 
-    /// One of each kind: C0, escape, DEL, C1, bidirectional marks, embedding, override, isolate, separators, tag.
+    /// Each kind of control: C0, escape, DEL, C1, bidirectional marks, embedding, override, isolate, separators, tag.
     const HOSTILE: [char; 17] = [
         '\0',
         '\u{7}',
@@ -171,14 +168,14 @@ mod tests {
     ];
 
     #[test]
-    fn hostile_characters_are_shown_as_escapes() {
+    fn control_characters_become_escapes() {
         for character in HOSTILE {
             let text = format!("a{character}b");
             let json_text = serde_json::to_string(&text).unwrap();
             for shown in [
                 name(&text).into_owned(),
                 prose(&text).into_owned(),
-                listed(&text).into_owned(),
+                list_item(&text).into_owned(),
                 json(&json_text).into_owned(),
                 labelled("info", &text, None),
                 result(&text, Some(80)),
@@ -196,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_all_languages_stay_as_they_are() {
+    fn text_of_all_languages_is_unchanged() {
         for text in ["", "a b", "naïve", "e\u{301}", "漢字", "שלום", "مرحبا", "नमस्ते", "👍🏽", "~!@#$%^&*()"]
         {
             assert_eq!((&*name(text), &*prose(text)), (text, text));
@@ -207,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_text_stay_behind_its_label() {
+    fn further_lines_are_marked() {
         assert_eq!(
             labelled("info", "a\nerror: b\r\n\n  c\n", None),
             "info: a\n    | error: b\n    | \n    |   c"
@@ -217,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_a_terminal_would_break_stay_behind_their_label() {
+    fn lines_that_a_terminal_wraps_are_marked() {
         let padded = format!("x{}error: forged", " ".repeat(73));
         for (label, text) in
             [("info", padded.as_str()), ("info", "\t\t\t\t\t\t\t\t\t\terror: x"), ("warn", &"漢".repeat(99))]
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn results_on_a_terminal_are_told_from_lines_of_ours() {
+    fn results_cannot_imitate_lines_of_the_program() {
         for (text, expected) in [
             ("42", "42"),
             ("a\nb", "| a\n| b"),
@@ -249,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_a_list_are_one_a_line_and_told_apart() {
+    fn list_items_are_single_lines_and_unambiguous() {
         for (key, expected) in [
             ("plot/7", "plot/7"),
             ("a b\\n", "a b\\n"),
@@ -259,7 +256,7 @@ mod tests {
             ("", r#""""#),
             ("a\tb", r#""a\tb""#),
         ] {
-            assert_eq!(listed(key), expected);
+            assert_eq!(list_item(key), expected);
         }
     }
 }
