@@ -7,93 +7,93 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     Result,
-    process::Place,
+    process::Endpoint,
     sample::Sample,
     socket::{Socket, find},
 };
 
-/// How long answers may be outstanding once a round is over.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long after a round its last answers may arrive.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A call made over and over.
+/// A call to repeat.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// What a request's text holds behind its id.
+    /// The text of a request after its id.
     pub rest: &'static str,
-    /// What each right answer holds.
+    /// A part of every right answer.
     pub answer: &'static str,
-    /// What an answer holds that is counted apart; any other is wrong.
+    /// A part of answers that count as refusals; any other answer is wrong.
     pub refusal: Option<&'static str>,
 }
 
 impl Call {
-    /// A call that has one right answer.
+    /// A call that is never refused.
     pub const fn new(rest: &'static str, answer: &'static str) -> Self {
         Self { rest, answer, refusal: None }
     }
 }
 
-/// How calls are spread.
+/// How many calls are in flight, and over how many connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Connections, each a task of its own.
+pub struct Concurrency {
+    /// Number of connections.
     pub connections: usize,
-    /// Calls under way at a time on each.
+    /// Calls in flight on each connection.
     pub window: usize,
 }
 
-/// Calls a circle for `length`; the sample holds every answer that came.
-pub async fn load(place: &Place, call: Call, shape: Shape, length: Duration) -> Result<Sample> {
-    let mut sockets = Vec::with_capacity(shape.connections);
-    for _ in 0..shape.connections {
-        sockets.push(Socket::connect(place.address, &place.path).await?);
+/// Repeats a call for `length`. The sample includes every answer.
+pub async fn load(endpoint: &Endpoint, call: Call, concurrency: Concurrency, length: Duration) -> Result<Sample> {
+    let mut sockets = Vec::with_capacity(concurrency.connections);
+    for _ in 0..concurrency.connections {
+        sockets.push(Socket::connect(endpoint.address, &endpoint.path).await?);
     }
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for socket in sockets {
-        tasks.spawn(Connection::new(socket, call, shape.window).run(start + length));
+        tasks.spawn(LoadConnection::new(socket, call, concurrency.window).run(start + length));
     }
     let (mut latencies, mut refused) = (Vec::new(), 0);
     let finish = async {
         while let Some(task) = tasks.join_next().await {
-            let answers = task.map_err(|error| format!("a connection: {error}"))??;
+            let answers = task.map_err(|error| format!("a connection failed: {error}"))??;
             latencies.extend(answers.latencies);
             refused += answers.refused;
         }
         Ok::<_, String>(())
     };
-    timeout(length + DRAIN, finish)
+    timeout(length + DRAIN_TIMEOUT, finish)
         .await
-        .map_err(|_| "answers were missing after the round".to_owned())??;
+        .map_err(|_| "not all answers arrived after the round".to_owned())??;
     Ok(Sample::new(latencies, refused, start.elapsed()))
 }
 
-/// Calls once on a connection of its own; how long the answer took.
-pub async fn once(place: &Place, call: Call) -> Result<Duration> {
-    let socket = Socket::connect(place.address, &place.path).await?;
-    // A deadline that has passed: nothing follows the first call.
-    let answers = timeout(DRAIN, Connection::new(socket, call, 1).run(Instant::now()));
-    let answers = answers.await.map_err(|_| "an answer was missing".to_owned())??;
-    answers.latencies.first().copied().ok_or_else(|| "the only answer was a refusal".to_owned())
+/// Makes one call on a new connection and returns its latency.
+pub async fn once(endpoint: &Endpoint, call: Call) -> Result<Duration> {
+    let socket = Socket::connect(endpoint.address, &endpoint.path).await?;
+    // The deadline has passed, so no second call follows.
+    let answers = timeout(DRAIN_TIMEOUT, LoadConnection::new(socket, call, 1).run(Instant::now()));
+    let answers = answers.await.map_err(|_| "no answer arrived".to_owned())??;
+    answers.latencies.first().copied().ok_or_else(|| "the call was refused".to_owned())
 }
 
-/// What came back on one connection.
+/// The answers on one connection.
 struct Answers {
-    /// How long each right answer took.
+    /// Latencies of the right answers.
     latencies: Vec<Duration>,
     refused: u64,
 }
 
-struct Connection {
+struct LoadConnection {
     socket: Socket,
     call: Call,
-    /// The call under way in each place of the window: its id and when it was sent. An id is its place modulo the
-    /// window, so that an answer finds its call by counting.
+    /// The id and send time of the call in each slot. A slot is the id modulo the window's length, so that an answer
+    /// finds its call without a search.
     window: Vec<(usize, Instant)>,
     text: Vec<u8>,
 }
 
-impl Connection {
+impl LoadConnection {
     fn new(socket: Socket, call: Call, window: usize) -> Self {
         let now = Instant::now();
         Self {
@@ -104,35 +104,35 @@ impl Connection {
         }
     }
 
-    /// Keeps the window full until the deadline, then waits for what is under way.
+    /// Keeps the window full until the deadline, then waits for the calls in flight.
     async fn run(mut self, deadline: Instant) -> Result<Answers> {
         let (mut latencies, mut refused) = (Vec::with_capacity(1 << 10), 0);
         let mut answered: Vec<usize> = Vec::with_capacity(self.window.len());
-        let mut under_way = self.window.len();
-        for place in 0..self.window.len() {
-            self.send(place)?;
+        let mut in_flight = self.window.len();
+        for slot in 0..self.window.len() {
+            self.send(slot)?;
         }
         self.socket.flush().await?;
-        while under_way > 0 {
+        while in_flight > 0 {
             self.socket.fill().await?;
             let now = Instant::now();
             let (window, call) = (&self.window, self.call);
             self.socket.texts(|text| {
-                let (place, sent, right) = match_answer(text, call, window)?;
+                let (slot, sent, right) = match_answer(text, call, window)?;
                 if right {
                     latencies.push(now - sent);
                 } else {
                     refused += 1;
                 }
-                answered.push(place);
+                answered.push(slot);
                 Ok(())
             })?;
-            for place in answered.drain(..) {
-                self.window[place].0 += self.window.len();
+            for slot in answered.drain(..) {
+                self.window[slot].0 += self.window.len();
                 if now < deadline {
-                    self.send(place)?;
+                    self.send(slot)?;
                 } else {
-                    under_way -= 1;
+                    in_flight -= 1;
                 }
             }
             self.socket.flush().await?;
@@ -140,8 +140,8 @@ impl Connection {
         Ok(Answers { latencies, refused })
     }
 
-    fn send(&mut self, place: usize) -> Result {
-        let (id, sent) = &mut self.window[place];
+    fn send(&mut self, slot: usize) -> Result {
+        let (id, sent) = &mut self.window[slot];
         self.text.clear();
         write!(self.text, "{{\"jsonrpc\":\"2.0\",\"id\":{id},{}", self.call.rest)
             .map_err(|error| error.to_string())?;
@@ -151,17 +151,17 @@ impl Connection {
     }
 }
 
-/// The place of an answer's call, when that was sent and whether it is the right answer or a refusal; a failure if
-/// it is neither, or to no call under way.
+/// Returns the slot and send time of an answer's call, and whether the answer is right; it fails unless the answer is
+/// right or a refusal, and its call is in flight.
 fn match_answer(text: &[u8], call: Call, window: &[(usize, Instant)]) -> Result<(usize, Instant, bool)> {
     let wrong = || format!("a wrong answer: {}", String::from_utf8_lossy(text));
     let id = id(text).ok_or_else(wrong)?;
-    let place = id % window.len();
+    let slot = id % window.len();
     let holds = |part: &str| find(text, part.as_bytes()).is_some();
     let right = holds(call.answer);
-    match window.get(place) {
+    match window.get(slot) {
         Some(&(expected, sent)) if expected == id && (right || call.refusal.is_some_and(holds)) => {
-            Ok((place, sent, right))
+            Ok((slot, sent, right))
         }
         _ => Err(wrong()),
     }
@@ -178,12 +178,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_right_answer_to_a_call_under_way_counts() {
+    fn only_right_answers_to_calls_in_flight_count() {
         let now = Instant::now();
         let window = [(4, now), (9, now), (2, now), (3, now)];
         let call = Call { refusal: Some("full"), ..Call::new("", "\"output\":\"42\"") };
         let check =
-            |text: &str| match_answer(text.as_bytes(), call, &window).map(|(place, _, right)| (place, right));
+            |text: &str| match_answer(text.as_bytes(), call, &window).map(|(slot, _, right)| (slot, right));
         assert_eq!(check(r#"{"jsonrpc":"2.0","id":9,"result":{"output":"42"}}"#), Ok((1, true)));
         assert_eq!(
             check(r#"{"jsonrpc":"2.0","id":4,"result":{"task_id":"a","output":"42"}}"#),

@@ -1,9 +1,9 @@
-//! `circles-bench`: load and yardsticks. `cargo xtask bench` builds it for release and starts it.
+//! `circles-bench`: measures Circles beside baselines. `cargo xtask bench` builds it for release and starts it.
 //!
-//! **Invariants.** The server is the real binary in a process of its own. What is compared is measured in one run, in
-//! short rounds by turns, so that drift of the machine falls on all alike. An answer that is wrong ends the run.
+//! **Invariants.** The server is the real program in a process of its own. One run measures everything that a table
+//! compares, in short alternating rounds, so that drift of the machine affects all alike. A wrong answer ends the run.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench speaks to the person who runs it")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints for the person who runs it")]
 
 mod circle;
 mod disk;
@@ -23,20 +23,20 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// What `circles-server` uses, so that the yardstick beside it does not pay for another allocator.
+/// The allocator of `circles-server`, so that the plain jsonrpsee server is compared on equal terms.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Why a measurement came to nothing, as a sentence.
+/// A result whose error is a sentence for the person who runs the benchmark.
 type Result<T = ()> = std::result::Result<T, String>;
 
-/// Measures Circles beside yardsticks.
+/// Measures Circles beside baselines.
 #[derive(Debug, Parser)]
 struct Args {
     /// The `circles-server` to measure, built for release.
     #[arg(long, value_name = "PATH", default_value = "circles-server")]
     server: PathBuf,
-    /// Where the program lies that times scripts in the engine alone and in a circle.
+    /// The directory of the example `scripts`, which times scripts in the engine alone and in a circle.
     #[arg(long, value_name = "DIR", default_value = ".")]
     examples: PathBuf,
     #[command(subcommand)]
@@ -47,13 +47,13 @@ struct Args {
 enum Command {
     /// A play of `40 + 2` beside a bare method of the same server and of a plain jsonrpsee server.
     Play(table::Rounds),
-    /// What a circle does beside that: reads, durable writes, one hot key, submitted tasks; and the disk by itself.
+    /// A circle's reads, durable writes, one contended key and submitted tasks, beside the disk alone.
     Circle(circle::Args),
-    /// Scripts under all limits beside the bare engine with the syntax tree in hand.
+    /// Scripts under all limits, beside the bare engine that evaluates a compiled script.
     Script(table::Rounds),
     /// A server with few circles and with many: start-up, memory, latency, open files.
     Growth(growth::Args),
-    /// Plays through a Redis to workers in processes of their own, beside the bare method and Redis by itself.
+    /// Plays through Redis and worker processes, beside the bare method and Redis alone.
     Redis(redis::Args),
     /// Serve the bare method with jsonrpsee alone, until standard input ends.
     #[command(hide = true)]
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_round_has_a_length_and_there_is_at_least_one() {
+    fn rounds_and_their_length_are_validated() {
         Args::command().debug_assert();
         let parses = |line: &str| Args::try_parse_from(line.split(' ')).is_ok();
         assert!(parses("bench --server s play --seconds 0.5 --rounds 3") && parses("bench plain-server"));

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::Result;
 
-/// As long as what `whoami` answers.
+/// As long as the answer of `whoami`.
 #[derive(Clone, Serialize)]
 struct Identity {
     circle: String,
@@ -14,17 +14,17 @@ struct Identity {
     expires_at: Option<u64>,
 }
 
-/// Serves `whoami` as any program on jsonrpsee would, and prints where.
+/// Serves `whoami` with jsonrpsee's own server and prints the address.
 pub fn serve() -> Result {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the async runtime: {error}"))?;
     let _context = runtime.enter();
     let server = Server::builder().build("127.0.0.1:0");
-    let server = runtime.block_on(server).map_err(|error| format!("a port of our own: {error}"))?;
-    let address = server.local_addr().map_err(|error| format!("a port of our own: {error}"))?;
+    let server = runtime.block_on(server).map_err(|error| format!("cannot listen on a free port: {error}"))?;
+    let address = server.local_addr().map_err(|error| format!("cannot listen on a free port: {error}"))?;
     let _serving = server.start(module()?);
     println!("plain - ws://{address}/");
     std::io::stdout().flush().map_err(|error| format!("standard output: {error}"))?;
-    // Ends with the process that measures, however that ends.
+    // Standard input closes when the benchmark ends, even if it is killed.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     Ok(())
 }

@@ -2,41 +2,38 @@ use std::path::Path;
 
 use crate::{
     Result,
-    load::{Call, Shape},
+    load::{Call, Concurrency},
     process::Process,
-    table::{Rounds, Subject, measure, print_end, print_head, print_rows, runtime},
+    table::{BARE_METHOD, Rounds, Subject, measure, print_end, print_head, print_rows, runtime},
 };
 
-/// What anybody may call, which runs nothing.
+/// A method that runs no script and needs no session.
 pub const BARE: Call = Call::new("\"method\":\"whoami\"}", "\"authenticated\":false");
-/// A play that touches nothing.
+/// A play without documents or side effects.
 pub const PLAY: Call =
     Call::new("\"method\":\"play\",\"params\":{\"script\":\"40 + 2\"}}", "\"output\":\"42\"");
 
-/// 1 and 64 calls under way, over 1 and 8 connections.
-const SHAPES: [Shape; 4] = [
-    Shape { connections: 1, window: 1 },
-    Shape { connections: 8, window: 1 },
-    Shape { connections: 1, window: 64 },
-    Shape { connections: 8, window: 8 },
+/// 1 and 64 calls in flight, over 1 and 8 connections.
+const PLAY_CONCURRENCY: [Concurrency; 4] = [
+    Concurrency { connections: 1, window: 1 },
+    Concurrency { connections: 8, window: 1 },
+    Concurrency { connections: 1, window: 64 },
+    Concurrency { connections: 8, window: 8 },
 ];
-
-/// Where the bare method of Circles stands among the subjects: ratios are to it.
-const YARDSTICK: usize = 1;
 
 /// Measures and prints one table.
 pub fn play(server: &Path, rounds: Rounds) -> Result {
     let (circles, plain) = (Process::circles(server, None)?, Process::plain()?);
     let subjects = [
-        Subject { name: "plain jsonrpsee", place: plain.place(), call: BARE },
-        Subject { name: "whoami (bare)", place: circles.place(), call: BARE },
-        Subject { name: "play(\"40 + 2\")", place: circles.place(), call: PLAY },
+        Subject { name: "plain jsonrpsee", endpoint: plain.endpoint(), call: BARE },
+        Subject { name: BARE_METHOD, endpoint: circles.endpoint(), call: BARE },
+        Subject { name: "play(\"40 + 2\")", endpoint: circles.endpoint(), call: PLAY },
     ];
     let runtime = runtime()?;
     print_head(rounds);
-    for shape in SHAPES {
-        let samples = runtime.block_on(measure(&subjects, shape, rounds))?;
-        print_rows(&subjects, shape, &samples, YARDSTICK);
+    for concurrency in PLAY_CONCURRENCY {
+        let samples = runtime.block_on(measure(&subjects, concurrency, rounds))?;
+        print_rows(&subjects, concurrency, &samples);
     }
     print_end();
     Ok(())

@@ -9,51 +9,51 @@ use tempfile::TempDir;
 
 use crate::Result;
 
-/// A server in a process of its own, ended with its handle.
+/// A server in a process of its own. Dropping the handle ends it.
 pub struct Process {
     child: Child,
-    place: Place,
-    /// Its end ends a plain server, should we be killed.
+    endpoint: Endpoint,
+    /// A plain server ends when this closes, even if the benchmark is killed.
     _stdin: Option<ChildStdin>,
     _data: Option<TempDir>,
 }
 
-/// Where a circle, or a plain server, is reached.
+/// The address of a circle or of a plain server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Where the server listens.
+pub struct Endpoint {
+    /// The server's address.
     pub address: SocketAddr,
     /// The path of its URL.
     pub path: String,
 }
 
 impl Process {
-    /// Starts a `circles-server` with a circle of its own that anybody may play in. What it keeps lies in a
-    /// temporary directory, below `directory` if one is given.
+    /// Starts a `circles-server` with one circle that is open to all callers. Its data is in a temporary directory, below
+    /// `directory` if that is given.
     pub fn circles(server: &Path, directory: Option<&Path>) -> Result<Self> {
         let data = temporary(directory)?;
         Self::start(server_command(server).arg("--data-dir").arg(data.path()), Some(data))
     }
 
-    /// Starts a `circles-server` with the circles of a config; it is reached in the first of them.
+    /// Starts a `circles-server` with the circles of a config. The endpoint is the first circle.
     pub fn configured(server: &Path, config: &Path, data_dir: &Path) -> Result<Self> {
         let mut command = server_command(server);
         Self::start(command.arg("--config").arg(config).arg("--data-dir").arg(data_dir), None)
     }
 
-    /// Starts a `circles-server` that leaves scripts to the workers of a Redis.
+    /// Starts a `circles-server` that passes plays to workers through Redis.
     pub fn on_redis(server: &Path, url: &str, data_dir: &Path) -> Result<Self> {
         let mut command = server_command(server);
         Self::start(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)
     }
 
-    /// Starts a `circles-worker`, which is reached nowhere.
+    /// Starts a `circles-worker`, which has no endpoint.
     pub fn worker(worker: &Path, url: &str, data_dir: &Path) -> Result<Self> {
         let mut command = program(worker);
         let (process, line) =
             Self::spawn(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)?;
         if !line.starts_with("worker ") {
-            return Err(format!("{} said {line:?}, not that it is ready", worker.display()));
+            return Err(format!("{} printed {line:?}; expected a line that begins with `worker `", worker.display()));
         }
         Ok(process)
     }
@@ -64,12 +64,12 @@ impl Process {
         Self::start(Command::new(own).arg("plain-server"), None)
     }
 
-    /// Where it is reached.
-    pub const fn place(&self) -> &Place {
-        &self.place
+    /// Returns the server's endpoint.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
-    /// Where it lies in `/proc`.
+    /// Returns the process's directory in `/proc`.
     pub fn proc(&self) -> String {
         format!("/proc/{}", self.child.id())
     }
@@ -77,7 +77,8 @@ impl Process {
     fn start(command: &mut Command, data: Option<TempDir>) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let (mut process, line) = Self::spawn(command, data)?;
-        process.place = place(&line).ok_or_else(|| format!("{name} said {line:?}, not where it listens"))?;
+        process.endpoint = endpoint(&line)
+            .ok_or_else(|| format!("{name} printed {line:?}; expected a line with a URL that begins with ws://"))?;
         Ok(process)
     }
 
@@ -91,9 +92,9 @@ impl Process {
             BufReader::new(stdout).read_line(&mut line).map_err(|error| format!("{name}: {error}"))?;
         }
         let stdin = child.stdin.take();
-        // Owned from here on, so that a line we cannot read ends the process too.
-        let nowhere = Place { address: ([127, 0, 0, 1], 0).into(), path: String::new() };
-        Ok((Self { child, place: nowhere, _stdin: stdin, _data: data }, line))
+        // The handle owns the child before anyone reads the line, so that an unreadable line ends the process too.
+        let unknown = Endpoint { address: ([127, 0, 0, 1], 0).into(), path: String::new() };
+        Ok((Self { child, endpoint: unknown, _stdin: stdin, _data: data }, line))
     }
 }
 
@@ -104,20 +105,20 @@ impl Drop for Process {
     }
 }
 
-/// A directory that goes with its handle, in one that is given or where the system keeps such.
+/// Creates a temporary directory, in `directory` or the system's default place. Dropping the handle removes it.
 pub fn temporary(directory: Option<&Path>) -> Result<TempDir> {
-    let made = directory.map_or_else(TempDir::new, TempDir::new_in);
-    made.map_err(|error| format!("a temporary directory: {error}"))
+    let created = directory.map_or_else(TempDir::new, TempDir::new_in);
+    created.map_err(|error| format!("cannot create a temporary directory: {error}"))
 }
 
-/// A server that nothing of this environment sets up.
+/// A server on a free port, which ignores this process's environment.
 fn server_command(server: &Path) -> Command {
     let mut command = program(server);
     command.args(["--port", "0"]);
     command
 }
 
-/// A program that nothing of this environment sets up.
+/// A program that ignores this process's environment.
 fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
     command.env("RUST_LOG", "error").env_remove("REDIS_URL");
@@ -128,11 +129,11 @@ fn program(path: &Path) -> Command {
     command
 }
 
-/// Reads `circle <public key> ws://<address>/<path>`.
-fn place(line: &str) -> Option<Place> {
+/// Parses `circle <public key> ws://<address>/<path>`.
+fn endpoint(line: &str) -> Option<Endpoint> {
     let url = line.split_whitespace().nth(2)?.strip_prefix("ws://")?;
     let (address, path) = url.split_once('/').unwrap_or((url, ""));
-    Some(Place { address: address.parse().ok()?, path: format!("/{path}") })
+    Some(Endpoint { address: address.parse().ok()?, path: format!("/{path}") })
 }
 
 #[cfg(test)]
@@ -140,12 +141,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_that_a_server_prints_says_where_it_is() {
-        let at = |path: &str| Some(Place { address: ([127, 0, 0, 1], 9001).into(), path: path.to_owned() });
-        assert_eq!(place("circle 02ab ws://127.0.0.1:9001/02ab\n"), at("/02ab"));
-        assert_eq!(place("plain - ws://127.0.0.1:9001"), at("/"));
+    fn endpoint_is_parsed_from_the_first_line() {
+        let at = |path: &str| Some(Endpoint { address: ([127, 0, 0, 1], 9001).into(), path: path.to_owned() });
+        assert_eq!(endpoint("circle 02ab ws://127.0.0.1:9001/02ab\n"), at("/02ab"));
+        assert_eq!(endpoint("plain - ws://127.0.0.1:9001"), at("/"));
         for line in ["", "error: no\n", "circle 02ab http://127.0.0.1:9001/", "circle 02ab ws://nowhere/"] {
-            assert_eq!(place(line), None, "{line}");
+            assert_eq!(endpoint(line), None, "{line}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Plays that go through a Redis to workers in processes of their own.
+//! Measures plays that pass through Redis to worker processes.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -16,42 +16,41 @@ use tempfile::TempDir;
 
 use crate::{
     Result,
-    load::{Call, Shape, load},
+    load::{Call, Concurrency, load},
     play::{BARE, PLAY},
     process::{Process, temporary},
     resp::Connection,
     sample::{Sample, median},
-    table::{Rounds, Subject, measure, print_end, print_head, print_rows, runtime},
+    table::{BARE_METHOD, Rounds, Subject, measure, print_end, print_head, print_rows, runtime},
 };
 
-/// What `cargo xtask bench redis` takes.
+/// Flags of `redis`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     rounds: Rounds,
-    /// With how many workers, one table after another.
+    /// Numbers of workers; each gets a table.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: Vec<u16>,
-    /// Only these plays, as the tables name them, at 64 in flight and without the tables of latency.
+    /// Measure only these plays, by their names in the tables, at 64 in flight and without the latency tables.
     #[arg(long, value_name = "NAME")]
     play: Vec<String>,
-    /// The Redis to start.
+    /// The Redis program to start.
     #[arg(long, default_value = "redis-server", value_name = "PATH")]
     redis_server: PathBuf,
-    /// A file system to keep its append-only file on, instead of the one for temporary files.
+    /// The directory for its append-only file [default: the system's temporary directory].
     #[arg(long, value_name = "DIR")]
     disk: Option<PathBuf>,
 }
 
 /// One at a time, 64 and 256 in flight.
-const SHAPES: [Shape; 4] = [
-    Shape { connections: 1, window: 1 },
-    Shape { connections: 8, window: 8 },
-    Shape { connections: 1, window: 64 },
-    Shape { connections: 8, window: 32 },
+const REDIS_CONCURRENCY: [Concurrency; 4] = [
+    Concurrency { connections: 1, window: 1 },
+    Concurrency { connections: 8, window: 8 },
+    Concurrency { connections: 1, window: 64 },
+    Concurrency { connections: 8, window: 32 },
 ];
-/// 64 in flight.
-const MANY: Shape = Shape { connections: 8, window: 8 };
+const IN_FLIGHT_64: Concurrency = Concurrency { connections: 8, window: 8 };
 const READ: Call =
     Call::new("\"method\":\"play\",\"params\":{\"script\":\"db::get(\\\"k\\\")\"}}", "\"output\":\"\"");
 const WRITE: Call = Call::new(
@@ -63,11 +62,11 @@ const INCR: Call = Call::new(
     "\"output\":\"\"",
 );
 const SUBMIT: Call = Call::new("\"method\":\"submit\",\"params\":{\"script\":\"40 + 2\"}}", "\"task_id\":\"");
-/// What is asked for at 64 in flight.
+/// Plays that are measured at 64 in flight.
 const PLAYS: [(&str, Call); 4] =
     [("40 + 2", PLAY), ("db::get", READ), ("db::set", WRITE), ("hot db::incr", INCR)];
-/// How often the yardstick goes to and fro.
-const FLOOR: usize = 5_000;
+/// Round trips that measure the floor.
+const FLOOR_ROUND_TRIPS: usize = 5_000;
 
 impl Args {
     fn wants(&self, play: &str) -> bool {
@@ -84,18 +83,18 @@ pub fn redis(server: &Path, args: &Args) -> Result {
         let redis = Redis::start(args, "no")?;
         let circles = Process::on_redis(server, &redis.url(), redis.directory.path())?;
         let _workers = start_workers(&worker, &redis, workers)?;
-        println!("{workers} workers; push, blocking pop and back, raw: p50 {:.1} µs", floor(redis.address)?);
+        println!("{workers} workers; raw Redis (push, blocking pop, push, blocking pop): p50 {:.1} µs", floor(redis.address)?);
         let subjects = [
-            Subject { name: "whoami (bare)", place: circles.place(), call: BARE },
-            Subject { name: "play(\"40 + 2\")", place: circles.place(), call: PLAY },
+            Subject { name: BARE_METHOD, endpoint: circles.endpoint(), call: BARE },
+            Subject { name: "play(\"40 + 2\")", endpoint: circles.endpoint(), call: PLAY },
         ];
-        for shape in SHAPES.into_iter().filter(|_| args.play.is_empty()) {
-            let samples = runtime.block_on(measure(&subjects, shape, args.rounds))?;
-            print_rows(&subjects, shape, &samples, 0);
+        for concurrency in REDIS_CONCURRENCY.into_iter().filter(|_| args.play.is_empty()) {
+            let samples = runtime.block_on(measure(&subjects, concurrency, args.rounds))?;
+            print_rows(&subjects, concurrency, &samples);
         }
         for (name, call) in PLAYS {
             if args.wants(name) {
-                let run = || runtime.block_on(load(circles.place(), call, MANY, args.rounds.length()));
+                let run = || runtime.block_on(load(circles.endpoint(), call, IN_FLIGHT_64, args.rounds.length()));
                 println!("{name:<14} {}", redis.cost(args.rounds.count(), run)?);
             }
         }
@@ -107,7 +106,7 @@ pub fn redis(server: &Path, args: &Args) -> Result {
         let _workers = start_workers(&worker, &redis, 2)?;
         let mut rates = Vec::new();
         for _ in 0..args.rounds.count() {
-            let sample = runtime.block_on(load(circles.place(), SUBMIT, MANY, args.rounds.length()))?;
+            let sample = runtime.block_on(load(circles.endpoint(), SUBMIT, IN_FLIGHT_64, args.rounds.length()))?;
             rates.push(sample.throughput);
         }
         println!(
@@ -123,10 +122,10 @@ fn start_workers(worker: &Path, redis: &Redis, count: u16) -> Result<Vec<Process
     (0..count).map(|_| Process::worker(worker, &redis.url(), redis.directory.path())).collect()
 }
 
-/// What plays cost Redis.
+/// The cost of plays for Redis.
 struct Cost {
     sample: Sample,
-    /// Of the process, in seconds.
+    /// CPU time in seconds.
     cpu: f64,
     received: f64,
     sent: f64,
@@ -138,7 +137,7 @@ impl std::fmt::Display for Cost {
         let plays = self.sample.right as f64;
         write!(
             formatter,
-            "{:>9.0}/s at 64 in flight, p50 {:.0} µs, p99 {:.0}; a play costs Redis {:.1} µs of CPU, {:.2} commands, \
+            "{:>9.0}/s at 64 in flight, p50 {:.0} µs, p99 {:.0}; per play in Redis {:.1} µs of CPU, {:.2} commands, \
              {:.0} bytes in, {:.0} out",
             self.sample.throughput,
             self.sample.p50,
@@ -151,21 +150,21 @@ impl std::fmt::Display for Cost {
     }
 }
 
-/// A Redis of its own.
+/// A Redis server of the benchmark's own.
 struct Redis {
     child: std::process::Child,
     address: SocketAddr,
-    /// Also of the circles' files.
+    /// Also holds the circles' files.
     directory: TempDir,
 }
 
 impl Redis {
-    /// Keeps no append-only file if `fsync` is `no`.
+    /// Starts Redis, with an append-only file unless `fsync` is `no`.
     fn start(args: &Args, fsync: &str) -> Result<Self> {
         let directory = temporary(args.disk.as_deref())?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
-            .map_err(|error| format!("a free port: {error}"))?
+            .map_err(|error| format!("cannot find a free port: {error}"))?
             .port();
         let mut command = Command::new(&args.redis_server);
         command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
@@ -195,7 +194,7 @@ impl Redis {
             let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found
                 .and_then(|value| value.trim().parse::<f64>().ok())
-                .ok_or_else(|| format!("Redis tells no {name}"))
+                .ok_or_else(|| format!("INFO of Redis has no field {name}"))
         };
         Ok(Info {
             cpu: field("used_cpu_sys")? + field("used_cpu_user")?,
@@ -204,10 +203,9 @@ impl Redis {
         })
     }
 
-    /// What a load costs, of some rounds the one of median throughput; in a round before them, how many commands it
-    /// takes.
+    /// Measures the cost of a load: the round of median throughput. A round before them counts the commands.
     fn cost(&self, rounds: u32, run: impl Fn() -> Result<Sample>) -> Result<Cost> {
-        let (counted, commands) = self.counted(&run)?;
+        let (counted, commands) = self.count_commands(&run)?;
         let mut costs = Vec::new();
         for _ in 0..rounds {
             let before = self.info()?;
@@ -226,8 +224,8 @@ impl Redis {
         costs.into_iter().nth(middle).ok_or_else(|| "no rounds".to_owned())
     }
 
-    /// How many commands clients send during a load: scripts' own do not count.
-    fn counted(&self, run: impl FnOnce() -> Result<Sample>) -> Result<(Sample, f64)> {
+    /// Counts the commands that clients send during a load, without those of Lua scripts.
+    fn count_commands(&self, run: impl FnOnce() -> Result<Sample>) -> Result<(Sample, f64)> {
         let mut monitor = Connection::open(self.address)?;
         monitor.ask(&["MONITOR"])?;
         let done = Arc::new(AtomicBool::new(false));
@@ -237,7 +235,7 @@ impl Redis {
                 let mut commands = 0.0;
                 while !done.load(Ordering::Relaxed) {
                     let line = monitor.line()?;
-                    // `+<time> [<database> <address>] …`; what scripts do has `lua` for an address.
+                    // `+<time> [<database> <address>] …`; the address of a script's commands is `lua`.
                     commands += f64::from(u8::from(!line.contains(" lua] ")));
                 }
                 Ok::<f64, String>(commands)
@@ -245,9 +243,9 @@ impl Redis {
         };
         let sample = run()?;
         done.store(true, Ordering::Relaxed);
-        // One more line, so that it looks.
+        // One more line wakes the counting thread.
         Connection::open(self.address)?.ask(&["PING"])?;
-        let commands = counting.join().map_err(|_| "counting commands ended badly".to_owned())??;
+        let commands = counting.join().map_err(|_| "the thread that counts commands panicked".to_owned())??;
         Ok((sample, commands))
     }
 }
@@ -265,25 +263,25 @@ impl Drop for Redis {
     }
 }
 
-/// The least that a call through Redis takes: push, blocking pop by another, push, blocking pop, in µs.
+/// Measures the least that a call through Redis can take, in µs: a push and a blocking pop there, and the same back.
 fn floor(address: SocketAddr) -> Result<f64> {
     let (mut caller, mut worker) = (Connection::open(address)?, Connection::open(address)?);
     let (mut pushing, mut answering) = (Connection::open(address)?, Connection::open(address)?);
     let echo = thread::spawn(move || {
-        for _ in 0..FLOOR {
+        for _ in 0..FLOOR_ROUND_TRIPS {
             worker.ask(&["BLPOP", "bench:there", "10"])?;
             answering.ask(&["RPUSH", "bench:back", "42"])?;
         }
         Ok::<(), String>(())
     });
-    let mut times = Vec::with_capacity(FLOOR);
-    for _ in 0..FLOOR {
-        let began = Instant::now();
+    let mut times = Vec::with_capacity(FLOOR_ROUND_TRIPS);
+    for _ in 0..FLOOR_ROUND_TRIPS {
+        let start = Instant::now();
         pushing.send(&["RPUSH", "bench:there", "40 + 2"])?;
         caller.ask(&["BLPOP", "bench:back", "10"])?;
-        times.push(began.elapsed().as_secs_f64() * 1e6);
+        times.push(start.elapsed().as_secs_f64() * 1e6);
         pushing.answer()?;
     }
-    echo.join().map_err(|_| "the echo ended badly".to_owned())??;
+    echo.join().map_err(|_| "the thread that echoes panicked".to_owned())??;
     Ok(median(times.into_iter()))
 }

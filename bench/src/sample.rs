@@ -1,22 +1,22 @@
 use std::time::Duration;
 
-/// What one round measured.
+/// The figures of one round.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// Answers a second.
     pub throughput: f64,
-    /// Half of the answers came within this, in µs.
+    /// Median latency in µs.
     pub p50: f64,
-    /// 99 of 100 came within this, in µs.
+    /// 99th percentile of the latency in µs.
     pub p99: f64,
-    /// How many right answers came.
+    /// Number of right answers.
     pub right: u64,
-    /// How many calls were refused, which count for nothing else.
+    /// Number of refused calls, which no other figure includes.
     pub refused: u64,
 }
 
 impl Sample {
-    /// Sums up a round of `length` by the time that each of its right answers took.
+    /// Summarises a round of `length` from the latencies of its right answers.
     pub fn new(mut latencies: Vec<Duration>, refused: u64, length: Duration) -> Self {
         latencies.sort_unstable();
         let at = |share: f64| {
@@ -28,7 +28,7 @@ impl Sample {
         Self { throughput, p50: at(0.5), p99: at(0.99), right, refused }
     }
 
-    /// Each figure's median over rounds, and the sum of what was counted.
+    /// Returns the median of each figure over rounds, and the sums of the counts.
     pub fn medians(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure));
         Self {
@@ -41,7 +41,7 @@ impl Sample {
     }
 }
 
-/// The value in the middle; the mean of both if there are two; not a number of none.
+/// Returns the median; for an even number of values the mean of the middle two, and NaN for none.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_counts_and_ranks() {
+    fn sample_has_counts_and_percentiles() {
         let latencies = (1..=100).rev().map(Duration::from_micros).collect();
         let sample = Sample::new(latencies, 7, Duration::from_millis(500));
         assert_eq!((sample.right, sample.refused), (100, 7));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_lies_in_the_middle() {
+    fn median_is_the_middle_value() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
         assert_eq!(median([7.0].into_iter()), 7.0);

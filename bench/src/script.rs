@@ -13,10 +13,11 @@ struct Pair {
     circle: f64,
 }
 
-/// What a round measured, by the names of scripts.
+/// The figures of a round, by script.
 type Figures = Vec<(String, Pair)>;
 
-/// Has a program time scripts, and prints one table. Only `circles-worker` knows the engine, so it is its example.
+/// Runs the example that times scripts, and prints one table. It is an example of `circles-worker`, which alone depends
+/// on the engine.
 pub fn script(examples: &Path, rounds: Rounds) -> Result {
     print_machine();
     let program = examples.join("scripts");
@@ -49,7 +50,7 @@ fn figures(program: &Path, rounds: Rounds) -> Result<Figures> {
         return Err(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    parse(&text).ok_or_else(|| format!("{name} said {text:?}, not nanoseconds and names"))
+    parse(&text).ok_or_else(|| format!("{name} printed {text:?}; expected lines of two times in nanoseconds and a name"))
 }
 
 /// Reads lines of two times and a name.
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_program_prints_is_read() {
+    fn times_and_names_are_parsed() {
         let figures = parse("12.5 13 push 10,000\n3 4 40 + 2, tried\n").unwrap();
         let pair = |bare, circle| Pair { bare, circle };
         assert_eq!(

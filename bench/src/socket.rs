@@ -1,4 +1,4 @@
-//! The little of a WebSocket (RFC 6455) that a load generator needs, at next to no cost.
+//! A WebSocket client (RFC 6455), reduced to what a load generator needs so that it costs little CPU.
 
 use std::net::SocketAddr;
 
@@ -9,18 +9,18 @@ use tokio::{
 
 use crate::Result;
 
-/// What a server may answer an upgrade with, and what one read takes in.
-const CHUNK: usize = 64 << 10;
+/// Bytes of a read, and of the longest answer to an upgrade.
+const CHUNK_BYTES: usize = 64 << 10;
 
 const TEXT: u8 = 0x1;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xa;
-/// The bit that says a frame is a message's last; the servers we measure send no others.
-const LAST: u8 = 0x80;
-/// The bit that says a frame is masked, as a client's are.
-const MASKED: u8 = 0x80;
+/// Marks the last frame of a message; the measured servers send no fragments.
+const FIN: u8 = 0x80;
+/// Marks a masked frame, as clients send them.
+const MASK: u8 = 0x80;
 
-/// A client's end.
+/// A client's connection.
 pub struct Socket {
     stream: TcpStream,
     out: Vec<u8>,
@@ -32,7 +32,7 @@ impl Socket {
     pub async fn connect(address: SocketAddr, path: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
         stream.set_nodelay(true).map_err(|error| format!("{address}: {error}"))?;
-        let mut socket = Self { stream, out: Vec::new(), read: Vec::with_capacity(CHUNK) };
+        let mut socket = Self { stream, out: Vec::new(), read: Vec::with_capacity(CHUNK_BYTES) };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -51,25 +51,25 @@ impl Socket {
                     Err(format!("{address}{path}: {status}"))
                 };
             }
-            if socket.read.len() > CHUNK {
-                return Err(format!("{address}{path}: an answer without an end"));
+            if socket.read.len() > CHUNK_BYTES {
+                return Err(format!("{address}{path}: the answer to the upgrade does not end"));
             }
         }
     }
 
-    /// Puts a text into the next write.
+    /// Adds a text message to the next write.
     pub fn push(&mut self, text: &[u8]) {
         push_frame(&mut self.out, TEXT, text);
     }
 
-    /// Writes what was put in.
+    /// Writes the added messages.
     pub async fn flush(&mut self) -> Result {
         self.stream.write_all(&self.out).await.map_err(|error| format!("sending: {error}"))?;
         self.out.clear();
         Ok(())
     }
 
-    /// Waits for bytes.
+    /// Waits for bytes from the server.
     pub async fn fill(&mut self) -> Result {
         match self.stream.read_buf(&mut self.read).await {
             Ok(0) => Err("the server closed the connection".to_owned()),
@@ -78,7 +78,7 @@ impl Socket {
         }
     }
 
-    /// Hands over every whole text received and answers pings.
+    /// Calls `on_text` for every complete text message and answers pings.
     pub fn texts(&mut self, mut on_text: impl FnMut(&[u8]) -> Result) -> Result {
         let mut done = 0;
         while let Some(frame) = first_frame(&self.read[done..])? {
@@ -86,7 +86,7 @@ impl Socket {
                 TEXT => on_text(frame.payload)?,
                 PING => push_frame(&mut self.out, PONG, frame.payload),
                 PONG => {}
-                opcode => return Err(format!("a frame of kind {opcode:#x} came instead of an answer")),
+                opcode => return Err(format!("expected a text frame, received opcode {opcode:#x}")),
             }
             done += frame.length;
         }
@@ -102,11 +102,11 @@ struct Frame<'a> {
     length: usize,
 }
 
-/// Reads a server's frame if it is there as a whole.
+/// Reads a server's frame once it is complete.
 fn first_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
-    if first & 0x70 != 0 || first & LAST == 0 || second & MASKED != 0 {
-        return Err("a frame came that is masked, a fragment or an extension's".to_owned());
+    if first & 0x70 != 0 || first & FIN == 0 || second & MASK != 0 {
+        return Err("received a frame that is masked, fragmented or of an extension".to_owned());
     }
     let (header, size) = match (second, rest) {
         (126, [a, b, ..]) => (4, u64::from(u16::from_be_bytes([*a, *b]))),
@@ -115,22 +115,22 @@ fn first_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>> {
         (size, _) => (2, u64::from(*size)),
     };
     let length = usize::try_from(size).ok().and_then(|size| size.checked_add(header));
-    let length = length.ok_or("a frame came that no memory holds")?;
+    let length = length.ok_or("received a frame of impossible length")?;
     let payload = bytes.get(header..length);
     Ok(payload.map(|payload| Frame { opcode: first & 0x0f, payload, length }))
 }
 
-/// Appends a client's frame. Its mask is zero: it has to be there, and it has to cost nothing.
+/// Appends a client's frame. The protocol requires a mask; a mask of zeros leaves the payload as it is.
 fn push_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
-    out.push(LAST | opcode);
+    out.push(FIN | opcode);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(length @ ..=125), _) => out.push(MASKED | length),
+        (Ok(length @ ..=125), _) => out.push(MASK | length),
         (_, Ok(length)) => {
-            out.push(MASKED | 126);
+            out.push(MASK | 126);
             out.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            out.push(MASKED | 127);
+            out.push(MASK | 127);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }
@@ -138,7 +138,7 @@ fn push_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// Where a text begins in another.
+/// Finds `part` in `text`.
 pub fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
@@ -147,18 +147,18 @@ pub fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// What a server would send of a client's frame: the same without the mask.
+    /// Returns a server's frame: a client's frame without the mask.
     fn unmasked(payload: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
         push_frame(&mut frame, TEXT, payload);
-        frame[1] &= !MASKED;
+        frame[1] &= !MASK;
         let mask = frame.len() - payload.len() - 4;
         frame.drain(mask..mask + 4);
         frame
     }
 
     #[test]
-    fn frames_of_every_length_are_read_as_they_were_written() {
+    fn frames_of_every_length_round_trip() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
             let bytes = unmasked(&payload);
@@ -169,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_no_server_of_ours_sends_are_refused() {
+    fn unsupported_frames_are_refused() {
         assert!(first_frame(&[TEXT, 0]).is_err(), "a fragment");
-        assert!(first_frame(&[LAST | TEXT, MASKED]).is_err(), "masked");
-        assert!(first_frame(&[LAST | 0x40 | TEXT, 0]).is_err(), "compressed");
-        assert!(first_frame(&[LAST | TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255]).is_err(), "endless");
+        assert!(first_frame(&[FIN | TEXT, MASK]).is_err(), "masked");
+        assert!(first_frame(&[FIN | 0x40 | TEXT, 0]).is_err(), "compressed");
+        assert!(first_frame(&[FIN | TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255]).is_err(), "endless");
     }
 }

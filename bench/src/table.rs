@@ -1,18 +1,18 @@
-//! Rounds of several subjects by turns, and the table of their medians.
+//! Measures several subjects in alternating rounds and prints a table of their medians.
 
 use std::time::Duration;
 
 use crate::{
     Result,
-    load::{Call, Shape, load},
-    process::Place,
+    load::{Call, Concurrency, load},
+    process::Endpoint,
     sample::{Sample, median},
 };
 
-/// How long is measured.
+/// The number of rounds and their length.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Rounds {
-    /// How long a round lasts, in seconds.
+    /// Length of a round, in seconds.
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
     /// Rounds for each figure; medians are printed.
@@ -26,64 +26,67 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 }
 
 impl Rounds {
-    /// How long one lasts.
+    /// Returns the length of a round.
     pub fn length(self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
-    /// How many there are.
+    /// Returns the number of rounds.
     pub const fn count(self) -> u32 {
         self.rounds
     }
 }
 
-/// What is called, in the order of the table's rows.
+/// The row that the ratios of a table refer to: a method that runs no script.
+pub const BARE_METHOD: &str = "whoami (bare)";
+
+/// A row of the table: a call to a server.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
-    /// How the table calls it.
+    /// Name in the table.
     pub name: &'static str,
-    /// Where.
-    pub place: &'a Place,
-    /// What.
+    /// The circle or server to call.
+    pub endpoint: &'a Endpoint,
+    /// The call to repeat.
     pub call: Call,
 }
 
-/// A runtime for load: of one thread, so that it takes as little of the machine from the servers as it can.
+/// Starts a runtime for the load. One thread leaves most of the machine to the servers.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| format!("no runtime: {error}"))
+    runtime.map_err(|error| format!("cannot start the async runtime: {error}"))
 }
 
-/// Rounds of each subject by turns; the first of all is not counted.
-pub async fn measure(subjects: &[Subject<'_>], shape: Shape, rounds: Rounds) -> Result<Vec<Vec<Sample>>> {
+/// Measures the subjects in alternating rounds, after a short warm-up of each.
+pub async fn measure(subjects: &[Subject<'_>], concurrency: Concurrency, rounds: Rounds) -> Result<Vec<Vec<Sample>>> {
     let mut samples = vec![Vec::new(); subjects.len()];
     for subject in subjects {
-        load(subject.place, subject.call, shape, rounds.length().min(Duration::from_millis(200))).await?;
+        load(subject.endpoint, subject.call, concurrency, rounds.length().min(Duration::from_millis(200))).await?;
     }
     for _ in 0..rounds.count() {
         for (subject, samples) in subjects.iter().zip(&mut samples) {
-            samples.push(load(subject.place, subject.call, shape, rounds.length()).await?);
+            samples.push(load(subject.endpoint, subject.call, concurrency, rounds.length()).await?);
         }
     }
     Ok(samples)
 }
 
-/// What the machine is, and what else it does.
+/// Prints the machine's cores and its load before the measurement.
 pub fn print_machine() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores shared by server and load; load average at the start: {}", load_average());
 }
 
-/// What else the machine did.
+/// Prints the machine's load after the measurement.
 pub fn print_end() {
     println!("load average at the end: {}", load_average());
 }
 
-/// What stands above the rows of [`print_rows`].
+/// Prints the head of a table of [`print_rows`].
 pub fn print_head(rounds: Rounds) {
     print_machine();
     println!(
-        "medians of {} rounds of {} s by turns; ratios to whoami, round by round\n",
+        "medians of {} alternating rounds of {} s; ratios to whoami, round by round\n",
         rounds.rounds, rounds.seconds
     );
     println!(
@@ -92,15 +95,17 @@ pub fn print_head(rounds: Rounds) {
     );
 }
 
-/// A row for each subject; ratios are to the one at `yardstick`.
-pub fn print_rows(subjects: &[Subject<'_>], shape: Shape, rounds: &[Vec<Sample>], yardstick: usize) {
+/// Prints a row for each subject, with ratios to [`BARE_METHOD`].
+pub fn print_rows(subjects: &[Subject<'_>], concurrency: Concurrency, rounds: &[Vec<Sample>]) {
+    let baseline = subjects.iter().position(|subject| subject.name == BARE_METHOD);
+    let baseline = baseline.and_then(|row| rounds.get(row));
     for (subject, samples) in subjects.iter().zip(rounds) {
         let Sample { throughput, p50, p99, .. } = Sample::medians(samples);
-        let pairs = || samples.iter().zip(rounds.get(yardstick).into_iter().flatten());
+        let pairs = || samples.iter().zip(baseline.into_iter().flatten());
         println!(
             "{:>11} {:>9}  {:<26} {throughput:>9.0} {p50:>9.1} {p99:>9.1} {:>11.3} {:>7.2} {:>7.2}",
-            shape.connections,
-            shape.connections * shape.window,
+            concurrency.connections,
+            concurrency.connections * concurrency.window,
             subject.name,
             median(pairs().map(|(own, bare)| own.throughput / bare.throughput)),
             median(pairs().map(|(own, bare)| own.p50 / bare.p50)),
@@ -110,7 +115,7 @@ pub fn print_rows(subjects: &[Subject<'_>], shape: Shape, rounds: &[Vec<Sample>]
     println!();
 }
 
-/// Of the last 1, 5 and 15 minutes.
+/// Returns the load average of the last 1, 5 and 15 minutes.
 fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let words: Vec<_> = text.split(' ').take(3).collect();
