@@ -17,9 +17,8 @@ use crate::{Between, Embedded, NEVER, Raw, Watched, between::Ends, soon};
 
 /// The key of somebody who has a name in a test.
 pub fn secret_key(name: &str) -> SecretKey {
-    let hex: String =
-        name.bytes().chain(std::iter::repeat(1)).take(32).map(|byte| format!("{byte:02x}")).collect();
-    hex.parse().expect("a number below the order of the curve")
+    let bytes: Vec<u8> = name.bytes().chain(std::iter::repeat(1)).take(32).collect();
+    circles_api::hex::encode(&bytes).parse().expect("a number below the order of the curve")
 }
 
 /// A world whose server and workers share a store of this process.

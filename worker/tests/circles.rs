@@ -332,7 +332,7 @@ fn thousands_of_circles_cost_little() {
         let limits = Limits { operations: 1_000_000 + number, ..Limits::default() };
         let mut id = [2; 33];
         id[25..].copy_from_slice(&number.to_be_bytes());
-        let id = id.map(|byte| format!("{byte:02x}")).concat();
+        let id = circles_api::hex::encode(&id);
         (id.parse().unwrap(), CircleSettings { limits, ..CircleSettings::default() })
     });
     let began = std::time::Instant::now();

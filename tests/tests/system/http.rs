@@ -56,7 +56,7 @@ async fn the_document_is_the_file_it_was_built_from_and_its_hash_stands_in_healt
     let discovered = world.raw().await.call("rpc.discover", json!([])).await.unwrap();
     assert_eq!(discovered, serde_json::from_str::<Value>(&file).unwrap());
     let health: Value = serde_json::from_str(&get(&world, "/health").await.1).unwrap();
-    let hash = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = circles_api::hex::encode(&Sha256::digest(&file));
     assert_eq!(health["document_sha256"], hash);
 }
 
