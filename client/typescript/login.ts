@@ -1,22 +1,22 @@
-// Proves to a circle who the caller is. `docs/protocol.md` describes the challenge.
+// Logs in to a circle. `docs/protocol.md` describes the challenge.
 import type { Authenticated, Circles } from "./circles.ts";
 
-/** A key that can sign, wherever its secret half is. */
+/** A key that can sign. The secret key itself can be elsewhere. */
 export interface Key {
-  /** The public key: 33 bytes compressed, as they are or in lower-case hex. */
+  /** The public key: 33 bytes compressed, or their lower-case hex. */
   pubkey: string | Uint8Array;
   /**
-   * Signs a text, given as its bytes: ECDSA on secp256k1 over their SHA-256, low-S, as 64 bytes in the compact form or as their hex.
+   * Signs bytes: ECDSA on secp256k1 over their SHA-256, low-S, as 64 bytes in compact form or as their hex.
    *
    * `(text) => secp256k1.signAsync(text, secret)` with version 3 of the npm package `@noble/secp256k1`.
    */
   sign(challenge: Uint8Array): Signed | Promise<Signed>;
 }
 
-/** A signature: 64 bytes, as they are or in lower-case hex. */
+/** A signature: 64 bytes, or their lower-case hex. */
 export type Signed = string | Uint8Array;
 
-/** A challenge that must not be signed. The server is not the one that was meant, or another one relays it. */
+/** The challenge must not be signed: it comes from another server than the intended one, or another server relays it. */
 export class ChallengeError extends Error {
   constructor(message: string) {
     super(message);
@@ -24,15 +24,16 @@ export class ChallengeError extends Error {
   }
 }
 
-/** How far the clocks of client and server may be apart, in seconds, and how long a challenge lives. */
-const SKEW = 300;
-const LIFETIME = 60;
+/** How far the clocks of client and server may be apart, in seconds. */
+const MAX_CLOCK_SKEW = 300;
+/** How long a challenge is valid, in seconds. */
+const CHALLENGE_LIFETIME = 60;
 const FIELDS = ["circle", "audience", "pubkey", "nonce", "expires"] as const;
 
 /**
- * Logs in: asks for a challenge, checks that it is for this circle, this server and this key, and signs it.
+ * Logs in: requests a challenge, checks that it is for this circle, this server and this key, and signs it.
  *
- * `circle` is the circle that is meant, by its public key. Without it, the URL of the connection says it; if that names none either, the server's choice is taken.
+ * `circle` is the circle's public key. Without it, the connection's URL names the circle; if neither does, the server chooses.
  */
 export async function login(circles: Circles, key: Key, circle?: string): Promise<Authenticated> {
   const pubkey = hex(key.pubkey);
@@ -42,7 +43,7 @@ export async function login(circles: Circles, key: Key, circle?: string): Promis
   return circles.authenticate({ pubkey, signature });
 }
 
-interface Meant {
+interface Expected {
   circle: string | undefined;
   audience: string;
   pubkey: string;
@@ -50,8 +51,8 @@ interface Meant {
   expires_at: number;
 }
 
-/** Refuses a challenge that is for somebody or something else, or that has any other line. */
-function check(challenge: string, meant: Meant): void {
+/** Refuses a challenge for another circle, server or key, or with other lines. */
+function check(challenge: string, expected: Expected): void {
   const [version, ...lines] = challenge.split("\n");
   const values = FIELDS.map((name, index) => {
     const line = lines[index] ?? "";
@@ -59,31 +60,31 @@ function check(challenge: string, meant: Meant): void {
   });
   const [circle, audience, pubkey, nonce, expires] = values;
   if (version !== "circles-auth-v1" || lines.length !== FIELDS.length || values.includes(undefined)) {
-    throw new ChallengeError("this is no challenge of circles-auth-v1");
+    throw new ChallengeError("not a challenge of circles-auth-v1");
   }
-  if (meant.circle !== undefined && circle !== meant.circle) {
-    throw new ChallengeError(`the challenge is for the circle ${circle}, not for ${meant.circle}`);
+  if (expected.circle !== undefined && circle !== expected.circle) {
+    throw new ChallengeError(`the challenge is for the circle ${circle}, not for ${expected.circle}`);
   }
-  if (audience !== meant.audience) {
-    throw new ChallengeError(`the challenge is for ${audience}, but the connection leads to ${meant.audience}`);
+  if (audience !== expected.audience) {
+    throw new ChallengeError(`the challenge is for ${audience}, but this client connected to ${expected.audience}`);
   }
-  if (pubkey !== meant.pubkey) throw new ChallengeError(`the challenge is for the key ${pubkey}, not for this one`);
-  if (nonce !== meant.nonce || expires !== String(meant.expires_at)) {
-    throw new ChallengeError("the challenge says something else than the fields beside it");
+  if (pubkey !== expected.pubkey) throw new ChallengeError(`the challenge is for the key ${pubkey}, not for this client's`);
+  if (nonce !== expected.nonce || expires !== String(expected.expires_at)) {
+    throw new ChallengeError("the challenge text does not match the nonce and expiry sent with it");
   }
   const left = Number(expires) - Date.now() / 1000;
-  if (!(left > -SKEW && left < LIFETIME + SKEW)) {
-    throw new ChallengeError(`the challenge expires at ${expires} (Unix time); is the clock right?`);
+  if (!(left > -MAX_CLOCK_SKEW && left < CHALLENGE_LIFETIME + MAX_CLOCK_SKEW)) {
+    throw new ChallengeError(`the challenge expires at ${expires} (Unix time), but the local clock shows ${Math.floor(Date.now() / 1000)}; check the clocks`);
   }
 }
 
-/** The server of a URL, as challenges name it: scheme and authority, the port unless it is the scheme's own. */
+/** Returns the server of a URL, as challenges name it: scheme and authority, without the scheme's default port. */
 function audienceOf(url: string): string {
   const { protocol, host } = new URL(url);
   return `${protocol === "https:" || protocol === "wss:" ? "wss" : "ws"}://${host}`;
 }
 
-/** The circle that a URL names. */
+/** Returns the circle that a URL names. */
 function circleOf(url: string): string | undefined {
   const path = new URL(url).pathname.replace(/^\/+|\/+$/g, "");
   return path === "" || path === "ws" ? undefined : path;

@@ -15,10 +15,10 @@ with connect(url) as socket:
         return answer["result"] if "result" in answer else sys.exit(json.dumps(answer["error"]))
 
     challenge = call("fetch_nonce", pubkey=pubkey)["challenge"]
-    said = dict(line.split(":", 1) for line in challenge.split("\n")[1:])
-    meant = {"audience": f"{address.scheme}://{address.netloc}", "pubkey": pubkey}
-    meant["circle"] = address.path.strip("/") or said["circle"]
-    if not challenge.startswith("circles-auth-v1\n") or not meant.items() <= said.items():
-        sys.exit("this challenge is not for us to sign")
+    fields = dict(line.split(":", 1) for line in challenge.split("\n")[1:])
+    expected = {"audience": f"{address.scheme}://{address.netloc}", "pubkey": pubkey}
+    expected["circle"] = address.path.strip("/") or fields["circle"]
+    if not challenge.startswith("circles-auth-v1\n") or not expected.items() <= fields.items():
+        sys.exit("the challenge is for another server, circle or key")
     call("authenticate", pubkey=pubkey, signature=key.sign_recoverable(challenge.encode())[:64].hex())
     print(call("play", script=script)["output"])

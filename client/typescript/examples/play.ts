@@ -15,13 +15,13 @@ const circles = await Circles.connect(url, {
 const { value } = await circles.play({ script });
 console.log(value);
 
-// The lines that a script prints, as it prints them, and its end.
+// Prints the script's log lines as they arrive, and waits for its end.
 const ended = new Promise<void>((resolve, reject) => {
-  const heard = (event: { event: string; line?: { text: string } }) => {
+  const onEvent = (event: { event: string; line?: { text: string } }) => {
     if (event.event === "logged") console.log(event.line?.text);
     if (event.event === "ended") resolve();
   };
-  circles.watchPlay({ script: `print("seen"); ${script}` }, heard, { onError: reject }).catch(reject);
+  circles.watchPlay({ script: `print("seen"); ${script}` }, onEvent, { onError: reject }).catch(reject);
 });
 await ended;
 circles.close();
