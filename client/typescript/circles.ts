@@ -3,11 +3,11 @@
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [member: string]: Json | undefined };
 
-/** An error object that the server answered. */
+/** The server answered with an error object. */
 export class RpcError extends Error {
-  /** Which error it is: one of `codes`, or of the JSON-RPC standard. */
+  /** One of `codes`, or a code of the JSON-RPC standard. */
   readonly code: number;
-  /** What the error says beside its message. */
+  /** The error object's `data`. */
   readonly data: unknown;
 
   constructor(code: number, message: string, data?: unknown) {
@@ -18,7 +18,7 @@ export class RpcError extends Error {
   }
 }
 
-/** There is no connection, or no longer. A call that was under way may have been carried out, or not. */
+/** There is no connection, or it was lost. The server may have carried out a call in flight. */
 export class ConnectionError extends Error {
   constructor(message: string) {
     super(message);
@@ -26,7 +26,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** No answer came in time. The call may have been carried out, or not. */
+/** No answer came in time. The server may have carried out the call. */
 export class TimeoutError extends Error {
   constructor(message: string) {
     super(message);
@@ -34,73 +34,74 @@ export class TimeoutError extends Error {
   }
 }
 
-/** What a client is made with. */
+/** Options of a client. */
 export interface ConnectOptions<Client> {
-  /** How long to wait for an answer, in milliseconds, where a call says nothing else: 60,000 by default; 0 is without end. */
+  /** How long calls wait for an answer by default, in milliseconds: 60,000 unless set; 0 for no limit. */
   timeoutMs?: number | undefined;
-  /** What opens sockets, where the environment has no `WebSocket` of its own, such as that of the npm package `ws`. */
+  /** The `WebSocket` class to use, such as that of the npm package `ws`, if the platform has none of its own. */
   WebSocket?: SocketConstructor | undefined;
   /**
-   * Whether to connect again when the connection is lost.
+   * Whether to reconnect after a lost connection.
    *
-   * Calls and subscriptions under way fail all the same, as the server may have carried them out. Calls that are made while there is no connection wait for the next one, as long as their timeout lets them.
+   * Calls and subscriptions in flight fail nevertheless, because the server may have carried them out. Calls made without a connection wait for the next one, up to their timeout.
    */
   reconnect?: boolean | undefined;
-  /** Called with each new connection before other calls go over it, such as to log in. If it fails, the connection is closed. */
+  /** Called with each new connection before other calls use it, for example to log in. If it fails, the connection closes. */
   onConnect?: ((client: Client) => unknown) | undefined;
 }
 
-/** What one call may be told. */
+/** Options of a call. */
 export interface CallOptions {
-  /** How long to wait for the answer, in milliseconds; 0 is without end. */
+  /** How long to wait for the answer, in milliseconds; 0 for no limit. */
   timeoutMs?: number | undefined;
 }
 
-/** What one subscription may be told. */
+/** Options of a subscription. */
 export interface SubscribeOptions extends CallOptions {
-  /** Called once if the subscription ends other than by its `end`: the connection was lost, or the server sent an error. */
+  /** Called once if the connection was lost or the server sent an error; not after `end()`. */
   onError?: ((error: Error) => void) | undefined;
 }
 
-/** A subscription that was begun. */
+/** An active subscription. */
 export interface Subscription {
-  /** Its name on the wire. */
+  /** The subscription's id in the protocol. */
   readonly id: number | string;
-  /** Settles when nothing more will be heard: fails if the connection was lost or the server sent an error. */
+  /** Resolves after the last item; rejects if the connection was lost or the server sent an error. */
   readonly ended: Promise<void>;
-  /** Ends it; nothing is heard of it afterwards. False if the server no longer knew it. */
+  /** Ends the subscription; no item arrives afterwards. Returns false if the server no longer had it. */
   end(): Promise<boolean>;
 }
 
-/** What is needed of a WebSocket: that of browsers, of Node.js and of the npm package `ws` have it. */
+/** The part of a WebSocket that the client needs. Those of browsers, of Node.js and of the npm package `ws` fit. */
 export interface Socket {
   readonly readyState: number;
   send(text: string): void;
   close(): void;
-  // Each has events of its own kind.
+  // Each platform has its own event types.
   addEventListener(type: "open" | "message" | "close" | "error", listener: (event: any) => void): void;
 }
 
-/** What opens sockets. */
+/** A `WebSocket` class. */
 export type SocketConstructor = new (url: string) => Socket;
 
-/** What is needed of the environment, so that neither the types of browsers nor of Node.js are. */
-interface Host {
+/** The part of the platform that the client needs, so that it depends neither on the types of browsers nor of Node.js. */
+interface Platform {
   readonly WebSocket?: SocketConstructor;
   setTimeout(call: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
 }
 
-const host = globalThis as unknown as Host;
-/** A socket that is open. */
+const platform = globalThis as unknown as Platform;
+/** The `readyState` of an open socket. */
 const OPEN = 1;
-const TIMEOUT_MS = 60_000;
-/** The longest time that timers can wait. */
-const LONGEST_MS = 0x7fff_ffff;
-/** The first and the longest pause before connecting again. */
-const PAUSES_MS = [100, 5_000] as const;
-/** How many notifications are kept until the answer that names their subscription. */
-const EARLY = 1_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** The longest delay of a timer. */
+const MAX_TIMER_MS = 0x7fff_ffff;
+/** The first and the longest wait before reconnecting. */
+const INITIAL_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 5_000;
+/** How many notifications the client keeps until an answer names their subscription. */
+const MAX_EARLY_NOTIFICATIONS = 1_000;
 
 function nothing(): void {}
 
@@ -111,18 +112,18 @@ function errorOf(thrown: unknown): Error {
 function rpcErrorOf(found: unknown): RpcError {
   const { code, message, data } = Object(found) as { code?: unknown; message?: unknown; data?: unknown };
   const text = typeof message === "string" ? message : JSON.stringify(found);
-  return new RpcError(typeof code === "number" ? code : 0, text ?? "an error without a text", data);
+  return new RpcError(typeof code === "number" ? code : 0, text ?? "an error without a message", data);
 }
 
-/** Calls something after a time, unless the returned function is called before. */
+/** Calls `call` after a delay, unless the returned function cancels it. */
 function after(ms: number, call: () => void): () => void {
   if (ms <= 0) return nothing;
-  const timer = host.setTimeout(call, Math.min(ms, LONGEST_MS));
-  return () => host.clearTimeout(timer);
+  const timer = platform.setTimeout(call, Math.min(ms, MAX_TIMER_MS));
+  return () => platform.clearTimeout(timer);
 }
 
-/** What calls go over. */
-interface Road {
+/** Sends calls: over one socket, or over one after another. */
+interface Transport {
   readonly closed: Promise<Error | undefined>;
   call(method: string, params: unknown, options: CallOptions | undefined): Promise<unknown>;
   notify(method: string, params: unknown): Promise<void>;
@@ -131,41 +132,41 @@ interface Road {
     notification: string,
     unsubscribe: string,
     params: unknown,
-    heard: (item: unknown) => void,
+    onItem: (item: unknown) => void,
     options: SubscribeOptions | undefined,
   ): Promise<Subscription>;
   close(): void;
 }
 
-interface Waiting {
+interface PendingCall {
   settle(result: unknown): void;
   fail(error: Error): void;
 }
 
 interface Listener {
-  hear(item: unknown): void;
+  receive(item: unknown): void;
   fail(error: Error): void;
 }
 
-/** One socket, from its opening to its end. */
-class Line implements Road {
+/** Sends calls over one socket. */
+class SocketTransport implements Transport {
   readonly opened: Promise<void>;
   readonly closed: Promise<Error | undefined>;
   readonly #socket: Socket;
   readonly #timeoutMs: number;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingCall>();
   readonly #listeners = new Map<string, Listener>();
-  /** Subscriptions that are being asked for, and what was heard before the answers that name them. */
-  #asking = 0;
+  /** The number of subscribe calls in flight, and the notifications that arrived before their answers. */
+  #subscribing = 0;
   #early: Array<[string, (listener: Listener) => void]> = [];
   #nextId = 1;
   #failure: Error | undefined;
-  #tell: (why: Error | undefined) => void = nothing;
+  #resolveClosed: (reason: Error | undefined) => void = nothing;
 
   constructor(url: string, Socket: SocketConstructor, timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
     this.closed = new Promise((resolve) => {
-      this.#tell = resolve;
+      this.#resolveClosed = resolve;
     });
     this.#socket = new Socket(url);
     this.opened = new Promise((resolve, reject) => {
@@ -175,9 +176,9 @@ class Line implements Road {
         stop();
         resolve();
       });
-      void this.closed.then((why) => {
+      void this.closed.then((reason) => {
         stop();
-        reject(why ?? this.#failure);
+        reject(reason ?? this.#failure);
       });
     });
     this.opened.catch(nothing);
@@ -197,7 +198,7 @@ class Line implements Road {
   }
 
   call(method: string, params: unknown, options?: CallOptions): Promise<unknown> {
-    return this.#ask(method, params, options?.timeoutMs ?? this.#timeoutMs);
+    return this.#request(method, params, options?.timeoutMs ?? this.#timeoutMs);
   }
 
   async notify(method: string, params: unknown): Promise<void> {
@@ -209,19 +210,19 @@ class Line implements Road {
     notification: string,
     unsubscribe: string,
     params: unknown,
-    heard: (item: unknown) => void,
+    onItem: (item: unknown) => void,
     options?: SubscribeOptions,
   ): Promise<Subscription> {
-    // One that is named too late for its caller ends at once, or its server would go on for ever.
+    // Ends a subscription whose answer arrives after the timeout; otherwise the server would send items for ever.
     const late = (id: unknown) => void this.call(unsubscribe, [id]).catch(nothing);
-    this.#asking += 1;
+    this.#subscribing += 1;
     try {
-      const id = (await this.#ask(method, params, options?.timeoutMs ?? this.#timeoutMs, late)) as number | string;
+      const id = (await this.#request(method, params, options?.timeoutMs ?? this.#timeoutMs, late)) as number | string;
       if (this.#failure) throw this.#failure;
-      return this.#listen(JSON.stringify([notification, id]), id, unsubscribe, heard, options);
+      return this.#listen(JSON.stringify([notification, id]), id, unsubscribe, onItem, options);
     } finally {
-      this.#asking -= 1;
-      if (this.#asking === 0) this.#early = [];
+      this.#subscribing -= 1;
+      if (this.#subscribing === 0) this.#early = [];
     }
   }
 
@@ -229,7 +230,7 @@ class Line implements Road {
     key: string,
     id: number | string,
     unsubscribe: string,
-    heard: (item: unknown) => void,
+    onItem: (item: unknown) => void,
     options: SubscribeOptions | undefined,
   ): Subscription {
     let settle: (error?: Error) => void = nothing;
@@ -240,12 +241,12 @@ class Line implements Road {
     const fail = (error: Error) => {
       if (!this.#listeners.delete(key) && !this.#failure) return;
       settle(error);
-      // Apart from this: what it throws is its own affair.
+      // Asynchronously, so that an exception of the callback does not disturb the client.
       if (options?.onError) void Promise.resolve(error).then(options.onError);
     };
-    const hear = (item: unknown) => {
+    const receive = (item: unknown) => {
       try {
-        heard(item);
+        onItem(item);
       } catch (thrown) {
         void this.call(unsubscribe, [id]).catch(nothing);
         fail(errorOf(thrown));
@@ -256,30 +257,30 @@ class Line implements Road {
       settle();
       return (await this.call(unsubscribe, [id])) === true;
     };
-    this.#listeners.set(key, { hear, fail });
+    this.#listeners.set(key, { receive, fail });
     const early = this.#early.filter(([of]) => of === key);
     this.#early = this.#early.filter(([of]) => of !== key);
-    early.forEach(([, tell]) => this.#tellListener(key, tell));
+    early.forEach(([, deliver]) => this.#deliver(key, deliver));
     return { id, ended, end };
   }
 
-  #ask(method: string, params: unknown, timeoutMs: number, late?: (result: unknown) => void): Promise<unknown> {
+  #request(method: string, params: unknown, timeoutMs: number, late?: (result: unknown) => void): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       let stop: () => void = nothing;
-      const forget = () => {
+      const remove = () => {
         stop();
-        this.#waiting.delete(id);
+        this.#pending.delete(id);
       };
       const fail = (error: Error) => {
-        forget();
+        remove();
         reject(error);
       };
       const settle = (result: unknown) => {
-        forget();
+        remove();
         resolve(result);
       };
-      this.#waiting.set(id, { settle, fail });
+      this.#pending.set(id, { settle, fail });
       try {
         this.#send({ jsonrpc: "2.0", id, method, params });
       } catch (thrown) {
@@ -290,10 +291,10 @@ class Line implements Road {
         fail(new TimeoutError(`${method}: no answer in ${timeoutMs} ms`));
         if (late) {
           const settle = (result: unknown) => {
-            this.#waiting.delete(id);
+            this.#pending.delete(id);
             late(result);
           };
-          this.#waiting.set(id, { settle, fail: () => this.#waiting.delete(id) });
+          this.#pending.set(id, { settle, fail: () => this.#pending.delete(id) });
         }
       });
     });
@@ -301,7 +302,7 @@ class Line implements Road {
 
   #send(message: unknown): void {
     if (this.#failure) throw this.#failure;
-    // A socket that is closing swallows what it is given.
+    // A closing socket would drop the message silently.
     if (this.#socket.readyState !== OPEN) throw new ConnectionError("the connection is not open");
     this.#socket.send(JSON.stringify(message));
   }
@@ -312,13 +313,13 @@ class Line implements Road {
     try {
       message = JSON.parse(text);
     } catch {
-      this.#fail(new ConnectionError("the server sent something that is not JSON"));
+      this.#fail(new ConnectionError("the server sent a message that is not JSON"));
       return;
     }
-    (Array.isArray(message) ? message : [message]).forEach((one) => this.#take(one));
+    (Array.isArray(message) ? message : [message]).forEach((one) => this.#handle(one));
   }
 
-  #take(message: unknown): void {
+  #handle(message: unknown): void {
     const { id, method, params, result, error } = Object(message) as {
       id?: unknown;
       method?: unknown;
@@ -329,86 +330,86 @@ class Line implements Road {
     if (typeof method === "string") {
       const event = Object(params) as { subscription?: unknown; result?: unknown; error?: unknown };
       const failed = event.error !== undefined && event.error !== null;
-      const tell = (listener: Listener) =>
-        failed ? listener.fail(rpcErrorOf(event.error)) : listener.hear(event.result);
-      this.#tellListener(JSON.stringify([method, event.subscription]), tell);
+      const deliver = (listener: Listener) =>
+        failed ? listener.fail(rpcErrorOf(event.error)) : listener.receive(event.result);
+      this.#deliver(JSON.stringify([method, event.subscription]), deliver);
       return;
     }
     const failed = error !== undefined && error !== null;
     if (typeof id === "number") {
-      const waiting = this.#waiting.get(id);
-      if (failed) waiting?.fail(rpcErrorOf(error));
-      else waiting?.settle(result);
+      const pending = this.#pending.get(id);
+      if (failed) pending?.fail(rpcErrorOf(error));
+      else pending?.settle(result);
     } else if (failed) {
-      // The server could not read of which call it is, so it may be any.
-      [...this.#waiting.values()].forEach((waiting) => waiting.fail(rpcErrorOf(error)));
+      // The server could not read the call's id, so any call may be meant.
+      [...this.#pending.values()].forEach((pending) => pending.fail(rpcErrorOf(error)));
     }
   }
 
-  #tellListener(key: string, tell: (listener: Listener) => void): void {
+  #deliver(key: string, deliver: (listener: Listener) => void): void {
     const listener = this.#listeners.get(key);
-    if (listener) tell(listener);
-    else if (this.#asking > 0 && this.#early.length < EARLY) this.#early.push([key, tell]);
+    if (listener) deliver(listener);
+    else if (this.#subscribing > 0 && this.#early.length < MAX_EARLY_NOTIFICATIONS) this.#early.push([key, deliver]);
   }
 
-  #fail(error: Error, asked = false): void {
+  #fail(error: Error, byCaller = false): void {
     if (this.#failure) return;
     this.#failure = error;
-    const told = [...this.#waiting.values(), ...this.#listeners.values()];
-    this.#waiting.clear();
+    const affected = [...this.#pending.values(), ...this.#listeners.values()];
+    this.#pending.clear();
     this.#listeners.clear();
     this.#early = [];
     try {
       this.#socket.close();
     } catch {
-      // It was never open.
+      // The socket was never open.
     }
-    this.#tell(asked ? undefined : error);
-    told.forEach((one) => one.fail(error));
+    this.#resolveClosed(byCaller ? undefined : error);
+    affected.forEach((one) => one.fail(error));
   }
 }
 
-/** Where a client leads: one line, or one after another. */
-class Link<Client> implements Road {
+/** Sends calls over one socket after another, if the client reconnects. */
+class ReconnectingTransport<Client> implements Transport {
   readonly closed: Promise<Error | undefined>;
   readonly #url: string;
   readonly #options: ConnectOptions<Client>;
-  readonly #client: (road: Road) => Client;
+  readonly #client: (transport: Transport) => Client;
   readonly #timeoutMs: number;
-  /** The newest line, also before it is open. */
-  #line: Line | undefined;
-  /** The next line, while there is none. */
-  #next: Promise<Line> | undefined;
-  #trouble: Error | undefined;
-  #over: Error | undefined;
-  #tell: (why: Error | undefined) => void = nothing;
-  #wake: () => void = nothing;
+  /** The newest transport, even before it is open. */
+  #current: SocketTransport | undefined;
+  /** The next transport, while there is none. */
+  #next: Promise<SocketTransport> | undefined;
+  #lastError: Error | undefined;
+  #finalError: Error | undefined;
+  #resolveClosed: (reason: Error | undefined) => void = nothing;
+  #wakeUp: () => void = nothing;
 
-  constructor(url: string, options: ConnectOptions<Client>, client: (road: Road) => Client) {
+  constructor(url: string, options: ConnectOptions<Client>, client: (transport: Transport) => Client) {
     this.#url = url;
     this.#options = options;
     this.#client = client;
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.closed = new Promise((resolve) => {
-      this.#tell = resolve;
+      this.#resolveClosed = resolve;
     });
   }
 
-  async open(): Promise<Line> {
-    const Socket = this.#options.WebSocket ?? host.WebSocket;
-    if (!Socket) throw new ConnectionError("this environment has no WebSocket: give one in the options");
-    const line = new Line(this.#url, Socket, this.#timeoutMs);
-    this.#line = line;
+  async open(): Promise<SocketTransport> {
+    const Socket = this.#options.WebSocket ?? platform.WebSocket;
+    if (!Socket) throw new ConnectionError("this platform has no WebSocket; pass one in the options");
+    const transport = new SocketTransport(this.#url, Socket, this.#timeoutMs);
+    this.#current = transport;
     try {
-      await line.opened;
-      await this.#options.onConnect?.(this.#client(line));
+      await transport.opened;
+      await this.#options.onConnect?.(this.#client(transport));
     } catch (thrown) {
-      line.close();
+      transport.close();
       throw thrown;
     }
     this.#next = undefined;
-    this.#watch(line);
-    return line;
+    this.#watchForClose(transport);
+    return transport;
   }
 
   close(): void {
@@ -416,10 +417,10 @@ class Link<Client> implements Road {
   }
 
   async call(method: string, params: unknown, options: CallOptions | undefined): Promise<unknown> {
-    const began = Date.now();
+    const start = Date.now();
     const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
-    const line = await this.#ready(method, timeoutMs);
-    return line.call(method, params, { timeoutMs: left(timeoutMs, began) });
+    const transport = await this.#ready(method, timeoutMs);
+    return transport.call(method, params, { timeoutMs: remaining(timeoutMs, start) });
   }
 
   async notify(method: string, params: unknown): Promise<void> {
@@ -431,110 +432,109 @@ class Link<Client> implements Road {
     notification: string,
     unsubscribe: string,
     params: unknown,
-    heard: (item: unknown) => void,
+    onItem: (item: unknown) => void,
     options: SubscribeOptions | undefined,
   ): Promise<Subscription> {
-    const began = Date.now();
+    const start = Date.now();
     const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
-    const line = await this.#ready(method, timeoutMs);
-    const rest = { ...options, timeoutMs: left(timeoutMs, began) };
-    return line.subscribe(method, notification, unsubscribe, params, heard, rest);
+    const transport = await this.#ready(method, timeoutMs);
+    const rest = { ...options, timeoutMs: remaining(timeoutMs, start) };
+    return transport.subscribe(method, notification, unsubscribe, params, onItem, rest);
   }
 
-  /** The line, or the next one, if that comes in time. */
-  #ready(method: string, timeoutMs: number): Promise<Line> {
-    if (this.#over) return Promise.reject(this.#over);
-    const [line, next] = [this.#line, this.#next];
-    if (line && !next) return Promise.resolve(line);
+  /** Returns the current transport, or the next one if it opens in time. */
+  #ready(method: string, timeoutMs: number): Promise<SocketTransport> {
+    if (this.#finalError) return Promise.reject(this.#finalError);
+    const [transport, next] = [this.#current, this.#next];
+    if (transport && !next) return Promise.resolve(transport);
     return new Promise((resolve, reject) => {
       const stop = after(timeoutMs, () => {
-        const why = this.#trouble ? `: ${this.#trouble.message}` : "";
-        reject(new TimeoutError(`${method}: no connection in ${timeoutMs} ms${why}`));
+        const reason = this.#lastError ? `: ${this.#lastError.message}` : "";
+        reject(new TimeoutError(`${method}: no connection in ${timeoutMs} ms${reason}`));
       });
       void (next ?? this.open()).then(resolve, reject).finally(stop);
     });
   }
 
-  #watch(line: Line): void {
-    void line.closed.then((why) => {
-      if (this.#over) return;
-      const trouble = why ?? new ConnectionError("the connection is closed");
+  #watchForClose(transport: SocketTransport): void {
+    void transport.closed.then((reason) => {
+      if (this.#finalError) return;
+      const error = reason ?? new ConnectionError("the connection is closed");
       if (!this.#options.reconnect) {
-        this.#end(trouble, false);
+        this.#end(error, false);
         return;
       }
-      this.#trouble = trouble;
-      this.#next = this.#again();
+      this.#lastError = error;
+      this.#next = this.#reconnect();
       this.#next.catch(nothing);
     });
   }
 
-  async #again(): Promise<Line> {
-    const [first, longest] = PAUSES_MS;
-    for (let pause: number = first; ; pause = Math.min(2 * pause, longest)) {
-      if (this.#over) throw this.#over;
-      // Clients that were cut off together do not come back together.
-      await this.#pause(pause * (0.5 + Math.random() / 2));
-      if (this.#over) throw this.#over;
+  async #reconnect(): Promise<SocketTransport> {
+    for (let backoff = INITIAL_BACKOFF_MS; ; backoff = Math.min(2 * backoff, MAX_BACKOFF_MS)) {
+      if (this.#finalError) throw this.#finalError;
+      // Jitter, so that clients that lost their connections together do not reconnect together.
+      await this.#sleep(backoff * (0.5 + Math.random() / 2));
+      if (this.#finalError) throw this.#finalError;
       try {
         return await this.open();
       } catch (thrown) {
-        this.#trouble = errorOf(thrown);
+        this.#lastError = errorOf(thrown);
       }
     }
   }
 
-  #pause(ms: number): Promise<void> {
+  #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const stop = after(ms, resolve);
-      this.#wake = () => {
+      this.#wakeUp = () => {
         stop();
         resolve();
       };
     });
   }
 
-  #end(why: Error, asked: boolean): void {
-    if (this.#over) return;
-    this.#over = why;
-    this.#line?.close();
-    this.#wake();
-    this.#tell(asked ? undefined : why);
+  #end(reason: Error, byCaller: boolean): void {
+    if (this.#finalError) return;
+    this.#finalError = reason;
+    this.#current?.close();
+    this.#wakeUp();
+    this.#resolveClosed(byCaller ? undefined : reason);
   }
 }
 
-/** What is left of a time; at least a moment, since 0 would be without end. */
-function left(timeoutMs: number, began: number): number {
-  return timeoutMs <= 0 ? 0 : Math.max(1, timeoutMs - (Date.now() - began));
+/** Returns the rest of a timeout, at least 1 ms, since 0 means no limit. */
+function remaining(timeoutMs: number, start: number): number {
+  return timeoutMs <= 0 ? 0 : Math.max(1, timeoutMs - (Date.now() - start));
 }
 
 /** JSON-RPC 2.0 over a WebSocket. */
 export class Connection {
-  /** The URL that it leads to. */
+  /** The server's URL. */
   readonly url: string;
-  readonly #road: Road;
+  readonly #transport: Transport;
 
-  protected constructor(url: string, road: Road) {
+  protected constructor(url: string, transport: Transport) {
     this.url = url;
-    this.#road = road;
+    this.#transport = transport;
   }
 
-  /** Settles when this client is over for good: with why, or with nothing after it was closed. */
+  /** Resolves when the client has closed for good: with the error, or with nothing after `close()`. */
   get closed(): Promise<Error | undefined> {
-    return this.#road.closed;
+    return this.#transport.closed;
   }
 
-  /** Closes the connection; calls and subscriptions under way fail, and so does every later call. */
+  /** Closes the connection. Calls and subscriptions in flight fail, and so does every later call. */
   close(): void {
-    this.#road.close();
+    this.#transport.close();
   }
 
   protected call(method: string, params: unknown, options: CallOptions | undefined): Promise<unknown> {
-    return this.#road.call(method, params, options);
+    return this.#transport.call(method, params, options);
   }
 
   protected notify(method: string, params: unknown): Promise<void> {
-    return this.#road.notify(method, params);
+    return this.#transport.notify(method, params);
   }
 
   protected subscribe(
@@ -542,10 +542,10 @@ export class Connection {
     notification: string,
     unsubscribe: string,
     params: unknown,
-    heard: (item: unknown) => void,
+    onItem: (item: unknown) => void,
     options: SubscribeOptions | undefined,
   ): Promise<Subscription> {
-    return this.#road.subscribe(method, notification, unsubscribe, params, heard, options);
+    return this.#transport.subscribe(method, notification, unsubscribe, params, onItem, options);
   }
 }
 
@@ -1032,10 +1032,10 @@ export interface UnwatchPlayParams {
 export class Circles extends Connection {
   /** Opens a connection. */
   static async connect(url: string, options: ConnectOptions<Circles> = {}): Promise<Circles> {
-    const over = (road: Road) => new Circles(url, road);
-    const link = new Link(url, options, over);
-    await link.open();
-    return over(link);
+    const client = (transport: Transport) => new Circles(url, transport);
+    const transport = new ReconnectingTransport(url, options, client);
+    await transport.open();
+    return client(transport);
   }
 
   /**
@@ -1142,8 +1142,8 @@ export class Circles extends Connection {
    *
    * Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
    */
-  async watchPlay(params: WatchPlayParams, heard: (item: PlayEvent) => void, options?: SubscribeOptions): Promise<Subscription> {
-    return this.subscribe("watch_play", "play_event", "unwatch_play", params, (item) => heard(item as PlayEvent), options);
+  async watchPlay(params: WatchPlayParams, onItem: (item: PlayEvent) => void, options?: SubscribeOptions): Promise<Subscription> {
+    return this.subscribe("watch_play", "play_event", "unwatch_play", params, (item) => onItem(item as PlayEvent), options);
   }
 
   /**

@@ -359,13 +359,13 @@ impl Module<'_> {
                 let argument = argument.replace(" = {}", "");
                 let subscription = self.ours("options?: $SubscribeOptions): Promise<$Subscription>");
                 self.line(format!(
-                    "  async {name}({argument}heard: (item: {item}) => void, {subscription} {{"
+                    "  async {name}({argument}onItem: (item: {item}) => void, {subscription} {{"
                 ));
                 let (notification, unsubscribe) = (literal(notification), literal(unsubscribe));
-                let hear = format!("(item) => heard(item as {item})");
+                let on_item = format!("(item) => onItem(item as {item})");
                 let subscribe = self.ours("this.$subscribe");
                 self.line(format!(
-                    "    return {subscribe}({wire}, {notification}, {unsubscribe}, {given}, {hear}, options);"
+                    "    return {subscribe}({wire}, {notification}, {unsubscribe}, {given}, {on_item}, options);"
                 ));
             }
             _ => match &method.result {
