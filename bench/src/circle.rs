@@ -11,7 +11,7 @@ use crate::{
 
 /// Flags of `circle`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CircleArgs {
     #[command(flatten)]
     rounds: Rounds,
     /// The directory for the data of the circle on a disk [default: the system's temporary directory].
@@ -47,10 +47,10 @@ const CIRCLE_CONCURRENCY: [Concurrency; 3] = [
     Concurrency { connections: 8, window: 8 },
 ];
 /// Concurrent callers that increment one key.
-const CALLERS: Concurrency = Concurrency { connections: 64, window: 1 };
+const CONTENDING_CALLERS: Concurrency = Concurrency { connections: 64, window: 1 };
 
 /// Measures and prints one table.
-pub fn circle(server: &Path, args: &Args) -> Result {
+pub fn circle(server: &Path, args: &CircleArgs) -> Result {
     let on_disk = Process::circles(server, args.disk.as_deref())?;
     let in_memory = match args.memory.is_dir() {
         true => Some(Process::circles(server, Some(&args.memory))?),
@@ -107,7 +107,7 @@ fn subjects<'a>(disk: &'a Endpoint, memory: Option<&'a Endpoint>) -> Vec<Subject
 async fn count(name: &str, endpoint: &Endpoint, rounds: Rounds) -> Result {
     let mut samples = Vec::new();
     for _ in 0..rounds.count() {
-        samples.push(load(endpoint, CONTENDED_INCR, CALLERS, rounds.length()).await?);
+        samples.push(load(endpoint, CONTENDED_INCR, CONTENDING_CALLERS, rounds.length()).await?);
     }
     let Sample { throughput, p50, p99, right, refused } = Sample::medians(&samples);
     let check = Call::new(
@@ -121,7 +121,7 @@ async fn count(name: &str, endpoint: &Endpoint, rounds: Rounds) -> Result {
     println!(
         "db::incr on one key {name}, {} callers: {throughput:.0} calls/s, p50 {p50:.0} µs, p99 {p99:.0} µs; \
          {right} succeeded, {refused} ended in CONFLICT, and the counter is {right}",
-        CALLERS.connections
+        CONTENDING_CALLERS.connections
     );
     Ok(())
 }

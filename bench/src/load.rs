@@ -43,7 +43,12 @@ pub struct Concurrency {
 }
 
 /// Repeats a call for `length`. The sample includes every answer.
-pub async fn load(endpoint: &Endpoint, call: Call, concurrency: Concurrency, length: Duration) -> Result<Sample> {
+pub async fn load(
+    endpoint: &Endpoint,
+    call: Call,
+    concurrency: Concurrency,
+    length: Duration,
+) -> Result<Sample> {
     let mut sockets = Vec::with_capacity(concurrency.connections);
     for _ in 0..concurrency.connections {
         sockets.push(Socket::connect(endpoint.address, &endpoint.path).await?);

@@ -3,7 +3,11 @@
 //! **Invariants.** The server is the real program in a process of its own. One run measures everything that a table
 //! compares, in short alternating rounds, so that drift of the machine affects all alike. A wrong answer ends the run.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints for the person who runs it")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints for the person who runs it"
+)]
 
 mod circle;
 mod disk;
@@ -48,13 +52,13 @@ enum Command {
     /// A play of `40 + 2` beside a bare method of the same server and of a plain jsonrpsee server.
     Play(table::Rounds),
     /// A circle's reads, durable writes, one contended key and submitted tasks, beside the disk alone.
-    Circle(circle::Args),
+    Circle(circle::CircleArgs),
     /// Scripts under all limits, beside the bare engine that evaluates a compiled script.
     Script(table::Rounds),
     /// A server with few circles and with many: start-up, memory, latency, open files.
-    Growth(growth::Args),
+    Growth(growth::GrowthArgs),
     /// Plays through Redis and worker processes, beside the bare method and Redis alone.
-    Redis(redis::Args),
+    Redis(redis::RedisArgs),
     /// Serve the bare method with jsonrpsee alone, until standard input ends.
     #[command(hide = true)]
     PlainServer,

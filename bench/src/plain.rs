@@ -16,10 +16,12 @@ struct Identity {
 
 /// Serves `whoami` with jsonrpsee's own server and prints the address.
 pub fn serve() -> Result {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the async runtime: {error}"))?;
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the async runtime: {error}"))?;
     let _context = runtime.enter();
     let server = Server::builder().build("127.0.0.1:0");
-    let server = runtime.block_on(server).map_err(|error| format!("cannot listen on a free port: {error}"))?;
+    let server =
+        runtime.block_on(server).map_err(|error| format!("cannot listen on a free port: {error}"))?;
     let address = server.local_addr().map_err(|error| format!("cannot listen on a free port: {error}"))?;
     let _serving = server.start(module()?);
     println!("plain - ws://{address}/");

@@ -53,7 +53,10 @@ impl Process {
         let (process, line) =
             Self::spawn(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)?;
         if !line.starts_with("worker ") {
-            return Err(format!("{} printed {line:?}; expected a line that begins with `worker `", worker.display()));
+            return Err(format!(
+                "{} printed {line:?}; expected a line that begins with `worker `",
+                worker.display()
+            ));
         }
         Ok(process)
     }
@@ -77,8 +80,9 @@ impl Process {
     fn start(command: &mut Command, data: Option<TempDir>) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let (mut process, line) = Self::spawn(command, data)?;
-        process.endpoint = endpoint(&line)
-            .ok_or_else(|| format!("{name} printed {line:?}; expected a line with a URL that begins with ws://"))?;
+        process.endpoint = endpoint(&line).ok_or_else(|| {
+            format!("{name} printed {line:?}; expected a line with a URL that begins with ws://")
+        })?;
         Ok(process)
     }
 
@@ -142,7 +146,8 @@ mod tests {
 
     #[test]
     fn endpoint_is_parsed_from_the_first_line() {
-        let at = |path: &str| Some(Endpoint { address: ([127, 0, 0, 1], 9001).into(), path: path.to_owned() });
+        let at =
+            |path: &str| Some(Endpoint { address: ([127, 0, 0, 1], 9001).into(), path: path.to_owned() });
         assert_eq!(endpoint("circle 02ab ws://127.0.0.1:9001/02ab\n"), at("/02ab"));
         assert_eq!(endpoint("plain - ws://127.0.0.1:9001"), at("/"));
         for line in ["", "error: no\n", "circle 02ab http://127.0.0.1:9001/", "circle 02ab ws://nowhere/"] {

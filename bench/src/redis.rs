@@ -26,7 +26,7 @@ use crate::{
 
 /// Flags of `redis`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RedisArgs {
     #[command(flatten)]
     rounds: Rounds,
     /// Numbers of workers; each gets a table.
@@ -68,14 +68,14 @@ const PLAYS: [(&str, Call); 4] =
 /// Round trips that measure the floor.
 const FLOOR_ROUND_TRIPS: usize = 5_000;
 
-impl Args {
+impl RedisArgs {
     fn wants(&self, play: &str) -> bool {
         self.play.is_empty() || self.play.iter().any(|name| name == play)
     }
 }
 
 /// Measures and prints tables.
-pub fn redis(server: &Path, args: &Args) -> Result {
+pub fn redis(server: &Path, args: &RedisArgs) -> Result {
     let worker = server.with_file_name("circles-worker");
     let runtime = runtime()?;
     print_head(args.rounds);
@@ -83,7 +83,10 @@ pub fn redis(server: &Path, args: &Args) -> Result {
         let redis = Redis::start(args, "no")?;
         let circles = Process::on_redis(server, &redis.url(), redis.directory.path())?;
         let _workers = start_workers(&worker, &redis, workers)?;
-        println!("{workers} workers; raw Redis (push, blocking pop, push, blocking pop): p50 {:.1} µs", floor(redis.address)?);
+        println!(
+            "{workers} workers; raw Redis (push, blocking pop, push, blocking pop): p50 {:.1} µs",
+            floor(redis.address)?
+        );
         let subjects = [
             Subject { name: BARE_METHOD, endpoint: circles.endpoint(), call: BARE },
             Subject { name: "play(\"40 + 2\")", endpoint: circles.endpoint(), call: PLAY },
@@ -94,7 +97,8 @@ pub fn redis(server: &Path, args: &Args) -> Result {
         }
         for (name, call) in PLAYS {
             if args.wants(name) {
-                let run = || runtime.block_on(load(circles.endpoint(), call, IN_FLIGHT_64, args.rounds.length()));
+                let run =
+                    || runtime.block_on(load(circles.endpoint(), call, IN_FLIGHT_64, args.rounds.length()));
                 println!("{name:<14} {}", redis.cost(args.rounds.count(), run)?);
             }
         }
@@ -106,7 +110,8 @@ pub fn redis(server: &Path, args: &Args) -> Result {
         let _workers = start_workers(&worker, &redis, 2)?;
         let mut rates = Vec::new();
         for _ in 0..args.rounds.count() {
-            let sample = runtime.block_on(load(circles.endpoint(), SUBMIT, IN_FLIGHT_64, args.rounds.length()))?;
+            let sample =
+                runtime.block_on(load(circles.endpoint(), SUBMIT, IN_FLIGHT_64, args.rounds.length()))?;
             rates.push(sample.throughput);
         }
         println!(
@@ -160,7 +165,7 @@ struct Redis {
 
 impl Redis {
     /// Starts Redis, with an append-only file unless `fsync` is `no`.
-    fn start(args: &Args, fsync: &str) -> Result<Self> {
+    fn start(args: &RedisArgs, fsync: &str) -> Result<Self> {
         let directory = temporary(args.disk.as_deref())?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
@@ -245,7 +250,8 @@ impl Redis {
         done.store(true, Ordering::Relaxed);
         // One more line wakes the counting thread.
         Connection::open(self.address)?.ask(&["PING"])?;
-        let commands = counting.join().map_err(|_| "the thread that counts commands panicked".to_owned())??;
+        let commands =
+            counting.join().map_err(|_| "the thread that counts commands panicked".to_owned())??;
         Ok((sample, commands))
     }
 }

@@ -50,7 +50,9 @@ fn figures(program: &Path, rounds: Rounds) -> Result<Figures> {
         return Err(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    parse(&text).ok_or_else(|| format!("{name} printed {text:?}; expected lines of two times in nanoseconds and a name"))
+    parse(&text).ok_or_else(|| {
+        format!("{name} printed {text:?}; expected lines of two times in nanoseconds and a name")
+    })
 }
 
 /// Reads lines of two times and a name.

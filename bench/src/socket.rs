@@ -12,9 +12,9 @@ use crate::Result;
 /// Bytes of a read, and of the longest answer to an upgrade.
 const CHUNK_BYTES: usize = 64 << 10;
 
-const TEXT: u8 = 0x1;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xa;
+const OPCODE_TEXT: u8 = 0x1;
+const OPCODE_PING: u8 = 0x9;
+const OPCODE_PONG: u8 = 0xa;
 /// Marks the last frame of a message; the measured servers send no fragments.
 const FIN: u8 = 0x80;
 /// Marks a masked frame, as clients send them.
@@ -59,7 +59,7 @@ impl Socket {
 
     /// Adds a text message to the next write.
     pub fn push(&mut self, text: &[u8]) {
-        push_frame(&mut self.out, TEXT, text);
+        push_frame(&mut self.out, OPCODE_TEXT, text);
     }
 
     /// Writes the added messages.
@@ -83,9 +83,9 @@ impl Socket {
         let mut done = 0;
         while let Some(frame) = first_frame(&self.read[done..])? {
             match frame.opcode {
-                TEXT => on_text(frame.payload)?,
-                PING => push_frame(&mut self.out, PONG, frame.payload),
-                PONG => {}
+                OPCODE_TEXT => on_text(frame.payload)?,
+                OPCODE_PING => push_frame(&mut self.out, OPCODE_PONG, frame.payload),
+                OPCODE_PONG => {}
                 opcode => return Err(format!("expected a text frame, received opcode {opcode:#x}")),
             }
             done += frame.length;
@@ -150,7 +150,7 @@ mod tests {
     /// Returns a server's frame: a client's frame without the mask.
     fn unmasked(payload: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
-        push_frame(&mut frame, TEXT, payload);
+        push_frame(&mut frame, OPCODE_TEXT, payload);
         frame[1] &= !MASK;
         let mask = frame.len() - payload.len() - 4;
         frame.drain(mask..mask + 4);
@@ -163,16 +163,19 @@ mod tests {
             let payload = vec![b'x'; length];
             let bytes = unmasked(&payload);
             let frame = first_frame(&bytes).unwrap().unwrap();
-            assert_eq!((frame.opcode, frame.payload.len(), frame.length), (TEXT, length, bytes.len()));
+            assert_eq!((frame.opcode, frame.payload.len(), frame.length), (OPCODE_TEXT, length, bytes.len()));
             assert!(first_frame(&bytes[..bytes.len() - 1]).unwrap().is_none(), "{length}");
         }
     }
 
     #[test]
     fn unsupported_frames_are_refused() {
-        assert!(first_frame(&[TEXT, 0]).is_err(), "a fragment");
-        assert!(first_frame(&[FIN | TEXT, MASK]).is_err(), "masked");
-        assert!(first_frame(&[FIN | 0x40 | TEXT, 0]).is_err(), "compressed");
-        assert!(first_frame(&[FIN | TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255]).is_err(), "endless");
+        assert!(first_frame(&[OPCODE_TEXT, 0]).is_err(), "a fragment");
+        assert!(first_frame(&[FIN | OPCODE_TEXT, MASK]).is_err(), "masked");
+        assert!(first_frame(&[FIN | 0x40 | OPCODE_TEXT, 0]).is_err(), "compressed");
+        assert!(
+            first_frame(&[FIN | OPCODE_TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255]).is_err(),
+            "endless"
+        );
     }
 }

@@ -58,10 +58,15 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 /// Measures the subjects in alternating rounds, after a short warm-up of each.
-pub async fn measure(subjects: &[Subject<'_>], concurrency: Concurrency, rounds: Rounds) -> Result<Vec<Vec<Sample>>> {
+pub async fn measure(
+    subjects: &[Subject<'_>],
+    concurrency: Concurrency,
+    rounds: Rounds,
+) -> Result<Vec<Vec<Sample>>> {
     let mut samples = vec![Vec::new(); subjects.len()];
     for subject in subjects {
-        load(subject.endpoint, subject.call, concurrency, rounds.length().min(Duration::from_millis(200))).await?;
+        load(subject.endpoint, subject.call, concurrency, rounds.length().min(Duration::from_millis(200)))
+            .await?;
     }
     for _ in 0..rounds.count() {
         for (subject, samples) in subjects.iter().zip(&mut samples) {

@@ -9,7 +9,7 @@ use clap::{
 };
 
 /// Heading of the flags that all commands share.
-const CONNECTION: &str = "Connection";
+const HEADING: &str = "Connection";
 
 /// Plays scripts in circles.
 ///
@@ -27,11 +27,11 @@ const CONNECTION: &str = "Connection";
 #[command(name = "circles", version)]
 pub struct Args {
     /// The server's WebSocket URL, optionally with a circle's public key as the path: ws://host:port/02ab….
-    #[arg(long, env = "CIRCLES_URL", default_value = "ws://127.0.0.1:9001", global = true, help_heading = CONNECTION)]
+    #[arg(long, env = "CIRCLES_URL", default_value = "ws://127.0.0.1:9001", global = true, help_heading = HEADING)]
     pub url: String,
 
     /// The circle's public key [default: the one in the URL, or else the server's first circle].
-    #[arg(long, env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", global = true, help_heading = CONNECTION)]
+    #[arg(long, env = "CIRCLES_CIRCLE", value_name = "PUBLIC KEY", global = true, help_heading = HEADING)]
     pub circle: Option<String>,
 
     /// The file with the secret key to log in with [default: circles.key in CIRCLES_CONFIG_DIR or the user's
@@ -42,12 +42,12 @@ pub struct Args {
         env = "CIRCLES_KEY_FILE",
         value_name = "FILE",
         global = true,
-        help_heading = CONNECTION
+        help_heading = HEADING
     )]
     pub key: Option<PathBuf>,
 
     /// Connect without logging in.
-    #[arg(long, global = true, help_heading = CONNECTION)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub anonymous: bool,
 
     #[command(subcommand)]

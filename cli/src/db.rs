@@ -11,22 +11,22 @@ use crate::{
     escape, input, show,
 };
 
-const GET: &str = "if db::has(ARGS.key) { #{ value: db::get(ARGS.key) } }";
-const SET: &str = "db::set(ARGS.key, ARGS.value);";
-const DELETE: &str = "let found = db::has(ARGS.key); db::delete(ARGS.key); found";
-const SCAN: &str = "db::scan(ARGS.prefix, ARGS.after, ARGS.limit)";
-const KEYS: &str = "db::keys(ARGS.prefix)";
+const GET_SCRIPT: &str = "if db::has(ARGS.key) { #{ value: db::get(ARGS.key) } }";
+const SET_SCRIPT: &str = "db::set(ARGS.key, ARGS.value);";
+const DELETE_SCRIPT: &str = "let found = db::has(ARGS.key); db::delete(ARGS.key); found";
+const SCAN_SCRIPT: &str = "db::scan(ARGS.prefix, ARGS.after, ARGS.limit)";
+const KEYS_SCRIPT: &str = "db::keys(ARGS.prefix)";
 
-/// Documents per play of [`SCAN`], so that a page of ordinary documents fits a result.
+/// Documents per play of [`SCAN_SCRIPT`], so that a page of ordinary documents fits a result.
 const SCAN_PAGE: usize = 100;
 
-/// The result of [`GET`] for a document that exists.
+/// The result of [`GET_SCRIPT`] for a document that exists.
 #[derive(Deserialize)]
 struct GetResult {
     value: Value,
 }
 
-/// An item of [`SCAN`]'s result.
+/// An item of [`SCAN_SCRIPT`]'s result.
 #[derive(Deserialize)]
 struct Document {
     key: String,
@@ -43,18 +43,20 @@ pub async fn run(args: &Args, command: &DbCommand) -> Result<(), CliError> {
     let client = connect(args).await?;
     match command {
         DbCommand::Get { key } => {
-            match play(&client, GET, &json!({ "key": key })).await?.value::<Option<GetResult>>() {
+            match play(&client, GET_SCRIPT, &json!({ "key": key })).await?.value::<Option<GetResult>>() {
                 Ok(Some(found)) => show::json(&found.value),
                 Ok(None) => Err(CliError::Failed(format!("there is no document {}", escape::name(key)))),
                 Err(error) => Err(CliError::from_call(error)),
             }
         }
         DbCommand::Set { key, .. } => {
-            play(&client, SET, &json!({ "key": key, "value": value })).await.map(drop)
+            play(&client, SET_SCRIPT, &json!({ "key": key, "value": value })).await.map(drop)
         }
         DbCommand::Delete { key } => {
-            let found: bool =
-                play(&client, DELETE, &json!({ "key": key })).await?.value().map_err(CliError::from_call)?;
+            let found: bool = play(&client, DELETE_SCRIPT, &json!({ "key": key }))
+                .await?
+                .value()
+                .map_err(CliError::from_call)?;
             if !found {
                 show::note(&format!("there was no document {}", escape::name(key)));
             }
@@ -64,7 +66,7 @@ pub async fn run(args: &Args, command: &DbCommand) -> Result<(), CliError> {
             scan(&client, prefix, limit.unwrap_or(usize::MAX), |document| print(document, *json)).await
         }
         DbCommand::Keys { prefix } => {
-            let keys = play(&client, KEYS, &json!({ "prefix": prefix })).await?;
+            let keys = play(&client, KEYS_SCRIPT, &json!({ "prefix": prefix })).await?;
             let keys: Vec<String> = keys.value().map_err(CliError::from_call)?;
             keys.iter().try_for_each(|key| show::line(&escape::list_item(key)))
         }
@@ -87,7 +89,7 @@ async fn scan(
         let page = limit.min(SCAN_PAGE);
         let args = json!({ "prefix": prefix, "after": after, "limit": page });
         let documents: Vec<Document> =
-            play(client, SCAN, &args).await?.value().map_err(CliError::from_call)?;
+            play(client, SCAN_SCRIPT, &args).await?.value().map_err(CliError::from_call)?;
         documents.iter().try_for_each(&mut each)?;
         match documents.into_iter().nth(page - 1) {
             Some(last) => after = last.key,

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     /// Each kind of control: C0, escape, DEL, C1, bidirectional marks, embedding, override, isolate, separators, tag.
-    const HOSTILE: [char; 17] = [
+    const CONTROL_CHARACTERS: [char; 17] = [
         '\0',
         '\u{7}',
         '\u{8}',
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn control_characters_become_escapes() {
-        for character in HOSTILE {
+        for character in CONTROL_CHARACTERS {
             let text = format!("a{character}b");
             let json_text = serde_json::to_string(&text).unwrap();
             for shown in [

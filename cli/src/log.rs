@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
-    const OTHER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+    const OTHER_CIRCLE: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
     /// Returns the lines of a log of `count` records.
     fn log(count: usize) -> Vec<String> {
@@ -189,7 +189,7 @@ mod tests {
         for at in 0..count {
             let zeros = RecordHead::from(Head::START).hash;
             let record = json!({
-                "number": 0, "task_id": "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3", "caller": OTHER,
+                "number": 0, "task_id": "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3", "caller": OTHER_CIRCLE,
                 "script_sha256": null, "accepted_at": at, "ended_at": at + 1, "outcome": "succeeded",
                 "previous": zeros, "hash": zeros,
             });
@@ -271,7 +271,7 @@ mod tests {
     fn log_of_another_circle_is_refused() {
         let of = |circle: &str| verify(log(1).join("\n").as_bytes(), Some(circle.parse().unwrap()), None);
         assert!(of(CIRCLE).is_ok());
-        assert!(of(OTHER).unwrap_err().starts_with("the log is of circle 02c6"));
+        assert!(of(OTHER_CIRCLE).unwrap_err().starts_with("the log is of circle 02c6"));
     }
 
     #[test]

@@ -186,7 +186,7 @@ async fn dial(url: &str, _limit: Duration) -> Result<RpcClient, String> {
 mod tests {
     use super::*;
 
-    const CIRCLE: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+    const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
 
     #[test]
     fn circle_is_in_the_path_or_given_separately() {

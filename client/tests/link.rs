@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-const TASK: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const TASK: &str = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
 const NONCE: &str = "abababababababababababababababababababababababababababababababab";
 
 /// The server's reaction to the first call that is not part of a login.
 #[derive(Clone, Copy, Debug)]
-enum Play {
+enum Reaction {
     Answer,
     /// Closes the connection without an answer.
     Break,
@@ -38,7 +38,7 @@ struct Seen {
 }
 
 /// Serves connections: it treats the first call as `first` says and answers every other.
-async fn server(first: Play) -> (String, Arc<Seen>) {
+async fn server(first: Reaction) -> (String, Arc<Seen>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let audience = format!("ws://{}", listener.local_addr().unwrap());
     let seen = Arc::new(Seen::default());
@@ -53,7 +53,7 @@ async fn server(first: Play) -> (String, Arc<Seen>) {
     (url, seen)
 }
 
-async fn serve(socket: TcpStream, audience: String, seen: Arc<Seen>, first: Play) {
+async fn serve(socket: TcpStream, audience: String, seen: Arc<Seen>, first: Reaction) {
     let mut socket = accept_async(socket).await.unwrap();
     while let Some(Ok(frame)) = socket.next().await {
         // The client pings as soon as it is connected.
@@ -74,8 +74,8 @@ async fn serve(socket: TcpStream, audience: String, seen: Arc<Seen>, first: Play
                     plays.len()
                 };
                 match first {
-                    Play::Break if count == 1 => return,
-                    Play::Expired if seen.logins.load(Ordering::SeqCst) < 2 => {
+                    Reaction::Break if count == 1 => return,
+                    Reaction::Expired if seen.logins.load(Ordering::SeqCst) < 2 => {
                         json!({ "error": { "code": codes::UNAUTHENTICATED, "message": "not authenticated" } })
                     }
                     _ => json!({ "result": result(method, count) }),
@@ -126,7 +126,7 @@ async fn client(url: &str) -> Client {
 
 #[tokio::test]
 async fn play_that_may_have_run_is_not_repeated() {
-    let (url, seen) = server(Play::Break).await;
+    let (url, seen) = server(Reaction::Break).await;
     let client = client(&url).await;
     assert!(matches!(client.play("1").await, Err(Error::ConnectionLost)));
     assert_eq!(seen.plays.lock().unwrap().len(), 1);
@@ -138,7 +138,7 @@ async fn play_that_may_have_run_is_not_repeated() {
 
 #[tokio::test]
 async fn play_with_idempotency_key_is_repeated_with_the_same_key() {
-    let (url, seen) = server(Play::Break).await;
+    let (url, seen) = server(Reaction::Break).await;
     let played = client(&url).await.play("1").idempotency_key("once").await.unwrap();
     assert_eq!(played.output, "42");
     let plays = seen.plays.lock().unwrap();
@@ -148,7 +148,7 @@ async fn play_with_idempotency_key_is_repeated_with_the_same_key() {
 
 #[tokio::test]
 async fn concurrent_calls_share_one_renewed_login() {
-    let (url, seen) = server(Play::Expired).await;
+    let (url, seen) = server(Reaction::Expired).await;
     let client = client(&url).await;
     for played in join_all((0..20).map(|_| async { client.play("1").await })).await {
         assert_eq!(played.unwrap().output, "42");
@@ -159,7 +159,7 @@ async fn concurrent_calls_share_one_renewed_login() {
 
 #[tokio::test]
 async fn anonymous_client_gets_unauthenticated() {
-    let (url, seen) = server(Play::Expired).await;
+    let (url, seen) = server(Reaction::Expired).await;
     let client = Client::builder(url).connect().await.unwrap();
     let Err(Error::Call(error)) = client.play("1").await else { panic!("it played") };
     assert_eq!(error.fault(), Some(&Fault::Unauthenticated));
@@ -168,7 +168,7 @@ async fn anonymous_client_gets_unauthenticated() {
 
 #[tokio::test]
 async fn every_play_carries_a_deadline() {
-    let (url, seen) = server(Play::Answer).await;
+    let (url, seen) = server(Reaction::Answer).await;
     let client = client(&url).await;
     client.play("1").await.unwrap();
     client.play("1").timeout(Duration::from_secs(3)).await.unwrap();
@@ -179,7 +179,7 @@ async fn every_play_carries_a_deadline() {
 
 #[tokio::test]
 async fn oversized_arguments_are_refused_before_sending() {
-    let (url, seen) = server(Play::Answer).await;
+    let (url, seen) = server(Reaction::Answer).await;
     let refused = client(&url).await.play("1").args(&"x".repeat(2 << 20)).await;
     assert!(matches!(refused, Err(Error::Argument { param: "args", .. })), "{refused:?}");
     assert!(seen.plays.lock().unwrap().is_empty());
@@ -187,12 +187,12 @@ async fn oversized_arguments_are_refused_before_sending() {
 
 #[tokio::test]
 async fn submission_is_repeated_only_with_an_idempotency_key() {
-    let (url, seen) = server(Play::Break).await;
+    let (url, seen) = server(Reaction::Break).await;
     let client_without = client(&url).await;
     assert!(matches!(client_without.submit("1").await, Err(Error::ConnectionLost)));
     assert_eq!(seen.plays.lock().unwrap().len(), 1);
 
-    let (url, seen) = server(Play::Break).await;
+    let (url, seen) = server(Reaction::Break).await;
     let client = client(&url).await;
     let id = client.submit_run("a").args(&[1]).retries(2).idempotency_key("once").await.unwrap();
     assert_eq!(id.to_string(), TASK);
@@ -204,7 +204,7 @@ async fn submission_is_repeated_only_with_an_idempotency_key() {
 
 #[tokio::test]
 async fn library_script_runs_by_name() {
-    let (url, seen) = server(Play::Answer).await;
+    let (url, seen) = server(Reaction::Answer).await;
     let client = client(&url).await;
     assert_eq!(client.run("ledger/close").await.unwrap().output, "42");
     let sent = json!({ "name": "ledger/close", "args": null, "timeout_ms": 20_000, "idempotency_key": null });
@@ -215,7 +215,7 @@ async fn library_script_runs_by_name() {
 
 #[tokio::test]
 async fn long_wait_takes_several_calls_and_survives_a_reconnect() {
-    let (url, seen) = server(Play::Break).await;
+    let (url, seen) = server(Reaction::Break).await;
     let client = client(&url).await;
     let task = client.task(TASK.parse().unwrap()).wait(Duration::from_secs(3_600)).await.unwrap();
     assert_eq!(task.outcome().unwrap().unwrap().output, "42");
@@ -226,7 +226,7 @@ async fn long_wait_takes_several_calls_and_survives_a_reconnect() {
 
 #[tokio::test]
 async fn task_lookup_without_wait_returns_at_once() {
-    let (url, seen) = server(Play::Answer).await;
+    let (url, seen) = server(Reaction::Answer).await;
     let task = client(&url).await.task(TASK.parse().unwrap()).await.unwrap();
     assert!(task.outcome().is_none() && task.ended_at.is_none());
     assert_eq!(seen.plays.lock().unwrap().len(), 1);
