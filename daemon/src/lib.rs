@@ -2,8 +2,6 @@
 //! locks and signals.
 //!
 //! **Invariant.** No write to standard output or standard error blocks, fails or ends a program.
-//!
-//! **Invariant.** A password that stands in a URL is in no error, no log and no help text.
 
 mod bytes;
 mod duration;
@@ -11,7 +9,6 @@ mod files;
 mod flags;
 mod lock;
 mod log;
-mod redis_url;
 mod signals;
 
 use std::{
@@ -28,7 +25,6 @@ pub use files::raise_file_limit;
 pub use flags::{parse, path, variable};
 pub use lock::{Holder, Lock, LockError, Sharing};
 pub use log::{LogFormat, log_filter};
-pub use redis_url::RedisUrl;
 pub use signals::Signals;
 use tokio::runtime::Builder;
 

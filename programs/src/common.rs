@@ -1,9 +1,10 @@
 //! Flags of the server and the worker alike.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use circles_config::{CircleConfig, Faults};
 use circles_daemon::{LogFormat, bytes, grace};
+use circles_store_redis::{RedisConfig, RedisStore, RedisUrl};
 use circles_worker::Budget;
 
 /// Flags of every program that runs scripts.
@@ -44,6 +45,21 @@ impl CommonArgs {
             checked.map_err(|error| format!("--memory-budget: circle {}: {error}", circle.key))
         })
     }
+}
+
+/// Connects to the Redis of `--redis-url`, and logs what in its settings endangers promises.
+///
+/// # Errors
+///
+/// A sentence about the URL, or about a Redis that does not answer: a wrong URL may look the same.
+pub async fn connect(url: &RedisUrl, config: RedisConfig) -> Result<Arc<RedisStore>, String> {
+    let checked = url.checked().map_err(|fault| format!("--redis-url: {fault}"))?;
+    let store = RedisStore::connect(checked, config).await;
+    let store = store.map_err(|error| format!("--redis-url {url}: {error}"))?;
+    for warning in store.warnings().await.unwrap_or_default() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Arc::new(store))
 }
 
 /// The sentence about a faulty file of circles.

@@ -8,16 +8,17 @@ use std::{
 };
 
 use circles_config::CircleConfig;
-use circles_daemon::{RedisUrl, Signals, raise_file_limit};
+use circles_daemon::{Signals, raise_file_limit};
 use circles_server::{BindError, Server};
 use circles_store::{CircleId, Quotas, Store};
 use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
-use circles_store_redis::{RedisConfig, RedisStore};
+use circles_store_redis::{RedisConfig, RedisStore, RedisUrl};
 use circles_worker::{CircleSettings, Host, Limits, Metrics, Slots, Workers};
 use tokio::{net::lookup_host, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::config::Args;
+use crate::common;
 
 /// How long connections may take to close once the plays are over.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -113,7 +114,7 @@ impl Backend {
         Ok(Self::Embedded(Arc::new(store)))
     }
 
-    /// In a Redis, which other processes share. One that is away is an error: a URL that is wrong looks the same.
+    /// In a Redis, which other processes share.
     async fn redis(args: &Args, url: &RedisUrl, circles: &[CircleConfig]) -> Result<Self, String> {
         let (queue_limit, circle_queue_limit) = args.queue_limits();
         let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
@@ -124,12 +125,7 @@ impl Backend {
             quotas: quotas(circles),
             ..RedisConfig::default()
         };
-        let store = RedisStore::connect(url.checked()?, config).await;
-        let store = store.map_err(|error| format!("--redis-url {url}: {error}"))?;
-        for warning in store.warnings().await.unwrap_or_default() {
-            tracing::warn!("{warning}");
-        }
-        Ok(Self::Redis(Arc::new(store)))
+        Ok(Self::Redis(common::connect(url, config).await?))
     }
 
     fn store(&self) -> Arc<dyn Store> {

@@ -12,6 +12,7 @@ use circles_worker::{Metrics, Workers};
 use tokio::time::timeout;
 
 use self::{config::Args, status::Status};
+use crate::common;
 
 /// How long tasks may take to go back to Redis, once no script runs.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -24,7 +25,6 @@ pub fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), String> {
     raise_file_limit();
-    let url = args.redis_url.checked()?;
     let circles = args.circles()?;
     let _lock = args.lock()?;
     for circle in circles.iter().filter(|circle| !circle.rhai_path.exists()) {
@@ -33,11 +33,7 @@ async fn run(args: Args) -> Result<(), String> {
     }
     let host = Arc::new(args.host(&circles));
     let metrics = Metrics::default();
-    let store = RedisStore::connect(url, args.store(&circles)).await;
-    let store = Arc::new(store.map_err(|error| format!("--redis-url {}: {error}", args.redis_url))?);
-    for warning in store.warnings().await.unwrap_or_default() {
-        tracing::warn!("{warning}");
-    }
+    let store = common::connect(&args.redis_url, args.store(&circles)).await?;
     let status = match args.listen {
         Some(address) => Some(Status::bind(address, &store, &metrics, args.concurrency).await?),
         None => None,

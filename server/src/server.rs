@@ -56,6 +56,24 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+impl Settings {
+    /// Settings for these circles with everything else as `circles-server` has it without flags: anybody may play, from
+    /// web pages of this machine too.
+    pub fn of(circles: impl IntoIterator<Item = Circle>) -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            circles: circles.into_iter().collect(),
+            auth: false,
+            audience: Audience::default(),
+            origins: Origins::default(),
+            session_ttl: DAY,
+            task_timeout: Duration::from_secs(30),
+            submit_timeout: DAY,
+            limits: Limits::default(),
+        }
+    }
+}
+
 /// Why a server was not bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {

@@ -5,7 +5,7 @@ use std::{
 
 use circles_auth::{Access, PublicKey, SecretKey};
 use circles_client::Client;
-use circles_server::{Audience, Limits, Origins, Server, Settings};
+use circles_server::{Server, Settings};
 use circles_store::Store;
 use circles_store_embedded::EmbeddedConfig;
 use circles_worker::{CircleSettings, Host, Workers};
@@ -72,16 +72,7 @@ impl<B: Between> WorldOn<B> {
     /// One circle, `alice`'s, open to everybody, two workers.
     pub fn builder() -> Builder<B> {
         Builder {
-            settings: Settings {
-                circles: vec![secret_key("alice").public_key().into()],
-                auth: false,
-                audience: Audience::default(),
-                origins: Origins::default(),
-                session_ttl: Duration::from_secs(3600),
-                task_timeout: Duration::from_secs(30),
-                submit_timeout: Duration::from_secs(24 * 60 * 60),
-                limits: Limits::default(),
-            },
+            settings: Settings::of([secret_key("alice").public_key().into()]),
             address: ([127, 0, 0, 1], 0).into(),
             workers: NonZeroUsize::MIN.saturating_add(1),
             queue_limit: EmbeddedConfig::default().queue_limit,

@@ -4,8 +4,9 @@ use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, tim
 
 use circles_auth::{PublicKey, audience_of};
 use circles_config::{CircleConfig, Surroundings};
-use circles_daemon::{RedisUrl, duration};
+use circles_daemon::duration;
 use circles_server::{Audience, Circle, Limits, Origins, Settings};
+use circles_store_redis::RedisUrl;
 use clap::Parser;
 use url::Url;
 

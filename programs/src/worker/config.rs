@@ -4,9 +4,9 @@ use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, tim
 
 use circles_auth::{Access, PublicKey};
 use circles_config::{CircleConfig, Limits, Surroundings, make_private_folder, parse_limits};
-use circles_daemon::{Lock, LockError, RedisUrl, Sharing, duration};
+use circles_daemon::{Lock, LockError, Sharing, duration};
 use circles_store::CircleId;
-use circles_store_redis::RedisConfig;
+use circles_store_redis::{RedisConfig, RedisUrl};
 use circles_worker::{Budget, CircleSettings, Host, Metrics, Slots};
 use clap::Parser;
 

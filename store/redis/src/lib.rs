@@ -28,6 +28,7 @@ mod take;
 mod thread;
 mod tickets;
 mod trials;
+mod url;
 mod vain;
 
 use std::{
@@ -46,7 +47,6 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-pub use self::config::RedisConfig;
 use self::{
     batch::Batcher,
     claims::Holding,
@@ -63,6 +63,7 @@ use self::{
     tickets::Waiting,
     trials::{Trials, Trying},
 };
+pub use self::{config::RedisConfig, url::RedisUrl};
 use circles_store::{
     Caller, Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
     Ticket, Trial, Watch,

@@ -1,6 +1,6 @@
 //! The connections to Redis, and nothing else that knows the client library's quirks.
 
-mod address;
+pub mod address;
 mod causes;
 mod line;
 mod messages;
@@ -56,7 +56,7 @@ pub struct Link {
 impl Link {
     /// Connects, or says why it cannot.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        let address = Address::parse(url)?;
+        let address = Address::parse(url).map_err(|sentence| Error::Unavailable(sentence.into()))?;
         let commands = Line::open(address.name.clone(), builder(&address, None), Arc::new(Plain)).await?;
         let waiting = Line::open(address.name.clone(), builder(&address, None), Arc::new(Plain)).await?;
         Ok(Self { address, commands, waiting, messages: OnceLock::new() })

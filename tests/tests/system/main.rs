@@ -16,6 +16,7 @@ mod client;
 mod contract;
 mod crashes;
 mod disk;
+mod embed;
 mod failures;
 mod floods;
 mod frames;

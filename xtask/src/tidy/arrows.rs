@@ -44,7 +44,11 @@ const ALLOWED: [Arrows; 22] = [
         ..arrows("circles-worker-lib", &["circles-auth", "circles-config", "circles-store"])
     },
     arrows("circles-config", &["circles-auth", "circles-store"]),
-    arrows("circles-server-lib", &["circles-api", "circles-auth", "circles-store"]),
+    // An example embeds a server, a store and workers.
+    Arrows {
+        dev: &["circles-store-embedded", "circles-worker-lib"],
+        ..arrows("circles-server-lib", &["circles-api", "circles-auth", "circles-store"])
+    },
     arrows(
         "circles-programs",
         &[

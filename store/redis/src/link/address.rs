@@ -13,11 +13,23 @@ use fred::{
 };
 use url::{Host, Url};
 
-use circles_store::Error;
-
 /// What a URL may begin with.
-const SCHEMES: [&str; 7] =
-    ["redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster", "redis+unix"];
+const SCHEMES: [&str; 14] = [
+    "redis",
+    "rediss",
+    "redis-sentinel",
+    "rediss-sentinel",
+    "redis-cluster",
+    "rediss-cluster",
+    "redis+unix",
+    "valkey",
+    "valkeys",
+    "valkey-sentinel",
+    "valkeys-sentinel",
+    "valkey-cluster",
+    "valkeys-cluster",
+    "valkey+unix",
+];
 /// Other nodes; which Redis the sentinels watch, and what they let one in with; files in PEM: who signed the
 /// certificates of servers, and our own with its key.
 const PARAMETERS: [&str; 7] =
@@ -33,22 +45,27 @@ pub struct Address {
 
 impl Address {
     /// Reads a URL. No error shows its password.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
         let scheme = url.scheme();
         if !SCHEMES.contains(&scheme) {
             return Err(wrong(&format!(
-                "begins with {scheme}://, not with one of {}://",
-                SCHEMES.join("://, ")
+                "begins with {scheme}://, not with redis:// or rediss:// for TLS (or valkey://, valkeys://), with \
+                 -cluster or -sentinel behind the scheme, or redis+unix://"
             )));
+        }
+        if !scheme.ends_with("+unix") && url.host_str().is_none_or(str::is_empty) {
+            return Err(wrong("names no host"));
         }
         if let Some((name, _)) = url.query_pairs().find(|(name, _)| !PARAMETERS.contains(&&**name)) {
             return Err(wrong(&format!("has a parameter {name:?}; known are {}", PARAMETERS.join(", "))));
         }
-        let tls = scheme.starts_with("rediss");
-        // The client library would trust the system's certificates alone.
-        let plain = text.replacen("rediss", "redis", usize::from(tls));
-        let mut config = Config::from_url(&plain)
+        // The client library would trust the system's certificates alone, so TLS is set up here.
+        let plain_scheme = scheme.replacen("rediss", "redis", 1).replacen("valkeys", "valkey", 1);
+        let tls = plain_scheme != scheme;
+        let mut plain = url.clone();
+        plain.set_scheme(&plain_scheme).map_err(|()| wrong("cannot be read"))?;
+        let mut config = Config::from_url(plain.as_str())
             .map_err(|error| wrong(&format!("cannot be read: {}", error.details())))?;
         if config.username.is_some() && config.password.is_none() {
             return Err(wrong("names a user and no password: write redis://user:password@host"));
@@ -60,22 +77,23 @@ impl Address {
     }
 }
 
-fn wrong(what: &str) -> Error {
-    Error::Unavailable(format!("the URL of Redis {what}").into())
+/// A sentence about the URL that does not quote it.
+fn wrong(what: &str) -> String {
+    format!("expected a URL such as redis://127.0.0.1:6379, or rediss:// for TLS; this one {what}")
 }
 
 fn name_of(url: &Url) -> String {
+    let scheme = url.scheme();
     match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) if url.scheme() != "redis+unix" => {
-            format!("{}://{host}:{port}", url.scheme())
-        }
-        (Some(host), None) if url.scheme() != "redis+unix" => format!("{}://{host}", url.scheme()),
-        _ => format!("{}://{}", url.scheme(), url.path()),
+        _ if scheme.ends_with("+unix") => format!("{scheme}://{}", url.path()),
+        (Some(host), Some(port)) => format!("{scheme}://{host}:{port}"),
+        (Some(host), None) => format!("{scheme}://{host}"),
+        (None, _) => format!("{scheme}://"),
     }
 }
 
 /// Whom to trust, and how to show who we are.
-fn tls_of(url: &Url) -> Result<TlsConfig, Error> {
+fn tls_of(url: &Url) -> Result<TlsConfig, String> {
     let file =
         |name: &str| url.query_pairs().find(|(known, _)| known == name).map(|(_, path)| path.into_owned());
     let roots = file("ca").map_or_else(system_roots, |path| roots_of(&path))?;
@@ -100,16 +118,16 @@ fn tls_of(url: &Url) -> Result<TlsConfig, Error> {
 }
 
 /// Those of the system, or of the variables `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-fn system_roots() -> Result<RootCertStore, Error> {
+fn system_roots() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let (taken, _) = roots.add_parsable_certificates(load_native_certs().certs);
     if taken == 0 {
-        return Err(wrong("asks for TLS, and this system trusts nobody: name who signs in the parameter ca"));
+        return Err(wrong("asks for TLS, and this system has no CA certificates; add `?ca=FILE` to it"));
     }
     Ok(roots)
 }
 
-fn roots_of(path: &str) -> Result<RootCertStore, Error> {
+fn roots_of(path: &str) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates_of(path)? {
         roots.add(certificate).map_err(|error| wrong(&format!("names a certificate in {path}: {error}")))?;
@@ -117,7 +135,7 @@ fn roots_of(path: &str) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-fn certificates_of(path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates_of(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let unreadable = |error| wrong(&format!("names a file of certificates, {path}: {error}"));
     let found = CertificateDer::pem_file_iter(Path::new(path)).map_err(unreadable)?;
     let certificates = found.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
@@ -127,7 +145,7 @@ fn certificates_of(path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     Ok(certificates)
 }
 
-fn key_of(path: &str) -> Result<PrivateKeyDer<'static>, Error> {
+fn key_of(path: &str) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(Path::new(path))
         .map_err(|error| wrong(&format!("names a file with a key, {path}: {error}")))
 }
@@ -139,7 +157,7 @@ mod tests {
     fn fault(url: &str) -> String {
         match Address::parse(url) {
             Ok(address) => panic!("{url} is {}", address.name),
-            Err(error) => error.to_string(),
+            Err(sentence) => sentence,
         }
     }
 
@@ -149,6 +167,10 @@ mod tests {
             ("", "relative URL without a base"),
             ("localhost:6379", "begins with localhost://"),
             ("http://:hush@localhost", "begins with http://"),
+            ("redishush://a", "begins with redishush://"),
+            ("redis:hush", "names no host"),
+            ("redis://", "names no host"),
+            ("valkeys-hush://a", "begins with valkeys-hush://"),
             ("redis://:hush@host:99999", "invalid port"),
             ("redis://:hush@host/one", "Invalid integer"),
             ("redis://:hush@host/999", "Invalid integer"),
@@ -158,10 +180,11 @@ mod tests {
             ("redis-cluster://:hush@host?node=other", "Invalid host:port"),
             ("rediss://:hush@host?ca=/nowhere.pem", "/nowhere.pem"),
             ("rediss://:hush@host?cert=/nowhere.pem", "cert and key"),
+            ("valkeys://:hush@host?ca=/nowhere.pem", "/nowhere.pem"),
         ] {
             let fault = fault(url);
             assert!(fault.contains(part), "{url}: {fault}");
-            assert!(!fault.contains("hush"), "{fault}");
+            assert!(!fault.contains(":hush") && !fault.contains("hush@"), "{fault}");
         }
     }
 
@@ -176,6 +199,8 @@ mod tests {
                 "redis-sentinel://one:1",
             ),
             ("redis-cluster://:hush@one:1?node=two:2", "redis-cluster://one:1"),
+            ("valkey://user:hush@localhost/3", "valkey://localhost"),
+            ("valkey+unix://user:hush@any/run/valkey.sock", "valkey+unix:///run/valkey.sock"),
         ] {
             assert_eq!(&*Address::parse(url).unwrap().name, name);
         }
