@@ -30,6 +30,8 @@ pub const STRANGER: &str = "stranger";
 const NEIGHBOUR: &str = "neighbour";
 /// Connections and threads of a load end, and memory goes back, within this time after it.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+/// Tasks of a load have deadlines of 200 ms, and a store that is behind settles them within this time.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(60);
 /// Nothing more is to be written once nothing was for so long.
 const STABLE_FOR: Duration = Duration::from_millis(250);
 /// Bytes by which Redis's memory moves though nothing is written: buffers of its clients.
@@ -112,8 +114,23 @@ impl Site {
         site
     }
 
+    /// Returns once no task of the attacked circle waits or runs: what a load left behind belongs to that load.
+    async fn idle(&self) {
+        let mut owner = Raw::connect(&self.urls[0]).await;
+        owner.log_in(&secret_key(OWNER)).await;
+        for state in ["queued", "running"] {
+            let end = Instant::now() + TASKS_END_WITHIN;
+            while owner.call("tasks", json!({ "state": state })).await.expect("a page")["tasks"] != json!([])
+            {
+                assert!(Instant::now() < end, "tasks are still {state}");
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
+        }
+    }
+
     /// What the site holds once what earlier loads left behind is written; the peak of its memory counts from then on.
     pub async fn measure(&self) -> Usage {
+        self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
         let mut last = self.usage();
         loop {
@@ -155,6 +172,7 @@ impl Site {
 
     /// What the site holds once connections have gone and memory has gone back, or after a while.
     pub async fn settled(&self, before: &Usage) -> Usage {
+        self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
         loop {
             let usage = self.usage();
