@@ -1,20 +1,20 @@
 use std::time::Duration;
 
-/// Reads a time span, at most a year, such as `500ms`, `30s` or `24h`; an error says what is expected.
+/// Parses a duration of at most a year, such as `500ms`, `30s` or `24h`. An error names the expected form.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    const EXPECTED: &str = "expected a duration such as 500ms, 30s or 24h";
+    const EXPECTED_DURATION: &str = "expected a duration such as 500ms, 30s or 24h";
     match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("expected more than no time at all".to_owned()),
-        // A year: beyond it clocks and timers are not sure to add up.
+        Ok(duration) if duration.is_zero() => Err("must be greater than zero".to_owned()),
+        // Clocks and timers may overflow with longer ones.
         Ok(duration) if duration > Duration::from_secs(366 * 86_400) => {
-            Err("expected at most a year".to_owned())
+            Err("must be at most a year".to_owned())
         }
         Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{EXPECTED}: {error}")),
+        Err(error) => Err(format!("{EXPECTED_DURATION}: {error}")),
     }
 }
 
-/// Reads a time span where 0 means: not at all.
+/// Parses a duration that may be 0.
 pub fn grace(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration(text) }
 }

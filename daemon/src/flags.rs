@@ -1,4 +1,4 @@
-//! How flags are read: in one way by every program.
+//! Command-line flags: every program reads them in the same way.
 
 use std::{
     any::TypeId,
@@ -14,8 +14,8 @@ use clap::{
 
 /// Reads the command line and the environment; ends the program with exit code 2 if they are wrong.
 ///
-/// Beside what clap does: an environment variable that is set and empty counts as not set, one that stands for a flag
-/// without a value takes 1, 0, true and false, and a path that begins with `~` is refused.
+/// In addition to clap's rules, an empty environment variable counts as not set, a variable for a flag without a value
+/// takes 1, 0, true and false, and a path that begins with `~` is refused.
 pub fn parse<A: Parser>() -> A {
     let matches = adjusted(A::command()).get_matches();
     A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
@@ -43,19 +43,21 @@ pub fn variable(name: impl AsRef<OsStr>) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Takes a path as it stands, but none that begins with `~`: only a shell knows what that means, and only where it
-/// begins a word, so that `--out=~/key` and a variable in a service's file would make a folder of that name.
+/// Refuses a path that begins with `~`, and returns any other unchanged.
+///
+/// Only a shell expands `~`, and only at the start of a word: `--out=~/key`, or a variable in a service file, would
+/// create a folder named `~`.
 pub fn path(path: PathBuf) -> Result<PathBuf, String> {
-    match begins_at_home(&path) {
+    match begins_with_tilde(&path) {
         false => Ok(path),
-        true => Err(format!("~ is not expanded here: expected the path in full, or ./{}", path.display())),
+        true => Err(format!("~ is not expanded here: give the path in full, or ./{}", path.display())),
     }
 }
 
-fn begins_at_home(path: &Path) -> bool {
+fn begins_with_tilde(path: &Path) -> bool {
     match path.components().next() {
         Some(Component::Normal(first)) if first == "~" => true,
-        // `~ana` is ana's home to a shell, and in rare cases the name of a file.
+        // A shell reads `~ana` as ana's home. In rare cases it is the name of a file.
         Some(Component::Normal(first)) => {
             first.as_encoded_bytes().starts_with(b"~") && !Path::new(first).exists()
         }

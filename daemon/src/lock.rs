@@ -6,22 +6,22 @@ use std::{
     process,
 };
 
-/// The longest line of a lock file that is read: a process id and two names.
-const LONGEST: u64 = 512;
+/// Longest line read from a lock file: a process id and two names.
+const MAX_LINE_BYTES: u64 = 512;
 
-/// How many processes may hold a lock at a time.
+/// The number of processes that may hold a lock at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// One, and no other beside it.
+    /// One.
     Exclusive,
-    /// Any number, while none holds it exclusively.
+    /// Any number, while no process holds it exclusively.
     Shared,
 }
 
-/// A lock on what lies at a path. It ends with this value or with the process, however that ends.
+/// A lock on the files at a path. It ends with this value or with the process, however that ends.
 #[derive(Debug)]
 pub struct Lock {
-    /// `None` where the file system has no locks, or where a shared one could not be written down.
+    /// `None` if the file system has no locks, or if a shared lock could not create its file.
     _file: Option<File>,
 }
 
@@ -34,7 +34,7 @@ pub enum LockError {
     Io(PathBuf, io::Error),
 }
 
-/// A process that holds a lock, as it wrote itself down.
+/// A process that holds a lock, as it describes itself in the lock file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     pid: u32,
@@ -43,8 +43,8 @@ pub struct Holder {
 }
 
 impl Lock {
-    /// Takes the lock that the file at `path` stands for, for the program of this name, and writes down which process
-    /// holds it. The file is made if it is missing; the folder must be there. Does not wait.
+    /// Takes the lock of the file at `path` without waiting, and writes this process and its program's name there. A
+    /// missing file is created; the folder must exist.
     ///
     /// # Errors
     ///
@@ -69,12 +69,12 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(Holder::read(file))),
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
                 let path = path.display();
-                tracing::warn!(%path, "no locks on this file system; a second process would go unnoticed");
+                tracing::warn!(%path, "this file system has no locks; a second process would go unnoticed");
                 return Ok(Self { _file: None });
             }
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
-        // Only for people: without it the lock holds as well.
+        // The text is for people; the lock holds without it.
         let _ = file.set_len(0).and_then(|()| file.write_all(Holder::this(program).line().as_bytes()));
         Ok(Self { _file: Some(file) })
     }
@@ -101,10 +101,10 @@ impl Holder {
         format!("{} {} {}\n", self.pid, self.program, self.host)
     }
 
-    /// The process that a lock file names, unless it has ended: of several that share a lock the last one is named.
+    /// The process that a lock file names, unless it has ended. A shared lock names the last process that took it.
     fn read(file: File) -> Option<Self> {
         let mut line = String::new();
-        file.take(LONGEST).read_to_string(&mut line).ok()?;
+        file.take(MAX_LINE_BYTES).read_to_string(&mut line).ok()?;
         let holder = Self::parse(&line)?;
         let is_here = holder.host == host_name();
         let has_ended =
@@ -120,7 +120,7 @@ impl Holder {
     }
 }
 
-/// The name that this machine, or container, has for itself.
+/// The host name of this machine or container.
 fn host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
@@ -141,7 +141,7 @@ impl fmt::Display for LockError {
         match self {
             Self::Held(Some(holder)) => write!(f, "already in use by {holder}"),
             Self::Held(None) => f.write_str("already in use by another process"),
-            Self::Io(path, error) => write!(f, "{} cannot be locked: {error}", path.display()),
+            Self::Io(path, error) => write!(f, "cannot lock {}: {error}", path.display()),
         }
     }
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn holder_that_is_unknown_or_gone_is_not_named() {
+    fn unknown_or_ended_holder_is_not_named() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
         for text in ["", "\n", "server 7 here\n", "7\n", &format!("{} server {}\n", u32::MAX, host_name())] {

@@ -12,20 +12,20 @@ use tokio::time::sleep;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-/// How to write logs.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// A line for people.
+    /// Lines for people.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What to log, as `RUST_LOG` says, or `default` where it is not set.
+/// Returns the log filter that `RUST_LOG` sets, or else `default`.
 ///
 /// # Errors
 ///
-/// Where nothing can be made of `RUST_LOG`; the sentence says what is expected.
+/// If `RUST_LOG` cannot be parsed. The error names the expected form.
 pub fn log_filter(default: &str) -> Result<EnvFilter, String> {
     let named = crate::variable(EnvFilter::DEFAULT_ENV).map(|value| value.to_string_lossy().into_owned());
     filter(named.as_deref().unwrap_or(default))
@@ -38,28 +38,28 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
     })
 }
 
-/// How many lines may wait for a reader of standard error that is slow or gone; more are dropped, and counted.
-const WAITING_LINES: usize = 4096;
-/// How often the log tells how many lines were dropped.
-const REPORT: Duration = Duration::from_secs(10);
-/// How long the last lines may take to be written when the program ends.
-const LAST_LINES: Duration = Duration::from_secs(2);
+/// Lines that may wait for a slow or missing reader of standard error. More are dropped and counted.
+const QUEUED_LINES: usize = 4096;
+/// Pause between reports of the number of dropped lines.
+const DROP_REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// Time limit for writing the remaining lines when the program ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Keeps the thread that writes the log until the program ends.
 static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
-/// Sends logs to standard error, from a thread of its own: no line that is logged can block, fail or end the program,
-/// whatever becomes of standard error. To be called once.
+/// Sends logs to standard error from a thread of its own, so that a log call never blocks, fails or ends the program,
+/// even if standard error is closed or not read. Call it once.
 pub fn log_to_stderr(format: LogFormat) -> Result<ErrorCounter, String> {
     let filter = log_filter("info")?;
     let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES)
+        .buffered_lines_limit(QUEUED_LINES)
         .thread_name("log")
         .finish(std::io::stderr());
     let dropped = writer.error_counter();
     *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
     let is_colored = std::io::stderr().is_terminal() && crate::variable("NO_COLOR").is_none();
-    // By default a line that cannot be written is reported on standard error, which panics where nobody reads it.
+    // By default the subscriber reports a failed write on standard error, which panics when that is closed.
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
@@ -73,8 +73,9 @@ pub fn log_to_stderr(format: LogFormat) -> Result<ErrorCounter, String> {
     Ok(dropped)
 }
 
-/// Tells of a panic as the log tells of everything else; the default prints to standard error, and may block there.
-/// The message of a panic may quote data of a circle, so only the place is told.
+/// Logs a panic. The default hook prints to standard error and may block there.
+///
+/// The message of a panic may quote a circle's data, so only the place is logged.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let thread = thread::current().name().unwrap_or_default().to_owned();
@@ -85,11 +86,11 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// Tells now and then how many lines were dropped, if any; without end.
+/// Logs the number of dropped lines at intervals, if it grew. Never returns.
 pub async fn report_dropped_lines(counter: ErrorCounter) {
     let mut reported = 0;
     loop {
-        sleep(REPORT).await;
+        sleep(DROP_REPORT_INTERVAL).await;
         let dropped = counter.dropped_lines();
         if dropped > reported {
             tracing::warn!(
@@ -101,23 +102,23 @@ pub async fn report_dropped_lines(counter: ErrorCounter) {
     }
 }
 
-/// Writes what is left of the log, if somebody reads it. To be called at the end.
+/// Writes the remaining log lines, if standard error is read. Call it at the end.
 pub fn flush() {
     let writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(writer) = writer {
-        // It waits for the reader, and says on standard output if that was in vain, which can block as well.
-        bounded(LAST_LINES, move || drop(writer));
+        // Dropping the guard waits for the reader, and prints a failure to standard output, which can block too.
+        bounded(FLUSH_TIMEOUT, move || drop(writer));
     }
 }
 
-/// Does on a thread of its own what may block for ever, and waits for it no longer than `limit`.
+/// Runs work that may block for ever on a thread of its own, and waits for it no longer than `limit`.
 pub fn bounded(limit: Duration, work: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel::<()>();
     let started = thread::Builder::new().name("output".into()).spawn(move || {
         work();
         drop(done);
     });
-    // Without a thread nothing is written, which is no reason to end.
+    // Without a thread nothing is written, and the program goes on.
     if started.is_ok() {
         let _ = is_done.recv_timeout(limit);
     }
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_filters_that_cannot_be_parsed_are_errors() {
+    fn invalid_log_filters_are_refused() {
         for text in ["info", "warn,circles_server=debug", "off", "circles_server[task]=trace"] {
             assert!(filter(text).is_ok(), "{text}");
         }

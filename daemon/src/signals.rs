@@ -1,6 +1,6 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT, SIGTERM and SIGHUP, which mean the same: nothing is read again yet.
+/// SIGINT, SIGTERM and SIGHUP. All three mean shutdown, since no configuration is reloaded.
 pub struct Signals {
     hangup: Signal,
     interrupt: Signal,
@@ -8,7 +8,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Catches them from now on; without it they end the process.
+    /// Catches these signals from now on. By default they end the process.
     pub fn install() -> Result<Self, String> {
         let install = || {
             Ok(Self {
@@ -17,10 +17,10 @@ impl Signals {
                 terminate: signal(SignalKind::terminate())?,
             })
         };
-        install().map_err(|error: std::io::Error| format!("signals cannot be caught: {error}"))
+        install().map_err(|error: std::io::Error| format!("cannot catch signals: {error}"))
     }
 
-    /// The next of them.
+    /// Waits for the next of these signals.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.hangup.recv() => {}
@@ -29,12 +29,12 @@ impl Signals {
         }
     }
 
-    /// Drives `drain` to its end, unless a second signal says to end at once, with exit code 130.
+    /// Runs `drain` to its end. Another signal meanwhile ends the process at once, with exit code 130.
     pub async fn unless_again<T>(&mut self, drain: impl Future<Output = T>) -> T {
         tokio::select! {
             drained = drain => drained,
             () = self.next() => {
-                tracing::warn!("a second signal: exiting at once");
+                tracing::warn!("second signal: exiting at once");
                 crate::log::flush();
                 std::process::exit(130)
             }

@@ -7,14 +7,14 @@ use circles_store::{
 use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
 use tempfile::TempDir;
 
-/// An embedded store on a directory of its own, which goes with it.
+/// An embedded store in a temporary directory that is deleted with it.
 pub struct Embedded {
-    /// Dropped first: its threads write there.
+    /// Dropped before the directory, since its threads write there.
     store: EmbeddedStore,
     directory: TempDir,
 }
 
-/// A store on a directory of its own, which goes with it.
+/// Opens an embedded store in a temporary directory.
 pub fn embedded(config: EmbeddedConfig) -> Embedded {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let place = directory.path().to_owned();
@@ -23,14 +23,14 @@ pub fn embedded(config: EmbeddedConfig) -> Embedded {
 }
 
 impl Embedded {
-    /// Lets `trial` have every task first of which nothing is kept.
+    /// Offers every task without durability to `trial` first.
     #[must_use]
     pub fn with_trial(self, trial: Arc<dyn Trial>) -> Self {
         let Self { store, directory } = self;
         Self { store: store.with_trial(trial), directory }
     }
 
-    /// Where its circles have their files.
+    /// The directory of its circles' files.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }

@@ -1,25 +1,25 @@
-//! What the tests of several crates share: a store that goes with its test, and one that tells what happens; Redis in
-//! every shape, and a network between that fails at will.
+//! Test support for several crates: temporary and observed stores, Redis servers in every topology, and a proxy that
+//! injects network faults.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic fails the test.
 
-mod dice;
 mod embedded;
 mod proxy;
 mod redis;
+mod rng;
 mod watched;
 
 use std::sync::Arc;
 
 use circles_store::{Claim, Outcome, Settled, Settlement, Store, Task};
 
-pub use dice::Dice;
 pub use embedded::{Embedded, embedded};
-pub use proxy::{Mode, Proxy, Trap};
+pub use proxy::{Mode, Proxy, RequestFault};
 pub use redis::{Certificates, Cluster, Redis, RedisBuilder, Reply, Sentinels, loopback, redis_of_this_test};
+pub use rng::SeededRng;
 pub use watched::Watched;
 
-/// Plays a task by hand, as often as it is overtaken, and returns what its caller is told. Blocks.
+/// Plays a task without a worker, again after each conflict, and returns its outcome. Blocks.
 pub fn played(
     store: &Arc<dyn Store>,
     task: Task,

@@ -1,4 +1,4 @@
-//! A network that fails where and when a test wants it to.
+//! A TCP proxy that injects network faults.
 
 mod frames;
 
@@ -21,46 +21,46 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Dice, loopback};
+use crate::{SeededRng, loopback};
 
-/// How a [`Proxy`] treats what comes.
+/// The way a [`Proxy`] treats traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It hands it on.
+    /// Forwards it.
     Pass,
-    /// It hands it on so much later.
+    /// Forwards it after a delay.
     Delay(Duration),
-    /// It cuts all connections, and new ones as soon as they are made.
+    /// Cuts all connections, and new ones at once.
     Refuse,
-    /// It accepts connections and keeps what comes until the mode changes.
+    /// Accepts connections, and holds their data until the mode changes.
     Hold,
-    /// It accepts connections, and what comes is lost. They are cut when the mode changes.
-    Swallow,
-    /// It hands it on, but for what is published to connections that listen: that is lost.
-    Deaf,
-    /// It does so to requests, each in so many of a thousand.
-    Chance {
-        /// Cut instead of handed on.
+    /// Accepts connections and discards their data. Cuts them when the mode changes.
+    Discard,
+    /// Forwards it, except data for connections that have subscribed to a channel.
+    DropPublished,
+    /// Injects faults into requests at random, each with a probability in thousandths.
+    Random {
+        /// Cuts the connection instead of forwarding the request.
         cut_before: usize,
-        /// Handed on, and cut when the reply comes.
+        /// Forwards the request, and cuts the connection when the reply arrives.
         cut_after: usize,
-        /// Handed on twice; the second reply is dropped.
+        /// Forwards the request twice, and drops the second reply.
         twice: usize,
     },
 }
 
-/// What happens to one request to a Redis.
+/// A fault of one request to a Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trap {
-    /// The connection is cut instead.
+pub enum RequestFault {
+    /// The connection is cut before the request is forwarded.
     CutBefore,
-    /// The connection is cut when the reply comes, which is lost.
+    /// The connection is cut when the reply arrives, which is lost.
     CutAfter,
-    /// It is done twice.
+    /// The request is forwarded twice.
     Twice,
 }
 
-/// Stands between those who connect to it and a server.
+/// A proxy between clients and a server.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -69,22 +69,22 @@ pub struct Proxy {
 
 struct Shared {
     to: SocketAddr,
-    /// Whether requests and replies of Redis are told apart.
-    knows_requests: bool,
+    /// Whether the traffic is parsed as requests and replies of Redis.
+    parses_redis: bool,
     mode: watch::Sender<Mode>,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
-    dice: Dice,
-    /// How many requests held these bytes.
+    rng: SeededRng,
+    /// Bytes to look for, and the number of requests that contained them.
     count: (Vec<u8>, usize),
-    trap: Option<(Trap, Vec<u8>, oneshot::Sender<()>)>,
+    fault: Option<(RequestFault, Vec<u8>, oneshot::Sender<()>)>,
     connections: CancellationToken,
 }
 
-/// What becomes of a reply.
-enum Fate {
+/// The treatment of a reply.
+enum ReplyAction {
     Pass,
     Drop,
     Cut,
@@ -97,68 +97,68 @@ struct Connection {
 
 #[derive(Default)]
 struct Replies {
-    fates: VecDeque<Fate>,
-    /// What comes is not only replies.
-    listens: bool,
+    actions: VecDeque<ReplyAction>,
+    /// Set once the connection subscribes: the server then sends more than replies.
+    subscribed: bool,
 }
 
 impl Proxy {
-    /// In front of a Redis.
-    pub async fn of_redis(to: SocketAddr, seed: u64) -> Self {
+    /// Starts a proxy in front of a Redis.
+    pub async fn for_redis(to: SocketAddr, seed: u64) -> Self {
         Self::start(to, seed, true).await
     }
 
-    /// In front of anything.
-    pub async fn of(to: SocketAddr) -> Self {
+    /// Starts a proxy in front of any server.
+    pub async fn for_tcp(to: SocketAddr) -> Self {
         Self::start(to, 0, false).await
     }
 
-    async fn start(to: SocketAddr, seed: u64, knows_requests: bool) -> Self {
+    async fn start(to: SocketAddr, seed: u64, parses_redis: bool) -> Self {
         let listener = TcpListener::bind((loopback(), 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let inner = Inner {
-            dice: Dice::new(seed, u64::from(to.port())),
+            rng: SeededRng::new(seed, u64::from(to.port())),
             count: (Vec::new(), 0),
-            trap: None,
+            fault: None,
             connections: CancellationToken::new(),
         };
         let mode = watch::Sender::new(Mode::Pass);
-        let shared = Arc::new(Shared { to, knows_requests, mode, inner: Mutex::new(inner) });
+        let shared = Arc::new(Shared { to, parses_redis, mode, inner: Mutex::new(inner) });
         let accepts = tokio::spawn(shared.clone().accept(listener));
         Self { address, shared, accepts }
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on it does so.
+    /// Changes the mode.
     pub fn set(&self, mode: Mode) {
         let before = self.shared.mode.send_replace(mode);
-        if mode == Mode::Refuse || (before == Mode::Swallow && mode != before) {
+        if mode == Mode::Refuse || (before == Mode::Discard && mode != before) {
             self.cut();
         }
     }
 
-    /// Cuts all connections that there are.
+    /// Cuts all open connections.
     pub fn cut(&self) {
         std::mem::take(&mut self.shared.inner().connections).cancel();
     }
 
-    /// Does so to the next request that holds these bytes, and tells when it has.
-    pub fn trap(&self, trap: Trap, holding: impl Into<Vec<u8>>) -> oneshot::Receiver<()> {
-        let (sprung, springs) = oneshot::channel();
-        self.shared.inner().trap = Some((trap, holding.into(), sprung));
-        springs
+    /// Injects a fault into the next request that contains these bytes. The receiver resolves when that has happened.
+    pub fn inject(&self, fault: RequestFault, containing: impl Into<Vec<u8>>) -> oneshot::Receiver<()> {
+        let (injected, is_injected) = oneshot::channel();
+        self.shared.inner().fault = Some((fault, containing.into(), injected));
+        is_injected
     }
 
-    /// Counts requests that hold these bytes from now on.
-    pub fn count(&self, holding: impl Into<Vec<u8>>) {
-        self.shared.inner().count = (holding.into(), 0);
+    /// From now on, counts requests that contain these bytes.
+    pub fn count(&self, containing: impl Into<Vec<u8>>) {
+        self.shared.inner().count = (containing.into(), 0);
     }
 
-    /// How many there were.
+    /// The number of requests counted.
     pub fn counted(&self) -> usize {
         self.shared.inner().count.1
     }
@@ -188,10 +188,10 @@ impl Shared {
         let ends = self.inner().connections.child_token();
         let connection = Connection { ends, replies: Mutex::default() };
         let both = async {
-            // A server that is not there does not answer either.
+            // A client of a held connection must not see whether the server is up.
             self.passes().await;
             let Ok(server) = TcpStream::connect(self.to).await else { return };
-            // Small messages must not wait for others.
+            // Small messages must not wait to be merged.
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
             let ((from_client, to_client), (from_server, to_server)) =
                 (client.into_split(), server.into_split());
@@ -203,19 +203,19 @@ impl Shared {
         connection.ends.run_until_cancelled(both).await;
     }
 
-    /// Waits as long as nothing passes.
+    /// Waits while the mode holds or discards traffic.
     async fn passes(&self) {
         let mut mode = self.mode.subscribe();
         // We hold the sender.
-        let _ = mode.wait_for(|mode| !matches!(mode, Mode::Hold | Mode::Swallow)).await;
+        let _ = mode.wait_for(|mode| !matches!(mode, Mode::Hold | Mode::Discard)).await;
     }
 
-    /// Waits until what came then may go on.
+    /// Waits until data that arrived at `came` may be forwarded.
     async fn gate(&self, came: Instant) {
         let mode = *self.mode.borrow();
         match mode {
             Mode::Delay(time) => sleep_until(came + time).await,
-            // What was swallowed goes with its connection.
+            // Discarded data is dropped when its connection is cut.
             _ => self.passes().await,
         }
     }
@@ -225,11 +225,11 @@ impl Shared {
         while let Some(came) = from.next(&mut buffer).await {
             self.gate(came).await;
             let mut out = Vec::new();
-            if self.knows_requests {
+            if self.parses_redis {
                 while let Some(end) = frames::first(&buffer) {
                     let request: Vec<u8> = buffer.drain(..end).collect();
                     if !self.request(connection, &request, &mut out) {
-                        // What came before it has been sent.
+                        // Earlier requests are forwarded first.
                         let _ = to.write_all(&out).await;
                         return;
                     }
@@ -243,47 +243,51 @@ impl Shared {
         }
     }
 
-    /// What is sent on of a request; whether the connection goes on.
+    /// Appends the bytes to forward for a request. Returns whether the connection stays open.
     fn request(&self, connection: &Connection, request: &[u8], out: &mut Vec<u8>) -> bool {
-        let trap = self.trap_for(request);
+        let fault = self.fault_of(request);
         let mut replies = connection.replies.lock().unwrap_or_else(PoisonError::into_inner);
-        replies.listens |= frames::is_one_of(request, &["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"]);
-        if trap == Some(Trap::CutBefore) {
+        replies.subscribed |= frames::is_one_of(request, &["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"]);
+        if fault == Some(RequestFault::CutBefore) {
             return false;
         }
         out.extend_from_slice(request);
-        match trap {
-            Some(Trap::CutAfter) => replies.fates.push_back(Fate::Cut),
-            Some(Trap::Twice) => {
+        match fault {
+            Some(RequestFault::CutAfter) => replies.actions.push_back(ReplyAction::Cut),
+            Some(RequestFault::Twice) => {
                 out.extend_from_slice(request);
-                replies.fates.extend([Fate::Pass, Fate::Drop]);
+                replies.actions.extend([ReplyAction::Pass, ReplyAction::Drop]);
             }
-            _ => replies.fates.push_back(Fate::Pass),
+            _ => replies.actions.push_back(ReplyAction::Pass),
         }
         true
     }
 
-    fn trap_for(&self, request: &[u8]) -> Option<Trap> {
+    fn fault_of(&self, request: &[u8]) -> Option<RequestFault> {
         let holds = |part: &[u8]| !part.is_empty() && request.windows(part.len()).any(|found| found == part);
         let mut inner = self.inner();
         inner.count.1 += usize::from(holds(&inner.count.0));
-        if let Some((_, holding, _)) = &inner.trap
-            && holds(holding)
-            && let Some((trap, _, sprung)) = inner.trap.take()
+        if let Some((_, containing, _)) = &inner.fault
+            && holds(containing)
+            && let Some((fault, _, injected)) = inner.fault.take()
         {
-            // Nobody may be waiting for it.
-            let _ = sprung.send(());
-            return Some(trap);
+            // The test may have dropped its receiver.
+            let _ = injected.send(());
+            return Some(fault);
         }
-        let Mode::Chance { cut_before, cut_after, twice } = *self.mode.borrow() else { return None };
-        let thrown = inner.dice.below(1_000);
-        [(cut_before, Trap::CutBefore), (cut_after, Trap::CutAfter), (twice, Trap::Twice)]
-            .into_iter()
-            .scan(0, |sum, (share, trap)| {
-                *sum += share;
-                Some((*sum, trap))
-            })
-            .find_map(|(sum, trap)| (thrown < sum).then_some(trap))
+        let Mode::Random { cut_before, cut_after, twice } = *self.mode.borrow() else { return None };
+        let drawn = inner.rng.below(1_000);
+        [
+            (cut_before, RequestFault::CutBefore),
+            (cut_after, RequestFault::CutAfter),
+            (twice, RequestFault::Twice),
+        ]
+        .into_iter()
+        .scan(0, |sum, (share, fault)| {
+            *sum += share;
+            Some((*sum, fault))
+        })
+        .find_map(|(sum, fault)| (drawn < sum).then_some(fault))
     }
 
     async fn replies(&self, connection: &Connection, from: OwnedReadHalf, mut to: OwnedWriteHalf) {
@@ -291,15 +295,15 @@ impl Shared {
         while let Some(came) = from.next(&mut buffer).await {
             self.gate(came).await;
             let mut out = Vec::new();
-            let goes_on = connection.replied(self, &mut buffer, &mut out);
-            if to.write_all(&out).await.is_err() || !goes_on {
+            let stays_open = connection.forward_replies(self, &mut buffer, &mut out);
+            if to.write_all(&out).await.is_err() || !stays_open {
                 return;
             }
         }
     }
 }
 
-/// What comes from one end, read when it comes: what came before may still be waiting to go on.
+/// Data from one end with its time of arrival. It is read at once, while earlier data may still be delayed.
 struct Arrivals {
     came: mpsc::Receiver<(Instant, Vec<u8>)>,
     reads: JoinHandle<()>,
@@ -320,7 +324,7 @@ impl Arrivals {
         Self { came, reads }
     }
 
-    /// When what is appended came; none at the end.
+    /// Appends the next data and returns its time of arrival; `None` at the end.
     async fn next(&mut self, buffer: &mut Vec<u8>) -> Option<Instant> {
         let (came, bytes) = self.came.recv().await?;
         buffer.extend(bytes);
@@ -335,23 +339,23 @@ impl Drop for Arrivals {
 }
 
 impl Connection {
-    /// What is sent on of what a server said; whether the connection goes on.
-    fn replied(&self, proxy: &Shared, buffer: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+    /// Appends the replies to forward. Returns whether the connection stays open.
+    fn forward_replies(&self, proxy: &Shared, buffer: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
         let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
-        if replies.listens && *proxy.mode.borrow() == Mode::Deaf {
+        if replies.subscribed && *proxy.mode.borrow() == Mode::DropPublished {
             buffer.clear();
             return true;
         }
-        if !proxy.knows_requests || replies.listens {
+        if !proxy.parses_redis || replies.subscribed {
             out.append(buffer);
             return true;
         }
         while let Some(end) = frames::first(buffer) {
             let reply = buffer.drain(..end);
-            match replies.fates.pop_front() {
-                Some(Fate::Cut) => return false,
-                Some(Fate::Drop) => {}
-                Some(Fate::Pass) | None => out.extend(reply),
+            match replies.actions.pop_front() {
+                Some(ReplyAction::Cut) => return false,
+                Some(ReplyAction::Drop) => {}
+                Some(ReplyAction::Pass) | None => out.extend(reply),
             }
         }
         true

@@ -22,14 +22,14 @@ pub use certificates::Certificates;
 pub use cluster::Cluster;
 pub use sentinels::Sentinels;
 
-/// How many databases each has: each store of a test has one of its own.
+/// Databases of each server, so that each store of a test has its own.
 const DATABASES: u32 = 256;
-/// Nothing that a Redis is waited for takes as long, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any change of a Redis takes that a test waits for.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A Redis of a test's own, on a free port and in a directory of its own. It ends with its value.
+/// A Redis server for one test, on a free port and in a temporary directory. It ends when the value is dropped.
 pub struct Redis {
-    /// None while it is down.
+    /// `None` while it is down.
     process: Option<Child>,
     address: SocketAddr,
     tls: Option<SocketAddr>,
@@ -39,7 +39,7 @@ pub struct Redis {
     directory: TempDir,
 }
 
-/// How a [`Redis`] is set.
+/// The settings of a [`Redis`].
 #[derive(Default)]
 pub struct RedisBuilder {
     at: Option<Ipv4Addr>,
@@ -51,55 +51,55 @@ pub struct RedisBuilder {
 }
 
 impl RedisBuilder {
-    /// Keeps what it holds over a restart.
+    /// Keeps its data over a restart.
     pub fn durable(mut self) -> Self {
         self.durable = true;
         self
     }
 
-    /// Lets nobody in without this password.
+    /// Requires this password.
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
         self.set(&["--requirepass", password])
     }
 
-    /// Listens also on a port for TLS, with [`Certificates`] in its directory, and asks clients for theirs.
+    /// Also listens on a port for TLS, with [`Certificates`] in its directory, and asks clients for their certificates.
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// Settings as its command line takes them.
+    /// Adds command-line settings.
     pub fn set(mut self, settings: &[&str]) -> Self {
         self.settings.extend(settings.iter().map(|&setting| setting.to_owned()));
         self
     }
 
-    /// At this address, with a free port.
+    /// Listens at this address, on a free port.
     fn at(mut self, address: Ipv4Addr) -> Self {
         self.at = Some(address);
         self
     }
 
-    /// A sentinel, with this in the file that it keeps.
+    /// Runs as a sentinel with this configuration file.
     fn sentinel(mut self, configuration: String) -> Self {
         self.sentinel = Some(configuration);
         self
     }
 
-    /// Starts it, and returns when it takes connections.
+    /// Starts the server, and returns when it accepts connections.
     pub fn start(self) -> Redis {
         let host = self.at.unwrap_or_else(loopback);
         loop {
-            // Somebody may take the port in between: then it ends at once.
-            let mut redis = self.made(host);
+            // Another process may take the port in between; the server then ends at once.
+            let mut redis = self.configure(host);
             if redis.run() {
                 return redis;
             }
         }
     }
 
-    fn made(&self, host: Ipv4Addr) -> Redis {
+    fn configure(&self, host: Ipv4Addr) -> Redis {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let address = free_port(host);
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -129,17 +129,17 @@ impl RedisBuilder {
 }
 
 impl Redis {
-    /// A plain one.
+    /// Starts a server with default settings.
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// One that is set in another way.
+    /// A builder for other settings.
     pub fn builder() -> RedisBuilder {
         RedisBuilder::default()
     }
 
-    /// Runs the process; whether it got so far as to take connections.
+    /// Starts the process. Returns whether it accepts connections.
     fn run(&mut self) -> bool {
         let mut process = Command::new("redis-server")
             .args(&self.arguments)
@@ -152,7 +152,7 @@ impl Redis {
         let mut line = String::new();
         while lines.read_line(&mut line).expect("lines of text") > 0 {
             if line.contains("Ready to accept connections") || line.contains("+monitor master") {
-                // What it says later must have somewhere to go.
+                // A full pipe would block the server.
                 std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
                 self.process = Some(process);
                 return true;
@@ -163,7 +163,7 @@ impl Redis {
         false
     }
 
-    /// An empty database.
+    /// The URL of an empty database.
     pub fn url(&self) -> String {
         let database = self.used.fetch_add(1, Ordering::Relaxed);
         assert!(database < DATABASES, "a Redis has {DATABASES} databases");
@@ -171,12 +171,12 @@ impl Redis {
         format!("redis://{password}{}/{database}", self.address)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens for TLS, if it does.
+    /// The address that it listens on for TLS, if it does.
     pub const fn tls_address(&self) -> Option<SocketAddr> {
         self.tls
     }
@@ -191,31 +191,31 @@ impl Redis {
         self.directory.path().join(name)
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.as_ref().expect("it runs").id()
     }
 
-    /// Ends it without warning.
+    /// Kills it.
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("it runs");
         process.kill().expect("it has not been waited for");
         process.wait().expect("it has ended");
     }
 
-    /// Starts it again, where it was, with what it kept.
-    pub fn start_again(&mut self) {
+    /// Starts it again at its address, with its durable data.
+    pub fn restart(&mut self) {
         assert!(self.process.is_none(), "it runs");
         assert!(self.run(), "its port was taken");
     }
 
-    /// Stops its process, which keeps its connections and answers nobody.
-    pub fn freeze(&self) {
+    /// Suspends its process: connections stay open and get no answers.
+    pub fn suspend(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on.
-    pub fn thaw(&self) {
+    /// Resumes its process.
+    pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
@@ -224,29 +224,29 @@ impl Redis {
         kill_process(id, signal).expect("it runs");
     }
 
-    /// Sends it a command; an error is its text.
+    /// Sends a command; the error is the server's text.
     pub fn try_ask(&self, words: &[&str]) -> Result<Reply, String> {
         ask::ask(self.address, self.password.as_deref(), words)
     }
 
-    /// Sends it a command by another password.
+    /// Sends a command with another password.
     pub fn try_ask_as(&self, password: &str, words: &[&str]) -> Result<Reply, String> {
         ask::ask(self.address, Some(password), words)
     }
 
-    /// Sends it a command that succeeds.
+    /// Sends a command that must succeed.
     pub fn ask(&self, words: &[&str]) -> Reply {
         self.try_ask(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    /// What it says of itself under this name.
+    /// A field of the server's `INFO`.
     pub fn info(&self, name: &str) -> String {
         let info = self.ask(&["INFO", "everything"]).text();
         field(&info, name).unwrap_or_else(|| panic!("no {name} in {info}"))
     }
 
-    /// Whether it says so of itself; one that becomes another's replica may cut who asks.
-    pub fn says(&self, name: &str, value: &str) -> bool {
+    /// Whether a field of `INFO` has this value. A server that is becoming a replica may cut the connection; that is false.
+    pub fn info_is(&self, name: &str, value: &str) -> bool {
         let info = self.try_ask(&["INFO", "everything"]);
         info.is_ok_and(|info| field(&info.text(), name).is_some_and(|found| found == value))
     }
@@ -255,7 +255,7 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         if let Some(process) = &mut self.process {
-            // It may have been ended by its test.
+            // The test may have ended it.
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -266,11 +266,11 @@ fn field(info: &str, name: &str) -> Option<String> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::to_owned)
 }
 
-/// Waits until something holds that nothing tells of.
+/// Polls until a condition holds that no event announces.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let last = Instant::now() + PATIENCE;
+    let last = Instant::now() + CHANGE_TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < last, "{what}: not within {PATIENCE:?}");
+        assert!(Instant::now() < last, "{what}: not within {CHANGE_TIMEOUT:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -279,15 +279,15 @@ fn free_port(host: Ipv4Addr) -> SocketAddr {
     TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("a port")
 }
 
-/// An address of this machine that nobody else is likely to use: a port there that was given up for a moment is
-/// still free, as what connects to somewhere does so from the first address.
+/// A loopback address that no other test is likely to use. A port there that is closed for a moment stays free, since
+/// outgoing connections use the first loopback address.
 pub fn loopback() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, 16 | (high & 0x6f), low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The Redis of the test that runs on this thread; it ends with the thread.
+/// The Redis of the test on this thread. It ends with the thread.
 pub fn redis_of_this_test() -> Rc<Redis> {
     thread_local! {
         static REDIS: RefCell<Option<Rc<Redis>>> = const { RefCell::new(None) };

@@ -16,12 +16,12 @@ use tokio::{
     time::timeout,
 };
 
-/// Nothing that a test waits for takes as long, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any event takes that a test waits for.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A store that tells when a task begins and how it ends, so that no test has to guess.
+/// A store that reports the begin and the end of each task, so that tests wait for events.
 pub struct Watched<S> {
-    /// The store that is watched.
+    /// The store underneath.
     pub inner: S,
     began: mpsc::UnboundedSender<Arc<Task>>,
     ended: mpsc::UnboundedSender<(TaskId, Outcome)>,
@@ -51,24 +51,24 @@ impl<S: Store> Watched<S> {
         }
     }
 
-    /// The next task that a worker took.
+    /// The next task that a worker claimed.
     pub async fn began(&self) -> Arc<Task> {
         let next = async { self.events.began.lock().await.recv().await };
-        timeout(PATIENCE, next).await.expect("a task that begins").expect("we hold a sender")
+        timeout(EVENT_TIMEOUT, next).await.expect("a task that begins").expect("we hold a sender")
     }
 
     /// The next outcome that a worker settled.
     pub async fn ended(&self) -> (TaskId, Outcome) {
         let next = async { self.events.ended.lock().await.recv().await };
-        timeout(PATIENCE, next).await.expect("a task that ends").expect("we hold a sender")
+        timeout(EVENT_TIMEOUT, next).await.expect("a task that ends").expect("we hold a sender")
     }
 
-    /// Makes the settlement of the task that is claimed next panic.
+    /// Makes the settlement of the next claimed task panic.
     pub fn panic_at_next(&self) {
         self.panics.store(true, Ordering::SeqCst);
     }
 
-    /// Makes as many of the next claims panic.
+    /// Makes the next `claims` claims panic.
     pub fn panic_at_claims(&self, claims: u64) {
         self.panics_at_claims.store(claims, Ordering::SeqCst);
     }
@@ -88,14 +88,14 @@ impl<S: Store> Store for Watched<S> {
         let left = self
             .panics_at_claims
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        assert!(left.is_err(), "as a test wishes");
+        assert!(left.is_err(), "a panic that a test asked for");
         let claim = self.inner.claim().await?;
         let (task, deadline, interrupt) = (claim.task().clone(), claim.deadline(), claim.interrupt().clone());
-        // Nobody may be listening.
+        // The test may have dropped its receiver.
         let _ = self.began.send(task.clone());
         let panics = self.panics.swap(false, Ordering::SeqCst);
-        let held = Held { claim: Mutex::new(Some(claim)), ended: self.ended.clone(), panics };
-        Ok(Claim::new(task, deadline, interrupt, Box::new(held)))
+        let lease = WatchedLease { claim: Mutex::new(Some(claim)), ended: self.ended.clone(), panics };
+        Ok(Claim::new(task, deadline, interrupt, Box::new(lease)))
     }
 
     async fn cancel(&self, circle: &CircleId, task: TaskId) -> Result<bool, Error> {
@@ -127,21 +127,21 @@ impl<S: Store> Store for Watched<S> {
     }
 }
 
-struct Held {
-    /// In a lock only because a claim is not `Sync` and an end of one has to be.
+struct WatchedLease {
+    /// A mutex, since a claim is not `Sync` and a lease must be.
     claim: Mutex<Option<Claim>>,
     ended: mpsc::UnboundedSender<(TaskId, Outcome)>,
     panics: bool,
 }
 
-impl Held {
+impl WatchedLease {
     fn claim<T>(&self, body: impl FnOnce(&Claim) -> T) -> T {
         body(self.claim.lock().expect("nothing panics under it").as_ref().expect("it is not settled yet"))
     }
 }
 
 #[async_trait::async_trait]
-impl Lease for Held {
+impl Lease for WatchedLease {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
         self.claim(Claim::snapshot)
     }
@@ -155,7 +155,7 @@ impl Lease for Held {
     }
 
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        assert!(!self.panics, "as a test wishes");
+        assert!(!self.panics, "a panic that a test asked for");
         let claim = self.claim.lock().expect("nothing panics under it").take();
         let Some(claim) = claim else { return Ok(None) };
         let (id, outcome) = (claim.task().id, settlement.outcome.clone());

@@ -3,13 +3,13 @@ use crate::{
     run::{Result, cargo, run},
 };
 
-/// What `cargo xtask audit` takes.
+/// The arguments of `cargo xtask audit`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long each method is attacked by each kind of caller, on each store.
+    /// Seconds of attack on each method by each kind of caller, on each store.
     #[arg(long, value_name = "N", default_value = "10")]
     seconds: f64,
-    /// Attack release builds, for figures.
+    /// Attack release builds, for figures to publish.
     #[arg(long)]
     release: bool,
     /// Only the store whose test has this in its name: `embedded` or `redis`.
@@ -17,7 +17,7 @@ pub struct Args {
     only: String,
 }
 
-/// Builds, then attacks a server with every method as every kind of caller and prints what each attack left.
+/// Builds, attacks a server with every method as every kind of caller, and prints the resources that each attack left in use.
 pub fn audit(args: &Args) -> Result {
     redis::prepare()?;
     let profile = if args.release { " --release" } else { "" };

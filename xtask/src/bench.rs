@@ -1,9 +1,9 @@
 use crate::run::{Result, cargo, run, target};
 
-/// What `cargo xtask bench` takes.
+/// The arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to measure, and its flags: `play`, `circle`, `script`, `growth`, `redis`, or `--help` for the list.
+    /// The benchmark to run, and its flags: `play`, `circle`, `script`, `growth`, `redis`, or `--help` for the list.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     args: Vec<String>,
 }

@@ -7,28 +7,29 @@ use crate::{
     test,
 };
 
-/// What `cargo xtask chaos` takes.
+/// The arguments of `cargo xtask chaos`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long faults go on, all shapes of Redis together.
+    /// Minutes of faults, over all Redis topologies together.
     #[arg(long, value_name = "N", default_value = "10")]
     minutes: NonZeroUsize,
-    /// Repeats the choice of faults of a run that printed it [default: another one each time].
+    /// Repeats the choice of faults of an earlier run, which printed its seed [default: random].
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Only these kinds of fault, with commas between them: HalfOpen,CutByRedis. A test's `Fault` has their names.
+    /// Injects only these kinds of fault, separated by commas: HalfOpen,CutByRedis. The enum `Fault` in
+    /// tests/tests/system/chaos/faults.rs lists them.
     #[arg(long, value_name = "FAULTS")]
     only: Option<String>,
 }
 
-/// Builds, then has servers, workers, networks and Redis fail while clients work, and audits what is left.
+/// Builds, makes servers, workers, networks and Redis fail while clients work, and audits the result.
 pub fn chaos(args: &Args) -> Result {
     let (minutes, seed) = (args.minutes, args.seed.unwrap_or_else(any_seed));
-    println!("to choose the same faults again: cargo xtask chaos --minutes {minutes} --seed {seed}");
+    println!("to repeat these faults: cargo xtask chaos --minutes {minutes} --seed {seed}");
     redis::prepare()?;
     test::build()?;
     let mut tests = cargo("test --workspace --test system chaos::");
-    // One behind the other: each loads the machine by itself.
+    // One at a time: each loads the whole machine.
     tests.args(["--", "--nocapture", "--test-threads", "1"]);
     if let Some(only) = &args.only {
         tests.env("CIRCLES_TEST_FAULTS", only);

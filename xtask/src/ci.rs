@@ -9,7 +9,7 @@ use crate::{
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Result);
 
-/// In this order, the quick ones first where they need no build.
+/// The steps in their order.
 const STEPS: [Step; 7] = [
     ("fmt", || run(&mut cargo("fmt --all --check"))),
     ("clippy", || run(&mut cargo("clippy --workspace --all-targets -- -D warnings"))),
@@ -39,10 +39,10 @@ fn follow(steps: &[Step]) -> Result {
 
 fn deny() -> Result {
     if !succeeds(&mut cargo("deny --version")) {
-        println!("cargo-deny is not installed, so licences were not checked");
+        println!("cargo-deny is not installed: licences are not checked");
         return Ok(());
     }
-    // Advisories come from the network, which not every machine has: `cargo deny check` asks for them too.
+    // Advisories need the network, which not every machine has; `cargo deny check` asks for them too.
     run(&mut cargo("deny --workspace check licenses bans sources"))
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_step_that_fails_ends_the_run() {
+    fn first_failed_step_ends_the_run() {
         let steps: [Step; 3] = [
             ("fine", || Ok(())),
             ("broken", || Err("broken".to_owned())),

@@ -8,29 +8,29 @@ use crate::{
     test,
 };
 
-/// What `cargo xtask crashes` takes.
+/// The arguments of `cargo xtask crashes`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How often each of the tests kills its server.
+    /// Kills of a server by each test.
     #[arg(long, value_name = "N", default_value = "200")]
     kills: NonZeroUsize,
-    /// Repeats the choices of a run that printed it [default: another one each time].
+    /// Repeats the choices of an earlier run, which printed its seed [default: random].
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }
 
-/// Builds, then kills servers while clients work, and holds what is left against what clients were told.
+/// Builds, kills servers while clients work, and compares the data left with the answers that clients got.
 pub fn crashes(args: &Args) -> Result {
     let (kills, seed) = (args.kills, args.seed.unwrap_or_else(any_seed));
-    println!("to make the same choices again: cargo xtask crashes --kills {kills} --seed {seed}");
+    println!("to repeat these choices: cargo xtask crashes --kills {kills} --seed {seed}");
     test::build()?;
     let mut tests = cargo("test --workspace --test system crashes::");
-    // One behind the other: each loads the machine by itself.
+    // One at a time: each loads the whole machine.
     tests.args(["--", "--nocapture", "--test-threads", "1"]);
     run(tests.env("CIRCLES_TEST_KILLS", kills.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
 }
 
-/// Another one each time.
+/// A seed that differs from run to run.
 pub fn any_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()))
 }

@@ -1,10 +1,10 @@
-//! Debian packages that chores need.
+//! Installs Debian packages that tasks need.
 
 use std::process::Command;
 
 use crate::run::{Result, output, run};
 
-/// Installs packages with apt when we are root; otherwise fails with the command to type.
+/// Installs packages with apt when run as root; otherwise fails with the command to type.
 ///
 /// `what` completes "… needs", and `packages` are Debian's names.
 pub fn install(what: &str, packages: &[&str]) -> Result {

@@ -5,21 +5,21 @@ use crate::{
     run::{Result, cargo, run},
 };
 
-/// What `cargo xtask fuzz` takes.
+/// The arguments of `cargo xtask fuzz`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long to play.
+    /// Minutes to play random programs for.
     #[arg(long, value_name = "N", default_value = "60")]
     minutes: NonZeroU64,
-    /// Repeats the programs of a run that printed it [default: others each time].
+    /// Repeats the programs of an earlier run, which printed its seed [default: random].
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }
 
-/// Plays programs made by chance, in a process that may hold twice what plays may hold together.
+/// Plays random programs, in a process that may hold twice the memory that plays may hold together.
 pub fn fuzz(args: &Args) -> Result {
     let (minutes, seed) = (args.minutes, args.seed.unwrap_or_else(any_seed));
-    println!("to play the same programs again: cargo xtask fuzz --minutes {minutes} --seed {seed}");
+    println!("to repeat these programs: cargo xtask fuzz --minutes {minutes} --seed {seed}");
     let mut tests = cargo("test -p circles-worker-lib --test fuzz programs_by_chance_stay -- --nocapture");
     run(tests.env("CIRCLES_TEST_MINUTES", minutes.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
 }

@@ -1,6 +1,6 @@
-//! The project's chores, each in a file of its own. `cargo xtask --help` lists them.
+//! The project's tasks for developers and CI, each in a file of its own. `cargo xtask --help` lists them.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool prints to its user")]
 
 mod audit;
 mod bench;
@@ -10,6 +10,7 @@ mod codegen;
 mod crashes;
 mod debian;
 mod fuzz;
+mod lex;
 mod peers;
 mod redis;
 mod run;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chores of the project.
+/// Tasks for developers and CI.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Args {
@@ -31,23 +32,23 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write what the generator makes of openrpc.json to where a person can read it.
+    /// Generate code from openrpc.json for people to read.
     Codegen(codegen::Args),
-    /// Set up what the tests need, build, and run them all.
+    /// Install the tests' prerequisites, build, and run all tests.
     Test(test::Args),
-    /// Kill servers while clients work, again and again, and audit what is left.
+    /// Kill servers again and again while clients work, and audit the data left.
     Crashes(crashes::Args),
-    /// Have everything around a Redis fail while clients work, again and again, and audit what is left.
+    /// Make servers, workers, networks and Redis fail while clients work, and audit the data left.
     Chaos(chaos::Args),
-    /// Play programs made by chance, as long as it is told, and hold each to its limits.
+    /// Play random programs and check that each stays within its limits.
     Fuzz(fuzz::Args),
-    /// Attack a server with every method as every kind of caller, and measure what each attack leaves.
+    /// Attack a server with every method as every kind of caller, and measure the resources that stay in use.
     Audit(audit::Args),
-    /// What CI runs before the tests.
+    /// Run the checks that CI runs before the tests.
     Ci,
-    /// The rules of the house: arrows between crates, words, links, lengths.
+    /// Check the project's rules: dependencies between crates, language, links, lengths.
     Tidy,
-    /// Measure, on release builds.
+    /// Run a benchmark on release builds.
     Bench(bench::Args),
     /// Build the client for WebAssembly.
     Wasm,
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_of_what_a_chore_starts_reach_it() {
+    fn arguments_reach_the_command_that_takes_them() {
         Args::command().debug_assert();
         for line in [
             "bench play --seconds 2 --rounds 3",

@@ -1,4 +1,4 @@
-//! Programs of other people that tests hold the project against: Python and npm packages under `target/peers`.
+//! Third-party packages that tests compare the project with: Python and npm packages under `target/peers`.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use crate::{
     run::{Result, read, root, run, succeeds, target, write},
 };
 
-/// The files that say which npm packages, in which versions.
+/// The files that pin the npm packages.
 const NPM_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
-/// Where tests find them.
+/// The places of the packages.
 pub struct Peers {
     /// The interpreter that has the Python packages.
     pub python: PathBuf,
@@ -68,7 +68,7 @@ fn node_modules(wanted: &Path, place: &Path) -> Result<PathBuf> {
     Ok(modules)
 }
 
-/// Whether what was set up last is what is wanted now.
+/// Whether the last setup is still up to date.
 fn is_ready(stamp: &Path, wanted: &str) -> bool {
     fs::read_to_string(stamp).is_ok_and(|found| found == wanted)
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_version_or_no_stamp_at_all_is_not_ready() {
+    fn missing_or_outdated_stamp_is_not_ready() {
         let directory = tempfile::tempdir().unwrap();
         let stamp = directory.path().join("stamp");
         assert!(!is_ready(&stamp, "websockets==1"));

@@ -1,4 +1,4 @@
-//! The Redis that tests start, each its own.
+//! The Redis server that tests start.
 
 use std::process::Command;
 
@@ -7,26 +7,26 @@ use crate::{
     run::{Result, output},
 };
 
-/// The oldest that the store works with (docs/operations.md).
+/// The oldest version that the store works with (docs/operations.md).
 const OLDEST: (u32, u32) = (6, 2);
 
-/// Installs a Redis where there is none; says what is wrong with one that is too old.
+/// Installs Redis if it is missing, and refuses one that is too old.
 pub fn prepare() -> Result {
     let version = || output(Command::new("redis-server").arg("--version"));
     if version().is_none() {
-        debian::install("the tests of what goes through Redis", &["redis-server"])?;
+        debian::install("the test suite of the Redis store", &["redis-server"])?;
     }
-    let said = version().ok_or("redis-server does not start, although it is installed")?;
+    let said = version().ok_or("redis-server is installed but does not start")?;
     match numbers(&said) {
         Some(found) if found < OLDEST => {
             let (major, minor) = OLDEST;
-            Err(format!("tests need redis-server {major}.{minor} or later, and this is {}", said.trim()))
+            Err(format!("tests need redis-server {major}.{minor} or later, found {}", said.trim()))
         }
         _ => Ok(()),
     }
 }
 
-/// The version of what prints `Redis server v=7.0.15 sha=…`; Valkey prints the same.
+/// The version in `Redis server v=7.0.15 sha=…`; Valkey prints the same form.
 fn numbers(said: &str) -> Option<(u32, u32)> {
     let mut numbers = said.split_once("v=")?.1.split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_read_where_there_is_one() {
+    fn version_is_read_from_redis_and_valkey() {
         for (said, expected) in [
             ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4", Some((7, 0))),
             ("Valkey server v=8.1.1 sha=0:0", Some((8, 1))),

@@ -1,4 +1,4 @@
-//! Programs that chores start, and where things lie.
+//! Starting programs, and the project's directories.
 
 use std::{
     env, fs,
@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What a chore says when it does not succeed: a sentence for the person who ran it.
+/// The result of a task; its error is a sentence for the user.
 pub type Result<T = ()> = std::result::Result<T, String>;
 
 /// The root of the repository.
@@ -14,10 +14,10 @@ pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Where cargo builds.
+/// The directory that cargo builds in.
 pub fn target() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
-        // Relative to where cargo was called, which is where cargo calls us.
+        // A relative path starts at the directory that cargo was called in, which is also this program's.
         Some(directory) => std::path::absolute(&directory).unwrap_or_else(|_| directory.into()),
         None => root().canonicalize().unwrap_or_else(|_| root().into()).join("target"),
     }
@@ -37,13 +37,13 @@ pub fn run(command: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
 }
 
-/// Whether a program starts and succeeds; it stays silent.
+/// Whether a program starts and succeeds. Its output is discarded.
 pub fn succeeds(command: &mut Command) -> bool {
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// What a program prints; `None` if it does not start or does not succeed.
+/// The standard output of a program; `None` if it does not start or does not succeed.
 pub fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())

@@ -1,4 +1,5 @@
 mod failures;
+mod listed;
 
 use std::{
     env,
@@ -12,11 +13,11 @@ use crate::{
     run::{Result, cargo, run},
 };
 
-/// What `cargo xtask test` takes.
+/// The arguments of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to hand to `cargo test`: a part of a test's name, `-p PACKAGE`, or behind a second `--` what its
-    /// harness takes.
+    /// Arguments of `cargo test`: a part of a test's name, `-p PACKAGE`, or, behind a second `--`, arguments of
+    /// the test harness.
     #[arg(last = true)]
     args: Vec<String>,
 }
@@ -26,7 +27,8 @@ pub fn test(args: &Args) -> Result {
     let peers = peers::prepare()?;
     redis::prepare()?;
     build()?;
-    // One failure hides no other.
+    listed::check()?;
+    // A failure must not hide others.
     let mut tests = cargo("test --no-fail-fast");
     if !names_a_package(&args.args) {
         tests.arg("--workspace");
@@ -37,9 +39,9 @@ pub fn test(args: &Args) -> Result {
     run_tests(&mut tests, &profile.cloned().collect::<Vec<_>>())
 }
 
-/// Runs tests, shows what they print, and ends with the commands that repeat what failed.
+/// Runs tests, shows their output, and ends with the commands that repeat the failed ones.
 fn run_tests(tests: &mut Command, profile: &[String]) -> Result {
-    // One pipe for both, so that what cargo says of a target stands before what the target says.
+    // One pipe for both streams, so that cargo's lines about a target stand before the target's own.
     let broken = |error: io::Error| format!("cargo test: {error}");
     let (output, stdout) = io::pipe().map_err(broken)?;
     if io::stdout().is_terminal() && env::var_os("CARGO_TERM_COLOR").is_none() {
@@ -47,15 +49,15 @@ fn run_tests(tests: &mut Command, profile: &[String]) -> Result {
     }
     let mut running =
         tests.stderr(stdout.try_clone().map_err(broken)?).stdout(stdout).spawn().map_err(broken)?;
-    // The ends of the pipe that the command would keep open.
+    // The command holds ends of the pipe, which would keep it open.
     tests.stdout(io::stderr()).stderr(io::stderr());
     let mut failures = Failures::default();
     let mut line = Vec::new();
     let (mut lines, mut shown) = (BufReader::new(output), io::stdout().lock());
     while lines.read_until(b'\n', &mut line).map_err(broken)? > 0 {
-        // Nobody may be reading; the tests run all the same.
+        // The tests go on when the reader of this output has gone.
         let _ = shown.write_all(&line).and_then(|()| shown.flush());
-        failures.hear(&String::from_utf8_lossy(&line));
+        failures.observe(&String::from_utf8_lossy(&line));
         line.clear();
     }
     let status = running.wait().map_err(broken)?;
@@ -66,15 +68,15 @@ fn run_tests(tests: &mut Command, profile: &[String]) -> Result {
     if commands.is_empty() {
         return Err(format!("`cargo test` failed ({status})"));
     }
-    Err(format!("tests failed; to repeat what failed:\n\n{}", commands.join("\n")))
+    Err(format!("tests failed; to repeat them:\n\n{}", commands.join("\n")))
 }
 
-/// Builds with the tests' own set of features, so that nothing is built twice.
+/// Builds with the same features as the tests, so that nothing is built twice.
 pub fn build() -> Result {
     run(&mut cargo("build --workspace --all-targets"))
 }
 
-/// Whether cargo is told which packages to test.
+/// Whether the arguments select packages.
 fn names_a_package(args: &[String]) -> bool {
     let ours = args.iter().take_while(|arg| *arg != "--");
     ours.into_iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_is_named_before_the_harness_takes_over() {
+    fn package_flags_count_only_before_the_harness_arguments() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         for args in ["-p circles-store", "--package=circles-store", "a_name -pcircles-api"] {
             assert!(names_a_package(&words(args)), "{args}");

@@ -6,9 +6,9 @@ use crate::{
 };
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// What browsers take random bytes from.
+/// Selects the browser's source of random bytes.
 const FLAGS: &str = "--cfg getrandom_backend=\"wasm_js\"";
-/// Debian's own compiler has the target's source, where rustup cannot fetch the target.
+/// Debian's compiler brings the source of the target's standard library, for systems on which rustup cannot fetch it.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "lld", "clang"];
 
@@ -18,7 +18,7 @@ pub fn wasm() -> Result {
     build.arg(TARGET).arg("--target-dir").arg(target().join("wasm")).env("RUSTFLAGS", FLAGS);
     if !rustup_has_target() {
         prepare_debian()?;
-        // The source lies beside a stable compiler, which builds it only when told that it may.
+        // A stable compiler builds the standard library only with RUSTC_BOOTSTRAP.
         build
             .args(["-Z", "build-std=std,panic_abort"])
             .env("RUSTC", DEBIAN_RUSTC)
@@ -40,7 +40,7 @@ fn prepare_debian() -> Result {
         return Ok(());
     }
     debian::install(
-        "a build for WebAssembly, where `rustup target add wasm32-unknown-unknown` does not work,",
+        "a build for WebAssembly on a system where `rustup target add wasm32-unknown-unknown` does not work",
         &DEBIAN_PACKAGES,
     )
 }

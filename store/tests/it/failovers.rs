@@ -189,12 +189,12 @@ async fn sentinels_replace_a_primary_that_answers_nobody() {
     load.more(100).await;
     let before = sentinels.primary().address();
     tokio::task::block_in_place(|| {
-        sentinels.primary().freeze();
+        sentinels.primary().suspend();
         sentinels.await_other(before);
     });
     load.more(100).await;
     // It comes back, believes that it is the primary, and is told otherwise.
-    sentinels.thaw(before);
+    sentinels.resume(before);
     load.more(100).await;
     report("sentinels, frozen", load.end().await);
 }

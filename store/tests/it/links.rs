@@ -11,7 +11,7 @@ use circles_store::{
     Ticket, Transaction,
 };
 use circles_store_redis::RedisStore;
-use circles_testing::{Mode, Proxy, Redis, Trap};
+use circles_testing::{Mode, Proxy, Redis, RequestFault};
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -38,8 +38,8 @@ struct World {
 impl World {
     async fn start() -> Self {
         let redis = Redis::builder().durable().start();
-        let to_server = Proxy::of_redis(redis.address(), 1).await;
-        let to_worker = Proxy::of_redis(redis.address(), 2).await;
+        let to_server = Proxy::for_redis(redis.address(), 1).await;
+        let to_worker = Proxy::for_redis(redis.address(), 2).await;
         let server = connect(&format!("redis://{}", to_server.address())).await;
         let worker = connect(&format!("redis://{}", to_worker.address())).await;
         let world = Self { redis, to_server, to_worker, server, worker };
@@ -144,7 +144,7 @@ async fn an_answer_that_is_lost_is_not_asked_for_by_doing_it_again() {
     let world = World::start().await;
     let task = keyed("count", "k");
     world.to_server.count(task.id.to_string());
-    let sprung = world.to_server.trap(Trap::CutAfter, task.id.to_string());
+    let sprung = world.to_server.inject(RequestFault::CutAfter, task.id.to_string());
     let lost = soon(world.server.submit(task.clone())).await;
     assert!(matches!(lost, Err(Error::Unavailable(_))), "nobody knows whether it was accepted");
     soon(sprung).await.unwrap();
@@ -161,12 +161,12 @@ async fn an_answer_that_is_lost_is_not_asked_for_by_doing_it_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_settlement_happens_once_whatever_happens_to_its_messages() {
-    for trap in [Trap::CutBefore, Trap::CutAfter, Trap::Twice] {
+    for trap in [RequestFault::CutBefore, RequestFault::CutAfter, RequestFault::Twice] {
         let world = World::start().await;
         let (ticket, claim) = world.running().await;
         let id = ticket.task();
         let counted = settlement(counting(&claim));
-        let sprung = world.to_worker.trap(trap, id.to_string());
+        let sprung = world.to_worker.inject(trap, id.to_string());
         assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)), "{trap:?}");
         soon(sprung).await.unwrap();
         assert_eq!(soon(ticket).await, success(""), "{trap:?}");
@@ -179,7 +179,7 @@ async fn a_settlement_happens_once_whatever_happens_to_its_messages() {
 async fn a_submission_that_comes_twice_is_one() {
     let world = World::start().await;
     let task = submitted("count");
-    let sprung = world.to_server.trap(Trap::Twice, task.id.to_string());
+    let sprung = world.to_server.inject(RequestFault::Twice, task.id.to_string());
     let ticket = soon(world.server.submit(task)).await.unwrap();
     soon(sprung).await.unwrap();
     settle_counting(soon(world.worker.claim()).await.unwrap()).await;
@@ -204,7 +204,7 @@ async fn while_redis_is_away_callers_are_told_at_once_and_then_all_goes_on() {
         }
     }
     let settled = tokio::spawn(claim.settle(counted));
-    world.redis.start_again();
+    world.redis.restart();
     // Who waited is told, of what was settled meanwhile.
     assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
     assert_eq!(soon(ticket).await, success(""));
@@ -227,7 +227,7 @@ async fn a_restart_of_redis_loses_nothing() {
         }
         if round < 3 {
             world.redis.kill();
-            world.redis.start_again();
+            world.redis.restart();
             until("a worker that is back", async || world.worker.workers().await.ok()).await;
         }
     }
@@ -240,7 +240,7 @@ async fn a_restart_of_redis_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_swallows_is_found_out_and_callers_do_not_wait_for_it() {
-    for mode in [Mode::Hold, Mode::Swallow] {
+    for mode in [Mode::Hold, Mode::Discard] {
         let world = World::start().await;
         world.serves().await;
         world.to_server.set(mode);
@@ -260,7 +260,7 @@ async fn a_connection_that_swallows_is_found_out_and_callers_do_not_wait_for_it(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_swallows_is_found_out_though_nobody_calls() {
     let world = World::start().await;
-    world.to_server.set(Mode::Swallow);
+    world.to_server.set(Mode::Discard);
     sleep(BOUND + PROMPT).await;
     refusal(&world.server, PROMPT / 4).await;
     world.to_server.set(Mode::Pass);
@@ -303,7 +303,7 @@ async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
         list.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
     let before = listening();
-    world.to_server.set(Mode::Deaf);
+    world.to_server.set(Mode::DropPublished);
     for _ in 0..3 {
         let (ticket, claim) = world.running().await;
         settle_counting(claim).await;
@@ -388,7 +388,7 @@ async fn a_replica_is_said_to_be_one_and_a_primary_again_serves() {
     let (ip, port) = (other.address().ip().to_string(), other.address().port().to_string());
     // It does not follow yet, so it keeps what it holds.
     world.redis.ask(&["CONFIG", "SET", "masterauth", "none"]);
-    other.freeze();
+    other.suspend();
     world.redis.ask(&["REPLICAOF", &ip, &port]);
     let settled = tokio::spawn(claim.settle(counted));
     let cause = refusal(&world.server, PROMPT).await;

@@ -334,7 +334,7 @@ async fn a_worker_that_is_heard_after_its_lease_changes_nothing() {
     let together = Together::begin();
     let server = together.store().await;
     let address = together.url.trim_start_matches("redis://").split('/').next().unwrap().parse().unwrap();
-    let proxy = Proxy::of(address).await;
+    let proxy = Proxy::for_tcp(address).await;
     let url = together.url.replace(&address.to_string(), &proxy.address().to_string());
     let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
     let zombie: Arc<dyn Store> = Arc::new(RedisStore::connect(&url, config).await.unwrap());

@@ -1,4 +1,4 @@
-//! Where the messages of a Redis connection begin and end.
+//! Message boundaries in the Redis protocol.
 
 /// The length of the first message in `bytes`, if all of it is there.
 pub fn first(bytes: &[u8]) -> Option<usize> {
@@ -13,7 +13,7 @@ fn end_of(bytes: &[u8], at: usize) -> Option<usize> {
     match kind {
         b'$' => match usize::try_from(count()?) {
             Ok(length) => Some(after + length + 2).filter(|end| *end <= bytes.len()),
-            // There is none.
+            // A null string has no content.
             Err(_) => Some(after),
         },
         b'*' => (0..count()?).try_fold(after, |at, _| end_of(bytes, at)),
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_ends_where_it_ends_however_it_is_cut() {
+    fn message_length_needs_the_complete_message() {
         for message in [
             "+OK\r\n",
             "-ERR no\r\n",
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_its_word() {
+    fn request_is_recognised_by_its_command() {
         let request = b"*2\r\n$9\r\nsubscribe\r\n$1\r\na\r\n";
         assert!(is_one_of(request, &["PING", "SUBSCRIBE"]));
         assert!(!is_one_of(request, &["SUB", "a"]));

@@ -4,21 +4,21 @@ use std::{
     time::Duration,
 };
 
-/// What a Redis answers.
+/// The reply of a Redis server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// A text of either kind.
+    /// A simple or a bulk string.
     Text(String),
-    /// A number.
+    /// An integer.
     Number(i64),
-    /// Several answers.
+    /// An array.
     List(Vec<Self>),
-    /// Nothing.
+    /// Null.
     Nil,
 }
 
 impl Reply {
-    /// The text that it is.
+    /// Returns the string, or panics.
     pub fn text(self) -> String {
         match self {
             Self::Text(text) => text,
@@ -26,7 +26,7 @@ impl Reply {
         }
     }
 
-    /// The number that it is.
+    /// Returns the integer, or panics.
     pub fn number(self) -> i64 {
         match self {
             Self::Number(number) => number,
@@ -34,7 +34,7 @@ impl Reply {
         }
     }
 
-    /// The answers that it holds.
+    /// Returns the array, or panics.
     pub fn list(self) -> Vec<Self> {
         match self {
             Self::List(list) => list,
@@ -43,12 +43,12 @@ impl Reply {
     }
 }
 
-/// Sends a Redis one command, on a connection of its own. Blocks.
+/// Sends one command on a new connection. Blocks.
 pub fn ask(address: SocketAddr, password: Option<&str>, words: &[&str]) -> Result<Reply, String> {
     let asked = || {
-        let patience = Duration::from_secs(10);
-        let mut connection = TcpStream::connect_timeout(&address, patience)?;
-        connection.set_read_timeout(Some(patience))?;
+        let timeout = Duration::from_secs(10);
+        let mut connection = TcpStream::connect_timeout(&address, timeout)?;
+        connection.set_read_timeout(Some(timeout))?;
         let mut replies = BufReader::new(connection.try_clone()?);
         if let Some(password) = password {
             send(&mut connection, &["AUTH", password])?;
@@ -69,7 +69,7 @@ fn send(connection: &mut TcpStream, words: &[&str]) -> Result<(), Error> {
     connection.write_all(text.as_bytes())
 }
 
-/// An error of the connection outside, one of Redis inside.
+/// Reads a reply. The outer error is the connection's, the inner one the server's.
 fn read(replies: &mut BufReader<TcpStream>) -> Result<Result<Reply, Error>, Error> {
     let mut line = String::new();
     replies.read_line(&mut line)?;

@@ -5,12 +5,12 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 
-/// Files in PEM: `ca.pem`, which signed `server.pem` and `client.pem`, with `server.key` and `client.key`; and
-/// `other.pem`, which signed none.
+/// PEM files: `ca.pem`, which signed `server.pem` and `client.pem`; their keys `server.key` and `client.key`; and
+/// `other.pem`, another CA that signed neither.
 pub struct Certificates;
 
 impl Certificates {
-    /// Makes them, for a server at this address.
+    /// Creates the files, for a server at this address.
     pub fn make(directory: &Path, server: Ipv4Addr) {
         let write = |name: &str, text: String| std::fs::write(directory.join(name), text).expect("a file");
         let authority = authority();
@@ -19,7 +19,7 @@ impl Certificates {
         for name in ["server", "client"] {
             let key = KeyPair::generate().expect("a key");
             let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-            // One that signs itself would have the name of who signed it.
+            // Without a name of its own it would have its issuer's, as a self-signed certificate has.
             params.distinguished_name.push(DnType::CommonName, name);
             params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(server)));
             let certificate = params.signed_by(&key, &authority).expect("a certificate");

@@ -2,11 +2,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{Redis, free_port, loopback, until};
 
-/// After how long of silence a node is taken for dead.
+/// The silence after which nodes consider a node dead.
 const DOWN_AFTER: Duration = Duration::from_millis(1_000);
-/// Primaries, each with one replica.
+/// Number of primaries, each with one replica.
 const PRIMARIES: usize = 3;
-/// Of every cluster.
+/// Number of slots of every Redis cluster.
 const SLOTS: usize = 16_384;
 
 /// A cluster of three primaries with a replica each.
@@ -15,7 +15,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it, and returns once it serves.
+    /// Starts the cluster, and returns once it serves.
     pub fn start() -> Self {
         let at = loopback();
         let host = at.to_string();
@@ -26,7 +26,7 @@ impl Cluster {
                 let node = Redis::builder()
                     .at(at)
                     .durable()
-                    // What connects to another of our addresses does so from the first.
+                    // Outgoing connections use the first loopback address, which would be announced otherwise.
                     .set(&[
                         "--cluster-enabled",
                         "yes",
@@ -70,7 +70,7 @@ impl Cluster {
         cluster
     }
 
-    /// Naming some of its nodes.
+    /// A URL that names some of its nodes.
     pub fn url(&self) -> String {
         let [first, second, ..] = &*self.nodes else { panic!("there are six") };
         format!("redis-cluster://{}?node={}", first.address(), second.address())
@@ -94,7 +94,7 @@ impl Cluster {
         found.expect("it was found")
     }
 
-    /// The number of the replica of a primary.
+    /// The number of a primary's replica.
     pub fn replica_of(&self, primary: usize) -> usize {
         let port = self.nodes[primary].address().port().to_string();
         let is_replica = |node: &Redis| node.process.is_some() && node.info("role") == "slave";
@@ -102,7 +102,7 @@ impl Cluster {
         found.expect("each has one")
     }
 
-    /// Makes its replica the primary in a node's place, and loses nothing.
+    /// Promotes a primary's replica, without losing data.
     pub fn fail_over(&self, primary: usize) {
         let replica = &self.nodes[self.replica_of(primary)];
         until("a replica that follows", || replica.info("master_link_status") == "up");
@@ -111,18 +111,18 @@ impl Cluster {
         self.await_order();
     }
 
-    /// Ends a node without warning.
+    /// Kills a node.
     pub fn kill(&mut self, node: usize) {
         self.nodes[node].kill();
     }
 
     /// Starts a node again.
-    pub fn start_again(&mut self, node: usize) {
-        self.nodes[node].start_again();
+    pub fn restart(&mut self, node: usize) {
+        self.nodes[node].restart();
         self.await_order();
     }
 
-    /// Waits until all nodes that run agree that all slots are served, and each primary has its replica.
+    /// Waits until all running nodes agree that all slots are served and, if all nodes run, each primary has its replica.
     pub fn await_order(&self) {
         for node in self.nodes.iter().filter(|node| node.process.is_some()) {
             until("a cluster in order", || {
@@ -136,7 +136,7 @@ impl Cluster {
         }
     }
 
-    /// Moves the slot of a key to another primary, key by key. `between` runs when it is half done.
+    /// Moves the slot of a key to another primary, key by key. `between` runs after the first key.
     pub fn move_slot(&self, key: &str, between: impl FnOnce()) {
         let slot = self.nodes[0].ask(&["CLUSTER", "KEYSLOT", key]).number().to_string();
         let from = &self.nodes[self.owner(key)];

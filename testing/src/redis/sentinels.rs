@@ -2,29 +2,29 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{Redis, Reply, loopback, until};
 
-/// What they call the Redis that they watch.
+/// The sentinels' name for the Redis that they watch.
 const NAME: &str = "mine";
-/// After how long of silence the sentinels take a Redis for dead.
+/// The silence after which sentinels consider a Redis dead.
 const DOWN_AFTER: Duration = Duration::from_millis(1_000);
 
-/// A primary and its replica, and three sentinels that make the replica the primary when that one dies.
+/// A primary, its replica, and three sentinels that promote the replica when the primary dies.
 pub struct Sentinels {
     nodes: [Redis; 2],
     sentinels: Vec<Redis>,
 }
 
 impl Sentinels {
-    /// Starts them, and returns once the sentinels know each other and the replica follows.
+    /// Starts the servers, and returns once the sentinels know each other and the replica follows.
     pub fn start() -> Self {
         let host = loopback();
         let ip = host.to_string();
-        // What connects to another of our addresses does so from the first.
+        // Outgoing connections use the first loopback address, which would be announced otherwise.
         let settings = ["--repl-diskless-sync-delay", "0", "--replica-announce-ip", &ip];
         let node = || Redis::builder().at(host).durable().set(&settings);
         let primary = node().start();
         let port = primary.address().port().to_string();
         let replica = node().set(&["--replicaof", &ip, &port]).start();
-        until("a replica that follows", || replica.says("master_link_status", "up"));
+        until("a replica that follows", || replica.info_is("master_link_status", "up"));
         let configuration = format!(
             "sentinel announce-ip {ip}\n\
              sentinel monitor {NAME} {ip} {port} 2\n\
@@ -43,14 +43,14 @@ impl Sentinels {
         Self { nodes: [primary, replica], sentinels }
     }
 
-    /// By way of the sentinels.
+    /// A URL that names the sentinels.
     pub fn url(&self) -> String {
         let [first, others @ ..] = &*self.sentinels else { panic!("there are three") };
         let others: String = others.iter().map(|other| format!("&node={}", other.address())).collect();
         format!("redis-sentinel://{}/0?sentinelServiceName={NAME}{others}", first.address())
     }
 
-    /// The one of the nodes that takes writes, as far as the sentinels know.
+    /// The node that the sentinels consider the primary.
     pub fn primary(&mut self) -> &mut Redis {
         let known = self.sentinels[0].ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).list();
         let known: Vec<_> = known.into_iter().map(Reply::text).collect();
@@ -58,13 +58,13 @@ impl Sentinels {
         node.expect("one of the two")
     }
 
-    /// Makes the replica the primary and the primary a replica, and loses nothing.
+    /// Swaps primary and replica, without losing data.
     pub fn fail_over(&mut self) {
-        // What they refuse, as long as they do not know that the replica follows, is to cost nobody anything.
+        // Sentinels refuse a failover until they know that the replica follows.
         until("sentinels that may begin", || is_in_order(&self.sentinels[0]));
         let before = self.primary().address();
-        // It takes no more writes until it knows that it is a replica: they would be lost. CLIENT PAUSE would hold up
-        // the sentinels too, which publish.
+        // The old primary refuses writes until it is a replica, since they would be lost. CLIENT PAUSE would also block
+        // the sentinels, which publish there.
         self.primary().ask(&["CONFIG", "SET", "min-replicas-to-write", "9"]);
         let [one, other] = &self.nodes;
         until("a replica that has all", || {
@@ -78,24 +78,26 @@ impl Sentinels {
         }
     }
 
-    /// Lets the node at this address go on.
-    pub fn thaw(&self, address: SocketAddr) {
+    /// Resumes the node at this address.
+    pub fn resume(&self, address: SocketAddr) {
         let node = self.nodes.iter().find(|node| node.address() == address);
-        node.expect("one of the two").thaw();
+        node.expect("one of the two").resume();
     }
 
-    /// Waits until another than this one is the primary.
+    /// Waits until a node at another address is the primary.
     pub fn await_other(&mut self, before: SocketAddr) {
         until("another primary", || {
             let primary = self.primary();
-            primary.address() != before && primary.says("role", "master")
+            primary.address() != before && primary.info_is("role", "master")
         });
     }
 
-    /// Waits until there is a replica that follows.
+    /// Waits until a replica follows.
     pub fn await_replica(&mut self) {
         until("a replica that follows", || {
-            self.nodes.iter().any(|node| node.says("role", "slave") && node.says("master_link_status", "up"))
+            self.nodes
+                .iter()
+                .any(|node| node.info_is("role", "slave") && node.info_is("master_link_status", "up"))
         });
     }
 }
@@ -108,7 +110,7 @@ fn replicas(sentinel: &Redis) -> usize {
     sentinel.ask(&["SENTINEL", "REPLICAS", NAME]).list().len()
 }
 
-/// Whether a sentinel knows of nothing that goes on, and of a replica that could take the primary's place.
+/// Whether a sentinel sees no failover in progress and a healthy replica.
 fn is_in_order(sentinel: &Redis) -> bool {
     let fields = |of: Reply| of.list().into_iter().map(Reply::text).collect::<Vec<_>>();
     let has = |fields: &[String], name: &str, value: &str| {

@@ -1,13 +1,13 @@
-//! A server that is killed, again and again, while clients work: what they were told stays true.
+//! Kills a server again and again while clients work. Answers that clients got stay true.
 //!
-//! `cargo xtask crashes --kills 200` runs the long version. SIGKILL ends a process, not the machine: what the
-//! system has accepted stays. So this proves the order of the steps, not that the disk was waited for: that is for
-//! `what_was_acknowledged_outlives_a_power_failure` in the store.
+//! `cargo xtask crashes --kills 200` runs the long version. SIGKILL ends a process, not the machine: written data
+//! survives without fsync. So this test checks the order of the steps; the power failure tests of the store check that
+//! writes wait for the disk.
 
 mod audit;
 mod ledger;
 mod load;
-mod order;
+mod request;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use circles_client::Client;
-use circles_testing::Dice;
+use circles_testing::SeededRng;
 use circles_tests::{Program, address_of_its_own, soon};
 use tempfile::TempDir;
 use tokio::{process::Command, task::JoinSet};
@@ -28,44 +28,44 @@ use self::{
 };
 use crate::programs::{server_at, started};
 
-/// Clients that work at a time.
+/// Number of clients.
 const CLIENTS: usize = 8;
-/// Kills where nobody asked for more.
+/// Default number of kills.
 const KILLS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_clients_were_told_outlives_every_crash() {
+async fn answers_stay_true_over_server_crashes() {
     let kills = number("CIRCLES_TEST_KILLS").map_or(KILLS, |kills| usize::try_from(kills).expect("a few"));
     let seed = seed();
-    say(format_args!("{kills} kills, seed {seed}"));
+    report(format_args!("{kills} kills, seed {seed}"));
     let begun = Instant::now();
     let mut run = Run::begin(seed).await;
     for kill in 1..=kills {
         run.round().await;
         if kill % 20 == 0 {
             let answers = run.ledger.answers();
-            say(format_args!("{kill} kills, {answers} answers, {:.0} s", begun.elapsed().as_secs_f64()));
+            report(format_args!("{kill} kills, {answers} answers, {:.0} s", begun.elapsed().as_secs_f64()));
         }
     }
     let ledger = run.ledger.clone();
     let findings = run.end().await;
     let books = ledger.books();
     let plays: usize = books.plays.values().map(Vec::len).sum();
-    say(format_args!(
-        "{kills} kills in {:.0} s: {} answers to {plays} plays, {} tasks and {} looks; {findings}",
+    report(format_args!(
+        "{kills} kills in {:.0} s: {} answers to {plays} plays, {} tasks and {} snapshots; {findings}",
         begun.elapsed().as_secs_f64(),
         ledger.answers(),
         books.tasks.len(),
-        books.looks,
+        books.snapshots,
     ));
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_while_it_makes_its_files_starts_again() {
+async fn server_killed_during_first_start_starts_again() {
     let kills = number("CIRCLES_TEST_KILLS").map_or(KILLS, |kills| usize::try_from(kills).expect("a few"));
     let seed = seed();
-    say(format_args!("{kills} births, seed {seed}"));
-    let mut dice = Dice::new(seed, 0);
+    report(format_args!("{kills} first starts, seed {seed}"));
+    let mut rng = SeededRng::new(seed, 0);
     let host = address_of_its_own(60).ip().to_string();
     for _ in 0..kills {
         let directory = tempfile::tempdir().expect("a directory");
@@ -74,14 +74,14 @@ async fn a_server_that_is_killed_while_it_makes_its_files_starts_again() {
             command.args(["--host", &host]);
             command
         };
-        let unborn = Program::start(&mut command());
-        dice.pause(40_000).await;
-        check_log(&unborn.kill().await);
+        let starting = Program::start(&mut command());
+        rng.pause(40_000).await;
+        check_log(&starting.kill().await);
 
         let (server, url) = started(&mut command()).await;
         let client = owner(directory.path(), &url).await;
         let write = tokio::spawn(async move { client.play("db::set(`first`, 1)").await.is_ok() });
-        dice.pause(15_000).await;
+        rng.pause(15_000).await;
         check_log(&server.kill().await);
         let written = soon(write).await.expect("it does not panic");
 
@@ -94,18 +94,18 @@ async fn a_server_that_is_killed_while_it_makes_its_files_starts_again() {
     }
 }
 
-/// A server that is killed and started again, its clients, and who audits it.
+/// A server that is killed and started again, its clients, and its audit.
 struct Run {
     server: Program,
     url: String,
-    dice: Dice,
+    rng: SeededRng,
     ledger: Arc<Ledger>,
     audit: Audit,
     clients: JoinSet<()>,
     stop: CancellationToken,
-    /// How long a start takes, in microseconds.
-    start: usize,
-    /// Goes behind the server that writes there.
+    /// Duration of a start.
+    start_micros: usize,
+    /// Dropped after the server, which writes there.
     directory: TempDir,
 }
 
@@ -114,7 +114,7 @@ impl Run {
         let directory = tempfile::tempdir().expect("a directory");
         let begun = Instant::now();
         let (server, url) = started(&mut command(directory.path(), 0)).await;
-        let start = usize::try_from(begun.elapsed().as_micros()).expect("not for ever");
+        let start_micros = usize::try_from(begun.elapsed().as_micros()).expect("not for ever");
         let ledger = Arc::new(Ledger::default());
         let owner = owner(directory.path(), &url).await;
         let files = directory.path().join("data").join(circle_of(&url)).join("files");
@@ -122,25 +122,25 @@ impl Run {
         let (mut clients, stop) = (JoinSet::new(), CancellationToken::new());
         for number in 0..CLIENTS {
             let client = load::client(&url, load::key_of(&number.to_string())).await;
-            clients.spawn(load::live(number, seed, client, ledger.clone(), stop.clone()));
+            clients.spawn(load::run_client(number, seed, client, ledger.clone(), stop.clone()));
         }
-        let dice = Dice::new(seed, u64::MAX);
-        Self { directory, server, url, dice, ledger, audit, clients, stop, start }
+        let rng = SeededRng::new(seed, u64::MAX);
+        Self { directory, server, url, rng, ledger, audit, clients, stop, start_micros }
     }
 
-    /// Lets clients work for a while, kills the server, starts it again, and mostly looks what is left.
+    /// Lets clients work for a while, kills the server, starts it again, and mostly audits it.
     async fn round(&mut self) {
-        match self.dice.below(10) {
-            // So early that it may not serve yet, or not have taken up what the last one left.
+        match self.rng.below(10) {
+            // A second kill so early that the server may not serve yet, or not have resumed its tasks.
             0..2 => {
                 self.kill().await;
                 self.server = Program::start(&mut command(self.directory.path(), port_of(&self.url)));
-                let most = self.start * 3 / 2;
-                self.dice.pause(most).await;
+                let max_micros = self.start_micros * 3 / 2;
+                self.rng.pause(max_micros).await;
             }
-            2..5 => self.dice.pause(120_000).await,
+            2..5 => self.rng.pause(120_000).await,
             _ => {
-                let answers = 1 + self.dice.below(200);
+                let answers = 1 + self.rng.below(200);
                 let ledger = self.ledger.clone();
                 self.meanwhile(ledger.more(answers)).await;
             }
@@ -148,14 +148,14 @@ impl Run {
         self.kill().await;
         let port = port_of(&self.url);
         self.server = started(&mut command(self.directory.path(), port)).await.0;
-        if self.dice.below(4) > 0 {
+        if self.rng.below(4) > 0 {
             self.check().await;
         }
     }
 
-    /// Ends the server as a crash does.
+    /// Kills the server.
     async fn kill(&mut self) {
-        // No more is sent to a server than it was killed before: the epoch changes while it dies.
+        // The epoch changes before the kill, so that a request's epoch is at most the number of kills before its answer.
         self.ledger.epoch.fetch_add(1, Ordering::SeqCst);
         let log = self.server.killed().await;
         check_log(&log);
@@ -170,7 +170,7 @@ impl Run {
         beside(&mut self.clients, what).await
     }
 
-    /// Lets clients end what they are at, and looks at everything.
+    /// Stops the clients, and audits everything.
     async fn end(mut self) -> Findings {
         self.stop.cancel();
         while let Some(ended) = soon(self.clients.join_next()).await {
@@ -180,7 +180,7 @@ impl Run {
     }
 }
 
-/// Awaits what must come while clients work; a client that panics is the end of it.
+/// Awaits a future while clients work, and fails if a client ends.
 async fn beside<T>(clients: &mut JoinSet<()>, what: impl Future<Output = T>) -> T {
     tokio::select! {
         biased;
@@ -192,12 +192,12 @@ async fn beside<T>(clients: &mut JoinSet<()>, what: impl Future<Output = T>) -> 
 fn command(directory: &Path, port: u16) -> Command {
     let mut command = server_at(directory, port);
     let host = address_of_its_own(61).ip().to_string();
-    // Scripts that wait hold a worker; a task must not run out of time because of crashes.
+    // Sleeping scripts occupy workers; crashes must not make a task pass its deadline.
     command.args(["--host", &host, "--workers", "6", "--task-timeout", "2m"]);
     command
 }
 
-/// The owner of the circle that a server made for itself.
+/// A client of the owner of the server's own circle.
 async fn owner(directory: &Path, url: &str) -> Client {
     let path: PathBuf = directory.join("data/circle.key");
     let text = std::fs::read_to_string(path).expect("a key");
@@ -222,10 +222,10 @@ fn check_log(log: &str) {
 
 pub fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}: expected a number, found {text}")))
 }
 
-/// Another one each time, unless it is given.
+/// The seed that the environment sets, or else a random one.
 pub fn seed() -> u64 {
     number("CIRCLES_TEST_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
@@ -235,8 +235,8 @@ pub fn seed() -> u64 {
 
 #[allow(
     clippy::print_stdout,
-    reason = "a long run speaks to the person who started it; others are not shown it"
+    reason = "a long run reports its progress; the test harness hides the output of others"
 )]
-fn say(what: std::fmt::Arguments<'_>) {
+fn report(what: std::fmt::Arguments<'_>) {
     println!("crashes: {what}");
 }

@@ -150,7 +150,7 @@ async fn while_redis_is_away_callers_are_told_at_once_and_everything_resumes_by_
     assert!(!worker.is_ready().await);
     assert_eq!(worker.metric("circles_worker_redis_up").await, 0.0);
 
-    fleet.redis.start_again();
+    fleet.redis.restart();
     until(async || fleet.get("/ready").await.0 == 200).await;
     assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
     assert!(worker.is_ready().await);

@@ -1,7 +1,7 @@
 //! Programs made by chance, out of Rhai's grammar and what is registered for scripts: constants that double, nesting,
 //! natives with any arguments, plays within plays, and sources that are nearly Rhai.
 
-use circles_testing::Dice;
+use circles_testing::SeededRng;
 
 use super::{CIRCLE, OTHER};
 
@@ -87,7 +87,7 @@ const BYTES: usize = 6_000;
 
 /// The program of this number among those of a seed.
 pub fn program(seed: u64, number: u64) -> String {
-    let mut writer = Writer { dice: Dice::new(seed, number), text: String::new(), nested: 0, loops: 0 };
+    let mut writer = Writer { dice: SeededRng::new(seed, number), text: String::new(), nested: 0, loops: 0 };
     match writer.dice.below(10) {
         0 => writer.doubling(),
         1 => writer.repetition(),
@@ -100,7 +100,7 @@ pub fn program(seed: u64, number: u64) -> String {
 }
 
 struct Writer {
-    dice: Dice,
+    dice: SeededRng,
     text: String,
     /// How many scripts in texts of scripts this is.
     nested: usize,
@@ -418,7 +418,7 @@ impl Writer {
             return self.put("1");
         }
         let mut inner = Self {
-            dice: Dice::new(self.dice.below(usize::MAX) as u64, 0),
+            dice: SeededRng::new(self.dice.below(usize::MAX) as u64, 0),
             text: String::new(),
             nested: self.nested + 1,
             loops: 0,

@@ -1,30 +1,30 @@
-//! Which tests failed, by what cargo and the harness print.
+//! Collects failed tests from the output of cargo and of the test harness.
 
 use std::mem;
 
-/// What cargo prints behind the failed tests of a target, and then the flags that select it.
+/// Cargo prints this behind the failed tests of a target, followed by the flags that select the target.
 const RERUN: &str = "to rerun pass `";
 
 /// Failed tests by target.
 #[derive(Debug, Default)]
 pub struct Failures {
-    /// Flags of cargo that select a target, and the tests that failed there.
+    /// For each target: the cargo flags that select it, and its failed tests.
     targets: Vec<(String, Vec<String>)>,
-    /// Tests of the target that is running.
+    /// Failed tests of the target that is running.
     names: Vec<String>,
     lists: bool,
 }
 
 impl Failures {
-    /// Takes note of a line of output.
-    pub fn hear(&mut self, line: &str) {
+    /// Reads a line of output.
+    pub fn observe(&mut self, line: &str) {
         let line = plain(line);
         if let Some((_, rest)) = line.split_once(RERUN)
             && let Some((target, _)) = rest.split_once('`')
         {
             self.targets.push((target.to_owned(), mem::take(&mut self.names)));
         }
-        // The harness lists the names below this word, behind what each test printed, where the word may stand as well.
+        // The harness lists the names below the last such line; tests may print one too.
         if line == "failures:" {
             self.names.clear();
         }
@@ -33,7 +33,7 @@ impl Failures {
         self.lists = line == "failures:" || name.is_some();
     }
 
-    /// What to type to run these again, with flags such as `--release`.
+    /// The commands that run these tests again, with flags such as `--release`.
     pub fn commands(self, profile: &[String]) -> Vec<String> {
         let command = |(target, names): (String, Vec<String>)| {
             let flags: String = profile.iter().map(|flag| format!("{flag} ")).collect();
@@ -52,7 +52,7 @@ fn plain(line: &str) -> String {
     parts.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest))
 }
 
-/// As a shell takes it: names of documentation tests have spaces and brackets.
+/// Quotes a name for a shell: names of documentation tests have spaces and brackets.
 fn quoted(name: &str) -> String {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_:/.-".contains(letter));
     if is_plain { name.to_owned() } else { format!("'{name}'") }
@@ -64,12 +64,12 @@ mod tests {
 
     fn commands(output: &str, profile: &[&str]) -> Vec<String> {
         let mut failures = Failures::default();
-        output.split_inclusive('\n').for_each(|line| failures.hear(line));
+        output.split_inclusive('\n').for_each(|line| failures.observe(line));
         failures.commands(&profile.iter().map(|&flag| flag.to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
-    fn failed_tests_are_named_with_the_command_that_repeats_them() {
+    fn failed_tests_are_listed_with_commands_that_repeat_them() {
         let output = "\
      Running tests/system/main.rs (target/debug/deps/system-0123)
 
@@ -120,12 +120,12 @@ Caused by:
     }
 
     #[test]
-    fn a_build_that_fails_names_no_tests() {
+    fn failed_build_lists_no_tests() {
         assert_eq!(commands("error: could not compile `circles-store`\n", &[]), [""; 0]);
     }
 
     #[test]
-    fn tests_of_a_release_build_are_repeated_on_one() {
+    fn failed_tests_of_a_release_build_are_repeated_on_release() {
         let output = "failures:\n    a\n\nerror: test failed, to rerun pass `--lib`\n";
         assert_eq!(commands(output, &["--release"]), ["  cargo xtask test -- --release --lib -- --exact a"]);
     }

@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// What the rule says of one package with one dependency.
+    /// The findings for one package with one dependency.
     fn check(from: &str, to: &str, kind: Option<&str>, ours: bool) -> Vec<String> {
         let path = ours.then_some("/checkout/to");
         let dependency = json!({ "name": to, "kind": kind, "path": path });

@@ -1,4 +1,4 @@
-//! How a text lies in its file.
+//! The layout of text files: line ends, line lengths, file lengths.
 
 use super::{Finding, Source};
 
@@ -29,7 +29,7 @@ fn problem(source: &Source, line: &str) -> Option<String> {
         return Some("indent with spaces, not tabs".to_owned());
     }
     if line.ends_with(char::is_whitespace) {
-        return Some("take away the space at the end".to_owned());
+        return Some("remove the trailing whitespace".to_owned());
     }
     let width = line.chars().count();
     (source.is("rs") && !source.is_golden() && width > WIDTH)
@@ -57,14 +57,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_ends_with_a_newline() {
+    fn files_end_with_a_newline() {
         assert_eq!(lines("store/src/redis/claim.lua", "return 1\nend"), [2]);
         assert_eq!(lines("store/src/redis/claim.lua", "return 1\nend\n"), [0; 0]);
         assert_eq!(lines("api/src/lib.rs", "fn f() {}"), [1]);
     }
 
     #[test]
-    fn tabs_spaces_at_the_end_and_long_lines_are_found() {
+    fn tabs_trailing_spaces_and_long_lines_are_found() {
         assert_eq!(lines("README.md", "a\n\tb\nc \n"), [2, 3]);
         let long = format!("// {}\n", "é".repeat(WIDTH - 3));
         assert_eq!(lines("api/src/lib.rs", &long), [0; 0]);

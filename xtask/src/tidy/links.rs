@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Source};
 
-/// Checks that what a Markdown file links to is there.
+/// Checks that the files that a Markdown file links to exist.
 pub fn links(source: &Source, paths: &BTreeSet<String>) -> Vec<Finding> {
     if !source.is("md") {
         return Vec::new();
@@ -18,7 +18,7 @@ pub fn links(source: &Source, paths: &BTreeSet<String>) -> Vec<Finding> {
                 resolve(&source.path, target).is_some_and(|path| path.is_empty() || paths.contains(&path));
             if !found {
                 findings.push(
-                    source.finding(line, format!("`{target}` is not in the repository; mend the link")),
+                    source.finding(line, format!("`{target}` is not in the repository; correct the link")),
                 );
             }
         }
@@ -26,7 +26,7 @@ pub fn links(source: &Source, paths: &BTreeSet<String>) -> Vec<Finding> {
     findings
 }
 
-/// The files a line links to: `[text](file)` and `[text]: file`, without what lies on the web or in the same file.
+/// The files that a line links to: `[text](file)` and `[text]: file`, without links to the web and within the file.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     let inline = line.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     let definition = line.strip_prefix('[').and_then(|rest| Some(rest.split_once("]: ")?.1));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_files_that_are_there() {
+    fn links_to_existing_files_pass() {
         for text in [
             "see [it](docs/protocol.md#errors) and [the web](https://docs.rs/rhai)",
             "[`openrpc.json`](openrpc.json), [below](#below), [mail](mailto:a@b.c)",
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn links_to_nowhere_are_found() {
+    fn broken_links_are_found() {
         for (path, text) in [
             ("README.md", "\nsee [it](docs/gone.md)"),
             ("README.md", "\n[it]: gone.md"),

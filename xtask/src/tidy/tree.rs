@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use super::Source;
 use crate::run::Result;
 
-/// Folders that hold what nobody committed; `.gitignore` names them too.
+/// Folders whose contents are not committed; `.gitignore` names them too.
 const FOREIGN: [&str; 5] = [".git", "target", "node_modules", ".circles", "__pycache__"];
 
 /// The repository's files, found without git so that an unpacked archive can be checked too.
@@ -14,7 +14,7 @@ pub struct Tree {
     pub sources: Vec<Source>,
 }
 
-/// Reads it.
+/// Reads the tree below a folder.
 pub fn read(root: &Path) -> Result<Tree> {
     let mut tree = Tree { paths: BTreeSet::new(), sources: Vec::new() };
     visit(root, "", &mut tree).map_err(|error| format!("{}: {error}", root.display()))?;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_built_and_what_is_no_text_is_passed_over() {
+    fn build_output_and_binary_files_are_skipped() {
         let directory = tempfile::tempdir().unwrap();
         for (path, bytes) in [
             ("api/src/lib.rs", &b"//! Here."[..]),

@@ -1,11 +1,11 @@
-//! Words that may not stand in a text.
+//! Words that a text may not contain.
 
 use super::{Finding, Source};
 
-/// Code that says it is not done. Written in halves, so that this file may keep its own rule.
+/// Macros of unfinished code. They are split in two, so that this file passes its own rule.
 const UNFINISHED: [(&str, &str); 3] = [("to", "do!("), ("unimpl", "emented!("), ("db", "g!(")];
 
-/// Names that a reader elsewhere cannot follow: machines and their registries.
+/// Paths and registries of one machine, which mean nothing to other readers.
 const MACHINES: [(&str, &str); 11] = [
     ("/wo", "rk/"),
     ("/ro", "ot/"),
@@ -20,7 +20,7 @@ const MACHINES: [(&str, &str); 11] = [
     ("deb.de", "bian.org"),
 ];
 
-/// Who may write a code down as a number: who defines it, who generates it, and tests of what stands on the wire.
+/// Folders that may write error codes as numbers: their definition, their generator, and tests of the wire format.
 const CODES_AT_HOME: [&str; 4] = ["api/", "codegen/", "tests/", "build.rs"];
 
 /// Checks a file's words.
@@ -56,7 +56,7 @@ fn unfinished(source: &Source) -> impl Iterator<Item = Finding> {
 
 fn codes(source: &Source) -> impl Iterator<Item = Finding> {
     let at_home = source.is_under(&CODES_AT_HOME) || source.path.contains("/tests/");
-    // Unit tests say what stands on the wire, so they come last and may.
+    // Unit tests stand last. They may, since they check the wire format.
     let code = source.lines().take_while(|(_, text)| *text != "mod tests {");
     code.filter(move |_| !at_home).filter_map(|(line, text)| {
         let code = (!text.trim_start().starts_with("//")).then(|| code_literal(text)).flatten()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use circles_testing::{Dice, Redis as RealRedis};
+use circles_testing::{Redis as RealRedis, SeededRng};
 
 use super::{
     resp::Connection,
@@ -46,7 +46,7 @@ impl Replay {
         let name = format!("circles:{{{}}}", self.walks);
         let (commands, messages) = (&mut self.commands, &mut self.messages);
         let mut shard = Shard { scenario, scripts, commands, messages, name };
-        let mut dice = Dice::new(seed, 0);
+        let mut dice = SeededRng::new(seed, 0);
         let (mut state, mut actions) = (State::default(), Vec::new());
         let (mut taken, mut returned) = (String::new(), BTreeSet::new());
         for _ in 0..STEPS {

@@ -1,4 +1,4 @@
-//! Holds what is in the circles against what clients were told, as one who had no part in it.
+//! Compares the circles' data with the answers that clients got.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,30 +16,33 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    load::{End, Ledger},
-    order::{Act, LOOK, Order, RUNS, Way},
+    load::{Ledger, Outcome},
+    request::{Action, CallKind, RUNS, Request, SNAPSHOT},
     world::{CIRCLES, World, circle_key},
 };
 
-/// What was found.
+/// The result of an audit.
 #[derive(Debug, Default)]
 pub struct Findings {
-    orders: usize,
-    /// Those that wrote.
+    requests: usize,
+    /// Requests that wrote.
     marks: usize,
     records: usize,
     /// Accepted tasks, by their final state.
     tasks: BTreeMap<TaskState, usize>,
-    /// Orders that nobody answered and that had happened, and had not.
-    happened: usize,
-    vanished: usize,
+    /// Requests without an answer: those that had executed, and those that had not.
+    executed: usize,
+    not_executed: usize,
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { orders, marks, records, tasks, happened, vanished } = self;
-        write!(f, "{orders} orders, {marks} of them wrote, {records} records; accepted tasks: {tasks:?}; ")?;
-        write!(f, "of orders without an answer {happened} had happened and {vanished} had not")
+        let Self { requests, marks, records, tasks, executed, not_executed } = self;
+        write!(
+            f,
+            "{requests} requests, {marks} of them wrote, {records} records; accepted tasks: {tasks:?}; "
+        )?;
+        write!(f, "of requests without an answer {executed} had executed and {not_executed} had not")
     }
 }
 
@@ -50,93 +53,97 @@ struct Document<T> {
 }
 
 #[derive(Deserialize)]
-struct Look {
+struct Snapshot {
     torn: Vec<usize>,
     total: Option<usize>,
     tasks: Vec<Document<TaskId>>,
 }
 
-/// What a circle holds of an order.
+/// The documents of a request in its circle.
 struct Mark {
     task: Uuid,
     runs: u64,
 }
 
-/// Looks at everything, when all clients have gone and all is well.
+/// Audits all circles, once the clients have stopped and no fault is active.
 pub async fn audit(world: &World, ledger: &Ledger) -> Findings {
     let mut findings = Findings::default();
     let ends = ledger.ends().clone();
-    findings.orders = ends.len();
+    findings.requests = ends.len();
     for circle in 0..CIRCLES {
         let key = circle_key(circle);
         let builder = Client::builder(world.url(0, circle)).key(key).timeout(Duration::from_secs(50));
         let owner = soon(builder.connect()).await.expect("a server that runs");
-        let mut orders: Vec<(Order, End)> =
-            ends.values().filter(|(order, _)| order.circle == circle).cloned().collect();
-        let accepted = settle(&owner, &mut orders).await;
-        for end in orders.iter().filter(|(_, end)| matches!(end, End::Done(..) | End::Not(_))) {
+        let mut requests: Vec<(Request, Outcome)> =
+            ends.values().filter(|(request, _)| request.circle == circle).cloned().collect();
+        let accepted = settle(&owner, &mut requests).await;
+        for end in requests
+            .iter()
+            .filter(|(_, end)| matches!(end, Outcome::Succeeded(..) | Outcome::Unsuccessful(_)))
+        {
             if accepted.contains_key(&end.0.id) {
                 *findings.tasks.entry(state_of(&end.1)).or_default() += 1;
             }
         }
         let marks = marks(&owner).await;
-        for (order, end) in &orders {
-            check(order, end, marks.get(&order.id));
-            check_file(world, order, end);
-            match (end, marks.contains_key(&order.id)) {
-                (End::Unknown, true) => findings.happened += 1,
-                (End::Unknown, false) => findings.vanished += 1,
+        for (request, end) in &requests {
+            check(request, end, marks.get(&request.id));
+            check_file(world, request, end);
+            match (end, marks.contains_key(&request.id)) {
+                (Outcome::Unknown, true) => findings.executed += 1,
+                (Outcome::Unknown, false) => findings.not_executed += 1,
                 _ => {}
             }
         }
         let stranger = marks.keys().find(|id| !ends.contains_key(id));
-        assert_eq!(stranger, None, "a mark that nobody asked for");
+        assert_eq!(stranger, None, "a mark without a request");
         findings.marks += marks.len();
-        findings.records += check_records(&owner, &orders, &accepted, &marks).await;
+        findings.records += check_records(&owner, &requests, &accepted, &marks).await;
     }
     findings
 }
 
-fn state_of(end: &End) -> TaskState {
+fn state_of(end: &Outcome) -> TaskState {
     match end {
-        End::Done(..) => TaskState::Succeeded,
-        End::Not(state) => *state,
-        End::Accepted(_) | End::Unknown => panic!("{end:?} is no end"),
+        Outcome::Succeeded(..) => TaskState::Succeeded,
+        Outcome::Unsuccessful(state) => *state,
+        Outcome::Accepted(_) | Outcome::Unknown => panic!("{end:?} is no final outcome"),
     }
 }
 
-/// Every accepted task has an end, and one only. Returns the tasks, by order.
-async fn settle(owner: &Client, orders: &mut [(Order, End)]) -> HashMap<usize, Uuid> {
+/// Checks that every accepted task has one final outcome. Returns the tasks, by request.
+async fn settle(owner: &Client, requests: &mut [(Request, Outcome)]) -> HashMap<usize, Uuid> {
     let mut accepted = HashMap::new();
-    for (order, end) in orders {
-        if let End::Accepted(task) = *end {
+    for (request, end) in requests {
+        if let Outcome::Accepted(task) = *end {
             *end = final_end(owner, task).await;
-            assert_eq!(*end, final_end(owner, task).await, "{order:?}: an end is the end");
-            accepted.insert(order.id, task);
+            assert_eq!(*end, final_end(owner, task).await, "{request:?}: the outcome changed");
+            accepted.insert(request.id, task);
         }
     }
     accepted
 }
 
-async fn final_end(owner: &Client, id: Uuid) -> End {
+async fn final_end(owner: &Client, id: Uuid) -> Outcome {
     let task = soon(owner.task(TaskId(id)).wait(Duration::from_secs(30))).await;
     let task = task.unwrap_or_else(|error| panic!("accepted task {id}: {error:?}"));
-    assert!(task.ended_at.is_some(), "an accepted task does not end: {task:?}");
+    assert!(task.ended_at.is_some(), "an accepted task did not end: {task:?}");
     match task.state {
-        TaskState::Succeeded => {
-            End::Done(id, task.result.as_ref().and_then(|result| result.value.as_u64()).expect("a count"))
-        }
-        state => End::Not(state),
+        TaskState::Succeeded => Outcome::Succeeded(
+            id,
+            task.result.as_ref().and_then(|result| result.value.as_u64()).expect("a count"),
+        ),
+        state => Outcome::Unsuccessful(state),
     }
 }
 
-/// What plays left. Nothing is torn, nothing counted twice.
+/// The marks of plays. Checks that no write is torn or counted twice.
 async fn marks(owner: &Client) -> HashMap<usize, Mark> {
     let id = |key: &str| key.split_once('/').and_then(|(_, id)| id.parse::<usize>().ok()).expect("an id");
     let mut marks = HashMap::new();
     let mut last = None;
     loop {
-        let look: Look = played(owner, LOOK, &last).await;
+        let look: Snapshot = played(owner, SNAPSHOT, &last).await;
         let runs: Vec<Document<u64>> =
             played(owner, RUNS, &last.as_ref().map(|key: &String| key.replace("task", "runs"))).await;
         assert_eq!(look.torn, Vec::<usize>::new(), "pairs are torn");
@@ -160,38 +167,44 @@ async fn marks(owner: &Client) -> HashMap<usize, Mark> {
 }
 
 async fn played<T: serde::de::DeserializeOwned>(owner: &Client, script: &str, args: &Option<String>) -> T {
-    soon(owner.play(script).args(args)).await.expect("a look").value().expect("what was asked for")
+    soon(owner.play(script).args(args)).await.expect("a snapshot").value().expect("the expected type")
 }
 
-/// Each success has its effects once, and whatever was no success has none.
-fn check(order: &Order, end: &End, mark: Option<&Mark>) {
+/// Checks that each success has its effects once, and that other outcomes have none.
+fn check(request: &Request, end: &Outcome, mark: Option<&Mark>) {
     if let Some(mark) = mark {
-        assert_eq!(mark.runs, 1, "{order:?} happened more than once: {end:?}");
-        assert_ne!(order.act, Act::Throw, "{order:?} cannot succeed: {end:?}");
+        assert_eq!(mark.runs, 1, "{request:?} ran more than once: {end:?}");
+        assert_ne!(request.action, Action::Throw, "{request:?} cannot succeed: {end:?}");
     }
     match end {
-        End::Done(task, runs) => {
-            let mark = mark.unwrap_or_else(|| panic!("{order:?} was acknowledged and is not there: {end:?}"));
-            assert_eq!((mark.task, *runs), (*task, 1), "{order:?}");
+        Outcome::Succeeded(task, runs) => {
+            let mark =
+                mark.unwrap_or_else(|| panic!("{request:?} was acknowledged and has no mark: {end:?}"));
+            assert_eq!((mark.task, *runs), (*task, 1), "{request:?}");
         }
-        End::Not(_) => assert!(mark.is_none(), "{order:?} did not succeed and is there: {end:?}"),
-        End::Unknown => {}
-        End::Accepted(_) => panic!("{order:?} has no end"),
+        Outcome::Unsuccessful(_) => {
+            assert!(mark.is_none(), "{request:?} did not succeed and has a mark: {end:?}")
+        }
+        Outcome::Unknown => {}
+        Outcome::Accepted(_) => panic!("{request:?} has no final outcome"),
     }
 }
 
-/// What reached outside did so at most once, or as often as it was allowed to.
-fn check_file(world: &World, order: &Order, end: &End) {
-    let path = world.files(order.circle).join(order.key());
+/// Checks that side effects took place at most once, or once for each run that the request allows.
+fn check_file(world: &World, request: &Request, end: &Outcome) {
+    let path = world.files(request.circle).join(request.key());
     let effects = std::fs::metadata(path).map_or(0, |file| file.len());
-    assert!(effects <= order.most_effects(), "{order:?} reached outside {effects} times: {end:?}");
-    assert!(effects > 0 || order.act != Act::Outside || !matches!(end, End::Done(..)), "{order:?}: {end:?}");
+    assert!(effects <= request.max_effects(), "{request:?} had {effects} side effects: {end:?}");
+    assert!(
+        effects > 0 || request.action != Action::Outside || !matches!(end, Outcome::Succeeded(..)),
+        "{request:?}: {end:?}"
+    );
 }
 
-/// The chain of records verifies, and has one of each play that wrote and each task that was accepted.
+/// Checks that the provenance chain verifies, and has one record for each play that wrote and each accepted task.
 async fn check_records(
     owner: &Client,
-    orders: &[(Order, End)],
+    requests: &[(Request, Outcome)],
     accepted: &HashMap<usize, Uuid>,
     marks: &HashMap<usize, Mark>,
 ) -> usize {
@@ -210,14 +223,14 @@ async fn check_records(
             assert_eq!(chain.head(), Head::from(&page.head));
             break;
         }
-        assert!(!page.records.is_empty(), "the head is of a record that is not there: {page:?}");
+        assert!(!page.records.is_empty(), "the record of the head is missing: {page:?}");
     }
     for (id, mark) in marks {
-        assert_eq!(records.get(&mark.task), Some(&TaskState::Succeeded), "the record of order {id}");
+        assert_eq!(records.get(&mark.task), Some(&TaskState::Succeeded), "the record of request {id}");
     }
-    for (order, end) in orders {
-        if let (Some(task), Way::Submit { .. }) = (accepted.get(&order.id), order.way) {
-            assert_eq!(records.get(task), Some(&state_of(end)), "the record of {order:?}");
+    for (request, end) in requests {
+        if let (Some(task), CallKind::Submit { .. }) = (accepted.get(&request.id), request.kind) {
+            assert_eq!(records.get(task), Some(&state_of(end)), "the record of {request:?}");
         }
     }
     records.len()

@@ -1,4 +1,4 @@
-//! Clients that go on asking, and what they were told.
+//! Clients that send requests, and their answers.
 
 use std::{
     collections::BTreeMap,
@@ -10,73 +10,73 @@ use std::{
 };
 
 use circles_client::{Client, Error, Fault, types::TaskState};
-use circles_testing::Dice;
+use circles_testing::SeededRng;
 use circles_tests::{secret_key, soon};
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    order::{Order, Way},
+    request::{CallKind, Request},
     world::{CIRCLES, SERVERS, World},
 };
 
-/// Clients that work at a time: each circle has two at each server.
+/// Number of clients: each circle has two at each server.
 const CLIENTS: usize = 2 * SERVERS * CIRCLES;
-/// How long past its deadline an answer may come. It comes within a second or, where Redis answers nothing, in four;
-/// the rest is for a machine that has more to do than it can.
-const LATE: Duration = Duration::from_secs(20);
-/// How long a client waits for an answer: longer than any may take.
-const PATIENCE: Duration = Duration::from_secs(50);
-/// How long, and how often at least, a call with a key is repeated before it has no answer. Nothing fails for as long.
+/// Time past its deadline by which an answer must come. It takes a second or, if Redis does not answer, four; the rest
+/// is for an overloaded machine.
+const MAX_LATENESS: Duration = Duration::from_secs(20);
+/// Longer than any answer may take.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(50);
+/// Time and number of tries before a repeated call with a key counts as unanswered. No fault takes as long.
 const REPEATS: (Duration, usize) = (Duration::from_secs(45), 100);
 
-/// How an order ended.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It succeeded, as this task, which ran so often.
-    Done(Uuid, u64),
-    /// It did not, and left nothing in the database.
-    Not(TaskState),
-    /// It was accepted as this task.
+pub enum Outcome {
+    /// Success: the task, and the number of its runs.
+    Succeeded(Uuid, u64),
+    /// No success, and so no documents.
+    Unsuccessful(TaskState),
+    /// Accepted as this task.
     Accepted(Uuid),
-    /// Nobody said.
+    /// No answer.
     Unknown,
 }
 
-/// What clients were told.
+/// The answers that clients got.
 #[derive(Default)]
 pub struct Ledger {
-    ends: Mutex<BTreeMap<usize, (Order, End)>>,
+    ends: Mutex<BTreeMap<usize, (Request, Outcome)>>,
     answers: AtomicUsize,
     answered: Notify,
-    /// Answers that said that Redis was away.
+    /// Answers that Redis is unavailable.
     pub unavailable: AtomicUsize,
     /// The latest answer past its deadline.
     pub latest: Mutex<Duration>,
 }
 
 impl Ledger {
-    pub fn ends(&self) -> MutexGuard<'_, BTreeMap<usize, (Order, End)>> {
-        self.ends.lock().expect("nobody panics with it")
+    pub fn ends(&self) -> MutexGuard<'_, BTreeMap<usize, (Request, Outcome)>> {
+        self.ends.lock().expect("not poisoned")
     }
 
-    fn told(&self, order: Order, end: End) {
-        let known = end != End::Unknown;
-        let before = self.ends().insert(order.id, (order, end));
-        assert!(before.is_none(), "{before:?} has an end");
+    fn record(&self, request: Request, end: Outcome) {
+        let known = end != Outcome::Unknown;
+        let before = self.ends().insert(request.id, (request, end));
+        assert!(before.is_none(), "{before:?} has an outcome");
         if known {
             self.answers.fetch_add(1, Ordering::SeqCst);
             self.answered.notify_waiters();
         }
     }
 
-    /// Answers that said something.
+    /// The number of answers that tell the outcome.
     pub fn answers(&self) -> usize {
         self.answers.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many more have come.
+    /// Waits for so many more answers.
     pub async fn more(&self, answers: usize) {
         let goal = self.answers() + answers;
         loop {
@@ -89,21 +89,21 @@ impl Ledger {
         }
     }
 
-    fn took(&self, order: &Order, time: Duration, answer: &impl std::fmt::Debug) {
-        let late = time.saturating_sub(order.timeout);
-        assert!(late < LATE, "{order:?} was answered after {time:?}: {answer:?}");
-        let mut latest = self.latest.lock().expect("nobody panics with it");
+    fn check_latency(&self, request: &Request, time: Duration, answer: &impl std::fmt::Debug) {
+        let late = time.saturating_sub(request.timeout);
+        assert!(late < MAX_LATENESS, "{request:?} was answered after {time:?}: {answer:?}");
+        let mut latest = self.latest.lock().expect("not poisoned");
         *latest = late.max(*latest);
     }
 }
 
-/// A client that does not give up.
+/// A client that reconnects without end.
 pub async fn client(url: &str, key: &str) -> Client {
-    let builder = Client::builder(url).key(secret_key(key)).timeout(PATIENCE);
+    let builder = Client::builder(url).key(secret_key(key)).timeout(CLIENT_TIMEOUT);
     soon(builder.reconnects(1_000).connect()).await.expect("a server that runs")
 }
 
-/// Starts clients, each of a circle by way of a server.
+/// Starts clients, each for one circle at one server.
 pub async fn begin(
     world: &World,
     seed: u64,
@@ -114,8 +114,8 @@ pub async fn begin(
     for number in 0..CLIENTS {
         let (server, circle) = (number % SERVERS, number / SERVERS % CIRCLES);
         let client = client(&world.url(server, circle), &key_of(number)).await;
-        let dice = Dice::new(seed, 1 + number as u64);
-        clients.spawn(live(number, circle, dice, client, ledger.clone(), stop.clone()));
+        let rng = SeededRng::new(seed, 1 + number as u64);
+        clients.spawn(run_client(number, circle, rng, client, ledger.clone(), stop.clone()));
     }
     clients
 }
@@ -124,11 +124,11 @@ fn key_of(number: usize) -> String {
     format!("client {number}")
 }
 
-/// One client's life: order after order, until it is told to stop.
-async fn live(
+/// Sends requests one after the other, until `stop` is cancelled.
+async fn run_client(
     number: usize,
     circle: usize,
-    mut dice: Dice,
+    mut rng: SeededRng,
     client: Client,
     ledger: Arc<Ledger>,
     stop: CancellationToken,
@@ -137,65 +137,67 @@ async fn live(
         if stop.is_cancelled() {
             return;
         }
-        let order = Order::thrown(&mut dice, turn * CLIENTS + number, circle);
-        let end = ask(&client, &order, &ledger).await;
-        ledger.told(order, end);
+        let request = Request::random(&mut rng, turn * CLIENTS + number, circle);
+        let end = ask(&client, &request, &ledger).await;
+        ledger.record(request, end);
     }
 }
 
-/// Asks, and asks again as far as that is safe.
-async fn ask(client: &Client, order: &Order, ledger: &Ledger) -> End {
-    let keyed = matches!(order.way, Way::Keyed | Way::Submit { keyed: true, .. });
-    // What stands in a list of ours is not sent for ever.
+/// Sends a request, and repeats it if that is safe.
+async fn ask(client: &Client, request: &Request, ledger: &Ledger) -> Outcome {
+    let keyed = matches!(request.kind, CallKind::Keyed | CallKind::Submit { keyed: true, .. });
+    // Calls with a key are not repeated for ever.
     let patience = Instant::now() + REPEATS.0;
     let mut asked = 0;
     loop {
         asked += 1;
         let begun = Instant::now();
-        let answer = once(client, order).await;
+        let answer = once(client, request).await;
         if let Ok(end) | Err((Some(end), _)) = &answer {
-            // A client that connects again asks again by itself if it may.
+            // A client that reconnects repeats calls with a key by itself.
             if !keyed {
-                ledger.took(order, begun.elapsed(), &answer);
+                ledger.check_latency(request, begun.elapsed(), &answer);
             }
             return end.clone();
         }
         if matches!(answer, Err((None, true))) {
             ledger.unavailable.fetch_add(1, Ordering::SeqCst);
             if !keyed {
-                ledger.took(order, begun.elapsed(), &answer);
+                ledger.check_latency(request, begun.elapsed(), &answer);
             }
-            // As who is told to come back later.
+            // The answer asks the caller to retry later.
             sleep(Duration::from_millis(50)).await;
         }
         if !keyed {
-            return End::Unknown;
+            return Outcome::Unknown;
         }
-        assert!(asked < REPEATS.1 || Instant::now() < patience, "{order:?} has no answer: {answer:?}");
+        assert!(asked < REPEATS.1 || Instant::now() < patience, "{request:?} has no answer: {answer:?}");
     }
 }
 
-/// An error says how it ended, if that is certain, and whether Redis is away.
-async fn once(client: &Client, order: &Order) -> Result<End, (Option<End>, bool)> {
-    let (script, args, key) = (order.script(), order.args(), order.key());
-    let error = match order.way {
-        Way::Play | Way::Keyed => {
-            let mut play = client.play(script).args(&args).timeout(order.timeout);
-            if order.way == Way::Keyed {
+/// Sends a request once. An error holds the outcome, if it is certain, and whether Redis is unavailable.
+async fn once(client: &Client, request: &Request) -> Result<Outcome, (Option<Outcome>, bool)> {
+    let (script, args, key) = (request.script(), request.args(), request.key());
+    let error = match request.kind {
+        CallKind::Play | CallKind::Keyed => {
+            let mut play = client.play(script).args(&args).timeout(request.timeout);
+            if request.kind == CallKind::Keyed {
                 play = play.idempotency_key(key);
             }
             match play.await {
-                Ok(played) => return Ok(End::Done(played.task_id.0, played.value().expect("a count"))),
+                Ok(played) => {
+                    return Ok(Outcome::Succeeded(played.task_id.0, played.value().expect("a count")));
+                }
                 Err(error) => error,
             }
         }
-        Way::Submit { keyed, retries } => {
-            let mut submission = client.submit(script).args(&args).timeout(order.timeout).retries(retries);
+        CallKind::Submit { keyed, retries } => {
+            let mut submission = client.submit(script).args(&args).timeout(request.timeout).retries(retries);
             if keyed {
                 submission = submission.idempotency_key(key);
             }
             match submission.await {
-                Ok(task) => return Ok(End::Accepted(task.0)),
+                Ok(task) => return Ok(Outcome::Accepted(task.0)),
                 Err(error) => error,
             }
         }
@@ -205,13 +207,13 @@ async fn once(client: &Client, order: &Order) -> Result<End, (Option<End>, bool)
         Error::Call(call) => match call.fault() {
             Some(Fault::BackendUnavailable(_)) => Err((None, true)),
             Some(Fault::ScriptError(_) | Fault::Conflict(_) | Fault::Overloaded(_)) => {
-                Err((Some(End::Not(TaskState::Failed)), false))
+                Err((Some(Outcome::Unsuccessful(TaskState::Failed)), false))
             }
-            Some(Fault::ScriptTimeout(_)) => Err((Some(End::Not(TaskState::TimedOut)), false)),
-            Some(Fault::Cancelled(_)) => Err((Some(End::Not(TaskState::Cancelled)), false)),
-            Some(Fault::WorkerLost(_)) => Err((Some(End::Not(TaskState::Lost)), false)),
-            _ => panic!("{order:?}: {error:?}"),
+            Some(Fault::ScriptTimeout(_)) => Err((Some(Outcome::Unsuccessful(TaskState::TimedOut)), false)),
+            Some(Fault::Cancelled(_)) => Err((Some(Outcome::Unsuccessful(TaskState::Cancelled)), false)),
+            Some(Fault::WorkerLost(_)) => Err((Some(Outcome::Unsuccessful(TaskState::Lost)), false)),
+            _ => panic!("{request:?}: {error:?}"),
         },
-        _ => panic!("{order:?}: {error:?}"),
+        _ => panic!("{request:?}: {error:?}"),
     }
 }

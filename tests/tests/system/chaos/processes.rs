@@ -1,4 +1,4 @@
-//! Servers and workers as processes, which end in every way that processes do.
+//! Servers and workers as processes.
 
 use std::{fs::File, path::PathBuf, process::Stdio};
 
@@ -8,24 +8,24 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-/// A program that runs, with a log of its own.
+/// A running program with a log file of its own.
 pub struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-/// What a process takes of its machine.
+/// The resources that a process uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Takes {
+pub struct ResourceUsage {
     pub threads: usize,
-    /// Of memory.
+    /// Resident memory.
     pub megabytes: usize,
-    /// Open ones, connections among them.
+    /// Open files and sockets.
     pub files: usize,
 }
 
-impl Takes {
-    /// The more of each.
+impl ResourceUsage {
+    /// The larger of each number.
     pub fn max(self, other: Self) -> Self {
         Self {
             threads: self.threads.max(other.threads),
@@ -36,8 +36,7 @@ impl Takes {
 }
 
 impl Process {
-    /// Starts it, however often it ends before it says that it is ready: as whoever looks after programs does.
-    /// Returns what it said.
+    /// Starts a program, again if it ends before it is ready, as a process supervisor does. Returns its first line.
     pub async fn start(mut command: impl FnMut() -> Command, log: &PathBuf) -> (Self, String) {
         soon(async {
             loop {
@@ -65,39 +64,39 @@ impl Process {
         soon(self.lines.next_line()).await.expect("it prints UTF-8").expect("a line")
     }
 
-    /// Ends it without warning.
+    /// Kills it.
     pub async fn kill(&mut self) {
         soon(self.child.kill()).await.expect("it has not been waited for");
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Tells it to shut down, and waits until it has ended.
     pub async fn end(&mut self) {
         self.signal("TERM").await;
         let status = soon(self.child.wait()).await.expect("it can be waited for");
-        assert!(status.success(), "it was to end in order: {status}");
+        assert!(status.success(), "its shutdown failed: {status}");
     }
 
-    /// What it takes of its machine, where that is shown as Linux does.
-    pub fn takes(&self) -> Option<Takes> {
+    /// The resources that it uses; `None` unless on Linux.
+    pub fn usage(&self) -> Option<ResourceUsage> {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()?));
         let status = std::fs::read_to_string(process.join("status")).ok()?;
         let number = |name: &str| {
             status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().nth(1)?.parse().ok())
         };
-        Some(Takes {
+        Some(ResourceUsage {
             threads: number("Threads")?,
             megabytes: number("VmRSS")? / 1024,
             files: std::fs::read_dir(process.join("fd")).ok()?.count(),
         })
     }
 
-    /// Stops it where it is.
-    pub async fn freeze(&self) {
+    /// Suspends it.
+    pub async fn suspend(&self) {
         self.signal("STOP").await;
     }
 
-    /// Lets it go on.
-    pub async fn thaw(&self) {
+    /// Resumes it.
+    pub async fn resume(&self) {
         self.signal("CONT").await;
     }
 

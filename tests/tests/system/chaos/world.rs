@@ -1,4 +1,4 @@
-//! All that takes part: a Redis in some shape, servers, workers, and a network between all of them.
+//! The system under test: Redis in some topology, servers, workers, and proxies between them.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -11,18 +11,18 @@ use circles_tests::{program, secret_key};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::processes::{Process, Takes};
+use super::processes::{Process, ResourceUsage};
 
 pub const SERVERS: usize = 2;
 pub const WORKERS: usize = 3;
-/// Circles, in shards of their own or not.
+/// Number of circles, in the same shard or in different ones.
 pub const CIRCLES: usize = 4;
-/// How long after a worker's last word its plays are another's.
+/// The workers' lease.
 pub const LEASE: &str = "2s";
 
-/// What all processes share.
+/// The Redis that the processes share.
 pub enum Backing {
-    /// One Redis, and for each process a network of its own to it: first the servers', then the workers'.
+    /// One Redis, and for each process a proxy to it: first the servers', then the workers'.
     Single {
         redis: Redis,
         proxies: Vec<Proxy>,
@@ -31,7 +31,7 @@ pub enum Backing {
     Cluster(Cluster),
 }
 
-/// Which [`Backing`].
+/// The topology of a [`Backing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     Single,
@@ -42,7 +42,7 @@ pub enum Shape {
 pub struct Server {
     process: Process,
     address: SocketAddr,
-    /// Between it and its clients.
+    /// The proxy between the server and its clients.
     pub proxy: Proxy,
 }
 
@@ -50,7 +50,7 @@ pub struct World {
     pub backing: Backing,
     pub servers: Vec<Server>,
     pub workers: Vec<Process>,
-    /// Goes behind those that write there.
+    /// Dropped after the processes that write there.
     directory: TempDir,
 }
 
@@ -60,10 +60,10 @@ impl World {
         let backing = Backing::start(shape, seed).await;
         let (host, mut servers, mut workers) = (loopback(), Vec::new(), Vec::new());
         for number in 0..SERVERS {
-            // Nobody else takes ports of this address.
+            // Other processes take no ports of this address.
             let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr());
             let address = free.expect("a port");
-            let proxy = Proxy::of(address).await;
+            let proxy = Proxy::for_tcp(address).await;
             let command = || server_of(directory.path(), &backing.url(number), address, &proxy);
             let process = started(command, &log_of(directory.path(), number)).await;
             servers.push(Server { process, address, proxy });
@@ -74,17 +74,17 @@ impl World {
         Self { directory, backing, servers, workers }
     }
 
-    /// Where clients reach a circle by way of a server.
+    /// The URL of a circle at a server.
     pub fn url(&self, server: usize, circle: usize) -> String {
         format!("ws://{}/{}", self.servers[server].proxy.address(), circle_key(circle).public_key())
     }
 
-    /// Where a circle's scripts append to files.
+    /// The folder of a circle's files.
     pub fn files(&self, circle: usize) -> PathBuf {
         self.directory.path().join("data").join(circle_key(circle).public_key().to_string()).join("files")
     }
 
-    /// Ends a server without warning and starts it again where it was.
+    /// Kills a server and starts it again at its address.
     pub async fn restart_server(&mut self, number: usize) {
         let Self { directory, backing, servers, .. } = self;
         let server = &mut servers[number];
@@ -93,25 +93,26 @@ impl World {
         server.process = started(command, &log_of(directory.path(), number)).await;
     }
 
-    /// Starts another worker where one has ended.
+    /// Starts a worker in place of one that has ended.
     pub async fn replace_worker(&mut self, number: usize) {
         let url = self.backing.url(SERVERS + number);
         self.workers[number] = worker(self.directory.path(), &url, SERVERS + number).await;
     }
 
-    /// What servers and workers take of their machine: the most of each.
-    pub fn takes(&self) -> Takes {
+    /// The largest resource usage of the servers and workers.
+    pub fn usage(&self) -> ResourceUsage {
         let processes = self.servers.iter().map(|server| &server.process).chain(&self.workers);
-        processes.filter_map(Process::takes).fold(Takes::default(), Takes::max)
+        processes.filter_map(Process::usage).fold(ResourceUsage::default(), ResourceUsage::max)
     }
 
-    /// What all processes wrote that nobody should have to read.
+    /// Lines in the logs of all processes that show a bug.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for number in 0..SERVERS + WORKERS {
             let log = std::fs::read_to_string(log_of(self.directory.path(), number)).expect("a log");
-            let is_bad =
-                |line: &&str| ["panicked", "of ours", "not ours"].iter().any(|word| line.contains(word));
+            let is_bad = |line: &&str| {
+                ["panicked", "of ours", "not ours", "unexpected data"].iter().any(|word| line.contains(word))
+            };
             complaints.extend(log.lines().filter(is_bad).map(str::to_owned));
         }
         complaints
@@ -119,8 +120,8 @@ impl World {
 }
 
 impl Drop for World {
-    /// What processes logged stays where something was found.
-    #[allow(clippy::print_stderr, reason = "whoever looks for the cause has to know where")]
+    /// Keeps the logs if the test fails.
+    #[allow(clippy::print_stderr, reason = "the path of the logs helps to find the cause")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("chaos: logs of servers and workers are in {}", self.directory.path().display());
@@ -136,7 +137,7 @@ impl Backing {
                 let redis = Redis::builder().durable().start();
                 let mut proxies = Vec::new();
                 for number in 0..SERVERS + WORKERS {
-                    proxies.push(Proxy::of_redis(redis.address(), seed ^ number as u64).await);
+                    proxies.push(Proxy::for_redis(redis.address(), seed ^ number as u64).await);
                 }
                 Self::Single { redis, proxies }
             }
@@ -145,7 +146,7 @@ impl Backing {
         }
     }
 
-    /// For the process of this number.
+    /// The URL for the process of this number.
     fn url(&self, process: usize) -> String {
         match self {
             Self::Single { proxies, .. } => format!("redis://{}", proxies[process].address()),
@@ -155,7 +156,7 @@ impl Backing {
     }
 }
 
-/// Whoever owns a circle.
+/// The key of a circle's owner.
 pub fn circle_key(number: usize) -> SecretKey {
     secret_key(&format!("circle {number}"))
 }
@@ -164,7 +165,7 @@ fn log_of(directory: &Path, process: usize) -> PathBuf {
     directory.join(format!("{process}.log"))
 }
 
-/// What processes log: what the test was told to, or warnings.
+/// The log filter of processes: the one of this test's environment, or else warnings.
 fn log_level() -> String {
     std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".to_owned())
 }

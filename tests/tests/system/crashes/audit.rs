@@ -1,4 +1,4 @@
-//! Holds what is in the circle against what clients were told.
+//! Compares the circle's data with the answers that clients got.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,20 +14,20 @@ use circles_client::{
     provenance::{Head, Verifier},
     types::{Task, TaskId, TaskState},
 };
-use circles_testing::Dice;
+use circles_testing::SeededRng;
 use circles_tests::soon;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    ledger::{Accepted, End, Ledger},
+    ledger::{Accepted, Ledger, Outcome},
     load::{self, look},
-    order::{Act, Order, Way},
+    request::{Action, CallKind, Request},
 };
 
-/// Records that one call brings: the most there may be.
+/// Maximum number of records and tasks that one call returns.
 const PAGE: u64 = 500;
-/// Calls that are made again after each restart, those of just before the crash among them.
+/// Number of calls that are repeated after each restart, the newest among them.
 const REPEATED: usize = 60;
 
 /// The marks of an epoch and its counter, in one snapshot.
@@ -39,40 +39,40 @@ struct Mark {
     value: TaskId,
 }
 
-/// What an audit found at the end.
+/// The result of an audit.
 #[derive(Default)]
 pub struct Findings {
     /// Plays and tasks that wrote.
     marks: usize,
     records: usize,
-    /// Orders whose answer was lost and that had happened.
-    happened: usize,
-    /// And that had not.
-    vanished: usize,
-    /// Those that had reached outside, or met two kills in a row, and ended as lost.
+    /// Requests without an answer that had executed.
+    executed: usize,
+    /// Requests without an answer that had not.
+    not_executed: usize,
+    /// Requests that ended as lost: after a side effect, or after two kills in a row.
     lost: usize,
-    /// Calls with a key that were made again.
+    /// Repeated calls with a key.
     repeated: usize,
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { marks, records, happened, vanished, lost, repeated } = self;
+        let Self { marks, records, executed, not_executed, lost, repeated } = self;
         write!(
             formatter,
-            "{marks} that wrote, {records} records, {repeated} calls made again, {lost} lost; \
-             of orders without an answer {happened} had happened and {vanished} had not"
+            "{marks} that wrote, {records} records, {repeated} calls repeated, {lost} lost; \
+             of requests without an answer {executed} had executed and {not_executed} had not"
         )
     }
 }
 
-/// The circle's owner, who looks after each restart.
+/// The circle's owner, who audits it after each restart.
 pub struct Audit {
     ledger: Arc<Ledger>,
     owner: Client,
     url: String,
     files: PathBuf,
-    dice: Dice,
+    rng: SeededRng,
     chain: Verifier,
     records: HashMap<Uuid, TaskState>,
     /// The play that opened the accounts.
@@ -84,7 +84,7 @@ pub struct Audit {
 impl Audit {
     /// Opens the accounts.
     pub async fn new(ledger: Arc<Ledger>, owner: Client, url: &str, files: PathBuf, seed: u64) -> Self {
-        let setup = soon(owner.play(super::order::SETUP)).await.expect("accounts").task_id.0;
+        let setup = soon(owner.play(super::request::SETUP)).await.expect("accounts").task_id.0;
         let circle = soon(owner.whoami()).await.expect("an identity").circle;
         let circle = circle.to_string().parse().expect("a circle");
         Self {
@@ -92,7 +92,7 @@ impl Audit {
             owner,
             url: url.to_owned(),
             files,
-            dice: Dice::new(seed, 0),
+            rng: SeededRng::new(seed, 0),
             chain: Verifier::new(circle),
             records: HashMap::new(),
             setup,
@@ -101,27 +101,27 @@ impl Audit {
         }
     }
 
-    /// What must hold after a restart, while clients go on.
+    /// Checks the invariants that hold after a restart while clients work.
     pub async fn after_restart(&mut self) {
         look(&self.owner, &self.ledger).await.expect("a server that runs");
         let epoch = self.ledger.epoch();
         self.repeat(epoch.saturating_sub(2)..=epoch, REPEATED).await;
         self.await_tasks().await;
-        // Older ones have been looked at before, and are again at the end.
+        // Older epochs have been checked before, and are checked again at the end.
         let newest = epoch.saturating_sub(2)..=epoch;
         self.check_marks(&newest).await;
         self.check_files(&newest);
         self.follow_chain().await;
     }
 
-    /// What must hold at the end, when all clients have gone.
+    /// Checks the invariants that hold at the end, once all clients have stopped.
     pub async fn at_the_end(mut self) -> Findings {
         let all = 0..=self.ledger.epoch();
         self.repeat(all.clone(), usize::MAX).await;
         self.await_tasks().await;
         self.recheck_tasks().await;
         self.await_the_rest().await;
-        // Nobody writes any more.
+        // All writes have ended.
         let look = look(&self.owner, &self.ledger).await.expect("a server that runs");
         let marks = self.check_marks(&all).await;
         assert_eq!(i64::try_from(marks.len()).ok(), Some(look.count), "marks, and the count of all");
@@ -131,35 +131,35 @@ impl Audit {
         self.findings(&marks)
     }
 
-    /// Makes calls with a key again: they are the same tasks and bring the same outcomes.
+    /// Repeats calls with a key: they return the same tasks and outcomes.
     async fn repeat(&mut self, epochs: RangeInclusive<usize>, most: usize) {
         let mut calls = self.ledger.keyed(epochs);
         if calls.len() > most {
-            // The newest half for sure.
+            // The newest half always.
             let newest = calls.split_off(calls.len() - most / 2);
-            calls = (0..most / 2).map(|_| calls[self.dice.below(calls.len())].clone()).collect();
+            calls = (0..most / 2).map(|_| calls[self.rng.below(calls.len())].clone()).collect();
             calls.extend(newest);
         }
-        for (order, end) in calls {
-            let client = self.caller(&order).await;
-            assert_eq!(load::play(&client, &order).await, end, "{order:?}, made again");
+        for (request, end) in calls {
+            let client = self.caller(&request).await;
+            assert_eq!(load::play(&client, &request).await, end, "{request:?}, repeated");
             self.repeated += 1;
         }
         let submissions: Vec<_> = {
             let books = self.ledger.books();
-            let open = books.open.iter().map(|task| (*task, books.tasks[task].order.clone()));
-            open.filter(|(_, order)| matches!(order.way, Way::Submit { keyed: true, .. })).collect()
+            let open = books.open.iter().map(|task| (*task, books.tasks[task].request.clone()));
+            open.filter(|(_, request)| matches!(request.kind, CallKind::Submit { keyed: true, .. })).collect()
         };
-        for (task, order) in submissions {
-            let client = self.caller(&order).await;
-            assert_eq!(load::submit(&client, &order).await, Some(task), "{order:?}, made again");
+        for (task, request) in submissions {
+            let client = self.caller(&request).await;
+            assert_eq!(load::submit(&client, &request).await, Some(task), "{request:?}, repeated");
             self.repeated += 1;
         }
     }
 
-    /// Somebody with the key of the client that an order is of.
-    async fn caller(&mut self, order: &Order) -> Client {
-        let number = order.id.split('-').next().expect("a client's number").to_owned();
+    /// A client with the key of a request's client.
+    async fn caller(&mut self, request: &Request) -> Client {
+        let number = request.id.split('-').next().expect("a client's number").to_owned();
         if !self.callers.contains_key(&number) {
             let client = load::client(&self.url, load::key_of(&number)).await;
             self.callers.insert(number.clone(), client);
@@ -167,7 +167,7 @@ impl Audit {
         self.callers[&number].clone()
     }
 
-    /// Every accepted task reaches a final state.
+    /// Waits until every accepted task has reached a final state.
     async fn await_tasks(&self) {
         let open = self.ledger.books().open.clone();
         for id in &open {
@@ -179,12 +179,12 @@ impl Audit {
         self.ledger.books().open.retain(|task| !open.contains(task));
     }
 
-    async fn end_of(&self, id: TaskId) -> End {
+    async fn end_of(&self, id: TaskId) -> Outcome {
         let task = self.owner.task(id).wait(Duration::from_secs(30));
         end_of(&soon(task).await.expect("an accepted task is known"))
     }
 
-    /// The list shows every accepted task, and each once. Those whose acceptance nobody heard of end as well.
+    /// Checks that the list shows every accepted task once, and waits for those whose acceptance was not answered.
     async fn await_the_rest(&self) {
         let mut listed = HashSet::new();
         let mut cursor = None;
@@ -210,30 +210,30 @@ impl Audit {
         assert!(missing.is_none(), "not listed: {missing:?}");
     }
 
-    /// A final state is final.
+    /// Checks that final states have not changed.
     async fn recheck_tasks(&self) {
         let tasks = self.ledger.books().tasks.clone();
-        for (id, Accepted { order, end }) in tasks {
-            let task = soon(self.owner.task(TaskId(id))).await.expect("it is remembered");
-            assert_eq!(Some(end_of(&task)), end, "{order:?}");
+        for (id, Accepted { request, end }) in tasks {
+            let task = soon(self.owner.task(TaskId(id))).await.expect("the task is known");
+            assert_eq!(Some(end_of(&task)), end, "{request:?}");
         }
     }
 
-    /// Orders of some epochs with what is known of their end.
-    fn orders(&self, epochs: &RangeInclusive<usize>) -> Vec<(Arc<Order>, End)> {
+    /// The requests of some epochs, with their known outcomes.
+    fn requests(&self, epochs: &RangeInclusive<usize>) -> Vec<(Arc<Request>, Outcome)> {
         let books = self.ledger.books();
         let plays = books.plays.range(epochs.clone()).flat_map(|(_, plays)| plays.iter().cloned());
-        let tasks = books.tasks.values().filter(|task| epochs.contains(&task.order.epoch));
-        let tasks = tasks.map(|task| (task.order.clone(), task.end.clone().unwrap_or(End::Unknown)));
-        let unheard = books.unheard.iter().filter(|order| epochs.contains(&order.epoch));
-        let unheard = unheard.map(|order| (order.clone(), End::Unknown));
-        plays.chain(tasks).chain(unheard).collect()
+        let tasks = books.tasks.values().filter(|task| epochs.contains(&task.request.epoch));
+        let tasks = tasks.map(|task| (task.request.clone(), task.end.clone().unwrap_or(Outcome::Unknown)));
+        let unanswered = books.unanswered.iter().filter(|request| epochs.contains(&request.epoch));
+        let unanswered = unanswered.map(|request| (request.clone(), Outcome::Unknown));
+        plays.chain(tasks).chain(unanswered).collect()
     }
 
-    /// Nothing acknowledged is missing, nothing refused is there, nothing counted twice. Returns the marks.
+    /// Checks that acknowledged writes are present, failed ones absent, and none counted twice. Returns the marks.
     async fn check_marks(&self, epochs: &RangeInclusive<usize>) -> HashMap<String, Uuid> {
-        // What was told before the marks are read must be among them.
-        let orders = self.orders(epochs);
+        // Writes acknowledged before the marks are read must be among them.
+        let requests = self.requests(epochs);
         let mut marks = HashMap::new();
         for epoch in epochs.clone() {
             let played = soon(self.owner.play(MARKS).args(&epoch)).await.expect("marks");
@@ -242,30 +242,38 @@ impl Audit {
             let id = |mark: &Mark| mark.key.rsplit('/').next().expect("an id").to_owned();
             marks.extend(found.iter().map(|mark| (id(mark), mark.value.0)));
         }
-        for (order, end) in orders {
-            let mark = marks.get(&order.id);
+        for (request, end) in requests {
+            let mark = marks.get(&request.id);
             match &end {
-                End::Done(task, _) => {
-                    assert_eq!(mark, Some(task), "{order:?} was acknowledged");
-                    assert_ne!(order.act, Act::Throw, "{order:?} cannot succeed");
+                Outcome::Succeeded(task, _) => {
+                    assert_eq!(mark, Some(task), "{request:?} was acknowledged");
+                    assert_ne!(request.action, Action::Throw, "{request:?} cannot succeed");
                 }
-                End::Refused(why) => {
-                    assert_eq!(mark, None, "{order:?} failed: {why}");
-                    assert!(order.act == Act::Throw || why.contains("conflict"), "{order:?}: {why}");
+                Outcome::Failed(why) => {
+                    assert_eq!(mark, None, "{request:?} failed: {why}");
+                    assert!(
+                        request.action == Action::Throw || why.contains("conflict"),
+                        "{request:?}: {why}"
+                    );
                 }
-                End::Lost(_) => {
-                    assert_eq!(mark, None, "{order:?} is lost");
-                    // A task that two processes in a row die of is not tried a third time.
-                    let may_be_deadly = self.ledger.epoch() >= order.epoch + 2;
-                    assert!(order.act == Act::Outside || may_be_deadly, "{order:?} did not reach outside");
+                Outcome::Lost(_) => {
+                    assert_eq!(mark, None, "{request:?} is lost");
+                    // A task that was running at two kills in a row is not run a third time.
+                    let may_be_deadly = self.ledger.epoch() >= request.epoch + 2;
+                    assert!(
+                        request.action == Action::Outside || may_be_deadly,
+                        "{request:?} had no side effect"
+                    );
                 }
-                End::Unknown => assert!(order.act != Act::Throw || mark.is_none(), "{order:?} throws"),
+                Outcome::Unknown => {
+                    assert!(request.action != Action::Throw || mark.is_none(), "{request:?} throws")
+                }
             }
         }
         marks
     }
 
-    /// The chain of records goes on where it ended, and verifies.
+    /// Checks that the provenance chain continues from the last check, and verifies.
     async fn follow_chain(&mut self) {
         loop {
             let after = self.chain.head().number.get();
@@ -281,21 +289,24 @@ impl Audit {
                 }
                 return;
             }
-            assert!(!page.records.is_empty(), "the head is of a record that is not there: {page:?}");
+            assert!(!page.records.is_empty(), "the record of the head is missing: {page:?}");
         }
     }
 
-    /// Files are appended to at most once a try, and for sure by what succeeded.
+    /// Checks that each run appended to its file at most once, and each success did.
     fn check_files(&self, epochs: &RangeInclusive<usize>) {
-        let orders = self.orders(epochs);
-        for (order, end) in orders.iter().filter(|(order, _)| order.act == Act::Outside) {
-            let effects = std::fs::metadata(self.files.join(&order.id)).map_or(0, |file| file.len());
-            assert!(effects <= order.most_effects(), "{order:?}: {effects} effects, {end:?}");
-            assert!(effects > 0 || !matches!(end, End::Done(..)), "{order:?} succeeded without its effect");
+        let requests = self.requests(epochs);
+        for (request, end) in requests.iter().filter(|(request, _)| request.action == Action::Outside) {
+            let effects = std::fs::metadata(self.files.join(&request.id)).map_or(0, |file| file.len());
+            assert!(effects <= request.max_effects(), "{request:?}: {effects} effects, {end:?}");
+            assert!(
+                effects > 0 || !matches!(end, Outcome::Succeeded(..)),
+                "{request:?} succeeded without its effect"
+            );
         }
     }
 
-    /// One record for each play that wrote, and for each task.
+    /// Checks that each play that wrote and each task has one record.
     fn check_records(&self, marks: &HashMap<String, Uuid>) {
         let mut expected: HashMap<_, _> = marks.values().map(|task| (*task, TaskState::Succeeded)).collect();
         expected.insert(self.setup, TaskState::Succeeded);
@@ -305,15 +316,15 @@ impl Audit {
         let tasks = books.tasks.iter().map(|(id, task)| (id, task.end.as_ref()));
         let plays = books.plays.values().flatten();
         let lost = plays.filter_map(|(_, end)| match end {
-            End::Lost(task) => Some((task, Some(end))),
+            Outcome::Lost(task) => Some((task, Some(end))),
             _ => None,
         });
         for (task, end) in tasks.chain(lost) {
             let state = match end.expect("it has ended") {
-                End::Done(..) => TaskState::Succeeded,
-                End::Refused(_) => TaskState::Failed,
-                End::Lost(_) => TaskState::Lost,
-                End::Unknown => panic!("task {task} has not ended"),
+                Outcome::Succeeded(..) => TaskState::Succeeded,
+                Outcome::Failed(_) => TaskState::Failed,
+                Outcome::Lost(_) => TaskState::Lost,
+                Outcome::Unknown => panic!("task {task} has not ended"),
             };
             expected.insert(*task, state);
         }
@@ -331,33 +342,33 @@ impl Audit {
         };
         let mut known = HashSet::new();
         let mut counts = HashSet::new();
-        for (order, end) in self.orders(&(0..=self.ledger.epoch())) {
+        for (request, end) in self.requests(&(0..=self.ledger.epoch())) {
             match end {
-                End::Unknown if marks.contains_key(&order.id) => findings.happened += 1,
-                End::Unknown => findings.vanished += 1,
-                End::Lost(_) => findings.lost += 1,
-                End::Done(_, count) => {
-                    assert!(counts.insert(count), "{order:?}: another play was {count}, too")
+                Outcome::Unknown if marks.contains_key(&request.id) => findings.executed += 1,
+                Outcome::Unknown => findings.not_executed += 1,
+                Outcome::Lost(_) => findings.lost += 1,
+                Outcome::Succeeded(_, count) => {
+                    assert!(counts.insert(count), "{request:?}: another play got the count {count} too")
                 }
-                End::Refused(_) => {}
+                Outcome::Failed(_) => {}
             }
-            known.insert(order.id.clone());
+            known.insert(request.id.clone());
         }
         let stranger = marks.keys().find(|id| !known.contains(*id));
-        assert_eq!(stranger, None, "a mark that nobody asked for");
+        assert_eq!(stranger, None, "a mark without a request");
         findings
     }
 }
 
-fn end_of(task: &Task) -> End {
+fn end_of(task: &Task) -> Outcome {
     let id = task.task_id.0;
     match task.state {
         TaskState::Succeeded => {
             let value = task.result.as_ref().and_then(|result| result.value.as_i64());
-            End::Done(id, value.expect("a count"))
+            Outcome::Succeeded(id, value.expect("a count"))
         }
-        TaskState::Failed => End::Refused(task.error.as_ref().expect("an error").message.clone()),
-        TaskState::Lost => End::Lost(id),
+        TaskState::Failed => Outcome::Failed(task.error.as_ref().expect("an error").message.clone()),
+        TaskState::Lost => Outcome::Lost(id),
         _ => panic!("an accepted task did not reach its end: {task:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What clients were told: the other side of what is in the circle.
+//! The answers that clients got, to compare with the circle's data.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,111 +12,111 @@ use circles_client::{Error, Fault, PlayResponse};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::order::{Order, Way};
+use super::request::{CallKind, Request};
 
-/// How an order ended, as its client was told.
+/// The outcome of a request, by the answer that its client got.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It succeeded, in this task and with this count.
-    Done(Uuid, i64),
-    /// It did not, and left nothing in the database.
-    Refused(String),
-    /// It reached outside, and nobody knows how far it got.
+pub enum Outcome {
+    /// Success: the task, and its count.
+    Succeeded(Uuid, i64),
+    /// Failure, which leaves no documents.
+    Failed(String),
+    /// Lost after a side effect, or after two kills.
     Lost(Uuid),
-    /// The connection broke first: it has happened, or it has not.
+    /// No answer: it may have executed or not.
     Unknown,
 }
 
-impl End {
-    pub fn of_play(order: &Order, answer: Result<PlayResponse, Error>) -> Self {
+impl Outcome {
+    pub fn of_play(request: &Request, answer: Result<PlayResponse, Error>) -> Self {
         match answer {
-            Ok(played) => Self::Done(played.task_id.0, played.value().expect("a count")),
-            Err(error) if is_of_a_crash(&error) => Self::Unknown,
+            Ok(played) => Self::Succeeded(played.task_id.0, played.value().expect("a count")),
+            Err(error) if is_from_crash(&error) => Self::Unknown,
             Err(Error::Call(error)) => match error.fault() {
                 Some(Fault::WorkerLost(data)) => Self::Lost(data.task_id.0),
-                Some(Fault::ScriptError(_) | Fault::Conflict(_)) => Self::Refused(error.to_string()),
-                _ => panic!("{order:?}: {error:?}"),
+                Some(Fault::ScriptError(_) | Fault::Conflict(_)) => Self::Failed(error.to_string()),
+                _ => panic!("{request:?}: {error:?}"),
             },
-            Err(error) => panic!("{order:?}: {error:?}"),
+            Err(error) => panic!("{request:?}: {error:?}"),
         }
     }
 }
 
-/// Whether this is how a client sees that the server was killed.
-pub const fn is_of_a_crash(error: &Error) -> bool {
+/// Whether a killed server causes this error at a client.
+pub const fn is_from_crash(error: &Error) -> bool {
     matches!(error, Error::ConnectionLost | Error::Connect { .. } | Error::Timeout(_))
 }
 
 /// A task that a server accepted.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    pub order: Arc<Order>,
-    /// How it ended, once it had.
-    pub end: Option<End>,
+    pub request: Arc<Request>,
+    /// Its outcome, once it has ended.
+    pub end: Option<Outcome>,
 }
 
-/// Filled by the clients, read by the audit.
+/// The record of all answers. Clients fill it, and the audit reads it.
 #[derive(Default)]
 pub struct Ledger {
     books: Mutex<Books>,
-    /// How many servers were killed.
+    /// Number of kills so far.
     pub epoch: AtomicUsize,
     answers: AtomicUsize,
     answered: Notify,
-    /// The highest count that anybody was told.
+    /// The highest count in an answer.
     count: AtomicI64,
 }
 
 #[derive(Default)]
 pub struct Books {
-    /// Plays by epoch, with how they ended.
-    pub plays: BTreeMap<usize, Vec<(Arc<Order>, End)>>,
+    /// Plays and their outcomes, by epoch.
+    pub plays: BTreeMap<usize, Vec<(Arc<Request>, Outcome)>>,
     /// Submitted tasks.
     pub tasks: HashMap<Uuid, Accepted>,
-    /// Submissions that nobody heard of again.
-    pub unheard: Vec<Arc<Order>>,
-    /// Those of `tasks` that have not ended, as far as anybody knows.
+    /// Submissions without an answer.
+    pub unanswered: Vec<Arc<Request>>,
+    /// Tasks that are not known to have ended.
     pub open: Vec<Uuid>,
-    pub looks: usize,
+    pub snapshots: usize,
 }
 
 impl Ledger {
     pub fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("nobody panics with it")
+        self.books.lock().expect("not poisoned")
     }
 
     pub fn epoch(&self) -> usize {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    pub fn played(&self, order: Arc<Order>, end: End) {
-        if let End::Done(_, count) = end {
+    pub fn played(&self, request: Arc<Request>, end: Outcome) {
+        if let Outcome::Succeeded(_, count) = end {
             self.heard_count(count);
         }
-        let told = end != End::Unknown;
-        self.books().plays.entry(order.epoch).or_default().push((order, end));
+        let told = end != Outcome::Unknown;
+        self.books().plays.entry(request.epoch).or_default().push((request, end));
         if told {
             self.heard();
         }
     }
 
-    pub fn submitted(&self, order: Arc<Order>, task: Option<Uuid>) {
+    pub fn submitted(&self, request: Arc<Request>, task: Option<Uuid>) {
         let mut books = self.books();
         match task {
             Some(task) => {
                 books.open.push(task);
-                let known = books.tasks.insert(task, Accepted { order, end: None });
+                let known = books.tasks.insert(task, Accepted { request, end: None });
                 assert!(known.is_none(), "two submissions are one task: {known:?}");
                 drop(books);
                 self.heard();
             }
-            None => books.unheard.push(order),
+            None => books.unanswered.push(request),
         }
     }
 
-    pub fn looked(&self, count: i64) {
+    pub fn snapshot_taken(&self, count: i64) {
         self.heard_count(count);
-        self.books().looks += 1;
+        self.books().snapshots += 1;
         self.heard();
     }
 
@@ -124,7 +124,7 @@ impl Ledger {
         self.count.fetch_max(count, Ordering::SeqCst);
     }
 
-    /// The highest count that anybody was told: no later look may show less.
+    /// The highest count in an answer: no later snapshot may show less.
     pub fn highest(&self) -> i64 {
         self.count.load(Ordering::SeqCst)
     }
@@ -138,7 +138,7 @@ impl Ledger {
         self.answers.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many answers more have come.
+    /// Waits for so many more answers.
     pub async fn more(&self, answers: usize) {
         let goal = self.answers() + answers;
         loop {
@@ -150,10 +150,10 @@ impl Ledger {
         }
     }
 
-    /// Plays with a key of this epoch and the one before, with what was answered first.
-    pub fn keyed(&self, epochs: std::ops::RangeInclusive<usize>) -> Vec<(Arc<Order>, End)> {
+    /// Plays with a key of these epochs, with their first answers.
+    pub fn keyed(&self, epochs: std::ops::RangeInclusive<usize>) -> Vec<(Arc<Request>, Outcome)> {
         let books = self.books();
         let plays = books.plays.range(epochs).flat_map(|(_, plays)| plays);
-        plays.filter(|(order, _)| order.way == Way::Keyed).cloned().collect()
+        plays.filter(|(request, _)| request.kind == CallKind::Keyed).cloned().collect()
     }
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-/// Choices that one number repeats: SplitMix64, which is small, and the same everywhere.
-pub struct Dice(u64);
+/// A deterministic random generator: SplitMix64, which is small, and the same on every platform.
+pub struct SeededRng(u64);
 
-impl Dice {
-    /// The choices of one seed; each `stream` of it makes choices of its own.
+impl SeededRng {
+    /// A generator of this seed; each `stream` of a seed differs.
     pub const fn new(seed: u64, stream: u64) -> Self {
         Self(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95))
     }
@@ -23,14 +23,14 @@ impl Dice {
         usize::try_from(self.next() % bound).expect("below a small number")
     }
 
-    /// One of several.
+    /// One of these choices.
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
-    /// Waits up to so many microseconds: the one kind of moment that no event marks.
-    pub async fn pause(&mut self, most: usize) {
-        let pause = u64::try_from(self.below(most)).expect("a short while");
+    /// Waits up to `max_micros` microseconds, to act at a moment that no event marks.
+    pub async fn pause(&mut self, max_micros: usize) {
+        let pause = u64::try_from(self.below(max_micros)).expect("a short while");
         tokio::time::sleep(Duration::from_micros(pause)).await;
     }
 }
