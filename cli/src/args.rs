@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn values_may_begin_with_a_hyphen() {
+    fn argument_values_may_begin_with_a_hyphen() {
         let Ok(Command::Play(play)) = parse(&["play", "-e", "-1", "--args", "-5", "--json"]) else {
             panic!("it plays")
         };

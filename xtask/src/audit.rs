@@ -17,7 +17,7 @@ pub struct Args {
     only: String,
 }
 
-/// Builds, attacks a server with every method as every kind of caller, and prints the resources that each attack left in use.
+/// Builds, attacks a server with every method as every kind of caller, and prints the resources left in use.
 pub fn audit(args: &Args) -> Result {
     redis::prepare()?;
     let profile = if args.release { " --release" } else { "" };

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn code_keeps_its_places() {
+    fn blanked_code_keeps_its_offsets() {
         let text = "f(\"é)\"); // é\ng('x', r#\"y\"#);\n";
         let lexed = Language::Rust.lex(text);
         assert_eq!(lexed.code, "f(\"é)\");      \ng('x', r#\"y\"#);\n");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_its_end_mark_goes_to_the_end() {
+    fn unterminated_quote_or_comment_extends_to_the_end() {
         for text in ["/* a", "\"a", "r\"a", "'\\", "// a"] {
             assert_eq!(Language::Rust.lex(text).bare.len(), text.len(), "{text}");
         }

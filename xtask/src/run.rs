@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_fails_is_named_with_its_arguments() {
+    fn failed_program_is_named_with_its_arguments() {
         let failure = run(Command::new("false").arg("argument")).unwrap_err();
         assert!(failure.starts_with("`false argument` failed"), "{failure}");
         let missing = run(&mut Command::new("/nowhere/program")).unwrap_err();

@@ -122,7 +122,8 @@ impl Cluster {
         self.await_order();
     }
 
-    /// Waits until all running nodes agree that all slots are served and, if all nodes run, each primary has its replica.
+    /// Waits until all running nodes agree that all slots are served and, if all nodes run, that each primary has its
+    /// replica.
     pub fn await_order(&self) {
         for node in self.nodes.iter().filter(|node| node.process.is_some()) {
             until("a cluster in order", || {

@@ -48,7 +48,7 @@ pub async fn gets_in(raw: &mut Raw, method: &str, params: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn a_list_holds_for_every_way_in() {
+async fn access_list_applies_to_every_method() {
     let world = World::builder()
         .circles(&["alice", "dave", "erin", "frank"])
         .access(0, Access { play: only(&["bob"]), run: only(&["carol"]) })
@@ -84,7 +84,7 @@ async fn a_list_holds_for_every_way_in() {
 }
 
 #[tokio::test]
-async fn who_may_not_run_scripts_does_not_learn_which_there_are() {
+async fn callers_without_run_access_cannot_probe_library() {
     let world =
         World::builder().access(0, Access { play: only(&["bob"]), run: AccessList::empty() }).start().await;
     world.library_script(0, "answer", "42");
@@ -98,7 +98,7 @@ async fn who_may_not_run_scripts_does_not_learn_which_there_are() {
 }
 
 #[tokio::test]
-async fn another_circle_gets_in_with_its_own_key_and_not_with_its_callers() {
+async fn circle_call_is_authorized_by_circle_key_not_its_callers() {
     let world = World::builder()
         .circles(&["alice", "dave", "erin"])
         .access(0, Access { play: only(&["bob", "dave"]), run: only(&["bob", "dave"]) })
@@ -127,7 +127,7 @@ async fn another_circle_gets_in_with_its_own_key_and_not_with_its_callers() {
 }
 
 #[tokio::test]
-async fn a_list_holds_for_whoever_asks_again() {
+async fn access_list_applies_to_repeated_calls() {
     let world =
         World::builder().access(0, Access { play: only(&["bob"]), run: AccessList::empty() }).start().await;
     let (mut bob, mut carol) = (world.raw_of("bob", 0).await, world.raw_of("carol", 0).await);
@@ -140,7 +140,7 @@ async fn a_list_holds_for_whoever_asks_again() {
 }
 
 #[tokio::test]
-async fn callers_on_no_list_learn_of_no_task() {
+async fn callers_without_access_see_no_tasks() {
     let world =
         World::builder().access(0, Access { play: only(&["bob"]), run: AccessList::empty() }).start().await;
     let mut bob = world.raw_of("bob", 0).await;

@@ -40,7 +40,7 @@ pub async fn under_way(world: &World, owner: &str, circle: usize) -> usize {
 }
 
 #[tokio::test]
-async fn the_caller_is_the_calling_circle_and_never_who_called_it() {
+async fn caller_of_circle_call_is_the_calling_circle() {
     let (world, alice, carol) = world().await;
     world.library_script(1, "who", "[CALLER, CIRCLE, ARGS]");
     let mut bob = world.raw_of("bob", 0).await;
@@ -142,7 +142,7 @@ async fn record_of_nested_call_names_outer_task_and_origin() {
 }
 
 #[tokio::test]
-async fn four_circles_deep_is_deep_enough() {
+async fn circle_calls_nest_up_to_depth_limit() {
     let (world, alice, carol) = world().await;
     let mut raw = world.raw().await;
     let way = [&carol, &alice, &carol, &carol];
@@ -157,7 +157,7 @@ async fn four_circles_deep_is_deep_enough() {
 }
 
 #[tokio::test]
-async fn the_deadline_of_a_play_holds_for_what_it_calls() {
+async fn deadline_bounds_nested_calls() {
     let (world, _, carol) = world().await;
     let mut raw = world.raw().await;
     for script in ["loop {}", "sleep(60)", "try { sleep(60) } catch {} loop {}"] {
@@ -175,7 +175,7 @@ async fn the_deadline_of_a_play_holds_for_what_it_calls() {
 }
 
 #[tokio::test]
-async fn wide_and_deep_calls_all_end_on_one_worker() {
+async fn wide_and_deep_circle_calls_finish_on_one_worker() {
     let world = World::builder().circles(&["alice", "carol"]).workers(1).start().await;
     let [alice, carol] = [0, 1].map(|circle| world.circles[circle].to_string());
     let mut raw = world.raw().await;
@@ -196,7 +196,7 @@ async fn wide_and_deep_calls_all_end_on_one_worker() {
 }
 
 #[tokio::test]
-async fn what_was_called_stays_though_its_caller_fails() {
+async fn called_play_stays_committed_when_caller_fails() {
     let (world, _, carol) = world().await;
     let (mut raw, mut there) = (world.raw().await, Raw::connect(&world.circle_url(1)).await);
     let script = r#"db::set("mine", 1); circle(ARGS).play(`db::set("left", CALLER)`); throw 1"#;
@@ -212,7 +212,7 @@ async fn what_was_called_stays_though_its_caller_fails() {
 }
 
 #[tokio::test]
-async fn a_play_that_called_and_was_overtaken_is_not_run_again() {
+async fn play_with_circle_calls_is_not_rerun_after_conflict() {
     let (world, _, carol) = world().await;
     let (mut raw, mut there) = (world.raw().await, Raw::connect(&world.circle_url(1)).await);
     let script = r#"
@@ -234,7 +234,7 @@ async fn a_play_that_called_and_was_overtaken_is_not_run_again() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_there_can_be_caught_here() {
+async fn errors_of_called_circles_can_be_caught() {
     let bob = AccessList::from_iter([secret_key("bob").public_key().circle_id()]);
     let world = World::builder()
         .circles(&["alice", "carol", "dave"])
@@ -284,7 +284,7 @@ async fn what_goes_wrong_there_can_be_caught_here() {
 }
 
 #[tokio::test]
-async fn calls_are_counted_and_no_catch_sees_the_limit() {
+async fn circle_call_limit_cannot_be_caught() {
     let world = World::builder().circles(&["alice", "carol"]).limits(|it| it.circle_calls = 7).start().await;
     let carol = world.circles[1].to_string();
     let mut raw = world.raw().await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::calls::{under_way, world};
 
 #[tokio::test]
-async fn what_ends_a_play_ends_what_it_calls() {
+async fn cancelling_play_cancels_nested_calls() {
     let (world, alice, carol) = world().await;
     let mut raw = world.raw().await;
     let inner = format!(r#"circle("{alice}").play("sleep(60)")"#);
@@ -24,7 +24,7 @@ async fn what_ends_a_play_ends_what_it_calls() {
 }
 
 #[tokio::test]
-async fn a_called_play_is_ended_by_its_circles_owner_and_its_caller_hears_of_it() {
+async fn owner_cancels_nested_play_and_caller_gets_error() {
     let (world, _, carol) = world().await;
     let mut raw = world.raw().await;
     let script = "try { circle(ARGS).play(\"sleep(60)\") } catch (why) { return why; }";

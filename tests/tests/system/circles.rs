@@ -67,7 +67,7 @@ async fn refused(command: &mut Command) -> String {
 }
 
 #[tokio::test]
-async fn a_list_lets_in_those_on_it_and_the_owner_and_nobody_else() {
+async fn access_list_admits_listed_keys_and_owner_only() {
     let bob = AccessList::from_iter([secret_key("bob").public_key().circle_id()]);
     let world = World::builder()
         .circles(&["alice", "carol", "dave"])
@@ -90,7 +90,7 @@ async fn a_list_lets_in_those_on_it_and_the_owner_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_play_may_still_ask_who_they_are_and_nothing_of_theirs_runs() {
+async fn callers_without_access_may_only_call_whoami() {
     let world = World::builder().access(0, Access::closed()).start().await;
     let mut raw = somebody(&world.circle_url(0), Some("bob")).await;
     assert_eq!(raw.code("play", json!({ "script": "1", "idempotency_key": "k" })).await, FORBIDDEN);
@@ -103,7 +103,7 @@ async fn whoever_may_not_play_may_still_ask_who_they_are_and_nothing_of_theirs_r
 }
 
 #[tokio::test]
-async fn a_circle_with_a_port_of_its_own_is_there_and_nowhere_else() {
+async fn circle_with_own_port_is_served_only_there() {
     let world = World::builder().circles(&["alice", "bob", "carol"]).own_port(1).start().await;
     let own = world.circle_url(1);
     let base = own.trim_end_matches(&key("bob")).trim_end_matches('/');
@@ -122,7 +122,7 @@ async fn a_circle_with_a_port_of_its_own_is_there_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_server_serves_the_circles_of_its_config_as_it_says() {
+async fn server_serves_circles_of_its_config() {
     let directory = tempfile::tempdir().unwrap();
     let config = json!([
         { "id": "alice", "public_key": key("alice"), "access": { "play": [key("bob")] } },
@@ -153,7 +153,7 @@ async fn a_server_serves_the_circles_of_its_config_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_shared_port_that_nobody_wants_is_not_taken_and_circles_may_share_one() {
+async fn circles_may_share_a_port_and_unused_port_is_not_bound() {
     let directory = tempfile::tempdir().unwrap();
     let host = address_of_its_own(8).ip().to_string();
     let taken = tokio::net::TcpListener::bind((host.as_str(), 0)).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_shared_port_that_nobody_wants_is_not_taken_and_circles_may_share_one(
 }
 
 #[tokio::test]
-async fn a_port_of_a_circle_that_is_taken_is_named_with_the_circle() {
+async fn taken_circle_port_is_reported_with_its_circle() {
     let directory = tempfile::tempdir().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let taken = listener.local_addr().unwrap();
@@ -191,7 +191,7 @@ async fn a_port_of_a_circle_that_is_taken_is_named_with_the_circle() {
 }
 
 #[tokio::test]
-async fn all_faults_of_a_config_are_said_and_nothing_is_made() {
+async fn all_config_faults_are_reported_and_nothing_is_created() {
     let directory = tempfile::tempdir().unwrap();
     let config = json!([
         { "id": "a", "limits": { "operations": 0 }, "access": { "play": ["bob"] } },
@@ -346,7 +346,7 @@ async fn switched_config_link_serves_the_same_circle() {
 }
 
 #[tokio::test]
-async fn start_that_lost_a_key_or_a_database_says_so() {
+async fn start_reports_missing_key_or_database() {
     let directory = tempfile::tempdir().unwrap();
     let config = json!([
         { "id": "keyless", "db_path": "k/keyless.db" },

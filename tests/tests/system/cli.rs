@@ -26,7 +26,7 @@ pub async fn world() -> (tempfile::TempDir, Program, String) {
 }
 
 #[tokio::test]
-async fn a_first_play_makes_a_key_and_prints_the_result() {
+async fn first_play_creates_a_key_and_prints_the_result() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let (directory, _server, url) = world().await;
@@ -45,7 +45,7 @@ async fn a_first_play_makes_a_key_and_prints_the_result() {
 }
 
 #[tokio::test]
-async fn log_lines_go_to_standard_error_and_the_result_to_standard_output() {
+async fn log_goes_to_stderr_and_result_to_stdout() {
     let (directory, _server, url) = world().await;
     let mut command = circles(directory.path(), &url);
     let (code, stdout, stderr) = run(command.args(["play", "-e", r#"print("hello"); 1"#])).await;
@@ -54,7 +54,7 @@ async fn log_lines_go_to_standard_error_and_the_result_to_standard_output() {
 }
 
 #[tokio::test]
-async fn a_script_is_read_from_a_file_and_from_standard_input() {
+async fn script_is_read_from_file_and_stdin() {
     let (directory, _server, url) = world().await;
     let path = directory.path().join("script.rhai");
     std::fs::File::create(&path).unwrap().write_all(b"ARGS.a * 2").unwrap();
@@ -71,7 +71,7 @@ async fn a_script_is_read_from_a_file_and_from_standard_input() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_script_is_shown_with_its_line_and_ends_with_1() {
+async fn script_error_shows_its_line_and_exits_with_1() {
     let (directory, _server, url) = world().await;
     let mut command = circles(directory.path(), &url);
     let (code, stdout, stderr) = run(command.args(["play", "-e", "let a = 1;\n  nonsense(a)"])).await;
@@ -83,7 +83,7 @@ async fn an_error_of_a_script_is_shown_with_its_line_and_ends_with_1() {
 }
 
 #[tokio::test]
-async fn json_is_the_whole_result() {
+async fn json_flag_prints_the_whole_result() {
     let (directory, _server, url) = world().await;
     let mut command = circles(directory.path(), &url);
     let (code, stdout, _) = run(command.args(["play", "--json", "-e", "#{ a: 1 }"])).await;
@@ -93,7 +93,7 @@ async fn json_is_the_whole_result() {
 }
 
 #[tokio::test]
-async fn wrong_usage_ends_with_2_and_trouble_on_the_way_with_3() {
+async fn usage_errors_exit_with_2_and_connection_errors_with_3() {
     let (directory, _server, url) = world().await;
     for args in [
         &["play"][..],
@@ -118,7 +118,7 @@ async fn wrong_usage_ends_with_2_and_trouble_on_the_way_with_3() {
 }
 
 #[tokio::test]
-async fn whoami_and_discover_answer() {
+async fn whoami_and_discover_print_answers() {
     let (directory, _server, url) = world().await;
     let (code, stdout, stderr) = run(circles(directory.path(), &url).arg("whoami")).await;
     assert_eq!(code, 0, "{stderr}");
@@ -129,7 +129,7 @@ async fn whoami_and_discover_answer() {
 }
 
 #[tokio::test]
-async fn a_generated_key_is_kept_and_not_overwritten() {
+async fn generated_key_is_kept_and_not_overwritten() {
     let (directory, _server, url) = world().await;
     let path = directory.path().join("new.key");
     let generate = || {
@@ -150,7 +150,7 @@ async fn a_generated_key_is_kept_and_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_directory_is_no_key_file() {
+async fn directory_is_refused_as_key_file() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let (directory, _server, url) = world().await;
@@ -179,7 +179,7 @@ async fn a_directory_is_no_key_file() {
 }
 
 #[tokio::test]
-async fn values_may_begin_with_a_hyphen() {
+async fn argument_values_may_begin_with_a_hyphen() {
     let (directory, _server, url) = world().await;
     for (line, expected) in [
         (&["play", "-e", "-1"][..], "-1\n"),
@@ -209,7 +209,7 @@ async fn empty_environment_variables_count_as_unset() {
 }
 
 #[tokio::test]
-async fn the_repl_plays_line_by_line_and_goes_on_after_an_error() {
+async fn repl_plays_line_by_line_and_continues_after_errors() {
     let (directory, _server, url) = world().await;
     let mut command = circles(directory.path(), &url);
     command

@@ -34,7 +34,7 @@ async fn at_terminal(directory: &Path, url: &str) -> Terminal {
 }
 
 #[tokio::test]
-async fn lines_typed_ahead_are_all_played() {
+async fn repl_plays_lines_typed_ahead() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
     terminal.types("400 + 2\r500 + 3\r");
@@ -53,7 +53,7 @@ async fn lines_typed_ahead_are_all_played() {
 }
 
 #[tokio::test]
-async fn lines_pasted_without_marks_are_all_played() {
+async fn repl_plays_pasted_lines_without_paste_marks() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
     // More than a terminal holds in one line, and than the editor reads at a time.
@@ -69,7 +69,7 @@ async fn lines_pasted_without_marks_are_all_played() {
 }
 
 #[tokio::test]
-async fn interrupt_cancels_the_play_and_not_the_repl() {
+async fn interrupt_cancels_play_and_not_repl() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
     terminal.types("log::info(\"x\"); loop { sleep(1); }\r");
@@ -84,7 +84,7 @@ async fn interrupt_cancels_the_play_and_not_the_repl() {
 }
 
 #[tokio::test]
-async fn piped_entries_that_fail_make_the_exit_code() {
+async fn failed_piped_entries_set_the_exit_code() {
     let (directory, _server, url) = world().await;
     let here = directory.path();
     for (input, code, out, err) in [

@@ -37,7 +37,7 @@ fn owners_key(directory: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_submitted_script_runs_and_what_it_left_is_there_later() {
+async fn submitted_script_runs_and_its_result_is_kept() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     let id = out(here, url, &["submit", "-e", r#"print("hello"); ARGS * 2"#, "--args", "21"]).await;
@@ -50,7 +50,7 @@ async fn a_submitted_script_runs_and_what_it_left_is_there_later() {
 }
 
 #[tokio::test]
-async fn a_submission_that_is_waited_for_ends_like_a_play() {
+async fn submit_with_wait_ends_like_a_play() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     // The first command of all also says that it made a key.
@@ -69,7 +69,7 @@ async fn a_submission_that_is_waited_for_ends_like_a_play() {
 }
 
 #[tokio::test]
-async fn a_submission_made_again_with_its_idempotency_key_is_the_same_task() {
+async fn repeated_submit_with_idempotency_key_is_same_task() {
     let (directory, _server, url) = world().await;
     let line = ["submit", "-e", "1", "--idempotency-key", "once", "--retries", "2"];
     let first = out(directory.path(), &url, &line).await;
@@ -96,7 +96,7 @@ async fn a_task_is_cancelled_once() {
 }
 
 #[tokio::test]
-async fn a_task_that_nobody_knows_ends_with_1_and_no_id_with_2() {
+async fn unknown_task_exits_with_1_and_invalid_id_with_2() {
     let (directory, _server, url) = world().await;
     let id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
     for (line, expected) in [
@@ -115,7 +115,7 @@ async fn a_task_that_nobody_knows_ends_with_1_and_no_id_with_2() {
 }
 
 #[tokio::test]
-async fn tasks_are_listed_newest_first_and_page_by_page() {
+async fn tasks_are_listed_newest_first_in_pages() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     let mut ids = Vec::new();
@@ -144,7 +144,7 @@ async fn tasks_are_listed_newest_first_and_page_by_page() {
 }
 
 #[tokio::test]
-async fn scripts_of_the_library_are_listed_run_and_submitted() {
+async fn library_scripts_are_listed_run_and_submitted() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     let library = here.join("scripts");
@@ -168,7 +168,7 @@ async fn scripts_of_the_library_are_listed_run_and_submitted() {
 }
 
 #[tokio::test]
-async fn errors_of_library_scripts_say_script_line_and_column() {
+async fn library_script_errors_name_script_line_and_column() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     let library = here.join("scripts");
@@ -229,7 +229,7 @@ async fn errors_of_library_scripts_say_script_line_and_column() {
 }
 
 #[tokio::test]
-async fn scripts_lists_what_run_reaches() {
+async fn scripts_lists_exactly_runnable_scripts() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     let library = here.join("scripts");
@@ -244,7 +244,7 @@ async fn scripts_lists_what_run_reaches() {
 }
 
 #[tokio::test]
-async fn documents_are_written_read_listed_and_deleted() {
+async fn db_commands_set_get_list_and_delete_documents() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     // What the user gives is data, also where it looks like a script.
@@ -279,7 +279,7 @@ async fn documents_are_written_read_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_scan_goes_on_over_many_plays() {
+async fn db_scan_spans_many_plays() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     let fill = r#"for n in 0..250 { db::set(`many/${1000 + n}`, n); }"#;
@@ -291,7 +291,7 @@ async fn a_scan_goes_on_over_many_plays() {
 }
 
 #[tokio::test]
-async fn a_log_is_printed_for_the_owner_and_verified_offline() {
+async fn provenance_log_is_printed_for_owner_and_verified_offline() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     for n in ["1", "2", "3"] {

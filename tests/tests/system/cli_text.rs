@@ -71,7 +71,7 @@ async fn log_lines_and_errors_cannot_forge_lines() {
 }
 
 #[tokio::test]
-async fn results_are_exact_in_pipes_and_safe_on_terminals() {
+async fn results_are_exact_in_pipes_and_escaped_on_terminals() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
     let (code, stdout, _) = ran(here, url, &["play", "-e", LITERAL]).await;
@@ -100,7 +100,7 @@ async fn results_are_exact_in_pipes_and_safe_on_terminals() {
 }
 
 #[tokio::test]
-async fn names_and_keys_of_strangers_are_shown_harmless() {
+async fn names_and_keys_of_others_are_escaped() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     let library = here.join("scripts");
@@ -145,7 +145,7 @@ async fn names_and_keys_of_strangers_are_shown_harmless() {
 
 /// The source that an error shows is as harmless as its message.
 #[tokio::test]
-async fn excerpts_of_hostile_sources_are_harmless() {
+async fn source_excerpts_are_escaped() {
     let (directory, _server, url) = world().await;
     let path: &Path = directory.path();
     let script = path.join("hostile.rhai");

@@ -22,7 +22,7 @@ struct Plot {
 }
 
 #[tokio::test]
-async fn a_client_logs_in_and_plays_with_types_of_its_own() {
+async fn client_logs_in_and_plays_with_typed_values() {
     let world = World::builder().auth().start().await;
     let client = world.client("ana").await;
     let plot = Plot { name: "seven".into(), width: 12.0, length: 3.5 };
@@ -37,7 +37,7 @@ async fn a_client_logs_in_and_plays_with_types_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_generated_stubs_lie_beneath() {
+async fn generated_stubs_are_accessible() {
     let world = World::builder().start().await;
     let client = world.client("ana").await;
     let rpc = client.rpc().await.unwrap();
@@ -46,14 +46,14 @@ async fn the_generated_stubs_lie_beneath() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_key_is_nobody() {
+async fn client_without_key_is_anonymous() {
     let world = World::builder().start().await;
     let client = soon(Client::builder(world.url("")).connect()).await.unwrap();
     assert_eq!(client.play("CALLER").await.unwrap().value::<String>().unwrap(), "");
 }
 
 #[tokio::test]
-async fn errors_of_the_server_keep_their_type() {
+async fn server_errors_keep_their_type() {
     let world = World::builder().start().await;
     let client = world.client("ana").await;
     let error = client.play("throw #{ why: 7 }").await.unwrap_err();
@@ -63,7 +63,7 @@ async fn errors_of_the_server_keep_their_type() {
 }
 
 #[tokio::test]
-async fn what_the_document_does_not_allow_is_not_sent() {
+async fn client_refuses_params_outside_document_bounds() {
     let world = World::builder().start().await;
     let client = world.client("ana").await;
     for (play, param) in [
@@ -105,7 +105,7 @@ impl Relay {
 }
 
 #[tokio::test]
-async fn a_client_signs_nothing_that_a_relay_passes_on() {
+async fn client_refuses_relayed_challenge() {
     let world = World::builder().auth().start().await;
     let relay = Relay::start(address_of_its_own(1), world.address).await;
     let url = format!("ws://{}/{}", relay.address, world.circles[0]);
@@ -114,7 +114,7 @@ async fn a_client_signs_nothing_that_a_relay_passes_on() {
 }
 
 #[tokio::test]
-async fn a_client_enters_only_the_circle_that_it_means() {
+async fn client_connects_only_to_expected_circle() {
     let world = World::builder().circles(&["alice", "bob"]).start().await;
     let bob = secret_key("bob").public_key();
     let client =
@@ -127,7 +127,7 @@ async fn a_client_enters_only_the_circle_that_it_means() {
 }
 
 #[tokio::test]
-async fn a_client_comes_back_to_a_server_that_comes_back_and_logs_in_again() {
+async fn client_reconnects_and_logs_in_after_server_restart() {
     let world = World::builder().auth().at(address_of_its_own(3)).start().await;
     let address = world.address;
     let client = world.client("ana").await;
@@ -144,7 +144,7 @@ async fn a_client_comes_back_to_a_server_that_comes_back_and_logs_in_again() {
 }
 
 #[tokio::test]
-async fn a_client_does_not_follow_the_root_to_another_circle() {
+async fn client_does_not_follow_root_to_another_circle() {
     let world = World::builder().at(address_of_its_own(4)).start().await;
     let address = world.address;
     let client = soon(Client::builder(world.url("")).key(secret_key("ana")).connect()).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_client_does_not_follow_the_root_to_another_circle() {
 }
 
 #[tokio::test]
-async fn a_play_on_a_broken_connection_is_repeated_only_with_a_key() {
+async fn play_on_broken_connection_repeats_only_with_key() {
     let world = World::builder().start().await;
     let relay = Relay::start(address_of_its_own(2), world.address).await;
     let address = relay.address;
@@ -182,7 +182,7 @@ async fn a_play_on_a_broken_connection_is_repeated_only_with_a_key() {
 }
 
 #[tokio::test]
-async fn a_session_that_expires_is_opened_again() {
+async fn client_renews_expired_session() {
     let world =
         World::builder().auth().settings(|it| it.session_ttl = Duration::from_millis(300)).start().await;
     let client = world.client("ana").await;
@@ -191,7 +191,7 @@ async fn a_session_that_expires_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_is_an_error_in_time() {
+async fn unreachable_server_is_an_error_in_time() {
     let world = World::builder().at(address_of_its_own(5)).start().await;
     let client = world.client("ana").await;
     let url = world.url("");

@@ -137,7 +137,7 @@ impl Live for Always {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_otherwise_than_its_example_says_is_told() {
+async fn answer_that_differs_from_its_example_is_reported() {
     let sum = examples::EXAMPLES.iter().find(|example| example.name == "a sum").unwrap();
     let right: Value = serde_json::from_str(sum.answer.unwrap()).unwrap();
     let with = |pointer: &str, value: Value| {

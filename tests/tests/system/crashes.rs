@@ -155,7 +155,7 @@ impl Run {
 
     /// Kills the server.
     async fn kill(&mut self) {
-        // The epoch changes before the kill, so that a request's epoch is at most the number of kills before its answer.
+        // The epoch changes before the kill: a request's epoch is at most the number of kills before its answer.
         self.ledger.epoch.fetch_add(1, Ordering::SeqCst);
         let log = self.server.killed().await;
         check_log(&log);

@@ -43,7 +43,7 @@ fn fill(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_a_passing_error_and_shows_in_ready() {
+async fn full_disk_is_a_temporary_error_and_shows_in_ready() {
     let directory = tempfile::tempdir().unwrap();
     let (_program, url, disk) = on_a_small_disk(directory.path()).await;
     let mut raw = Raw::connect(&url).await;

@@ -52,7 +52,7 @@ async fn lines_of(raw: &mut Raw, script: &str, code: i32) {
 }
 
 #[tokio::test]
-async fn failures_carry_the_lines_of_their_script() {
+async fn failed_plays_carry_their_log_lines() {
     let world = World::builder().limits(|limits| limits.memory_bytes = 1 << 20).start().await;
     let mut raw = world.raw().await;
     for (script, code) in ENDS {
@@ -61,7 +61,7 @@ async fn failures_carry_the_lines_of_their_script() {
 }
 
 #[tokio::test]
-async fn failures_of_plays_that_are_tried_carry_their_lines() {
+async fn failed_fast_path_plays_carry_their_log_lines() {
     let world = World::builder().trial().start().await;
     let mut raw = world.raw().await;
     let script = r#"print("so far"); throw "no""#;
@@ -73,7 +73,7 @@ async fn failures_of_plays_that_are_tried_carry_their_lines() {
 }
 
 #[tokio::test]
-async fn cancelled_tasks_carry_their_lines() {
+async fn cancelled_tasks_carry_their_log_lines() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let id = raw.call("submit", json!([r#"print("so far"); sleep(60)"#])).await.unwrap()["task_id"].take();

@@ -83,7 +83,7 @@ async fn median(raw: &mut Raw, plays: usize) -> Duration {
 }
 
 #[tokio::test]
-async fn a_batch_is_answered_with_one_document() {
+async fn discover_batch_memory_is_bounded() {
     let world = World::builder().start().await;
     let answer = world.raw().await.ask(documents(50)).await;
     let answers = answer.as_array().unwrap();
@@ -102,7 +102,7 @@ async fn a_batch_is_answered_with_one_document() {
 }
 
 #[tokio::test]
-async fn messages_and_answers_are_small_before_a_login() {
+async fn message_and_answer_limits_are_small_before_login() {
     let world = World::builder().auth().settings(|it| it.limits.bytes_before_login = 64 << 10).start().await;
     let mut raw = world.raw().await;
     let long = |bytes: usize| {
@@ -123,7 +123,7 @@ async fn messages_and_answers_are_small_before_a_login() {
 }
 
 #[tokio::test]
-async fn a_thousand_clients_that_do_not_read_hold_little_memory() {
+async fn thousand_non_reading_clients_use_little_memory() {
     const CLIENTS: usize = 1_000;
     circles_daemon::raise_file_limit();
     let (server, url, _directory) = server(&["--max-unsent-bytes", "33554432"]).await;
@@ -160,7 +160,7 @@ async fn a_thousand_clients_that_do_not_read_hold_little_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_neighbour_is_quick_beside_batches_of_documents() {
+async fn neighbour_stays_fast_during_discover_batches() {
     let (_server, url, _directory) = server(&[]).await;
     let mut neighbour = Raw::connect(&url).await;
     let calm = median(&mut neighbour, 20).await;
@@ -184,7 +184,7 @@ async fn a_neighbour_is_quick_beside_batches_of_documents() {
 }
 
 #[tokio::test]
-async fn idle_connections_give_way_when_a_server_is_full() {
+async fn full_server_closes_idle_connections() {
     let world = World::builder()
         .settings(|it| {
             it.limits.connections = 20;
@@ -220,7 +220,7 @@ async fn idle_connections_give_way_when_a_server_is_full() {
 }
 
 #[tokio::test]
-async fn connections_in_use_do_not_give_way() {
+async fn full_server_keeps_connections_in_use() {
     let world = World::builder()
         .settings(|it| {
             it.limits.connections = 10;
@@ -253,7 +253,7 @@ async fn connections_in_use_do_not_give_way() {
 }
 
 #[tokio::test]
-async fn a_connection_without_login_ends_in_time() {
+async fn connection_without_login_is_closed_in_time() {
     let world = World::builder()
         .auth()
         .settings(|it| it.limits.login_timeout = Duration::from_millis(500))
@@ -271,7 +271,7 @@ async fn a_connection_without_login_ends_in_time() {
 }
 
 #[tokio::test]
-async fn a_flood_of_connections_writes_few_log_lines() {
+async fn connection_flood_writes_few_log_lines() {
     let (server, url, _directory) =
         server(&["--max-connections", "4", "--max-connections-per-address", "2"]).await;
     let address = url.trim_start_matches("ws://").split('/').next().unwrap();
@@ -299,7 +299,7 @@ async fn a_flood_of_connections_writes_few_log_lines() {
 /// Two mebibytes of a message can come to a hundred times as much in memory, and a connection may have a thousand calls
 /// that wait.
 #[tokio::test(flavor = "multi_thread")]
-async fn large_calls_that_wait_are_refused_before_memory_is_short() {
+async fn large_waiting_calls_are_refused_before_memory_runs_out() {
     let (server, url, _directory) = server(&["--max-waiting-bytes", "134217728"]).await;
     let mut neighbour = Raw::connect(&url).await;
     let calm = median(&mut neighbour, 20).await;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 #[tokio::test]
-async fn every_text_that_is_no_call_gets_the_standard_code() {
+async fn invalid_messages_get_standard_codes() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     for (text, code) in [
@@ -37,7 +37,7 @@ async fn every_text_that_is_no_call_gets_the_standard_code() {
 }
 
 #[tokio::test]
-async fn an_id_that_cannot_be_held_is_answered_all_the_same() {
+async fn unusual_ids_are_answered() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     for id in ["-1", "1.5", "18446744073709551616"] {
@@ -53,7 +53,7 @@ async fn an_id_that_cannot_be_held_is_answered_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_notification_is_neither_answered_nor_executed() {
+async fn notification_is_neither_answered_nor_executed() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     raw.send(r#"{"jsonrpc":"2.0","method":"play","params":["throw"]}"#).await;
@@ -63,7 +63,7 @@ async fn a_notification_is_neither_answered_nor_executed() {
 }
 
 #[tokio::test]
-async fn a_batch_is_answered_in_one_message_and_in_order() {
+async fn batch_is_answered_in_one_message_and_in_order() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let answer = raw
@@ -82,7 +82,7 @@ async fn a_batch_is_answered_in_one_message_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_batch_has_a_limit() {
+async fn batch_size_is_limited() {
     let world = World::builder().settings(|it| it.limits.batch = 2).start().await;
     let mut raw = world.raw().await;
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"whoami"}"#;
@@ -91,7 +91,7 @@ async fn a_batch_has_a_limit() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_long_is_refused_and_others_carry_on() {
+async fn oversized_message_is_refused_and_others_continue() {
     let world = World::builder().settings(|it| it.limits.message_bytes = 10_000).start().await;
     let (mut greedy, mut modest) = (world.raw().await, world.raw().await);
     greedy.send("x".repeat(20_000)).await;
@@ -101,7 +101,7 @@ async fn a_message_that_is_too_long_is_refused_and_others_carry_on() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_is_an_error() {
+async fn oversized_answer_is_an_error() {
     let world = World::builder().settings(|it| it.limits.answer_bytes = 2_000).start().await;
     let mut raw = world.raw().await;
     let script = r#"let s = ""; for i in 0..3000 { s += "x"; } s"#;
@@ -110,7 +110,7 @@ async fn an_answer_that_is_too_long_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_binary_message_is_read_as_text_or_refused() {
+async fn binary_message_is_read_as_text_or_refused() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let call = raw.request("play", json!(["1"]));
@@ -121,7 +121,7 @@ async fn a_binary_message_is_read_as_text_or_refused() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_not_utf8_closes_with_1007() {
+async fn invalid_utf8_closes_with_1007() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let frame = Frame::message(vec![b'"', 0xff, b'"'], OpCode::Data(Data::Text), true);
@@ -130,7 +130,7 @@ async fn a_text_that_is_not_utf8_closes_with_1007() {
 }
 
 #[tokio::test]
-async fn a_repeated_member_of_a_call_is_named() {
+async fn repeated_member_of_a_call_is_reported() {
     let world = World::builder().start().await;
     let call = r#"{"jsonrpc":"2.0","id":7,"method":"play","params":["1"],"params":["2"]}"#;
     let answer = world.raw().await.ask(call).await;
@@ -139,7 +139,7 @@ async fn a_repeated_member_of_a_call_is_named() {
 }
 
 #[tokio::test]
-async fn params_are_taken_by_name_and_by_position_and_faults_in_them_are_named() {
+async fn params_by_name_or_position_report_their_faults() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     for params in [json!(["ARGS.a", { "a": 7 }]), json!({ "script": "ARGS.a", "args": { "a": 7 } })] {
@@ -208,7 +208,7 @@ async fn thousands_of_pipelined_calls_are_all_answered() {
 }
 
 #[tokio::test]
-async fn a_client_that_says_goodbye_is_answered() {
+async fn close_frame_is_answered() {
     let world = World::builder().start().await;
     let (mut socket, _) = soon(tokio_tungstenite::connect_async(world.circle_url(0))).await.unwrap();
     socket.close(None).await.unwrap();
@@ -218,7 +218,7 @@ async fn a_client_that_says_goodbye_is_answered() {
 }
 
 #[tokio::test]
-async fn connections_are_bounded() {
+async fn connection_count_is_limited() {
     let world = World::builder().settings(|it| it.limits.connections = 2).start().await;
     let first = world.raw().await;
     let _second = world.raw().await;
@@ -235,7 +235,7 @@ async fn connections_are_bounded() {
 }
 
 #[tokio::test]
-async fn an_unknown_circle_is_not_found_before_the_upgrade() {
+async fn unknown_circle_is_404_before_upgrade() {
     let world = World::builder().start().await;
     let stranger = circles_tests::secret_key("mallory").public_key().to_string();
     for path in [
@@ -249,7 +249,7 @@ async fn an_unknown_circle_is_not_found_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn the_root_leads_to_the_first_circle() {
+async fn root_path_serves_first_circle() {
     let world = World::builder().circles(&["alice", "bob"]).start().await;
     for path in ["/", "/ws/", "/ws"] {
         let mut raw = Raw::connect(&world.url(path)).await;
@@ -259,7 +259,7 @@ async fn the_root_leads_to_the_first_circle() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_are_turned_away() {
+async fn foreign_origins_are_refused() {
     let world = World::builder().start().await;
     let own = format!("http://{}", world.address);
     for origin in [own.as_str(), "http://localhost:3000"] {

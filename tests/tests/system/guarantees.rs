@@ -17,7 +17,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_promise_names_tests_that_exist() {
+fn every_guarantee_names_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
     for folder in ["cli", "codegen", "config", "daemon", "server", "store", "tests", "worker"] {

@@ -187,7 +187,7 @@ async fn attacks(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_hostile_harms_the_server_or_a_neighbour() {
+async fn hostile_scripts_harm_neither_server_nor_neighbour() {
     let directory = tempfile::tempdir().unwrap();
     let home = secret_key("neighbour").public_key().to_string();
     let mut command = server(directory.path());
@@ -267,7 +267,7 @@ async fn nothing_hostile_harms_the_server_or_a_neighbour() {
 }
 
 #[tokio::test]
-async fn a_circle_full_of_sleepers_leaves_room_for_others() {
+async fn circle_full_of_sleeping_plays_leaves_workers_for_others() {
     let world = World::builder().circles(&["alice", "bob", "carol"]).start().await;
     let mut sleepers = world.raw().await;
     for _ in 0..100 {

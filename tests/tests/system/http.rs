@@ -40,7 +40,7 @@ async fn call(world: &World, method: &str, params: Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_server_says_that_it_is_well() {
+async fn health_endpoint_reports_ok() {
     let world = World::builder().start().await;
     let (status, body) = get(&world, "/health").await;
     assert_eq!(status, 200);
@@ -49,7 +49,7 @@ async fn the_server_says_that_it_is_well() {
 }
 
 #[tokio::test]
-async fn the_document_is_the_file_it_was_built_from_and_its_hash_stands_in_health() {
+async fn served_document_matches_build_and_health_hash() {
     let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json")).unwrap();
     let world = World::builder().start().await;
     assert_eq!(get(&world, "/openrpc.json").await, (200, file.clone()));
@@ -61,7 +61,7 @@ async fn the_document_is_the_file_it_was_built_from_and_its_hash_stands_in_healt
 }
 
 #[tokio::test]
-async fn a_post_reaches_only_what_needs_no_connection() {
+async fn post_allows_only_connectionless_methods() {
     let world = World::builder().start().await;
     assert_eq!(call(&world, "whoami", json!({})).await["result"]["circle"], world.circles[0].to_string());
     assert!(call(&world, "rpc.discover", json!({})).await["result"]["methods"].is_array());
@@ -74,7 +74,7 @@ async fn a_post_reaches_only_what_needs_no_connection() {
 }
 
 #[tokio::test]
-async fn a_post_that_is_no_call_is_refused() {
+async fn invalid_post_is_refused() {
     let world = World::builder().start().await;
     assert_eq!(post(&world, "/", "text/plain", "{}").await.0, 415);
     let stranger = circles_tests::secret_key("mallory").public_key();
@@ -112,7 +112,7 @@ async fn upgrade(world: &World, path: &str, more: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_websocket_of_another_version_is_told_which_one_there_is() {
+async fn unsupported_websocket_version_gets_supported_one() {
     let world = World::builder().start().await;
     let host = format!("Host: {}\r\n", world.address);
     assert_eq!(upgrade(&world, "/", &format!("{host}Sec-WebSocket-Version: 13\r\n")).await.0, 101);
@@ -124,7 +124,7 @@ async fn a_websocket_of_another_version_is_told_which_one_there_is() {
 }
 
 #[tokio::test]
-async fn a_request_names_one_host() {
+async fn request_with_several_hosts_is_refused() {
     let world = World::builder().start().await;
     let version = "Sec-WebSocket-Version: 13\r\n";
     assert_eq!(upgrade(&world, "/", version).await.0, 400);
@@ -136,14 +136,14 @@ async fn a_request_names_one_host() {
 }
 
 #[tokio::test]
-async fn a_circle_asks_for_a_websocket() {
+async fn plain_get_of_circle_requires_upgrade() {
     let world = World::builder().start().await;
     assert_eq!(get(&world, &format!("/{}", world.circles[0])).await.0, 426);
     assert_eq!(get(&world, "/nonsense").await.0, 404);
 }
 
 #[tokio::test]
-async fn a_client_that_sends_half_a_request_is_let_go() {
+async fn incomplete_request_times_out() {
     let world = World::builder()
         .settings(|it| it.limits.head_timeout = std::time::Duration::from_millis(100))
         .start()

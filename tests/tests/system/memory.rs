@@ -70,7 +70,7 @@ async fn memory_budget_bounds_all_plays_together() {
 }
 
 #[tokio::test]
-async fn memory_waits_end_at_the_deadline_and_little_plays_never_wait() {
+async fn memory_waits_end_at_deadline_and_small_plays_never_wait() {
     let directory = tempfile::tempdir().unwrap();
     let (_server, urls) = two_circles(directory.path(), "128MiB").await;
     let mut hoarder = Raw::connect(&urls[0]).await;
@@ -96,7 +96,7 @@ async fn memory_waits_end_at_the_deadline_and_little_plays_never_wait() {
 }
 
 #[tokio::test]
-async fn memory_goes_back_to_the_system_after_a_burst() {
+async fn memory_returns_to_system_after_burst() {
     let directory = tempfile::tempdir().unwrap();
     let (server, urls) = two_circles(directory.path(), "6GiB").await;
     at_once(&urls, 1, "1").await;

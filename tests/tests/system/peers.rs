@@ -18,7 +18,7 @@ async fn check_typescript(args: impl IntoIterator<Item = impl AsRef<std::ffi::Os
 }
 
 #[tokio::test]
-async fn a_python_program_logs_in_and_plays() {
+async fn python_program_logs_in_and_plays() {
     let world = World::builder().auth().start().await;
     let mut command = Command::new(peer_python());
     command.arg(format!("{PEERS}/play.py")).arg(world.circle_url(0)).arg("40 + 2");
@@ -27,7 +27,7 @@ async fn a_python_program_logs_in_and_plays() {
 }
 
 #[tokio::test]
-async fn the_generated_typescript_client_logs_in_plays_and_watches() {
+async fn typescript_client_logs_in_plays_and_watches() {
     let world = World::builder().auth().start().await;
     let mut command = Command::new("node");
     command.arg(format!("{PEERS}/play_typescript.mjs"));
@@ -37,7 +37,7 @@ async fn the_generated_typescript_client_logs_in_plays_and_watches() {
 }
 
 #[tokio::test]
-async fn what_other_documents_become_in_typescript_passes_its_strict_checks_too() {
+async fn typescript_of_other_documents_passes_strict_checks() {
     let codegen = concat!(env!("CARGO_MANIFEST_DIR"), "/../codegen");
     let goldens = std::fs::read_dir(format!("{codegen}/tests/golden")).unwrap();
     let mut documents = goldens.map(|entry| entry.unwrap().path().join("openrpc.json")).collect::<Vec<_>>();
@@ -150,7 +150,7 @@ async fn typescript_client_survives_bad_servers_and_lost_connections() {
 }
 
 #[tokio::test]
-async fn the_readme_shows_the_programs_that_are_built_and_tested() {
+async fn readme_shows_the_tested_programs() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
     let program = |path: &str| {
         std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR")))
@@ -175,14 +175,14 @@ async fn validate(file: &str) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn the_document_is_valid_by_the_official_meta_schema() {
+async fn document_is_valid_by_official_meta_schema() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json");
     let (code, stdout, stderr) = validate(file).await;
     assert_eq!((code, stdout.trim()), (0, "valid"), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_broken_document_is_told_from_a_valid_one() {
+async fn meta_schema_check_refuses_broken_document() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("openrpc.json");
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json")).unwrap();

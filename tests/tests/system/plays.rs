@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::World;
 
 #[tokio::test]
-async fn a_result_carries_output_value_logs_and_cost() {
+async fn result_carries_output_value_logs_and_cost() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let script = r#"print("one"); debug("two"); #{ area: ARGS.width * ARGS.length }"#;
@@ -25,7 +25,7 @@ async fn a_result_carries_output_value_logs_and_cost() {
 }
 
 #[tokio::test]
-async fn a_script_that_fails_says_where_and_what_it_threw() {
+async fn script_error_carries_position_and_thrown_value() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let compile = raw.call("play", json!(["let a = 1;\nlet b = ;"])).await.unwrap_err();
@@ -44,7 +44,7 @@ async fn a_script_that_fails_says_where_and_what_it_threw() {
 }
 
 #[tokio::test]
-async fn a_deadline_ends_a_loop_and_a_wait_alike() {
+async fn deadline_ends_loops_and_waits() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     for script in ["loop {}", "sleep(60)", "try { loop {} } catch { loop {} }"] {
@@ -59,14 +59,14 @@ async fn a_deadline_ends_a_loop_and_a_wait_alike() {
 }
 
 #[tokio::test]
-async fn a_caller_cannot_ask_for_more_time_than_the_server_gives() {
+async fn caller_timeout_is_capped_by_server() {
     let world = World::builder().settings(|it| it.task_timeout = Duration::from_millis(200)).start().await;
     let error = world.raw().await.call("play", json!(["loop {}", null, 86_400_000])).await.unwrap_err();
     assert_eq!((&error["code"], &error["data"]["timeout_ms"]), (&json!(codes::SCRIPT_TIMEOUT), &json!(200)));
 }
 
 #[tokio::test]
-async fn a_caller_that_disconnects_cancels_its_play() {
+async fn disconnect_cancels_play() {
     let world = World::builder().start().await;
     for script in ["loop {}", "sleep(60)"] {
         let mut raw = world.raw().await;
@@ -81,7 +81,7 @@ async fn a_caller_that_disconnects_cancels_its_play() {
 }
 
 #[tokio::test]
-async fn a_play_with_a_key_goes_on_without_its_caller_and_answers_the_same_call_again() {
+async fn keyed_play_outlives_caller_and_answers_repeated_call() {
     let world = World::builder().start().await;
     let params = json!({ "script": "sleep(0.2); TASK", "idempotency_key": "k1" });
     let mut raw = world.raw().await;
@@ -101,7 +101,7 @@ async fn a_play_with_a_key_goes_on_without_its_caller_and_answers_the_same_call_
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_at_once() {
+async fn full_queue_refuses_at_once() {
     let world = World::builder().workers(1).queue_limit(1).start().await;
     let mut raw = world.raw().await;
     // A script may hand its worker on once it is slow, so fill whatever takes tasks until one is refused.
@@ -125,7 +125,7 @@ async fn a_full_queue_refuses_at_once() {
 }
 
 #[tokio::test]
-async fn slow_scripts_of_one_circle_do_not_hold_up_another() {
+async fn slow_scripts_do_not_delay_other_circles() {
     let world = World::builder().circles(&["alice", "bob"]).workers(2).start().await;
     let mut greedy = world.raw().await;
     for script in ["loop {}", "sleep(30)", "loop { let x = [1]; }", "loop {}", "sleep(30)", "loop {}"] {
@@ -143,7 +143,7 @@ async fn slow_scripts_of_one_circle_do_not_hold_up_another() {
 }
 
 #[tokio::test]
-async fn limits_end_a_script_by_name_and_the_worker_carries_on() {
+async fn exceeded_limit_is_named_and_worker_continues() {
     let world = World::builder().workers(1).start().await;
     let mut raw = world.raw().await;
     for (script, limit) in [
@@ -160,7 +160,7 @@ async fn limits_end_a_script_by_name_and_the_worker_carries_on() {
 }
 
 #[tokio::test]
-async fn numbers_texts_and_nothing_survive_the_way_both_ways() {
+async fn values_survive_the_round_trip() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let values = [
@@ -186,7 +186,7 @@ async fn numbers_texts_and_nothing_survive_the_way_both_ways() {
 }
 
 #[tokio::test]
-async fn a_script_cannot_say_that_somebody_else_called() {
+async fn script_cannot_forge_its_caller() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     let ana = circles_tests::secret_key("ana");
@@ -210,7 +210,7 @@ async fn a_script_cannot_say_that_somebody_else_called() {
 }
 
 #[tokio::test]
-async fn a_play_that_runs_when_the_server_stops_may_end_and_the_rest_is_answered() {
+async fn shutdown_finishes_running_play_and_answers_the_rest() {
     let world = World::builder().workers(1).start().await;
     let mut raw = world.raw().await;
     let running = raw.request("play", json!(["sleep(0.3); 42"]));
@@ -224,7 +224,7 @@ async fn a_play_that_runs_when_the_server_stops_may_end_and_the_rest_is_answered
 }
 
 #[tokio::test]
-async fn a_play_that_outlasts_the_grace_is_ended() {
+async fn shutdown_cancels_play_after_grace() {
     let world = World::builder().workers(1).start().await;
     let mut raw = world.raw().await;
     let running = raw.request("play", json!(["loop {}"]));

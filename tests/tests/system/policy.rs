@@ -48,7 +48,7 @@ async fn circle_gets_in(world: &World, name: &str, call: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_policy_decides_for_every_way_in_but_the_owners() {
+async fn policy_decides_every_method_except_for_owner() {
     for may in [true, false] {
         let world = world(&format!("fn authorize(request) {{ {may} }}")).await;
         for _ in 0..2 {
@@ -64,7 +64,7 @@ async fn a_policy_decides_for_every_way_in_but_the_owners() {
 }
 
 #[tokio::test]
-async fn a_policy_is_told_who_asks_for_what() {
+async fn policy_request_names_caller_and_method() {
     // SHA-256 of `42`.
     let hash = "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049";
     for (condition, open) in [
@@ -102,7 +102,7 @@ async fn a_policy_is_told_who_asks_for_what() {
 }
 
 #[tokio::test]
-async fn a_policy_that_fails_in_any_way_lets_nobody_in_but_the_owner() {
+async fn failing_policy_admits_only_owner() {
     let long = "/".repeat(300 << 10);
     for policy in [
         "fn authorize(request) { throw 1 }",
@@ -148,7 +148,7 @@ async fn a_policy_that_fails_in_any_way_lets_nobody_in_but_the_owner() {
 }
 
 #[tokio::test]
-async fn a_policy_that_never_ends_lets_nobody_in_and_is_ended() {
+async fn endless_policy_denies_and_is_stopped() {
     for policy in ["fn authorize(request) { loop {} }", "fn authorize(request) { sleep(60); true }"] {
         let limit = Duration::from_millis(300);
         let limits = |it: &mut Settings| (it.task_timeout, it.submit_timeout) = (limit, limit);
@@ -175,7 +175,7 @@ async fn a_policy_that_never_ends_lets_nobody_in_and_is_ended() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_be_read_lets_nobody_in() {
+async fn unreadable_policy_denies() {
     let outside = tempfile::tempdir().unwrap();
     let elsewhere = outside.path().join("policy.rhai");
     fs::write(&elsewhere, "fn authorize(request) { true }").unwrap();
@@ -206,7 +206,7 @@ async fn until(raw: &mut Raw, script: &str, may: bool) {
 }
 
 #[tokio::test]
-async fn a_policy_that_is_put_in_place_is_heard_of_also_by_scripts_that_are_tried() {
+async fn new_policy_applies_to_fast_path_too() {
     let world = World::builder().trial().start().await;
     let mut raw = world.raw_of("bob", 0).await;
     for _ in 0..200 {
@@ -233,7 +233,7 @@ async fn a_policy_that_is_put_in_place_is_heard_of_also_by_scripts_that_are_trie
 }
 
 #[tokio::test]
-async fn a_policy_can_rest_on_documents_and_those_on_plays() {
+async fn policy_can_read_documents_that_plays_write() {
     let policy = r#"
         /// What a caller may do is in their role.
         fn authorize(request) {
@@ -263,7 +263,7 @@ async fn a_policy_can_rest_on_documents_and_those_on_plays() {
 }
 
 #[tokio::test]
-async fn a_play_whose_permission_is_taken_while_it_runs_is_decided_again() {
+async fn permission_revoked_during_play_is_checked_again() {
     let world = world(r#"fn authorize(request) { db::get("open") == true }"#).await;
     let (mut owner, mut bob) = (world.raw_of("alice", 0).await, world.raw_of("bob", 0).await);
     owner.play(r#"db::set("open", true)"#).await.unwrap();
@@ -276,7 +276,7 @@ async fn a_play_whose_permission_is_taken_while_it_runs_is_decided_again() {
 }
 
 #[tokio::test]
-async fn what_a_policy_logs_is_not_for_its_callers() {
+async fn policy_log_lines_are_hidden_from_callers() {
     let world = world(r#"fn authorize(request) { print(secret("key")); request.args == () }"#).await;
     let mut bob = world.raw_of("bob", 0).await;
     let answer = bob.call("play", json!([r#"print("mine"); 42"#])).await.unwrap();

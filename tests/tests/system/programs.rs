@@ -40,7 +40,7 @@ pub async fn started(command: &mut Command) -> (Program, String) {
 }
 
 #[tokio::test]
-async fn a_server_without_flags_makes_a_circle_and_keeps_it() {
+async fn server_without_flags_creates_and_keeps_a_circle() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let directory = tempfile::tempdir().unwrap();
@@ -56,7 +56,7 @@ async fn a_server_without_flags_makes_a_circle_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn named_circles_are_printed_in_order_and_nothing_else_is() {
+async fn stdout_lists_named_circles_in_order_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let names: Vec<_> =
         ["bob", "ana"].map(|name| circles_tests::secret_key(name).public_key().to_string()).into();
@@ -72,7 +72,7 @@ async fn named_circles_are_printed_in_order_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn a_bad_start_is_one_sentence_and_code_2() {
+async fn failed_start_prints_one_sentence_and_exits_with_2() {
     let directory = tempfile::tempdir().unwrap();
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -106,7 +106,7 @@ async fn a_bad_start_is_one_sentence_and_code_2() {
 }
 
 #[tokio::test]
-async fn the_printed_url_can_be_dialled_wherever_a_server_listens() {
+async fn printed_url_is_reachable_on_any_listen_address() {
     for (host, expected) in [("0.0.0.0", "ws://127.0.0.1:"), ("::", "ws://[::1]:")] {
         let directory = tempfile::tempdir().unwrap();
         let mut server = Program::start(server(directory.path()).args(["--auth", "--host", host]));
@@ -120,7 +120,7 @@ async fn the_printed_url_can_be_dialled_wherever_a_server_listens() {
 }
 
 #[tokio::test]
-async fn a_key_file_that_others_can_read_is_not_used() {
+async fn key_file_readable_by_others_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let directory = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ async fn a_key_file_that_others_can_read_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_running_play_ends_within_the_grace_and_the_server_then_exits_0() {
+async fn running_play_finishes_in_grace_and_server_exits_0() {
     let directory = tempfile::tempdir().unwrap();
     let (server, url) = started(server(directory.path()).args(["--workers", "1"])).await;
     let mut raw = Raw::connect(&url).await;
@@ -149,7 +149,7 @@ async fn a_running_play_ends_within_the_grace_and_the_server_then_exits_0() {
 }
 
 #[tokio::test]
-async fn a_second_signal_exits_at_once() {
+async fn second_signal_exits_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let host = address_of_its_own(7).ip().to_string();
     let (mut server, url) = started(server(directory.path()).args(["--grace", "1h", "--host", &host])).await;
@@ -177,7 +177,7 @@ pub async fn running(url: &str, count: usize) {
 }
 
 #[tokio::test]
-async fn a_drained_server_says_what_becomes_of_each_call() {
+async fn draining_server_answers_each_call() {
     let directory = tempfile::tempdir().unwrap();
     let (program, url) = started(server(directory.path()).args(["--grace", "10ms", "--workers", "4"])).await;
     let mut raw = Raw::connect(&url).await;
@@ -231,12 +231,12 @@ async fn outlives(signal: &str) {
 }
 
 #[tokio::test]
-async fn a_submitted_script_runs_though_the_server_was_killed() {
+async fn submitted_script_survives_server_kill() {
     outlives("KILL").await;
 }
 
 #[tokio::test]
-async fn a_submitted_script_that_outlasts_the_grace_is_run_by_the_next_server() {
+async fn submitted_script_beyond_grace_runs_on_next_server() {
     outlives("TERM").await;
 }
 
@@ -254,7 +254,7 @@ async fn sighup_drains_like_sigterm() {
 }
 
 #[tokio::test]
-async fn out_of_file_descriptors_is_a_passing_error() {
+async fn file_descriptor_exhaustion_is_temporary() {
     let directory = tempfile::tempdir().unwrap();
     let (server, url) = started(&mut server(directory.path())).await;
     let data = directory.path().join("data").join(url.rsplit('/').next().unwrap());
@@ -303,7 +303,7 @@ impl Http {
 }
 
 #[tokio::test]
-async fn environment_variables_are_read_in_one_way() {
+async fn environment_variables_follow_one_convention() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     for (value, demands) in [("1", true), ("true", true), ("0", false), ("false", false), ("", false)] {

@@ -62,7 +62,7 @@ fn assert_shown(command: &str, shown: &str, found: &str, known: &mut BTreeMap<St
 }
 
 #[tokio::test]
-async fn readme_commands_do_what_stands_below_them() {
+async fn readme_commands_print_the_shown_output() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     std::os::unix::fs::symlink("data", here.join(".circles")).unwrap();

@@ -47,7 +47,7 @@ impl Watched {
 }
 
 #[tokio::test]
-async fn a_counter_of_many_callers_is_exact_and_nobody_is_refused() {
+async fn counter_of_many_callers_is_exact_without_refusals() {
     const CALLERS: usize = 32;
     const EACH: usize = 10;
     let world = Arc::new(World::builder().workers(4).start().await);
@@ -70,7 +70,7 @@ async fn a_counter_of_many_callers_is_exact_and_nobody_is_refused() {
 }
 
 #[tokio::test]
-async fn a_counter_that_is_read_and_written_apart_is_as_exact() {
+async fn counter_by_separate_read_and_write_is_exact() {
     const CALLERS: usize = 32;
     let world = World::builder().workers(4).start().await;
     let calls = (0..CALLERS).map(|_| async {
@@ -83,7 +83,7 @@ async fn a_counter_that_is_read_and_written_apart_is_as_exact() {
 }
 
 #[tokio::test]
-async fn of_two_that_rest_on_what_the_other_writes_one_sees_the_other() {
+async fn write_skew_is_prevented() {
     let world = World::builder().workers(4).start().await;
     let mut raw = world.raw().await;
     // Two doctors on call, of whom one has to stay; and two who book the same room, which nobody has booked.
@@ -113,7 +113,7 @@ async fn of_two_that_rest_on_what_the_other_writes_one_sees_the_other() {
 }
 
 #[tokio::test]
-async fn transfers_keep_the_sum_that_readers_see() {
+async fn readers_see_constant_sum_during_transfers() {
     const ACCOUNTS: usize = 8;
     let world = Arc::new(World::builder().workers(4).start().await);
     let mut raw = world.raw().await;
@@ -171,7 +171,7 @@ const HOLDS: &str = r#"
 "#;
 
 #[tokio::test]
-async fn a_play_that_waits_to_be_run_again_can_be_cancelled() {
+async fn play_waiting_for_its_rerun_can_be_cancelled() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let mut first = Watched::play(&world, HOLDS).await;
@@ -198,7 +198,7 @@ async fn a_play_that_waits_to_be_run_again_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn plays_that_wait_to_be_run_again_hold_up_no_other_circle() {
+async fn plays_waiting_for_reruns_do_not_delay_other_circles() {
     let world = Arc::new(World::builder().circles(&["alice", "carol"]).workers(2).start().await);
     let mut raw = world.raw().await;
     let mut first = Watched::play(&world, HOLDS).await;
@@ -226,7 +226,7 @@ async fn plays_that_wait_to_be_run_again_hold_up_no_other_circle() {
 }
 
 #[tokio::test]
-async fn a_play_that_is_run_again_and_calls_its_own_circle_does_not_wait_for_itself() {
+async fn rerun_that_calls_its_own_circle_does_not_deadlock() {
     let world = Arc::new(World::builder().workers(4).start().await);
     let mut raw = world.raw().await;
     let script = r#"

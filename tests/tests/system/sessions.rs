@@ -21,7 +21,7 @@ fn code(answer: &Value) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn without_a_session_only_what_the_document_says_may_be_called() {
+async fn methods_without_session_follow_the_document() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     assert!(!METHODS.is_empty());
@@ -37,7 +37,7 @@ async fn without_a_session_only_what_the_document_says_may_be_called() {
 }
 
 #[tokio::test]
-async fn a_session_opens_what_needs_one_and_scripts_are_told_who_called() {
+async fn session_opens_methods_and_scripts_see_caller() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     let ana = secret_key("ana");
@@ -51,7 +51,7 @@ async fn a_session_opens_what_needs_one_and_scripts_are_told_who_called() {
 }
 
 #[tokio::test]
-async fn a_session_belongs_to_one_connection() {
+async fn session_belongs_to_one_connection() {
     let world = World::builder().auth().start().await;
     let mut first = world.raw().await;
     let mut second = world.raw().await;
@@ -63,7 +63,7 @@ async fn a_session_belongs_to_one_connection() {
 }
 
 #[tokio::test]
-async fn a_signature_for_one_connection_opens_no_other() {
+async fn signature_is_valid_for_one_connection() {
     let world = World::builder().auth().start().await;
     let (mut first, mut second) = (world.raw().await, world.raw().await);
     let stolen = first.signed(&secret_key("ana")).await;
@@ -72,7 +72,7 @@ async fn a_signature_for_one_connection_opens_no_other() {
 }
 
 #[tokio::test]
-async fn a_session_in_one_circle_says_nothing_in_another() {
+async fn session_is_valid_in_one_circle() {
     let world = World::builder().auth().circles(&["alice", "bob"]).start().await;
     let mut alice = world.raw().await;
     let mut bob = Raw::connect(&world.circle_url(1)).await;
@@ -84,7 +84,7 @@ async fn a_session_in_one_circle_says_nothing_in_another() {
 }
 
 #[tokio::test]
-async fn five_failures_close_the_connection() {
+async fn five_failed_logins_close_the_connection() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     for _ in 0..5 {
@@ -96,7 +96,7 @@ async fn five_failures_close_the_connection() {
 }
 
 #[tokio::test]
-async fn a_call_sent_right_behind_a_login_finds_the_session_open() {
+async fn call_pipelined_after_login_has_the_session() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     let login = raw.signed(&secret_key("ana")).await;
@@ -109,7 +109,7 @@ async fn a_call_sent_right_behind_a_login_finds_the_session_open() {
 }
 
 #[tokio::test]
-async fn a_session_that_expired_is_none() {
+async fn expired_session_is_refused() {
     let world =
         World::builder().auth().settings(|it| it.session_ttl = std::time::Duration::ZERO).start().await;
     let mut raw = world.raw().await;
@@ -119,14 +119,14 @@ async fn a_session_that_expired_is_none() {
 }
 
 #[tokio::test]
-async fn without_auth_anybody_plays_and_is_nobody() {
+async fn without_auth_callers_are_anonymous() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     assert_eq!(raw.play("CALLER").await, Ok(json!("")));
 }
 
 #[tokio::test]
-async fn a_relay_is_not_named_in_the_challenge() {
+async fn challenge_does_not_name_a_relay() {
     let world = World::builder().start().await;
     let key = secret_key("ana").public_key().to_string();
     // What a server in the middle would send along to have its own name signed.
@@ -137,7 +137,7 @@ async fn a_relay_is_not_named_in_the_challenge() {
 }
 
 #[tokio::test]
-async fn a_challenge_says_what_its_fields_say() {
+async fn challenge_text_matches_its_fields() {
     let world = World::builder().start().await;
     let key = secret_key("ana").public_key().to_string();
     let result = world.raw().await.call("fetch_nonce", json!([key])).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_challenge_says_what_its_fields_say() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_key_is_a_bad_param_that_is_named() {
+async fn invalid_key_is_reported_as_invalid_param() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let upper = secret_key("ana").public_key().to_string().to_uppercase();

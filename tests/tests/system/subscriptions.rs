@@ -43,7 +43,7 @@ async fn event(raw: &mut Raw, id: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_play_tells_of_its_acceptance_its_lines_and_its_end() {
+async fn watched_play_reports_acceptance_lines_and_end() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let id = watch(&mut raw, r#"print("one"); debug("two"); 42"#).await;
@@ -66,7 +66,7 @@ async fn a_play_tells_of_its_acceptance_its_lines_and_its_end() {
 }
 
 #[tokio::test]
-async fn in_a_batch_events_follow_the_whole_answer() {
+async fn events_follow_the_whole_batch_answer() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let batch = [raw.request("watch_play", json!(["1"])), raw.request("play", json!(["2"]))].join(",");
@@ -76,7 +76,7 @@ async fn in_a_batch_events_follow_the_whole_answer() {
 }
 
 #[tokio::test]
-async fn to_stop_watching_cancels_a_play_that_began_so() {
+async fn unwatching_cancels_a_watched_play() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let id = watch(&mut raw, SILENT).await;
@@ -87,7 +87,7 @@ async fn to_stop_watching_cancels_a_play_that_began_so() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_cancels_what_it_watches() {
+async fn disconnect_cancels_watched_play() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     watch(&mut raw, SILENT).await;
@@ -97,7 +97,7 @@ async fn a_client_that_goes_cancels_what_it_watches() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_only_looked_at_goes_on() {
+async fn unwatching_leaves_existing_task_running() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let submitted = raw.call("submit", json!({ "script": "sleep(1); 7" })).await.unwrap();
@@ -120,7 +120,7 @@ async fn a_task_that_is_only_looked_at_goes_on() {
 }
 
 #[tokio::test]
-async fn exactly_one_thing_is_watched() {
+async fn watch_takes_exactly_one_target() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let task = uuid::Uuid::now_v7();
@@ -139,7 +139,7 @@ async fn exactly_one_thing_is_watched() {
 }
 
 #[tokio::test]
-async fn a_thousand_subscriptions_are_too_many_for_one_connection() {
+async fn subscriptions_of_a_connection_are_limited() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let mut open = Vec::new();
@@ -161,7 +161,7 @@ async fn a_thousand_subscriptions_are_too_many_for_one_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_dropped_and_nobody_else_suffers() {
+async fn non_reading_subscriber_is_dropped_without_harm_to_others() {
     let world =
         World::builder().settings(|it| it.limits.write_timeout = Duration::from_millis(300)).start().await;
     let mut raw = world.raw().await;
@@ -183,7 +183,7 @@ async fn a_client_that_never_reads_is_dropped_and_nobody_else_suffers() {
 }
 
 #[tokio::test]
-async fn nobody_watches_without_a_session_where_one_is_needed() {
+async fn watching_requires_a_session_if_auth_is_on() {
     let world = World::builder().auth().start().await;
     let mut raw = world.raw().await;
     assert_eq!(raw.code("watch_play", json!(["1"])).await, codes::UNAUTHENTICATED);
@@ -192,7 +192,7 @@ async fn nobody_watches_without_a_session_where_one_is_needed() {
 }
 
 #[tokio::test]
-async fn the_client_streams_what_happens_and_cancels_when_the_stream_is_dropped() {
+async fn client_streams_events_and_cancels_on_drop() {
     let world = World::builder().start().await;
     let ana = world.client("ana").await;
     let watched = ana.watch("print(ARGS); ARGS").args(&5).timeout(Duration::from_secs(9)).await.unwrap();
@@ -213,7 +213,7 @@ async fn the_client_streams_what_happens_and_cancels_when_the_stream_is_dropped(
 }
 
 #[tokio::test]
-async fn a_server_that_stops_lets_watched_plays_end() {
+async fn shutdown_lets_watched_plays_finish() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let id = watch(&mut raw, "sleep(1); 7").await;

@@ -51,7 +51,7 @@ async fn busy() -> (World, Raw) {
 }
 
 #[tokio::test]
-async fn a_submitted_script_runs_though_its_caller_has_gone() {
+async fn submitted_script_outlives_its_caller() {
     let world = World::builder().start().await;
     let mut raw = world.raw_of("bob", 0).await;
     let id = submitted(&mut raw, r#"sleep(0.2); db::set("left", CALLER); print("done"); TASK"#).await;
@@ -64,7 +64,7 @@ async fn a_submitted_script_runs_though_its_caller_has_gone() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_task_is_answered_when_it_ends_and_not_later_than_asked() {
+async fn task_wait_ends_with_task_or_timeout() {
     let world = World::builder().start().await;
     let mut raw = world.raw_of("bob", 0).await;
     let id = submitted(&mut raw, "while !fs::exists(`go`) { sleep(0.01) } 42").await;
@@ -91,7 +91,7 @@ async fn who_waits_for_a_task_is_answered_when_it_ends_and_not_later_than_asked(
 }
 
 #[tokio::test]
-async fn a_cancelled_play_ends_at_once_whatever_it_does() {
+async fn cancel_ends_any_play_at_once() {
     let world = World::builder().circles(&["alice", "carol"]).start().await;
     let other = world.circles[1].to_string();
     for script in [
@@ -130,7 +130,7 @@ async fn a_cancelled_play_ends_at_once_whatever_it_does() {
 }
 
 #[tokio::test]
-async fn a_cancelled_play_that_waits_for_a_worker_ends_at_once_and_never_runs() {
+async fn cancelled_queued_play_ends_at_once_and_never_runs() {
     let (world, _sleeper) = busy().await;
     let mut player = world.raw_of("bob", 0).await;
     let call = player.request("play", json!([r#"db::set("ran", true)"#]));
@@ -148,7 +148,7 @@ async fn a_cancelled_play_that_waits_for_a_worker_ends_at_once_and_never_runs() 
 }
 
 #[tokio::test]
-async fn a_deadline_counts_from_acceptance_also_where_no_worker_is_free() {
+async fn deadline_counts_from_acceptance_without_free_worker() {
     let (world, mut sleeper) = busy().await;
     let mut raw = world.raw_of("bob", 0).await;
     let began = Instant::now();
@@ -168,7 +168,7 @@ async fn a_deadline_counts_from_acceptance_also_where_no_worker_is_free() {
 }
 
 #[tokio::test]
-async fn submit_is_accepted_though_no_worker_is_free() {
+async fn submit_is_accepted_without_free_worker() {
     let (world, _sleeper) = busy().await;
     let mut raw = world.raw_of("bob", 0).await;
     let began = Instant::now();
@@ -179,7 +179,7 @@ async fn submit_is_accepted_though_no_worker_is_free() {
 }
 
 #[tokio::test]
-async fn submitted_tasks_have_a_time_limit_of_their_own() {
+async fn submitted_tasks_have_their_own_timeout() {
     let limits = |it: &mut Settings| {
         it.task_timeout = Duration::from_millis(200);
         it.circles[1].play_timeout = Some(Duration::from_millis(100));
@@ -208,7 +208,7 @@ async fn submitted_tasks_have_a_time_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn tasks_are_listed_page_by_page_also_those_in_one_state() {
+async fn task_pages_can_be_filtered_by_state() {
     let world = World::builder().start().await;
     let (mut bob, mut other) = (world.raw_of("bob", 0).await, world.raw_of("carol", 0).await);
     let (mut all, mut failed) = (Vec::new(), Vec::new());
@@ -258,7 +258,7 @@ async fn tasks_are_listed_page_by_page_also_those_in_one_state() {
 }
 
 #[tokio::test]
-async fn scripts_that_the_library_lacks_are_not_found() {
+async fn missing_library_scripts_are_not_found() {
     let world = World::builder().start().await;
     world.library_script(0, "geo/plot", "ARGS * 2");
     let mut raw = world.raw().await;
@@ -277,7 +277,7 @@ async fn scripts_that_the_library_lacks_are_not_found() {
 }
 
 #[tokio::test]
-async fn params_that_make_no_sense_are_named() {
+async fn invalid_params_are_named() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     let id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
@@ -319,7 +319,7 @@ async fn params_that_make_no_sense_are_named() {
 }
 
 #[tokio::test]
-async fn a_task_that_failed_tells_what_a_play_would_have() {
+async fn failed_task_carries_the_error_of_a_play() {
     let world = World::builder().start().await;
     world.library_script(0, "broken", "let = 1;");
     let mut raw = world.raw_of("bob", 0).await;
@@ -354,7 +354,7 @@ async fn a_task_that_failed_tells_what_a_play_would_have() {
 }
 
 #[tokio::test]
-async fn the_record_of_a_circle_is_for_its_owner() {
+async fn provenance_is_for_the_owner() {
     let world = World::builder().start().await;
     let (mut bob, mut owner) = (world.raw_of("bob", 0).await, world.raw_of("alice", 0).await);
     let id = submitted(&mut bob, "throw 7").await;

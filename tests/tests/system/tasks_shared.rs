@@ -24,7 +24,7 @@ async fn keyed(raw: &mut Raw, method: &str, key: &str, args: &Value) -> Result<V
 const COUNT: &str = r#"db::incr(`runs/${CALLER}`)"#;
 
 #[tokio::test]
-async fn a_call_made_again_with_its_key_is_the_same_task_and_nobody_elses() {
+async fn repeated_keyed_call_is_same_task_for_its_caller_only() {
     let world = World::builder().start().await;
     world.library_script(0, "count", COUNT);
     let (mut bob, mut carol) = (world.raw_of("bob", 0).await, world.raw_of("carol", 0).await);
@@ -51,7 +51,7 @@ async fn a_call_made_again_with_its_key_is_the_same_task_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn the_same_call_made_by_many_at_a_time_runs_once() {
+async fn concurrent_keyed_calls_run_once() {
     let world = World::builder().start().await;
     world.library_script(0, "count", COUNT);
     for (number, method) in ["play", "run", "submit"].into_iter().enumerate() {
@@ -68,7 +68,7 @@ async fn the_same_call_made_by_many_at_a_time_runs_once() {
 }
 
 #[tokio::test]
-async fn of_anothers_task_nobody_learns_that_it_is_there() {
+async fn tasks_of_other_callers_are_hidden() {
     let world = World::builder().circles(&["alice", "dave"]).start().await;
     let mut bob = world.raw_of("bob", 0).await;
     let ended = bob.call("submit", json!({ "script": "1" })).await.unwrap()["task_id"].clone();
@@ -112,7 +112,7 @@ async fn of_anothers_task_nobody_learns_that_it_is_there() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_of_a_task_is_what_was_answered_first() {
+async fn stored_outcome_equals_first_answer() {
     let world = World::builder().start().await;
     let mut raw = world.raw_of("bob", 0).await;
     let args = json!([
@@ -140,7 +140,7 @@ async fn what_is_remembered_of_a_task_is_what_was_answered_first() {
 }
 
 #[tokio::test]
-async fn a_number_is_the_same_number_after_any_way() {
+async fn numbers_survive_every_path() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     // All over the range, from a fixed beginning.

@@ -83,7 +83,7 @@ async fn is_ready(url: &str) -> bool {
 }
 
 #[tokio::test]
-async fn servers_serve_whatever_becomes_of_their_output() {
+async fn server_serves_without_reader_of_its_output() {
     for (number, unread) in (0..).zip(ALL) {
         let directory = tempfile::tempdir().unwrap();
         let address = SocketAddr::new(address_of_its_own(70 + number).ip(), 9001);
@@ -105,7 +105,7 @@ async fn servers_serve_whatever_becomes_of_their_output() {
 }
 
 #[tokio::test]
-async fn workers_work_whatever_becomes_of_their_output() {
+async fn worker_works_without_reader_of_its_output() {
     let fleet = Fleet::of(&["alice"]).await;
     for (number, unread) in (0..).zip(ALL) {
         let address = SocketAddr::new(address_of_its_own(73 + number).ip(), 9001);
@@ -122,7 +122,7 @@ async fn workers_work_whatever_becomes_of_their_output() {
 }
 
 #[tokio::test]
-async fn bad_starts_end_with_code_2_whatever_becomes_of_the_sentence() {
+async fn failed_start_exits_with_2_without_reader_of_stderr() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["circles-server", "circles-worker"] {
         for unread in ALL {
@@ -136,7 +136,7 @@ async fn bad_starts_end_with_code_2_whatever_becomes_of_the_sentence() {
 }
 
 #[tokio::test]
-async fn script_output_is_logged_for_the_operator_who_asks_for_it() {
+async fn script_output_is_logged_at_operators_request() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let config = json!([{ "id": "a", "secrets": { "api": "API_SECRET" } }]);
@@ -166,7 +166,7 @@ async fn script_output_is_logged_for_the_operator_who_asks_for_it() {
 
 /// Colour codes are for terminals.
 #[tokio::test]
-async fn no_color_codes_where_standard_error_is_no_terminal() {
+async fn log_has_no_color_codes_without_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = program("circles-server");
     command.args(["--port", "0", "--data-dir"]).arg(directory.path()).stderr(Stdio::piped());

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::workers::{circle_of, config};
 
 #[tokio::test]
-async fn a_bad_start_of_a_worker_is_one_sentence_and_code_2() {
+async fn failed_worker_start_prints_one_sentence_and_exits_with_2() {
     let fleet = Fleet::of(&["alice"]).await;
     let alice = circle_of("alice");
     let file = |name: &str, text: &str| {
@@ -44,7 +44,7 @@ async fn a_bad_start_of_a_worker_is_one_sentence_and_code_2() {
 }
 
 #[tokio::test]
-async fn what_is_told_of_a_redis_that_is_not_there_holds_no_password() {
+async fn error_about_unreachable_redis_hides_password() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["circles-server", "circles-worker"] {
         for (url, part) in [
@@ -67,7 +67,7 @@ async fn what_is_told_of_a_redis_that_is_not_there_holds_no_password() {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_redis_is_a_fault() {
+async fn pool_requires_redis() {
     let directory = tempfile::tempdir().unwrap();
     let pinned = directory.path().join("circles.json");
     config(&pinned, &json!([{ "id": "a", "public_key": circle_of("alice"), "pool": "far" }]));

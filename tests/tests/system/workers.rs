@@ -25,7 +25,7 @@ pub fn circle_of(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_play_goes_to_a_worker_with_all_that_its_circle_has() {
+async fn worker_runs_play_with_resources_of_its_circle() {
     let fleet = Fleet::of(&["alice"]).await;
     assert_eq!(fleet.get("/ready").await.0, 503, "nobody runs anything yet");
     assert_eq!(fleet.get("/health").await.0, 200);
@@ -53,7 +53,7 @@ async fn a_play_goes_to_a_worker_with_all_that_its_circle_has() {
 }
 
 #[tokio::test]
-async fn a_play_survives_the_worker_that_ran_it() {
+async fn play_survives_worker_crash() {
     let fleet = Fleet::of(&["alice"]).await;
     let first = fleet.worker(&[]).await;
     let (mut play, _) = fleet.begun(0, &format!(r#"db::incr("runs"); {WAITS} db::incr("n")"#)).await;
@@ -68,7 +68,7 @@ async fn a_play_survives_the_worker_that_ran_it() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_told_to_end_finishes_what_it_has_and_takes_nothing_more() {
+async fn draining_worker_finishes_its_tasks_and_claims_no_more() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&["--grace", "1h"]).await;
     let (mut play, _) = fleet.begun(0, &format!("{WAITS} 42")).await;
@@ -88,7 +88,7 @@ async fn a_worker_that_is_told_to_end_finishes_what_it_has_and_takes_nothing_mor
 }
 
 #[tokio::test]
-async fn what_outlasts_the_grace_of_a_worker_is_cancelled_or_was_submitted_and_goes_to_the_next() {
+async fn worker_grace_cancels_plays_and_requeues_submitted() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&["--grace", "10ms"]).await;
     let (mut play, _) = fleet.begun(0, WAITS).await;
@@ -107,7 +107,7 @@ async fn what_outlasts_the_grace_of_a_worker_is_cancelled_or_was_submitted_and_g
 }
 
 #[tokio::test]
-async fn a_cancel_and_a_caller_that_goes_away_reach_the_worker_at_once() {
+async fn cancel_and_disconnect_reach_worker_at_once() {
     let fleet = Fleet::of(&["alice"]).await;
     // Whoever renews a lease so long hears of it too late.
     let worker = fleet.worker(&["--lease", "1m"]).await;
@@ -131,7 +131,7 @@ async fn a_cancel_and_a_caller_that_goes_away_reach_the_worker_at_once() {
 }
 
 #[tokio::test]
-async fn while_redis_is_away_callers_are_told_at_once_and_everything_resumes_by_itself() {
+async fn redis_outage_is_answered_at_once_and_recovers() {
     let mut fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&[]).await;
     let mut raw = fleet.raw(0).await;
@@ -157,7 +157,7 @@ async fn while_redis_is_away_callers_are_told_at_once_and_everything_resumes_by_
 }
 
 #[tokio::test]
-async fn flushall_under_a_play_is_noticed_soon_and_passes() {
+async fn flushall_during_play_is_detected_and_recovers() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&[]).await;
     let mut raw = fleet.raw(0).await;
@@ -179,7 +179,7 @@ async fn flushall_under_a_play_is_noticed_soon_and_passes() {
 }
 
 #[tokio::test]
-async fn submit_is_accepted_while_there_is_no_worker() {
+async fn submit_is_accepted_without_workers() {
     let fleet = Fleet::of(&["alice"]).await;
     let mut raw = fleet.raw(0).await;
     let began = Instant::now();
@@ -194,7 +194,7 @@ async fn submit_is_accepted_while_there_is_no_worker() {
 }
 
 #[tokio::test]
-async fn a_server_that_ends_answers_those_whose_plays_others_run() {
+async fn shutdown_answers_callers_of_remote_plays() {
     let fleet = Fleet::with(1, |command, _| {
         command.args(["--grace", "10ms", "-k", &circle_of("alice")]);
     })
@@ -219,7 +219,7 @@ async fn a_server_that_ends_answers_those_whose_plays_others_run() {
 }
 
 #[tokio::test]
-async fn a_server_may_have_workers_of_its_own_beside_others() {
+async fn server_may_combine_own_and_remote_workers() {
     let fleet = Fleet::with(1, |command, _| {
         command.args(["--workers", "1", "-k", &circle_of("alice")]);
     })
@@ -235,7 +235,7 @@ async fn a_server_may_have_workers_of_its_own_beside_others() {
 }
 
 #[tokio::test]
-async fn a_worker_holds_no_more_plays_than_it_may() {
+async fn worker_holds_at_most_its_concurrency() {
     let fleet = Fleet::of(&["alice", "bob", "carol"]).await;
     let worker = fleet.worker(&["--concurrency", "2"]).await;
     let mut plays = Vec::new();
@@ -258,7 +258,7 @@ pub fn config(path: &Path, circles: &Value) {
 }
 
 #[tokio::test]
-async fn workers_of_a_pool_and_of_some_circles_take_only_theirs() {
+async fn workers_claim_only_their_pool_and_circles() {
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(circle_of);
     let circles = json!([
         { "id": "alice", "public_key": alice, "pool": "far" },
@@ -292,7 +292,7 @@ async fn workers_of_a_pool_and_of_some_circles_take_only_theirs() {
 }
 
 #[tokio::test]
-async fn circles_of_the_config_call_each_other_on_a_worker_as_they_may() {
+async fn configured_circles_call_each_other_on_worker() {
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(circle_of);
     let circles = json!([
         { "id": "alice", "public_key": alice },
@@ -322,7 +322,7 @@ async fn circles_of_the_config_call_each_other_on_a_worker_as_they_may() {
 }
 
 #[tokio::test]
-async fn a_strangers_script_makes_no_circles_on_a_worker_and_enters_none_that_it_was_not_told_of() {
+async fn script_cannot_reach_unconfigured_circles_on_worker() {
     // Bob's circle is closed, says the file that this worker has not got.
     let circles = json!([
         { "id": "alice", "public_key": circle_of("alice") },
@@ -365,7 +365,7 @@ async fn a_strangers_script_makes_no_circles_on_a_worker_and_enters_none_that_it
 }
 
 #[tokio::test]
-async fn a_worker_that_cannot_see_a_circles_policy_runs_nothing_there() {
+async fn worker_without_policy_access_runs_nothing() {
     let fleet = Fleet::of(&["alice"]).await;
     let policy = fleet.file("alice", "../scripts/policy.rhai");
     std::fs::write(policy, "fn authorize(request) { false }").unwrap();
@@ -394,7 +394,7 @@ async fn a_worker_that_cannot_see_a_circles_policy_runs_nothing_there() {
 }
 
 #[tokio::test]
-async fn the_same_call_made_at_two_servers_runs_once() {
+async fn keyed_call_at_two_servers_runs_once() {
     let fleet = Fleet::of(&["alice"]).await;
     let mut command = program("circles-server");
     command.args(["--port", "0", "--redis-url", &fleet.redis_url, "-k", &circle_of("alice"), "--data-dir"]);

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_crates_are_kept_apart() {
+    fn restricted_crates_have_one_user() {
         assert_eq!(check("circles-worker-lib", "rhai", None, false).len(), 0);
         assert_eq!(check("circles-cli", "rhai", Some("dev"), false).len(), 1);
         assert_eq!(check("circles-server-lib", "fred", None, false).len(), 1);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_crate_is_asked_for_its_arrows() {
+    fn new_crate_must_declare_its_dependencies() {
         assert_eq!(check("circles-new", "serde", None, false).len(), 1);
     }
 }

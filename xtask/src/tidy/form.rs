@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn long_files_are_asked_and_longer_ones_refused() {
+    fn long_files_are_counted_and_very_long_ones_refused() {
         let of = |path: &str, lines: usize| source(path, &"\n".repeat(lines));
         let files = [
             of("a.rs", ASKED),

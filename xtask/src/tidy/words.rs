@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_stand_as_numbers_only_at_home() {
+    fn error_codes_are_numbers_only_where_defined_or_tested() {
         let text =
             "// -32602 is said in prose.\nlet code = -32602;\nlet code = -32_020;\nlet code = -3260;\n";
         assert_eq!(lines("server/src/rpc.rs", text), [2, 3]);
