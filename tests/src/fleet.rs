@@ -11,12 +11,12 @@ use tokio::{
 
 use crate::{Program, Raw, binary, secret_key, soon, until};
 
-/// A binary without what this process was told by its environment.
+/// A command that runs a binary without the settings in this process's environment.
 pub fn program(name: &str) -> Command {
     without_settings(Command::new(binary(name)))
 }
 
-/// A command without the settings of programs that this process's environment has.
+/// Removes the programs' settings from a command's environment.
 pub fn without_settings(mut command: Command) -> Command {
     let ours = |name: &str| name.starts_with("CIRCLES_") || name == "REDIS_URL" || name == "RUST_LOG";
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
@@ -25,7 +25,7 @@ pub fn without_settings(mut command: Command) -> Command {
     command
 }
 
-/// What a GET answers: status and body. The URL has no host name.
+/// Sends a GET, and returns status and body. The URL has an IP address.
 pub async fn get(url: &str) -> (u16, String) {
     let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
     let mut stream = soon(TcpStream::connect(host)).await.expect("somebody listens there");
@@ -37,11 +37,11 @@ pub async fn get(url: &str) -> (u16, String) {
     (status, answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())
 }
 
-/// A Redis, a server that has no worker, and a directory for their things: processes as an operator starts them.
+/// A Redis, a server without workers of its own, and their directory: processes as an operator starts them.
 pub struct Fleet {
-    /// What joins them.
+    /// The Redis that joins server and workers.
     pub redis: Redis,
-    /// The database of it that they use.
+    /// The URL of their database.
     pub redis_url: String,
     /// The server.
     pub server: Program,
@@ -54,14 +54,14 @@ pub struct Fleet {
 pub struct Worker {
     /// The process.
     pub program: Program,
-    /// What it is called in Redis.
+    /// Its name in Redis.
     pub id: String,
-    /// Where it answers.
+    /// The URL of its status page.
     pub url: String,
 }
 
 impl Fleet {
-    /// With a server of these people's circles.
+    /// Starts a Redis, and a server of these people's circles.
     pub async fn of(circles: &[&str]) -> Self {
         let keys: Vec<_> = circles.iter().map(|name| secret_key(name).public_key().to_string()).collect();
         Self::with(keys.len(), |command, _| {
@@ -72,7 +72,8 @@ impl Fleet {
         .await
     }
 
-    /// With a server that is told more, in a directory where there may be things for it, and has so many circles.
+    /// Starts a Redis, and a server with this number of circles. `tell` adds arguments, and may write files to the
+    /// directory.
     pub async fn with(circles: usize, tell: impl FnOnce(&mut Command, &Path)) -> Self {
         let redis = Redis::start();
         let redis_url = redis.url();
@@ -93,18 +94,18 @@ impl Fleet {
         Self { redis, redis_url, server, urls, directory }
     }
 
-    /// Where everything lies.
+    /// The directory of all files.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// A file of a circle, which its scripts see.
+    /// The path of a file in a circle.
     pub fn file(&self, circle: &str, name: &str) -> PathBuf {
         let key = secret_key(circle).public_key().to_string();
         self.directory().join("data").join(key).join("files").join(name)
     }
 
-    /// A worker that is told more than where Redis and its things are.
+    /// A worker's command line, with more arguments.
     pub fn command(&self, more: &[&str]) -> Command {
         let mut command = program("circles-worker");
         let data_dir = self.directory().join("data").display().to_string();
@@ -122,7 +123,7 @@ impl Fleet {
         command
     }
 
-    /// Starts one.
+    /// Starts a worker.
     pub async fn worker(&self, more: &[&str]) -> Worker {
         let mut program = Program::start(&mut self.command(more));
         let Some(line) = program.line().await else {
@@ -133,7 +134,7 @@ impl Fleet {
         Worker { program, id: id.to_owned(), url: url.to_owned() }
     }
 
-    /// A path of the server's over HTTP.
+    /// Sends a GET for a path of the server.
     pub async fn get(&self, path: &str) -> (u16, String) {
         let rest = self.urls[0].strip_prefix("ws://").expect("a URL");
         let host = rest.split('/').next().expect("a host");
@@ -145,8 +146,8 @@ impl Fleet {
         Raw::connect(&self.urls[circle]).await
     }
 
-    /// Begins to play a script that is watched, and returns when it has logged `begun`; with its task.
-    pub async fn begun(&self, circle: usize, script: &str) -> (Raw, Value) {
+    /// Watches a new play of a script until it has logged `begun`. Returns the connection and the task id.
+    pub async fn start_play(&self, circle: usize, script: &str) -> (Raw, Value) {
         let mut raw = self.raw(circle).await;
         raw.call("watch_play", json!({ "script": script })).await.expect("a subscription");
         let id = event(&mut raw).await["task_id"].take();
@@ -155,14 +156,14 @@ impl Fleet {
     }
 }
 
-/// The next event of a play that is watched.
+/// The next event of a watched play.
 pub async fn event(raw: &mut Raw) -> Value {
     let event = raw.receive().await.expect("an event")["params"]["result"].take();
-    assert!(event.is_object(), "its end had been told already");
+    assert!(event.is_object(), "the play had ended before");
     event
 }
 
-/// The first event that is as expected of a play that is watched, within the time of one.
+/// The first event of a watched play that meets a condition.
 pub async fn event_that(raw: &mut Raw, is: impl Fn(&Value) -> bool) -> Value {
     let first = async {
         loop {
@@ -176,13 +177,13 @@ pub async fn event_that(raw: &mut Raw, is: impl Fn(&Value) -> bool) -> Value {
     soon(first).await
 }
 
-/// The task at the end of a play that is watched.
+/// The task of a watched play at its end.
 pub async fn end(raw: &mut Raw) -> Value {
     event_that(raw, |event| event["event"] == "ended").await["task"].take()
 }
 
 impl Worker {
-    /// One of the numbers that it shows, 0 if it shows none of this name yet.
+    /// A metric of the worker; 0 if it does not show it yet.
     pub async fn metric(&self, name: &str) -> f64 {
         let (status, text) = get(&format!("{}/metrics", self.url)).await;
         assert_eq!(status, 200, "{text}");
@@ -190,12 +191,12 @@ impl Worker {
         line.map_or(0.0, |number| number.parse().expect("a number"))
     }
 
-    /// Returns once one of the numbers is as expected.
+    /// Waits until a metric has this value.
     pub async fn shows(&self, name: &str, number: f64) {
         until(async || (self.metric(name).await - number).abs() <= f64::EPSILON).await;
     }
 
-    /// Whether it says that it is ready.
+    /// Whether the worker reports that it is ready.
     pub async fn is_ready(&self) -> bool {
         get(&format!("{}/ready", self.url)).await.0 == 200
     }

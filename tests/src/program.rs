@@ -39,23 +39,23 @@ fn prepared(variable: &str) -> PathBuf {
     }
 }
 
-/// What a program that ended left: its exit code, standard output and standard error.
+/// Runs a program to its end, and returns its exit code, standard output and standard error.
 pub async fn run(command: &mut Command) -> (i32, String, String) {
     let output = soon(command.stdin(Stdio::null()).kill_on_drop(true).output()).await.expect("it starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("programs print UTF-8");
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
 }
 
-/// A server as a process of its own, ended with its handle.
+/// A program as a process of its own, killed when the value is dropped.
 pub struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    /// What it writes to standard error, read while it does: a full pipe would stop it.
+    /// Its standard error, read continuously: a full pipe would block it.
     log: Option<JoinHandle<String>>,
 }
 
 impl Program {
-    /// Starts it.
+    /// Starts a program.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -79,7 +79,7 @@ impl Program {
         soon(self.lines.next_line()).await.expect("it prints UTF-8")
     }
 
-    /// The process's id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id().expect("it has not ended")
     }
@@ -90,12 +90,12 @@ impl Program {
         assert!(status.expect("kill starts").success());
     }
 
-    /// Ends it without warning, with SIGKILL; returns what it wrote to standard error.
+    /// Kills it with SIGKILL, and returns its standard error.
     pub async fn kill(mut self) -> String {
         self.killed().await
     }
 
-    /// As [`kill`](Self::kill), for who starts another in its place.
+    /// As [`kill`](Self::kill), without taking the value.
     pub async fn killed(&mut self) -> String {
         self.child.start_kill().expect("it has not been waited for");
         let status = soon(self.child.wait()).await.expect("it can be waited for");
@@ -110,7 +110,7 @@ impl Program {
         }
     }
 
-    /// Waits until it ends by itself; returns its exit code and what it wrote to standard error.
+    /// Waits until it ends by itself, and returns its exit code and standard error.
     pub async fn ended(mut self) -> (i32, String) {
         let log = self.log().await;
         let status = soon(self.child.wait()).await.expect("it can be waited for");

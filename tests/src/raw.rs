@@ -13,9 +13,9 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{NEVER, soon};
+use crate::{EVENT_TIMEOUT, soon};
 
-/// A WebSocket without manners: sends what it is told.
+/// A WebSocket connection that sends any text, valid or not.
 pub struct Raw {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     audience: String,
@@ -23,8 +23,8 @@ pub struct Raw {
     opened: Instant,
 }
 
-/// How long a connection may be read from: whatever comes on it, and however a test loops, its waiting ends.
-const LIFETIME: Duration = NEVER.saturating_mul(4);
+/// Time limit for reading from a connection, so that a test that loops over messages ends.
+const LIFETIME: Duration = EVENT_TIMEOUT.saturating_mul(4);
 
 impl Raw {
     /// Connects.
@@ -32,7 +32,7 @@ impl Raw {
         Self::connect_with(url, &[]).await.expect("the upgrade was refused")
     }
 
-    /// Connects with headers of one's own; a refusal is its HTTP status.
+    /// Connects with more headers; a refused upgrade returns its HTTP status.
     pub async fn connect_with(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, StatusCode> {
         let mut request = url.into_client_request().expect("a URL");
         for (name, value) in headers {
@@ -54,12 +54,12 @@ impl Raw {
         soon(self.socket.send(Message::text(text.into()))).await.expect("the connection is open");
     }
 
-    /// Sends a frame of any kind; fails if the connection is gone.
+    /// Sends a frame of any kind; fails if the connection has ended.
     pub async fn send_frame(&mut self, frame: Message) -> Result<(), Error> {
         self.socket.send(frame).await
     }
 
-    /// The next text, as JSON; `None` once the connection has ended. Pings do not renew its bound.
+    /// The next text, as JSON; `None` once the connection has ended. Pings do not renew the timeout.
     pub async fn receive(&mut self) -> Option<Value> {
         let left = LIFETIME.saturating_sub(self.opened.elapsed());
         timeout(left, soon(self.next_text())).await.expect("a connection that is not read from for ever")
@@ -77,7 +77,7 @@ impl Raw {
         }
     }
 
-    /// The code of the close frame that ends the connection, whatever comes before; nothing if it ends without one.
+    /// Skips messages up to the close frame, and returns its code; `None` if the connection ends without one.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
             match soon(self.socket.next()).await? {

@@ -11,19 +11,19 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{NEVER, soon};
+use crate::{EVENT_TIMEOUT, soon};
 
-/// A program on a terminal of its own, 80 columns wide, as a person uses it. It ends with its handle.
+/// A program on a pseudo-terminal, 80 columns wide. It is killed when the value is dropped.
 pub struct Terminal {
     keyboard: File,
     screen: mpsc::UnboundedReceiver<Vec<u8>>,
-    /// What was shown and not looked for yet.
+    /// Output that no wait has consumed yet.
     shown: String,
     child: Child,
 }
 
 impl Terminal {
-    /// Starts it.
+    /// Starts a program.
     pub fn start(command: &Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).expect("it is ours");
@@ -37,7 +37,7 @@ impl Terminal {
         let stdio = || Stdio::from(terminal.try_clone().expect("one more handle"));
 
         let program = command.as_std();
-        // It makes the terminal the controlling one, so that Ctrl-C reaches the program.
+        // setsid makes the terminal the controlling one, so that Ctrl-C reaches the program.
         let mut on_terminal = Command::new("setsid");
         on_terminal.arg("--ctty").arg(program.get_program()).args(program.get_args());
         for (name, value) in program.get_envs() {
@@ -52,7 +52,7 @@ impl Terminal {
         let keyboard = File::from(master);
         let mut output = keyboard.try_clone().expect("one more handle");
         let (shows, screen) = mpsc::unbounded_channel();
-        // Ends with an error once nobody has the other end any more.
+        // The read fails once no process has the other end open.
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
@@ -69,21 +69,21 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).expect("it reads");
     }
 
-    /// Waits until a text is shown behind what was waited for before; returns what was shown up to it.
+    /// Waits for a text behind the last one waited for, and returns the output up to it.
     pub async fn shows(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.shown.find(text) {
                 let rest = self.shown.split_off(at + text.len());
                 return std::mem::replace(&mut self.shown, rest);
             }
-            match timeout(NEVER, self.screen.recv()).await {
+            match timeout(EVENT_TIMEOUT, self.screen.recv()).await {
                 Ok(Some(bytes)) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
                 _ => panic!("{text:?} was not shown: {:?}", self.shown),
             }
         }
     }
 
-    /// Waits until it ends by itself; returns its exit code, and what was shown that was not waited for.
+    /// Waits until it ends by itself, and returns its exit code and the remaining output.
     pub async fn ended(mut self) -> (i32, String) {
         let status = soon(self.child.wait()).await.expect("it can be waited for");
         while let Some(bytes) = soon(self.screen.recv()).await {

@@ -13,51 +13,51 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Between, Embedded, NEVER, Raw, Watched, between::Ends, soon};
+use crate::{Backend, EVENT_TIMEOUT, EmbeddedBackend, Raw, Watched, backend::Stores, soon};
 
-/// The key of somebody who has a name in a test.
+/// The key of the person of this name.
 pub fn secret_key(name: &str) -> SecretKey {
     let bytes: Vec<u8> = name.bytes().chain(std::iter::repeat(1)).take(32).collect();
     circles_api::hex::encode(&bytes).parse().expect("a number below the order of the curve")
 }
 
-/// A world whose server and workers share a store of this process.
-pub type World = WorldOn<Embedded>;
+/// A world whose server and workers share an embedded store.
+pub type World = WorldOn<EmbeddedBackend>;
 
-/// A server and its workers, in this process, on a port of its own, with something between them.
-pub struct WorldOn<B: Between> {
-    /// Where it listens for the circles without a port of their own.
+/// A server on a port of its own and its workers, in this process, joined by a store.
+pub struct WorldOn<B: Backend> {
+    /// The address for circles without a port of their own.
     pub address: SocketAddr,
-    /// The circles it serves, in order.
+    /// The circles that it serves, in order.
     pub circles: Vec<PublicKey>,
-    /// Where each of them is reached.
+    /// The URL of each circle.
     urls: Vec<String>,
-    /// The store of its workers, which tells what happens.
+    /// The store of its workers, which reports events.
     pub store: Arc<Watched<B::Store>>,
     /// The store of its server.
-    between: Arc<dyn Store>,
-    /// Where its circles have their libraries and files.
+    server_store: Arc<dyn Store>,
+    /// The directory of the circles' libraries and files.
     directory: TempDir,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
-    /// There until it is stopped or dropped.
+    /// `None` once it is stopped or dropped.
     workers: Option<Workers>,
-    /// Goes last.
+    /// Dropped last.
     _keeps: Box<dyn Any + Send + Sync>,
 }
 
-/// Nothing is left of it: threads of scripts would keep the store and its threads, and be seen by later tests. What
-/// holds the store besides is a task of the test's runtime and goes with that.
-impl<B: Between> Drop for WorldOn<B> {
+/// Stores all script threads, which would keep the store alive and disturb later tests. The other owner of the store is a
+/// task of the test's runtime, and ends with the runtime.
+impl<B: Backend> Drop for WorldOn<B> {
     fn drop(&mut self) {
         self.shutdown.cancel();
         self.server.abort();
-        let ended = self.workers.take().is_none_or(|workers| workers.end(NEVER));
-        assert!(ended || std::thread::panicking(), "threads of scripts are left");
+        let ended = self.workers.take().is_none_or(|workers| workers.end(EVENT_TIMEOUT));
+        assert!(ended || std::thread::panicking(), "script threads are left");
     }
 }
 
-/// What a [`WorldOn`] is like.
+/// The settings of a [`WorldOn`].
 pub struct Builder<B> {
     settings: Settings,
     address: SocketAddr,
@@ -65,11 +65,11 @@ pub struct Builder<B> {
     queue_limit: usize,
     trial: bool,
     limits: circles_worker::Limits,
-    between: PhantomData<B>,
+    backend: PhantomData<B>,
 }
 
-impl<B: Between> WorldOn<B> {
-    /// One circle, `alice`'s, open to everybody, two workers.
+impl<B: Backend> WorldOn<B> {
+    /// The default: one circle, `alice`'s, open to everybody, and two workers.
     pub fn builder() -> Builder<B> {
         Builder {
             settings: Settings::of([secret_key("alice").public_key().into()]),
@@ -78,46 +78,46 @@ impl<B: Between> WorldOn<B> {
             queue_limit: EmbeddedConfig::default().queue_limit,
             trial: false,
             limits: circles_worker::Limits::default(),
-            between: PhantomData,
+            backend: PhantomData,
         }
     }
 
-    /// The URL of a path on it.
+    /// The URL of a path on the server.
     pub fn url(&self, path: &str) -> String {
         format!("ws://{}{path}", self.address)
     }
 
-    /// The URL of a circle that it serves.
+    /// The URL of a circle, by its index.
     pub fn circle_url(&self, circle: usize) -> String {
         self.urls[circle].clone()
     }
 
-    /// A connection without manners to the first circle.
+    /// A raw connection to the first circle.
     pub async fn raw(&self) -> Raw {
         Raw::connect(&self.circle_url(0)).await
     }
 
-    /// A connection without manners to a circle, of somebody who logged in there.
+    /// A raw connection to a circle, logged in as this person.
     pub async fn raw_of(&self, name: &str, circle: usize) -> Raw {
         let mut raw = Raw::connect(&self.circle_url(circle)).await;
         raw.log_in(&secret_key(name)).await;
         raw
     }
 
-    /// A client of somebody, logged in to the first circle.
+    /// A client that is logged in to the first circle as this person.
     pub async fn client(&self, name: &str) -> Client {
         let builder = Client::builder(self.circle_url(0)).key(secret_key(name));
         soon(builder.connect()).await.expect("a session")
     }
 
-    /// Puts a script into a circle's library.
+    /// Writes a script to a circle's library.
     pub fn library_script(&self, circle: usize, name: &str, source: &str) {
         let path = self.library(circle).join(format!("{name}.rhai"));
         std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("a folder");
         std::fs::write(path, source).expect("a script");
     }
 
-    /// Puts an empty file where a circle's scripts see it, such as one that waits for it.
+    /// Creates an empty file in a circle, for example one that a script waits for.
     pub fn put(&self, circle: usize, name: &str) {
         let files = self.directory.path().join(self.circles[circle].to_string()).join("files");
         std::fs::create_dir_all(&files).expect("a folder");
@@ -129,20 +129,20 @@ impl<B: Between> WorldOn<B> {
         self.directory.path().join(self.circles[circle].to_string()).join("scripts")
     }
 
-    /// Takes the store away from the server.
+    /// Closes the server's store.
     pub async fn close_store(&self) {
-        self.between.close().await;
+        self.server_store.close().await;
     }
 
-    /// Drains as the binary does, and waits for it.
+    /// Shuts down as the program does, and waits until that is done.
     pub async fn stop(mut self, grace: Duration) {
         self.shutdown.cancel();
-        self.between.close().await;
+        self.server_store.close().await;
         self.store.close().await;
         if let Some(workers) = self.workers.take() {
             soon(workers.shutdown(grace)).await;
         }
-        soon(&mut self.server).await.expect("the server ends well");
+        soon(&mut self.server).await.expect("the server does not panic");
     }
 }
 
@@ -150,38 +150,38 @@ fn millis(time: Duration) -> u64 {
     time.as_millis().try_into().expect("less than an age")
 }
 
-impl<B: Between> Builder<B> {
+impl<B: Backend> Builder<B> {
     /// Serves these people's circles instead.
     pub fn circles(mut self, names: &[&str]) -> Self {
         self.settings.circles = names.iter().map(|name| secret_key(name).public_key().into()).collect();
         self
     }
 
-    /// Lets only some into one of the circles, by its place.
+    /// Sets the access lists of a circle, by its index.
     pub fn access(mut self, circle: usize, access: Access) -> Self {
         self.settings.circles[circle].access = access;
         self
     }
 
-    /// Gives one of the circles, by its place, a listener of its own.
+    /// Gives a circle, by its index, a port of its own.
     pub fn own_port(mut self, circle: usize) -> Self {
         self.settings.circles[circle].port = Some(0);
         self
     }
 
-    /// Listens where another world did.
+    /// Listens on this address.
     pub fn at(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Demands a session.
+    /// Requires a session.
     pub fn auth(mut self) -> Self {
         self.settings.auth = true;
         self
     }
 
-    /// This many scripts at a time.
+    /// Sets the number of scripts that run at a time.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = NonZeroUsize::new(workers).expect("at least one");
         self
@@ -193,25 +193,25 @@ impl<B: Between> Builder<B> {
         self
     }
 
-    /// Lets so many tasks wait.
+    /// Sets the number of tasks that may be queued.
     pub const fn queue_limit(mut self, tasks: usize) -> Self {
         self.queue_limit = tasks;
         self
     }
 
-    /// Changes what a play may use.
+    /// Changes the limits of plays.
     pub fn limits(mut self, change: impl FnOnce(&mut circles_worker::Limits)) -> Self {
         change(&mut self.limits);
         self
     }
 
-    /// Lets short scripts run where they arrive, as the binary does.
+    /// Enables the fast path, as the program does.
     pub fn trial(mut self) -> Self {
         self.trial = true;
         self
     }
 
-    /// Starts it.
+    /// Starts the world.
     pub async fn start(self) -> WorldOn<B> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let settings = self.settings.circles.iter().map(|circle| {
@@ -230,20 +230,21 @@ impl<B: Between> Builder<B> {
             (circle.key.circle_id(), settings)
         });
         let host = Arc::new(Host::with_circles(self.limits, settings.collect()));
-        let Ends { server: between, workers: store, keeps } =
+        let Stores { server: server_store, workers: store, keeps } =
             B::begin(self.queue_limit, self.trial.then(|| host.clone())).await;
-        let server = Server::bind(self.address, self.settings, between.clone()).await.expect("a free port");
+        let server =
+            Server::bind(self.address, self.settings, server_store.clone()).await.expect("a free port");
         let address = server.address();
         let (circles, urls) = server.addresses().into_iter().unzip();
         let workers = Workers::start(store.clone(), host, self.workers).expect("memory is counted");
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(server.serve(shutdown.clone(), NEVER));
+        let server = tokio::spawn(server.serve(shutdown.clone(), EVENT_TIMEOUT));
         WorldOn {
             address,
             circles,
             urls,
             store,
-            between,
+            server_store,
             directory,
             shutdown,
             server,

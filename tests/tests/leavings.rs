@@ -1,6 +1,7 @@
-//! What tests leave behind: no thread and no directory. A binary of its own: threads are counted by name.
+//! Tests leave no thread and no directory behind. This is a test binary of its own, since it lists the threads of its
+//! process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic fails the test.
 
 use std::{
     fs,
@@ -9,31 +10,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_tests::{Between, Embedded, Fleet, NEVER, OnRedis, WorldOn};
+use circles_tests::{Backend, EVENT_TIMEOUT, EmbeddedBackend, Fleet, RedisBackend, WorldOn};
 use serde_json::json;
 use tokio::runtime::Builder;
 
-/// As in the programs: workers start only where memory is counted.
+/// As in the programs: workers start only with a counting allocator.
 #[global_allocator]
 static ALLOCATOR: circles_worker::CountingAllocator<std::alloc::System> =
     circles_worker::CountingAllocator::new(std::alloc::System);
 
-/// Threads of stores, workers and runtimes, by how their names begin.
-const OURS: [&str; 4] = ["script-", "circle-files", "redis", "tokio-"];
+/// Prefixes of the names of threads of stores, workers and runtimes.
+const NAME_PREFIXES: [&str; 4] = ["script-", "circle-files", "redis", "tokio-"];
 
-/// Names of this process's threads that are none of the harness.
+/// Names of this process's threads that stores, workers and runtimes started.
 fn threads() -> Vec<String> {
     let names = fs::read_dir("/proc/self/task").unwrap().filter_map(|thread| {
-        // It may have ended meanwhile.
+        // The thread may have ended meanwhile.
         fs::read_to_string(thread.ok()?.path().join("comm")).ok()
     });
     let names = names.map(|name| name.trim_end().to_owned());
-    // One clock ticks for all scripts of a process, and stays.
-    names.filter(|name| OURS.iter().any(|ours| name.starts_with(ours)) && name != "script-clock").collect()
+    // The clock thread serves all scripts of a process, and stays.
+    names
+        .filter(|name| NAME_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && name != "script-clock")
+        .collect()
 }
 
-/// A world that is dropped as a test drops it, with plays under way in every state.
-async fn world<B: Between>() {
+/// Starts a world, and drops it while plays run, as a test does.
+async fn world<B: Backend>() {
     let world = WorldOn::<B>::builder().workers(1).start().await;
     let mut raw = world.raw().await;
     assert_eq!(raw.play(r#"db::set("a", 1); 7"#).await, Ok(json!(7)));
@@ -46,7 +49,7 @@ async fn world<B: Between>() {
     }
 }
 
-/// Run by the test below in a process of its own.
+/// The test below runs this one in a process of its own.
 #[test]
 #[ignore = "part of tests_leave_no_thread_and_no_directory"]
 fn worlds_leave_no_thread() {
@@ -55,8 +58,8 @@ fn worlds_leave_no_thread() {
             let mut builder = if multi { Builder::new_multi_thread() } else { Builder::new_current_thread() };
             let runtime = builder.enable_all().build().unwrap();
             runtime.block_on(async {
-                world::<Embedded>().await;
-                world::<OnRedis>().await;
+                world::<EmbeddedBackend>().await;
+                world::<RedisBackend>().await;
             });
         }
     }
@@ -65,7 +68,7 @@ fn worlds_leave_no_thread() {
         let _worker = fleet.worker(&[]).await;
         assert_eq!(fleet.raw(0).await.play("7").await, Ok(json!(7)));
     });
-    let last = Instant::now() + NEVER;
+    let last = Instant::now() + EVENT_TIMEOUT;
     while !threads().is_empty() {
         assert!(Instant::now() < last, "left: {:?}", threads());
         thread::sleep(Duration::from_millis(5));

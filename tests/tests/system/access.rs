@@ -1,4 +1,4 @@
-//! Who may do what in a circle by its list, by every way in, and by other circles.
+//! Access lists: they apply to every method, and to calls from other circles.
 
 use circles_api::codes::FORBIDDEN;
 use circles_auth::{Access, AccessList};
@@ -11,7 +11,7 @@ fn only(names: &[&str]) -> AccessList {
     names.iter().map(|name| secret_key(name).public_key().circle_id()).collect()
 }
 
-/// Each way into a circle, and the call that takes it.
+/// Each method that access lists guard, with params.
 pub fn ways_in() -> [(&'static str, &'static str, Value); 7] {
     [
         ("play", "play", json!({ "script": "42" })),
@@ -24,12 +24,12 @@ pub fn ways_in() -> [(&'static str, &'static str, Value); 7] {
     ]
 }
 
-/// Whether somebody gets in by a way; whoever does not is told so, and no more.
+/// Whether a call is authorized. Checks that a refusal says nothing more.
 pub async fn gets_in(raw: &mut Raw, method: &str, params: &Value) -> bool {
     let mut answer = raw.call(method, params.clone()).await;
     let task = match (&answer, method) {
         (Ok(_), "watch_play") => Some(end(raw).await),
-        // The list decides when it is accepted, a policy when it runs.
+        // Access lists decide on acceptance, a policy when the task runs.
         (Ok(accepted), "submit") => {
             Some(raw.call("task", json!([accepted["task_id"], 30_000])).await.unwrap())
         }
@@ -106,7 +106,7 @@ async fn circle_call_is_authorized_by_circle_key_not_its_callers() {
         .await;
     world.library_script(0, "answer", "42");
     let alice = world.circles[0].to_string();
-    // Bob may by himself, but not by way of Erin's circle; a stranger may by way of Dave's.
+    // Bob may call directly, but not through Erin's circle; a stranger may call through Dave's.
     assert_eq!(world.raw_of("bob", 0).await.play("42").await, Ok(json!(42)));
     for call in [r#"play("42")"#, r#"run("answer")"#] {
         let script = format!("try {{ return circle(ARGS).{call}; }} catch (why) {{ return why; }}");
@@ -115,7 +115,7 @@ async fn circle_call_is_authorized_by_circle_key_not_its_callers() {
             (1, "bob", json!(42)),
             (2, "bob", json!({ "error": "FORBIDDEN", "message": "forbidden" })),
             (2, "dave", json!({ "error": "FORBIDDEN", "message": "forbidden" })),
-            // Not even the owner of the circle that is called.
+            // The owner of the called circle is refused too.
             (2, "alice", json!({ "error": "FORBIDDEN", "message": "forbidden" })),
             (0, "bob", json!(42)),
         ] {

@@ -1,10 +1,10 @@
-//! The resource audit: every method is called by every kind of caller as hostilely as it can be, and the server's
-//! memory, disk, log and Redis stay within the bounds of `docs/security.md`, beside a neighbour who is served.
+//! The resource audit: every kind of caller attacks with every method. The server's memory, disk, log and Redis stay
+//! within the bounds of `docs/security.md`, and a neighbour is still served.
 //!
 //! The short run here gives each pair of method and caller a moment; `cargo xtask audit --seconds 10` gives it ten
 //! seconds and prints a table.
 
-#![allow(clippy::print_stdout, reason = "the table is what a long run is for")]
+#![allow(clippy::print_stdout, reason = "a long run prints a table")]
 
 mod bounds;
 mod load;
@@ -20,12 +20,12 @@ use self::{
     site::Site,
 };
 
-/// The length of each load, in seconds; a tenth of a second where the variable is not set.
+/// The length of each load, in seconds; a tenth of a second by default.
 fn seconds() -> f64 {
     std::env::var("CIRCLES_TEST_AUDIT_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0.1)
 }
 
-/// Attacks with each method as each caller, and returns what passed its bound.
+/// Attacks with each method as each caller, and fails if a bound is exceeded.
 async fn audit(mut site: Site) {
     let time = Duration::from_secs_f64(seconds());
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! Circles that call circles: who the caller is, what ends with what, and what is left when something fails.
+//! Calls between circles: caller, authorization, deadlines, cancellation, failures.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// Calls `ARGS.way`, one circle after another, with itself; what comes of it is the way that was gone.
+/// Calls the circles of `ARGS.way` one inside the other, with itself, and returns those that it reached.
 const CHAIN: &str = r#"
     let way = ARGS.way;
     if way.len() == 0 { return []; }
@@ -32,7 +32,7 @@ async fn played(raw: &mut Raw, script: &str, args: Value) -> Result<Value, Value
     Ok(raw.call("play", json!([script, args])).await?["value"].take())
 }
 
-/// How many tasks are under way in a circle, as its owner sees it.
+/// The number of running tasks in a circle, as its owner sees it.
 pub async fn under_way(world: &World, owner: &str, circle: usize) -> usize {
     let mut raw = world.raw_of(owner, circle).await;
     let page = raw.call("tasks", json!({ "state": "running" })).await.unwrap();
@@ -52,7 +52,7 @@ async fn caller_of_circle_call_is_the_calling_circle() {
             bob.call("submit", json!({ "script": script, "args": carol })).await.unwrap()["task_id"].clone();
         assert_eq!(bob.call("task", json!([id, 30_000])).await.unwrap()["result"]["value"], there, "{call}");
     }
-    // In its own circle a play speaks for its caller alone.
+    // A call into its own circle keeps a play's caller.
     let own = "circle(CIRCLE).play(`CALLER`)";
     assert_eq!(played(&mut bob, own, Value::Null).await, Ok(json!(key("bob"))));
     assert_eq!(played(&mut world.raw().await, own, Value::Null).await, Ok(json!("")));
@@ -74,21 +74,21 @@ async fn call_into_own_circle_is_authorized_as_its_caller() {
         .await;
     world.library_script(0, "admin", r#"db::set("taken", CALLER)"#);
     let (mut bob, mut alice) = (world.raw_of("bob", 0).await, world.raw_of("alice", 0).await);
-    // By the list he may play, and nothing else; whatever the way round.
+    // The access list lets Bob play and nothing else, on any path.
     for script in [
         r#"circle(CIRCLE).run("admin")"#,
         r#"circle(CIRCLE).play("circle(CIRCLE).run(`admin`)")"#,
         r#"circle(ARGS).play("circle(CALLER).run(`admin`)")"#,
     ] {
         let error = played(&mut bob, script, json!(world.circles[1].to_string())).await.unwrap_err();
-        // As the innermost call was answered, however many circles told the next one.
+        // The error is the innermost call's, over any number of circles.
         assert_eq!(error["message"], "forbidden", "{script}: {error}");
     }
     assert_eq!(
         alice.play(r#"[db::has("taken"), circle(CIRCLE).run("admin")]"#).await,
         Ok(json!([false, null]))
     );
-    // And by the policy, which is asked about the inner call, too.
+    // The policy decides on the inner call too.
     world.library_script(1, "policy", r#"fn authorize(request) { request.method == "play" }"#);
     world.library_script(1, "admin", "42");
     let mut bob = world.raw_of("bob", 1).await;
@@ -101,7 +101,7 @@ async fn call_into_own_circle_is_authorized_as_its_caller() {
 async fn policy_sees_calling_plays_and_original_caller() {
     let (world, alice, carol) = world().await;
     let mut bob = world.raw_of("bob", 0).await;
-    // What a policy is told decides here, since nobody else hears of it.
+    // The answer shows the policy's request, since the policy decides by it.
     let decides = |condition: &str| format!("fn authorize(request) {{ {condition} }}");
     for (condition, may) in [
         ("request.caller != request.origin".to_owned(), true),
@@ -116,7 +116,7 @@ async fn policy_sees_calling_plays_and_original_caller() {
         let expected = if may { json!(42) } else { json!("FORBIDDEN") };
         assert_eq!(played(&mut bob, script, json!(carol)).await, Ok(expected), "{condition}");
     }
-    // A call from outside came through no play: its caller is the original one.
+    // A call from a client has no calling plays, and its caller is the original one.
     world.library_script(1, "policy", &decides("request.via == [] && request.origin == request.caller"));
     assert_eq!(world.raw_of("bob", 1).await.play("42").await, Ok(json!(42)));
 }
@@ -151,7 +151,7 @@ async fn circle_calls_nest_up_to_depth_limit() {
         format!("try {{ return {{ {CHAIN} }}; }} catch (why) {{ return [why.error, why.message]; }}");
     let way = [&carol, &alice, &carol, &carol, &alice];
     let found = played(&mut raw, CHAIN, json!({ "way": way, "script": caught })).await.unwrap();
-    // The fourth ends with the limit, which it cannot catch; the third can catch that.
+    // The fourth play cannot catch the limit that ends it; the third can catch that error.
     let limit = json!(["LIMIT_EXCEEDED", "the script passed the limit circle_depth"]);
     assert_eq!(found, json!([carol, alice, carol, limit[0], limit[1]]));
 }
@@ -204,7 +204,7 @@ async fn called_play_stays_committed_when_caller_fails() {
     assert_eq!(error["data"]["thrown"], 1, "{error}");
     assert_eq!(raw.play(r#"db::get("mine")"#).await, Ok(Value::Null));
     assert_eq!(there.play(r#"db::get("left")"#).await, Ok(json!(world.circles[0].to_string())));
-    // And what fails there leaves nothing there.
+    // A failed call leaves nothing in its circle.
     let script =
         r#"try { circle(ARGS).play(`db::set("left", 2); throw 3`) } catch (why) { return why.thrown; }"#;
     assert_eq!(played(&mut raw, script, json!(carol)).await, Ok(json!(3)));
@@ -228,7 +228,7 @@ async fn play_with_circle_calls_is_not_rerun_after_conflict() {
         assert_eq!(there.play(r#"db::get("calls")"#).await, Ok(json!(calls)));
         assert_eq!(raw.play(r#"[db::get("n"), db::has("m")]"#).await, Ok(json!([5, false])));
     }
-    // What was not read before, the own circle may change.
+    // A nested call may change documents that the play has not read.
     let script = r#"circle(CIRCLE).play(`db::incr("k")`); db::incr("k")"#;
     assert_eq!(raw.play(script).await, Ok(json!(2)));
 }
@@ -269,7 +269,7 @@ async fn errors_of_called_circles_can_be_caught() {
         let message = found.as_object_mut().unwrap().remove("message").unwrap();
         assert!(message.as_str().is_some_and(|message| !message.is_empty()), "{call}: {message}");
         assert_eq!(found, expected, "{call}");
-        // Uncaught it is what the script threw.
+        // An uncaught error counts as thrown by the script.
         let error = played(&mut raw, &format!("circle(ARGS).{call}"), json!(circle)).await.unwrap_err();
         assert_eq!(error["code"], SCRIPT_ERROR, "{call}: {error}");
         assert_eq!(error["data"]["thrown"]["error"], expected["error"], "{call}: {error}");

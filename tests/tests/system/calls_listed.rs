@@ -1,5 +1,4 @@
-//! Plays that plays call, as their circle's owner sees them while they run. A store on Redis learns of them when
-//! they end.
+//! Nested plays in the owner's list of tasks while they run. A store on Redis lists them only once they end.
 
 use circles_api::codes::CANCELLED;
 use circles_tests::{found, until};
@@ -16,7 +15,7 @@ async fn cancelling_play_cancels_nested_calls() {
     raw.send(call).await;
     let task = world.store.began().await;
     until(async || under_way(&world, "alice", 0).await == 2).await;
-    // The innermost is the circle's own to end, and what called it hears of it.
+    // Cancelling a task ends its nested plays too.
     let mut owner = world.raw_of("alice", 0).await;
     assert_eq!(owner.call("cancel", json!([task.id])).await, Ok(json!({ "cancelled": true })));
     assert_eq!(raw.receive().await.unwrap()["error"]["code"], CANCELLED);

@@ -1,4 +1,4 @@
-//! Several circles on one server: what `circles.json` says of each, who may play there, and where it listens.
+//! Several circles on one server: settings in `circles.json`, access, and ports.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -14,7 +14,7 @@ fn key(name: &str) -> String {
     secret_key(name).public_key().to_string()
 }
 
-/// Somebody, logged in, or nobody.
+/// A connection that is logged in as this person, or anonymous.
 async fn somebody(url: &str, name: Option<&str>) -> Raw {
     let mut raw = Raw::connect(url).await;
     if let Some(name) = name {
@@ -23,7 +23,7 @@ async fn somebody(url: &str, name: Option<&str>) -> Raw {
     raw
 }
 
-/// Whether somebody, or nobody, may play there; whoever may not is told so.
+/// Whether this person, or an anonymous caller, may play. Checks that a refusal is `FORBIDDEN`.
 async fn may_play(url: &str, name: Option<&str>) -> bool {
     match somebody(url, name).await.play("40 + 2").await {
         Ok(value) => value == 42,
@@ -34,7 +34,7 @@ async fn may_play(url: &str, name: Option<&str>) -> bool {
     }
 }
 
-/// A server with a config.
+/// The command of a server with a config.
 fn configured(directory: &Path, port: u16, config: &Value) -> Command {
     let path = directory.join("circles.json");
     fs::write(&path, config.to_string()).unwrap();
@@ -43,7 +43,7 @@ fn configured(directory: &Path, port: u16, config: &Value) -> Command {
     command
 }
 
-/// Starts a server and returns it with the URLs of so many circles, by key.
+/// Starts a server, and returns it with the URLs of this number of circles, by key.
 async fn started(command: &mut Command, circles: usize) -> (Program, BTreeMap<String, String>) {
     let mut server = Program::start(command);
     let mut urls = BTreeMap::new();
@@ -58,7 +58,7 @@ async fn started(command: &mut Command, circles: usize) -> (Program, BTreeMap<St
     (server, urls)
 }
 
-/// What a server says that does not start.
+/// The error message of a server that does not start.
 async fn refused(command: &mut Command) -> String {
     let (code, stdout, stderr) = run(command).await;
     assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
@@ -78,7 +78,7 @@ async fn access_list_admits_listed_keys_and_owner_only() {
         .await;
     for (circle, expected) in [
         (0, [("bob", true), ("alice", true), ("carol", false), ("", false)]),
-        // To run scripts of the library is another thing.
+        // Permission to run library scripts is separate.
         (1, [("bob", false), ("alice", false), ("carol", true), ("", false)]),
         (2, [("bob", true), ("alice", true), ("carol", true), ("", true)]),
     ] {
@@ -158,7 +158,7 @@ async fn circles_may_share_a_port_and_unused_port_is_not_bound() {
     let host = address_of_its_own(8).ip().to_string();
     let taken = tokio::net::TcpListener::bind((host.as_str(), 0)).await.unwrap();
     let shared = taken.local_addr().unwrap().port();
-    // Nobody else takes a port at this address.
+    // Other processes take no port at this address.
     let config = json!([
         { "id": "alice", "public_key": key("alice"), "port": 9101 },
         { "id": "bob", "public_key": key("bob"), "port": 9101 },
@@ -171,7 +171,7 @@ async fn circles_may_share_a_port_and_unused_port_is_not_bound() {
         assert_eq!(*url, format!("ws://{host}:{port}/{}", key(name)));
         assert_eq!(Raw::connect(url).await.play("CIRCLE").await, Ok(json!(key(name))));
     }
-    // One that names the shared port shares it, which is taken here.
+    // A circle that names the shared port shares it; here that port is taken.
     let directory = tempfile::tempdir().unwrap();
     let config = json!([{ "id": "alice", "public_key": key("alice"), "port": shared }]);
     let stderr = refused(configured(directory.path(), shared, &config).args(["--host", &host])).await;
@@ -219,7 +219,7 @@ async fn all_config_faults_are_reported_and_nothing_is_created() {
     assert!(stderr.contains("--config nowhere.json") && stderr.contains("No such file"), "{stderr}");
 }
 
-/// Every file and folder below a folder, with what others may do with it.
+/// Every file and folder below a folder, with the permissions of other users.
 fn open_to_others(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut left = vec![folder.to_owned()];
@@ -276,7 +276,7 @@ async fn data_is_private_under_any_umask() {
             for folder in ["data", "old", "old-files", "library"] {
                 assert_eq!(open_to_others(&path(folder)), [""; 0], "umask {umask}, start {start}");
             }
-            // As an earlier version, or a copy, may have left them.
+            // An earlier version, or a copy, may have left such permissions.
             for folder in ["data", "data/keys", "old", "old-files"] {
                 readable(folder, 0o755);
             }
@@ -295,19 +295,19 @@ async fn second_server_on_a_database_is_refused() {
         json!([{ "id": "a", "public_key": key("alice"), "db_path": path }, { "id": "new" }])
     };
     let (first, _) = started(&mut configured(directory.path(), 0, &config("shared/a.db")), 2).await;
-    // The second one lies in the data directory of the first server, where it has no lock of its own.
+    // The second database lies in the data directory of the first server, which the second server does not lock.
     for path in ["shared/a.db", &format!("data/{}/circle.db", key("bob"))] {
         let stderr = refused(&mut configured(elsewhere.path(), 0, &config(path))).await;
         let holder = format!("{path} of a: already in use by circles-server (process {})", first.id());
         assert!(stderr.contains(&holder), "{stderr}");
     }
-    // No key was made for the circle beside it.
+    // No key was created for the other circle.
     assert!(!elsewhere.path().join("data/keys").exists());
     first.kill().await;
     started(&mut configured(elsewhere.path(), 0, &config("shared/a.db")), 2).await;
 }
 
-/// A folder as a cluster mounts a config: `circles.json` leads through `..data` to the newest version.
+/// A folder as Kubernetes mounts a config: `circles.json` is a link through `..data` to the newest version.
 fn versions(folder: &Path, config: &Value) {
     for version in ["..1", "..2"] {
         fs::create_dir_all(folder.join(version)).unwrap();
@@ -362,7 +362,7 @@ async fn start_reports_missing_key_or_database() {
     let (urls, stderr) = started().await;
     assert!(!stderr.contains("WARN"), "{stderr}");
     let was = urls.keys().find(|name| **name != key("alice")).unwrap();
-    // A volume that is not mounted looks like this.
+    // An unmounted volume looks like this.
     fs::rename(directory.path().join("k"), directory.path().join("away")).unwrap();
     let (_, stderr) = started().await;
     for part in [

@@ -1,4 +1,4 @@
-//! The command line as a person uses it.
+//! The command line `circles`.
 
 use std::{io::Write as _, path::Path, process::Stdio};
 
@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::programs::{server, started};
 
-/// The command line, with a configuration of its own.
+/// The command line, with its own configuration directory.
 pub fn circles(directory: &Path, url: &str) -> Command {
     let mut command = Command::new(binary("circles"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
@@ -18,7 +18,7 @@ pub fn circles(directory: &Path, url: &str) -> Command {
     command
 }
 
-/// A server that asks for sessions, in a directory of its own.
+/// A server that requires sessions, in a temporary directory.
 pub async fn world() -> (tempfile::TempDir, Program, String) {
     let directory = tempfile::tempdir().unwrap();
     let (program, url) = started(server(directory.path()).arg("--auth")).await;
@@ -38,7 +38,7 @@ async fn first_play_creates_a_key_and_prints_the_result() {
     for key in keys {
         assert_eq!(key.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", key.path());
     }
-    // The same key again, so that a script sees the same caller.
+    // The key is kept: the script sees the same caller.
     let (_, first, _) = run(circles(directory.path(), &url).args(["play", "-e", "CALLER"])).await;
     let (_, second, _) = run(circles(directory.path(), &url).args(["play", "-e", "CALLER"])).await;
     assert_eq!((first.len(), &first), (67, &second));
@@ -107,7 +107,7 @@ async fn usage_errors_exit_with_2_and_connection_errors_with_3() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{args:?}: {stderr}");
         assert!(!stderr.is_empty() && !stderr.contains("panicked"), "{args:?}: {stderr}");
     }
-    // A port that was free a moment ago, and on which nobody listens.
+    // A port that was free a moment ago: no process listens there.
     let free = std::net::TcpListener::bind(address_of_its_own(6)).unwrap().local_addr().unwrap();
     let (code, _, stderr) =
         run(circles(directory.path(), &format!("ws://{free}")).args(["play", "-e", "1"])).await;
@@ -165,7 +165,7 @@ async fn directory_is_refused_as_key_file() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{line:?}: {stderr}");
         assert!(stderr.contains(&format!("{path} is a directory")), "{line:?}: {stderr}");
     }
-    // A shell leaves the ~ here as it is.
+    // A shell does not expand this ~.
     let mut command = circles(directory.path(), &url);
     let (code, _, stderr) = run(command.arg("keygen").arg("--out=~/a.key").current_dir(&place)).await;
     assert_eq!(code, 2, "{stderr}");
@@ -198,7 +198,7 @@ async fn empty_environment_variables_count_as_unset() {
     command.env("CIRCLES_CIRCLE", "").env("CIRCLES_KEY_FILE", "").env("RUST_LOG", "").env("NO_COLOR", "");
     let (code, stdout, stderr) = run(command.args(["play", "-e", "40 + 2"])).await;
     assert_eq!((code, stdout.as_str()), (0, "42\n"), "{stderr}");
-    // The default address, where nobody may be expected to listen.
+    // The default address, on which no process should listen.
     let mut command = circles(directory.path(), "");
     let (_, _, stderr) = run(command.args(["play", "--help"])).await;
     assert_eq!(stderr, "");

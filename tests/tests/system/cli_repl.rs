@@ -1,4 +1,4 @@
-//! The REPL of the command line, at a terminal and behind a pipe.
+//! The REPL of the command line, on a terminal and with piped input.
 
 use std::{path::Path, process::Stdio};
 
@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::cli::{circles, world};
 
-/// Plays what stands in `input`; returns the exit code, standard output and standard error.
+/// Plays `input`, and returns exit code, standard output and standard error.
 async fn piped(directory: &Path, url: &str, input: &[u8]) -> (i32, String, String) {
     let mut command = circles(directory, url);
     command
@@ -18,7 +18,7 @@ async fn piped(directory: &Path, url: &str, input: &[u8]) -> (i32, String, Strin
         .kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // One that ends before it has read everything breaks the pipe.
+    // The pipe breaks if the REPL ends before it has read everything.
     let _ = stdin.write_all(input).await;
     drop(stdin);
     let output = soon(child.wait_with_output()).await.unwrap();
@@ -26,7 +26,7 @@ async fn piped(directory: &Path, url: &str, input: &[u8]) -> (i32, String, Strin
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
 }
 
-/// A REPL at a terminal that has shown its first prompt.
+/// A REPL on a terminal, at its first prompt.
 async fn at_terminal(directory: &Path, url: &str) -> Terminal {
     let mut terminal = Terminal::start(circles(directory, url).arg("repl"));
     terminal.shows("> ").await;
@@ -40,7 +40,7 @@ async fn repl_plays_lines_typed_ahead() {
     terminal.types("400 + 2\r500 + 3\r");
     terminal.shows("402\r\n").await;
     terminal.shows("503\r\n").await;
-    // The same while a play runs, which the test lets go on by a file.
+    // The same while a play runs, which waits for a file of the test.
     terminal.types("while !fs::exists(\"go\") { sleep(0.01); } 600 + 4\r");
     terminal.shows("600 + 4").await;
     terminal.types("700 + 5\r{\r800 + 6\r}\r:quit\r");
@@ -56,7 +56,7 @@ async fn repl_plays_lines_typed_ahead() {
 async fn repl_plays_pasted_lines_without_paste_marks() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
-    // More than a terminal holds in one line, and than the editor reads at a time.
+    // More than a terminal buffers in one line, and than the editor reads at once.
     let lines: String = (0..300).map(|n| format!("{n} + 100000; // {}\r", "-".repeat(20))).collect();
     for part in lines.as_bytes().chunks(700) {
         terminal.types(str::from_utf8(part).unwrap());
@@ -73,7 +73,7 @@ async fn interrupt_cancels_play_and_not_repl() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
     terminal.types("log::info(\"x\"); loop { sleep(1); }\r");
-    // It is back in the terminal's own mode, where Ctrl-C is a signal, once the editor has left it.
+    // Once the editor has left raw mode, Ctrl-C is a signal.
     terminal.shows("\u{1b}[?2004l").await;
     terminal.types("\u{3}");
     terminal.shows("cancelled").await;

@@ -1,4 +1,4 @@
-//! Tasks, documents, the library and the log at the command line.
+//! Commands for tasks, documents, the library and the provenance log.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use crate::{
     programs::{server, started},
 };
 
-/// Runs the command line to its end: exit code, standard output, standard error.
+/// Runs the command line, and returns exit code, standard output and standard error.
 pub async fn ran(directory: &Path, url: &str, line: &[&str]) -> (i32, String, String) {
     run(circles(directory, url).args(line)).await
 }
 
-/// Runs what must succeed; returns its standard output without the last line end.
+/// Runs a command that must succeed, and returns its standard output without the last line end.
 pub async fn out(directory: &Path, url: &str, line: &[&str]) -> String {
     let (code, stdout, stderr) = ran(directory, url, line).await;
     assert_eq!(code, 0, "{line:?}: {stderr}");
     stdout.trim_end().to_owned()
 }
 
-/// A server of a circle with this library, open to everybody who logs in.
+/// A server of a circle with this library, open to every logged-in caller.
 pub async fn served(here: &Path, library: &Path) -> (Program, String) {
     let key = here.join("circle.key");
     out(here, "ws://127.0.0.1:1", &["keygen", "--out", key.to_str().unwrap()]).await;
@@ -31,7 +31,7 @@ pub async fn served(here: &Path, library: &Path) -> (Program, String) {
     started(server(here).arg("--auth").arg("--config").arg(here.join("circles.json"))).await
 }
 
-/// The key of the circle that a server made for itself.
+/// The key of the server's own circle.
 fn owners_key(directory: &Path) -> String {
     directory.join("data/circle.key").to_str().unwrap().to_owned()
 }
@@ -53,11 +53,11 @@ async fn submitted_script_runs_and_its_result_is_kept() {
 async fn submit_with_wait_ends_like_a_play() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
-    // The first command of all also says that it made a key.
+    // The first command also reports that it created a key.
     out(here, url, &["whoami"]).await;
     let (code, stdout, stderr) = ran(here, url, &["submit", "--wait", "-e", "sleep(1); 42"]).await;
     assert_eq!((code, stdout.as_str()), (0, "42\n"), "{stderr}");
-    // What moves on a terminal does not get into a pipe.
+    // Progress output is for terminals only.
     assert!(stderr.starts_with("task ") && stderr.lines().count() == 1, "{stderr:?}");
     let (code, stdout, stderr) = ran(here, url, &["submit", "--wait", "-e", "nonsense(1)"]).await;
     assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
@@ -138,7 +138,7 @@ async fn tasks_are_listed_newest_first_in_pages() {
     let page = out(here, url, &["tasks", "--limit", "1", "--all", "--json"]).await;
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!((page["tasks"].as_array().unwrap().len(), &page["cursor"]), (3, &Value::Null));
-    // Another caller has none, and the circle's owner sees them all.
+    // Another caller sees none of the tasks, and the owner all.
     assert_eq!(out(&here.join("other"), url, &["tasks"]).await, "");
     assert_eq!(listed(&out(here, url, &["--key", &owners_key(here), "tasks"]).await), ids);
 }
@@ -175,7 +175,7 @@ async fn library_script_errors_name_script_line_and_column() {
     std::fs::create_dir_all(library.join("bank")).unwrap();
     let checks = "//! Checks.\nfn positive(sum) {\n  if sum <= 0 { throw `not ${sum}`; }\n  1 / (sum - 1)\n}";
     std::fs::write(library.join("bank/checks.rhai"), checks).unwrap();
-    // Line numbers are those of the file, whatever it begins with.
+    // Line numbers are those of the file, also behind a first line of another kind.
     let transfer = "\u{feff}#!/usr/bin/env -S circles play\nimport \"bank/checks\" as checks;\n\n\
                     let sum = ARGS;\nif sum == 7 { throw #{ message: \"unlucky\" }; }\n  checks::positive(sum)";
     std::fs::write(library.join("bank/transfer.rhai"), transfer).unwrap();
@@ -184,7 +184,7 @@ async fn library_script_errors_name_script_line_and_column() {
     let (_server, url) = served(here, &library).await;
     let url = url.as_str();
 
-    // The first command of all also says that it made a key.
+    // The first command also reports that it created a key.
     out(here, url, &["whoami"]).await;
     let thrown = "bank/transfer:6:11: not 0 (in module bank/checks:3:17)";
     let failed = "bank/transfer:6:11: Division by zero: 1 / 0 (in module bank/checks:4:5)";
@@ -206,7 +206,7 @@ async fn library_script_errors_name_script_line_and_column() {
             assert!(stderr.contains(&format!("error: {expected}")), "{line:?}: {stderr}");
         }
         if name == "broken" {
-            // It is not accepted, so there is no task.
+            // The call is refused, so there is no task.
             continue;
         }
         let id = out(here, url, &["submit", "--name", name, "--args", args]).await;
@@ -247,7 +247,7 @@ async fn scripts_lists_exactly_runnable_scripts() {
 async fn db_commands_set_get_list_and_delete_documents() {
     let (directory, _server, url) = world().await;
     let (here, url) = (directory.path(), url.as_str());
-    // What the user gives is data, also where it looks like a script.
+    // The user's input is data, even if it looks like a script.
     let hostile = r#""); throw 1; ("#;
     for (key, value) in [("plot/7", r#"{"width":12}"#), ("plot/8", "[1,null]"), (hostile, r#""x""#)] {
         assert_eq!(out(here, url, &["db", "set", key, value]).await, "");
@@ -312,7 +312,7 @@ async fn provenance_log_is_printed_for_owner_and_verified_offline() {
     assert_eq!((code, stdout.as_str()), (1, ""), "it is for the owner alone: {stderr}");
 
     let file = here.join("log");
-    // Nobody listens there: verifying needs no server.
+    // No server runs at this address: verifying needs none.
     let verify = async |log: &str, more: &[&str]| {
         std::fs::write(&file, log).unwrap();
         let line = [&["log", "verify", file.to_str().unwrap()], more].concat();

@@ -1,4 +1,4 @@
-//! Texts of strangers at the command line: they cannot pass for its own words, nor do anything to a terminal.
+//! Untrusted text at the command line: it can neither imitate the program's messages nor control the terminal.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use crate::{
     cli_tasks::{out, ran, served},
 };
 
-/// Ends a line, begins one of ours, moves the cursor, sets colours, and turns the order of text around.
+/// Stores a line, imitates a message, moves the cursor, sets colours, and reverses the text direction.
 const HOSTILE: &str =
     "a\nerror: forged\r\u{1b}[2J\u{1b}[31m\u{9b}1A\u{7f}\u{202e}b\u{2066}\u{2028}\u{200b}\u{e0041}z";
-/// The same in a script.
+/// The same text as a script literal.
 const LITERAL: &str =
     r#""a\nerror: forged\r\x1b[2J\x1b[31m\u009b1A\x7f\u202eb\u2066\u2028\u200b\U000e0041z""#;
 
-/// Whether a text does only what it says.
+/// Checks that a text imitates no message and has no control characters.
 fn assert_harmless(text: &str) {
     for line in text.split('\n') {
         assert!(!line.starts_with("error: forged"), "{text:?}");
@@ -83,7 +83,7 @@ async fn results_are_exact_in_pipes_and_escaped_on_terminals() {
 
     let on_terminal = async |args: &[&str]| {
         let (code, shown) = Terminal::start(circles(here, url).args(args)).ended().await;
-        // What a wait shows, and the terminal's own ends of lines.
+        // Skips progress output, and undoes the terminal's line ends.
         let shown = shown.rsplit("\u{1b}[K").next().unwrap().replace("\r\n", "\n");
         (code, shown)
     };
@@ -91,7 +91,7 @@ async fn results_are_exact_in_pipes_and_escaped_on_terminals() {
     assert_eq!(code, 0, "{shown}");
     assert_harmless(&shown);
     assert!(shown.starts_with("| a\n| error: forged\\r"), "{shown}");
-    // A terminal breaks long lines, also into what looks like one of ours.
+    // A terminal wraps long lines, which could imitate a message.
     let padded = format!("print(\"x{}error: forged\"); \"error: forged\"", " ".repeat(73));
     let (_, shown) = on_terminal(&["play", "-e", &padded]).await;
     assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
@@ -143,7 +143,7 @@ async fn names_and_keys_of_others_are_escaped() {
     assert_harmless(&out(here, url, &["tasks"]).await);
 }
 
-/// The source that an error shows is as harmless as its message.
+/// The source excerpt of an error is escaped like its message.
 #[tokio::test]
 async fn source_excerpts_are_escaped() {
     let (directory, _server, url) = world().await;

@@ -76,7 +76,7 @@ async fn client_refuses_params_outside_document_bounds() {
     }
 }
 
-/// A server in the middle: passes on every byte, until it is dropped with all its connections.
+/// A relay that forwards every byte. Dropping it cuts all its connections.
 struct Relay {
     address: SocketAddr,
     task: JoinHandle<()>,
@@ -134,7 +134,7 @@ async fn client_reconnects_and_logs_in_after_server_restart() {
     assert_eq!(client.play("1").await.unwrap().value::<i64>().unwrap(), 1);
     world.stop(Duration::ZERO).await;
     let _world = World::builder().auth().at(address).start().await;
-    // Several callers at once share the one connection that is made.
+    // Several callers at once share one new connection.
     let answers = futures_util::future::join_all((0..10).map(|_| client.whoami()));
     for identity in soon(answers).await {
         assert!(identity.unwrap().authenticated);
@@ -176,7 +176,7 @@ async fn play_on_broken_connection_repeats_only_with_key() {
     relay.cut().await;
     let _relay = Relay::start(address, world.address).await;
     assert!(matches!(soon(unkeyed).await.unwrap(), Err(Error::ConnectionLost)));
-    // The one was cancelled, the other went on, and the repeated call got its outcome.
+    // The play without a key was cancelled; the keyed one continued, and the repeated call got its outcome.
     assert_eq!(world.store.ended().await, (task.id, Outcome::cancelled()));
     assert_eq!(soon(keyed).await.unwrap().unwrap().value::<String>().unwrap(), kept.id.to_string());
 }

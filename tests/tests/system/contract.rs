@@ -1,4 +1,4 @@
-//! The examples of openrpc.json, each played against a server as a test of its own.
+//! The examples of openrpc.json: a test for each plays it against a server.
 
 use circles_api::{METHODS, types};
 use circles_auth::SecretKey;
@@ -13,18 +13,18 @@ mod examples {
 
 use self::examples::{Example, Live};
 
-/// The task that the examples speak of.
+/// The task id in the examples.
 const TASK: &str = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
-/// The script of the library that they speak of.
+/// The library script in the examples.
 const LEDGER: &str = "//! Closes the books of a month.\n\n/// What the month came to.\nfn total(month) { 40 + 2 }\n\n\
                       total(ARGS)\n";
 
-/// A server of which all is done that an example needs done before.
+/// A server that is prepared for an example.
 struct Here {
     world: World,
     raw: Raw,
     stand_ins: Vec<(Value, Value)>,
-    /// What goes on while the example is played.
+    /// Actions during the example.
     meanwhile: Meanwhile,
 }
 
@@ -34,7 +34,7 @@ enum Meanwhile {
     Cancelled,
 }
 
-/// The circle and the caller of the examples: the keys are the two smallest numbers.
+/// The circle and the caller of the examples. Their secret keys are the two smallest numbers.
 fn key(number: u8) -> SecretKey {
     format!("{number:064x}").parse().unwrap()
 }
@@ -89,7 +89,7 @@ impl Here {
         self.stand_ins.push((made_up, here));
     }
 
-    /// The task of the examples, ended.
+    /// Runs the task of the examples to its end.
     async fn submitted(&mut self, params: Value) {
         let task = self.raw.call("submit", params).await.unwrap()["task_id"].take();
         let ended = self.raw.call("task", json!([task, 60_000])).await.unwrap();
@@ -127,7 +127,7 @@ fn every_method_and_every_error_code_has_an_example() {
     assert!(examples::EXAMPLES.len() > METHODS.len());
 }
 
-/// A server that answers each call with the same.
+/// A server that answers each call in the same way.
 struct Always(Result<Value, Value>);
 
 impl Live for Always {

@@ -1,4 +1,4 @@
-//! A disk that is full, which passes.
+//! A full disk, and recovery from it.
 
 use std::{
     fs::File,
@@ -13,11 +13,11 @@ use tokio::process::Command;
 
 use super::programs::{running, server, started};
 
-/// Half a mebibyte into a document of this name.
+/// Writes half a mebibyte to a document of this name.
 const WRITE: &str = "let text = `x`; for n in 0..19 { text += text; } db::set(`${ARGS}`, text);";
 
-/// A server whose data directory is a small disk in memory that only it sees: `unshare` and `mount` are in every
-/// Debian. With its URL, and the path by which others reach that disk.
+/// Starts a server whose data directory is a small tmpfs in its own mount namespace (`unshare` and `mount` are part of
+/// Debian). Returns it with its URL and the path of that tmpfs from outside.
 async fn on_a_small_disk(directory: &Path) -> (Program, String, PathBuf) {
     let data = directory.join("data");
     std::fs::create_dir(&data).unwrap();
@@ -34,7 +34,7 @@ async fn on_a_small_disk(directory: &Path) -> (Program, String, PathBuf) {
     (program, url, inside.into())
 }
 
-/// Takes all the room that is left.
+/// Fills the disk.
 fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
     for size in [64 << 10, 1] {
@@ -52,7 +52,7 @@ async fn full_disk_is_a_temporary_error_and_shows_in_ready() {
     let write = |number: usize| json!([WRITE, number]);
     assert_eq!(raw.call("play", write(0)).await.err(), None);
     assert_eq!(get(&ready).await.0, 200);
-    // A submitted task runs, and will write more than there will be room for.
+    // A submitted task runs, and will write more than the free space.
     let waits = format!("while !fs::exists(`go`) {{ sleep(0.01) }} {WRITE} db::incr(`runs`)");
     let submitted = json!({ "script": waits, "args": "submitted" });
     let id = raw.call("submit", submitted).await.unwrap()["task_id"].take();

@@ -1,4 +1,4 @@
-//! What a play had logged comes along however it ends.
+//! Log lines of a play are part of its outcome, also when it fails.
 
 use circles_api::codes;
 use circles_tests::{Raw, end, event};
@@ -40,7 +40,7 @@ async fn lines_of(raw: &mut Raw, script: &str, code: i32) {
     assert_eq!(task["error"]["code"], code, "{script}: {task}");
     assert_eq!(task["error"]["data"]["logs"], line("so far"), "{script}: {task}");
 
-    // A task that has ended, and a play from its beginning.
+    // Watching a finished task, and a new play.
     for watched in [json!({ "task_id": id }), params] {
         raw.call("watch_play", watched).await.unwrap();
         let accepted = event(raw).await;
@@ -65,7 +65,7 @@ async fn failed_fast_path_plays_carry_their_log_lines() {
     let world = World::builder().trial().start().await;
     let mut raw = world.raw().await;
     let script = r#"print("so far"); throw "no""#;
-    // Once it is known to be short it runs where it arrives.
+    // A script known to be short takes the fast path.
     for _ in 0..20 {
         let error = raw.call("play", json!([script])).await.unwrap_err();
         assert_eq!(error["data"]["logs"], line("so far"), "{error}");

@@ -1,4 +1,4 @@
-//! Clients that take more than their part: answers that nobody reads, connections that nobody uses.
+//! Clients that take more than their share: unread answers, idle connections.
 
 use std::{
     net::SocketAddr,
@@ -19,12 +19,12 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, protocol::frame::coding::CloseCode},
 };
 
-/// Between two looks at what has to come, so that looking leaves the machine to others.
+/// Pause between two checks, to leave the machine to others.
 const PAUSE: Duration = Duration::from_millis(10);
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// A WebSocket from one of this machine's addresses, with a small buffer for what it does not read.
+/// A WebSocket from a given loopback address, with a small receive buffer.
 async fn connect(from: [u8; 4], url: &str) -> Result<Socket, Error> {
     let address: SocketAddr = url.trim_start_matches("ws://").split('/').next().unwrap().parse().unwrap();
     let socket = TcpSocket::new_v4()?;
@@ -34,7 +34,7 @@ async fn connect(from: [u8; 4], url: &str) -> Result<Socket, Error> {
     client_async(url, stream).await.map(|(socket, _)| socket)
 }
 
-/// The code of the close frame that ends a connection; nothing if it ends without one.
+/// The code of the close frame that ends a connection; `None` if it ends without one.
 async fn closed(socket: &mut Socket) -> Option<CloseCode> {
     soon(async {
         loop {
@@ -53,7 +53,7 @@ fn documents(count: usize) -> String {
     Value::from_iter((0..count).map(call)).to_string()
 }
 
-/// A server, its circle's URL, and where its things lie.
+/// A server, its circle's URL, and its directory.
 async fn server(args: &[&str]) -> (Program, String, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let mut command = program("circles-server");
@@ -63,14 +63,14 @@ async fn server(args: &[&str]) -> (Program, String, TempDir) {
     (server, line.split(' ').nth(2).unwrap().to_owned(), directory)
 }
 
-/// Mebibytes that a process holds.
+/// Resident memory of a process, in mebibytes.
 fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_024
 }
 
-/// How long a play takes, the middle one of some.
+/// Median duration of a play.
 async fn median(raw: &mut Raw, plays: usize) -> Duration {
     let mut times = Vec::with_capacity(plays);
     for _ in 0..plays {
@@ -83,7 +83,7 @@ async fn median(raw: &mut Raw, plays: usize) -> Duration {
 }
 
 #[tokio::test]
-async fn discover_batch_memory_is_bounded() {
+async fn batch_answers_one_discover_call() {
     let world = World::builder().start().await;
     let answer = world.raw().await.ask(documents(50)).await;
     let answers = answer.as_array().unwrap();
@@ -93,7 +93,7 @@ async fn discover_batch_memory_is_bounded() {
     for (id, answer) in answers.iter().enumerate().skip(1) {
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(id), &json!(-32600)), "{answer}");
     }
-    // Alone it is answered every time.
+    // Alone each call is answered.
     let mut raw = world.raw().await;
     for _ in 0..3 {
         assert_eq!(raw.call("rpc.discover", json!([])).await.as_ref(), Ok(&document));
@@ -111,7 +111,7 @@ async fn message_and_answer_limits_are_small_before_login() {
     };
     let refused = raw.ask(long(100_000)).await;
     assert_eq!((&refused["id"], &refused["error"]["code"]), (&Value::Null, &json!(-32600)), "{refused}");
-    // Ids are repeated, so that this answer would be longer than the message.
+    // An answer repeats the id, so that this one would be longer than the message.
     let ids = (0..30).map(|_| json!({ "jsonrpc": "2.0", "id": "x".repeat(1_000), "method": "whoami" }));
     let batch: Value =
         [json!({ "jsonrpc": "2.0", "id": 0, "method": "rpc.discover" })].into_iter().chain(ids).collect();
@@ -136,7 +136,7 @@ async fn thousand_non_reading_clients_use_little_memory() {
         let flood = (0..50).map(|_| async {
             let mut socket = soon(connect([127, 0, 0, 2], &url)).await.unwrap();
             for _ in 0..20 {
-                // What the server does not take it need not hold; a connection that it cut takes nothing.
+                // The server may stop reading, or cut the connection.
                 let sent = tokio::time::timeout(
                     Duration::from_millis(20),
                     socket.send(Message::text(batch.clone())),
@@ -175,7 +175,7 @@ async fn neighbour_stays_fast_during_discover_batches() {
             }
         }));
     }
-    // Under way.
+    // A call in flight.
     Raw::connect(&url).await.ask(batch).await;
     let beside = median(&mut neighbour, 100).await;
     flood.iter().for_each(tokio::task::JoinHandle::abort);
@@ -199,7 +199,7 @@ async fn full_server_closes_idle_connections() {
     }
     let mut kept = Vec::new();
     for from in [[127, 0, 0, 3], [127, 0, 0, 2]] {
-        // It is let in once one of them has been idle for long enough.
+        // The server accepts it once a connection has been idle long enough.
         let mut fresh = soon(async {
             loop {
                 match connect(from, &url).await {
@@ -213,7 +213,7 @@ async fn full_server_closes_idle_connections() {
         fresh.send(Message::text(call.to_string())).await.unwrap();
         let answer = soon(fresh.next()).await.unwrap().unwrap().into_text().unwrap();
         assert!(answer.contains("42"), "{answer}");
-        // The one that was idle the longest was told to come again.
+        // The connection idle for longest was closed with "try again later".
         assert_eq!(closed(&mut idle.remove(0)).await, Some(CloseCode::Again));
         kept.push(fresh);
     }
@@ -236,7 +236,7 @@ async fn full_server_keeps_connections_in_use() {
         socket.send(Message::text(call.to_string())).await.unwrap();
         busy.push(socket);
     }
-    // Longer than an idle one would be safe.
+    // Longer than an idle connection is protected.
     let until = Instant::now() + Duration::from_millis(1_500);
     while Instant::now() < until {
         assert!(connect([127, 0, 0, 2], &url).await.is_err(), "a third of one address");
@@ -263,7 +263,7 @@ async fn connection_without_login_is_closed_in_time() {
     let mut stranger = connect([127, 0, 0, 1], &world.circle_url(0)).await.unwrap();
     assert_eq!(closed(&mut stranger).await, Some(CloseCode::Policy));
     assert_eq!(user.play("40 + 2").await, Ok(json!(42)));
-    // Where nobody has to log in, nobody is late.
+    // Without required login there is no login timeout.
     let open =
         World::builder().settings(|it| it.limits.login_timeout = Duration::from_millis(1)).start().await;
     let mut raw = open.raw().await;
@@ -296,8 +296,8 @@ async fn connection_flood_writes_few_log_lines() {
     assert!(log.lines().count() < 20, "{log}");
 }
 
-/// Two mebibytes of a message can come to a hundred times as much in memory, and a connection may have a thousand calls
-/// that wait.
+/// A message of two mebibytes may take a hundred times as much memory once parsed, and a connection may have a thousand
+/// waiting calls.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_waiting_calls_are_refused_before_memory_runs_out() {
     let (server, url, _directory) = server(&["--max-waiting-bytes", "134217728"]).await;
@@ -316,7 +316,7 @@ async fn large_waiting_calls_are_refused_before_memory_runs_out() {
         for _ in 0..50 {
             soon(socket.send(Message::text(call.clone()))).await.unwrap();
         }
-        // In order: refusals come before the answer to this one.
+        // Answers are in order: the refusals come before the answer to this one.
         soon(
             socket.send(Message::text(json!({ "jsonrpc": "2.0", "id": 2, "method": "whoami" }).to_string())),
         )

@@ -1,4 +1,4 @@
-//! What no well-behaved client sends. After each of it the server carries on.
+//! Messages that no well-behaved client sends. The server continues after each.
 
 use circles_api::codes;
 use circles_tests::{Raw, World, soon};
@@ -37,7 +37,7 @@ async fn invalid_messages_get_standard_codes() {
 }
 
 #[tokio::test]
-async fn unusual_ids_are_answered() {
+async fn unsupported_ids_get_error_answers() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     for id in ["-1", "1.5", "18446744073709551616"] {
@@ -174,7 +174,7 @@ async fn calls_in_flight_are_bounded() {
         let call = raw.request("play", json!(["loop {}", null, 2_000]));
         raw.send(call).await;
     }
-    // The fifth is refused at once, before any of the others can end.
+    // The fifth call is refused at once, before any other can end.
     let first = raw.receive().await.unwrap();
     assert_eq!(
         (first["id"].as_u64(), first["error"]["code"].as_i64()),
@@ -212,7 +212,7 @@ async fn close_frame_is_answered() {
     let world = World::builder().start().await;
     let (mut socket, _) = soon(tokio_tungstenite::connect_async(world.circle_url(0))).await.unwrap();
     socket.close(None).await.unwrap();
-    // A connection that was merely dropped would be an error here.
+    // A connection dropped without a close frame would be an error here.
     assert!(matches!(soon(socket.next()).await, Some(Ok(Message::Close(_)))));
     assert!(soon(socket.next()).await.is_none());
 }
@@ -225,7 +225,7 @@ async fn connection_count_is_limited() {
     let third = tokio_tungstenite::connect_async(world.circle_url(0)).await;
     assert!(third.is_err());
     drop(first);
-    // Its place is free as soon as the server has seen it go.
+    // Its slot is free once the server has noticed its end.
     soon(async {
         while tokio_tungstenite::connect_async(world.circle_url(0)).await.is_err() {
             tokio::task::yield_now().await;
@@ -265,7 +265,7 @@ async fn foreign_origins_are_refused() {
     for origin in [own.as_str(), "http://localhost:3000"] {
         assert!(Raw::connect_with(&world.circle_url(0), &[("origin", origin)]).await.is_ok(), "{origin}");
     }
-    // The second and third are what a page sees after its name was rebound to this address.
+    // The second and third are the headers of a page after DNS rebinding to this address.
     let port = world.address.port();
     let rebound = format!("http://evil.example:{port}");
     for headers in [

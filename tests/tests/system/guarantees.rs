@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Every file of Rust below a folder, but not what was built.
+/// Every Rust file below a folder, except build output.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -41,7 +41,7 @@ fn every_guarantee_names_existing_tests() {
     }
 }
 
-/// The rows of the tables whose last column is headed `tests`: all but that column, and that column.
+/// The rows of tables whose last column is headed `tests`, split before that column.
 fn rows(page: &str) -> Vec<(&str, &str)> {
     let mut is_about_tests = false;
     let mut rows = Vec::new();

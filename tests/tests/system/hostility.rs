@@ -1,5 +1,5 @@
-//! Everything hostile that is known, played against a server as its user starts it, beside a neighbour who minds
-//! nothing but their own circle.
+//! The corpus of hostile scripts, played against a server as a user starts it, while a neighbour plays in another
+//! circle.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,33 +20,33 @@ use serde_json::{Value, json};
 
 use crate::programs::server;
 
-/// The circles that the corpus speaks of.
+/// The circles that the corpus names.
 const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
 const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
-/// Hostile scripts at a time.
+/// Number of concurrent hostile scripts.
 const AT_A_TIME: usize = 4;
-/// What each is given.
+/// Deadline of each play.
 const TIMEOUT: Duration = Duration::from_millis(700);
-/// Promised is a tenth of a second; the rest is for debug builds on a loaded machine.
+/// A tenth of a second is promised; the rest is for debug builds on a loaded machine.
 const LATE: Duration = Duration::from_millis(1_500);
-/// How long a neighbour may wait, on a machine that builds beside the test.
+/// Time limit of a neighbour's play, on a machine that also runs a build.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// A file of the corpus: its plays, and what they need.
+/// A file of the corpus: its plays and their modules.
 struct Case {
     name: String,
     plays: Vec<(&'static str, String)>,
     args: Value,
     files: Vec<(String, String)>,
     modules: Vec<(String, String)>,
-    /// What became of it where limits are smaller.
+    /// Its outcome under smaller limits.
     outcome: String,
-    /// Whether it set limits of its own there.
+    /// Whether it sets its own limits there.
     smaller: bool,
 }
 
 impl Case {
-    /// Those that are hostile by their name, or pass a limit.
+    /// Cases that are hostile by their name, or exceed a limit.
     fn all() -> Vec<Self> {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../worker/tests/scripts");
         let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -91,8 +91,7 @@ impl Case {
         Some(case)
     }
 
-    /// Whether a play may end so. Limits are larger here than where the outcome was written down, and time is
-    /// shorter.
+    /// Whether this is a valid answer of a play. The recorded outcome had smaller limits and more time.
     fn may_end(&self, answer: &Result<Value, Value>) -> bool {
         let Err(error) = answer else {
             let bounded = self.outcome.contains("\"limit\"") || self.outcome.starts_with('"');
@@ -108,31 +107,31 @@ impl Case {
     }
 }
 
-/// Where a circle has its things.
+/// A folder of a circle.
 fn place(directory: &Path, circle: &str, part: &str) -> PathBuf {
     directory.join("data").join(circle).join(part)
 }
 
 fn put(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    // As a whole.
+    // Renames it, so that it appears as a whole.
     fs::write(path.with_extension("new"), text).unwrap();
     fs::rename(path.with_extension("new"), path).unwrap();
 }
 
-/// What the system says of a process: a number of `/proc/PID/status`, in its unit.
+/// A number from `/proc/PID/status`, in its unit.
 fn status(process: u32, field: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// How many files and sockets a process has open.
+/// Number of open files and sockets of a process.
 fn open_files(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
 }
 
-/// The neighbour: plays all the time, one play after another; how many, and how long the longest took.
+/// The neighbour plays one script after another. Returns the number of plays and the longest duration.
 async fn neighbour(mut raw: Raw, over: Arc<AtomicBool>) -> (usize, Duration) {
     let (mut plays, mut longest) = (0, Duration::ZERO);
     while !over.load(Ordering::SeqCst) {
@@ -146,14 +145,14 @@ async fn neighbour(mut raw: Raw, over: Arc<AtomicBool>) -> (usize, Duration) {
     (plays, longest)
 }
 
-/// A play of the corpus that ended.
+/// A finished play of the corpus.
 struct Ended {
     case: Arc<Case>,
     late: Duration,
     wrong: Option<String>,
 }
 
-/// Plays a case; the plays of it in order.
+/// Plays the scripts of a case in order.
 async fn attack(directory: &Path, urls: &BTreeMap<String, String>, case: &Arc<Case>) -> Vec<Ended> {
     for (path, text) in &case.files {
         put(&place(directory, CIRCLE, "files").join(path), text);
@@ -173,7 +172,7 @@ async fn attack(directory: &Path, urls: &BTreeMap<String, String>, case: &Arc<Ca
     ended
 }
 
-/// Plays what is left, one case after another.
+/// Plays the remaining cases, one after another.
 async fn attacks(
     directory: &Path,
     urls: &BTreeMap<String, String>,
@@ -199,7 +198,7 @@ async fn hostile_scripts_harm_neither_server_nor_neighbour() {
         let words: Vec<_> = line.split(' ').collect();
         urls.insert(words[1].to_owned(), words[2].to_owned());
     }
-    // Whatever it holds for good, it holds now.
+    // A first play opens long-lived resources, before the measurement.
     for url in urls.values() {
         Raw::connect(url).await.play(r#"db::set("mine", "safe"); sleep(0.05)"#).await.unwrap();
     }
@@ -210,7 +209,7 @@ async fn hostile_scripts_harm_neither_server_nor_neighbour() {
 
     let over = Arc::new(AtomicBool::new(false));
     let neighbour = tokio::spawn(neighbour(Raw::connect(&urls[&home]).await, over.clone()));
-    // Those with modules one after another: many name theirs alike.
+    // Cases with modules run one after another, since many use the same module names.
     let (alone, beside): (VecDeque<_>, VecDeque<_>) =
         Case::all().into_iter().map(Arc::new).partition(|case| !case.modules.is_empty());
     assert!(alone.len() + beside.len() > 140, "scripts are missing");
@@ -231,7 +230,7 @@ async fn hostile_scripts_harm_neither_server_nor_neighbour() {
         worst.case.name,
     );
     let mut wrong: Vec<_> = ended.iter().filter_map(|ended| ended.wrong.clone()).collect();
-    // Side by side the machine may be to blame, not the script.
+    // Repeats slow cases alone: among others the load may have been the cause.
     for late in ended.iter().filter(|ended| ended.late > LATE) {
         let again = attack(directory.path(), &urls, &late.case).await;
         let late = again.iter().filter(|ended| ended.late > LATE);
@@ -243,7 +242,7 @@ async fn hostile_scripts_harm_neither_server_nor_neighbour() {
     let budget = (Limits::default().memory_bytes >> 20) * AT_A_TIME;
     assert!(grown <= 2 * budget as u64, "{grown} MiB more than before, of {budget}");
 
-    // As good as new, a moment after the last play.
+    // Resources are free again soon after the last play.
     soon(async {
         loop {
             let now = (open_files(process), status(process, "Threads"));
@@ -260,7 +259,7 @@ async fn hostile_scripts_harm_neither_server_nor_neighbour() {
     program.signal("TERM").await;
     let (code, log) = program.ended().await;
     assert_eq!(code, 0, "{log}");
-    // A debug build is slow where a native goes through megabytes in one step.
+    // A native that processes megabytes in one step is slow in a debug build.
     let slow = |line: &&str| cfg!(debug_assertions) && line.contains("kept a play past its deadline");
     let faults: Vec<_> = log.lines().filter(|line| line.contains("ERROR") && !slow(line)).collect();
     assert!(faults.is_empty() && !log.contains("panicked"), "{log}");

@@ -1,4 +1,4 @@
-//! The addresses that are no WebSocket.
+//! Plain HTTP.
 
 use circles_tests::{World, soon};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Sends a request as it stands and returns status and body.
+/// Sends the text of a request, and returns status and body.
 async fn exchange(world: &World, request: String) -> (u16, String) {
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -97,7 +97,7 @@ async fn content_type_is_compared_without_case() {
     assert_eq!(post(&world, "/", "application/jsonp", call).await.0, 415);
 }
 
-/// What an upgrade is answered: status and the whole text.
+/// Sends an upgrade request, and returns the status and the whole answer.
 async fn upgrade(world: &World, path: &str, more: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let request = format!(
@@ -124,14 +124,14 @@ async fn unsupported_websocket_version_gets_supported_one() {
 }
 
 #[tokio::test]
-async fn request_with_several_hosts_is_refused() {
+async fn request_needs_exactly_one_host() {
     let world = World::builder().start().await;
     let version = "Sec-WebSocket-Version: 13\r\n";
     assert_eq!(upgrade(&world, "/", version).await.0, 400);
     assert_eq!(upgrade(&world, "/", &format!("{version}Host: a\r\nHost: b\r\n")).await.0, 400);
     assert_eq!(upgrade(&world, "/", &format!("{version}Host: a\r\n")).await.0, 101);
     assert_eq!(exchange(&world, "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n".into()).await.0, 400);
-    // HTTP/1.0 had none.
+    // HTTP/1.0 has no required Host header.
     assert_eq!(exchange(&world, "GET /health HTTP/1.0\r\n\r\n".into()).await.0, 200);
 }
 
@@ -151,7 +151,7 @@ async fn incomplete_request_times_out() {
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     stream.write_all(b"GET /health HTTP/1.1\r\nHost:").await.unwrap();
     let mut rest = Vec::new();
-    // Ends because the server closes, with or without a word.
+    // The server closes the connection, with or without an answer.
     let _ = soon(stream.read_to_end(&mut rest)).await;
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
 }

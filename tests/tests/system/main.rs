@@ -1,6 +1,6 @@
-//! The system from outside: what SPEC promises to users, operators and clients in other languages.
+//! The system from outside: its promises to users, operators and clients in other languages.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A panic fails the test.
 
 mod access;
 mod audit;
@@ -41,7 +41,7 @@ mod workers;
 
 use circles_tests::World;
 
-/// As in the server: what the memory limit of scripts rests on.
+/// As in the programs: the memory limit of scripts needs a counting allocator.
 #[global_allocator]
 static ALLOCATOR: circles_worker::CountingAllocator<std::alloc::System> =
     circles_worker::CountingAllocator::new(std::alloc::System);

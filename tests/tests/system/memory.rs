@@ -1,4 +1,4 @@
-//! What a server's process holds while and after scripts use all the memory that they may.
+//! Memory of a server's process during and after plays that use all the memory that they may.
 
 use std::{fs, time::Duration};
 
@@ -9,19 +9,19 @@ use tokio::time::{Instant, sleep};
 use crate::programs::{server, started};
 
 const MIB: usize = 1 << 20;
-/// What a server takes for itself once it has played: threads, buffers, the compiled script.
-const ITSELF: usize = 96 * MIB;
-/// Takes memory in pieces, as fast as it can, until the limit is passed.
+/// A server's own memory after the first plays: threads, buffers, compiled scripts.
+const OVERHEAD: usize = 96 * MIB;
+/// Allocates memory in pieces, as fast as possible, until the limit is exceeded.
 const HOARD: &str = "let t = \"\"; t.pad(4000, \"x\"); let a = []; loop { a.push(t + a.len()); }";
 
-/// A figure of `/proc/…/status`, in bytes.
+/// A number from `/proc/PID/status`, in bytes.
 fn status(server: &Program, name: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
-/// Plays at once so many times, over two circles, and returns what callers are told.
+/// Starts this number of plays at once over two circles, and returns their answers.
 async fn at_once(urls: &[String], plays: usize, script: &'static str) -> Vec<Result<Value, Value>> {
     let plays = (0..plays).map(|number| {
         let url = urls[number % urls.len()].clone();
@@ -66,7 +66,7 @@ async fn memory_budget_bounds_all_plays_together() {
     let told = at_once(&urls, 24, HOARD).await;
     assert!(told.iter().all(is_limit), "each gets its turn, and reaches its own limit: {told:?}");
     let peak = status(&server, "VmHWM") - before;
-    assert!(peak < 256 * MIB + ITSELF, "{} MiB at a time", peak / MIB);
+    assert!(peak < 256 * MIB + OVERHEAD, "{} MiB at a time", peak / MIB);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn memory_waits_end_at_deadline_and_small_plays_never_wait() {
     let directory = tempfile::tempdir().unwrap();
     let (_server, urls) = two_circles(directory.path(), "128MiB").await;
     let mut hoarder = Raw::connect(&urls[0]).await;
-    // It holds all that the budget has to give until it is told to end.
+    // The play holds the whole budget until it is cancelled.
     let holds =
         "fs::write(\"holds\", \"\"); let b = blob(50000000, 1); fs::write(\"holds\", \"1\"); sleep(600)";
     hoarder
@@ -90,7 +90,7 @@ async fn memory_waits_end_at_deadline_and_small_plays_never_wait() {
     let params = json!({ "script": "blob(50000000, 1).len()", "timeout_ms": 300 });
     let told = neighbour.call("play", params).await.unwrap_err();
     assert_eq!(told["code"], -32002, "{told}");
-    // Its caller goes away, and with it what it held.
+    // The caller disconnects, which frees the play's memory.
     drop(hoarder);
     assert_eq!(neighbour.play("blob(50000000, 1).len()").await, Ok(json!(50_000_000)));
 }
@@ -103,7 +103,7 @@ async fn memory_returns_to_system_after_burst() {
     let before = status(&server, "VmRSS");
     let told = at_once(&urls, 64, HOARD).await;
     assert!(told.iter().all(is_limit), "{told:?}");
-    // Two seconds on an idle machine; without an end it never comes.
+    // Two seconds on an idle machine.
     let end = Instant::now() + Duration::from_secs(10);
     loop {
         let kept = status(&server, "VmRSS").saturating_sub(before);

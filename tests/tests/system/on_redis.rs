@@ -1,13 +1,13 @@
-//! The same promises, where the server and its workers share nothing but a Redis.
+//! The same promises when server and workers share only a Redis.
 
 #![allow(
     clippy::duplicate_mod,
-    reason = "one text, two worlds: each file takes the `World` of whoever includes it"
+    reason = "the same tests run on two stores: each file uses the `World` of its parent module"
 )]
 
-use circles_tests::{OnRedis, WorldOn};
+use circles_tests::{RedisBackend, WorldOn};
 
-type World = WorldOn<OnRedis>;
+type World = WorldOn<RedisBackend>;
 
 #[path = "access.rs"]
 mod access;

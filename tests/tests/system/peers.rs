@@ -1,4 +1,4 @@
-//! Programs that share no code with this project.
+//! Clients that share no code with this project.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use tokio::process::Command;
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 const TYPESCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/typescript");
 
-/// Has TypeScript look at files.
+/// Runs the TypeScript compiler on files.
 async fn check_typescript(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> (i32, String) {
     let mut command = Command::new("node");
     command.arg(format!("{PEERS}/check_typescript.mjs")).args(args);
@@ -44,7 +44,7 @@ async fn typescript_of_other_documents_passes_strict_checks() {
     documents.push(format!("{codegen}/examples/petstore/petstore.json").into());
     let directory = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    // A golden without a document takes ours, one that is refused becomes nothing.
+    // A golden without a document uses openrpc.json; a refused document has no output.
     for document in documents.iter().filter(|path| path.exists()) {
         let Ok(generated) = circles_codegen::generate_file(document, &circles_codegen::Settings::default())
         else {
@@ -59,7 +59,7 @@ async fn typescript_of_other_documents_passes_strict_checks() {
     assert_eq!(code, 0, "{said}");
 }
 
-/// Every word of a text that could be a name.
+/// Every word of a text that could be an identifier.
 fn words(text: &str) -> BTreeSet<String> {
     let is_part = |sign: char| sign.is_ascii_alphanumeric() || sign == '_' || sign == '$';
     let words = text
@@ -68,7 +68,7 @@ fn words(text: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
-/// A document in which each of these is a schema, and a method that takes and answers it.
+/// A document with a schema of each name, and a method that takes and returns it.
 fn document_of(title: &str, names: &BTreeSet<String>) -> Value {
     let method = |name: String, schema: &str| {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
@@ -88,7 +88,7 @@ fn document_of(title: &str, names: &BTreeSet<String>) -> Value {
 #[tokio::test]
 async fn typescript_compiles_whatever_the_document_names() {
     let own = std::fs::read_to_string(format!("{TYPESCRIPT}/circles.ts")).unwrap();
-    // Names of the language that the generated text does not have today are tried as well.
+    // Also tries names of the language that the generated text does not contain today.
     let more = "ReturnType Record Partial Awaited Iterator Symbol Function Number Infinity NaN undefined \
                 any unknown never toString valueOf hasOwnProperty isPrototypeOf propertyIsEnumerable \
                 toLocaleString toJSON prototype length name apply arguments eval await async get set \
@@ -112,7 +112,7 @@ async fn typescript_compiles_whatever_the_document_names() {
         generated.typescript().to_owned()
     };
     let all = write(&document_of("Circles", &names));
-    // Those of the document keep their names, and ours step aside.
+    // The document's names stay, and the generator's own change.
     for part in [
         "export interface RpcError {",
         "class $RpcError extends globalThis.Error",
@@ -121,7 +121,7 @@ async fn typescript_compiles_whatever_the_document_names() {
     ] {
         assert!(all.contains(part), "{part}");
     }
-    // Each type that the support code has or uses, as the name of the client.
+    // Each type that the support code defines or uses, as the name of the client.
     let support =
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../codegen/src/render/typescript/connection.ts"));
     let code: String = support.lines().filter(|line| !line.trim_start().starts_with(['/', '*'])).collect();

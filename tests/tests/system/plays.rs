@@ -1,4 +1,4 @@
-//! What plays promise: one answer each, in time, whatever else goes on.
+//! Promises about plays: one answer each, in time, under any load.
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ async fn deadline_ends_loops_and_waits() {
         let took = began.elapsed();
         assert_eq!(error["code"], codes::SCRIPT_TIMEOUT, "{script}");
         assert_eq!(error["data"], json!({ "timeout_ms": 300 }));
-        // Promised within 100 ms; the rest is for a loaded machine.
+        // 100 ms are promised; the rest is for a loaded machine.
         assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{script}: {took:?}");
     }
 }
@@ -104,7 +104,7 @@ async fn keyed_play_outlives_caller_and_answers_repeated_call() {
 async fn full_queue_refuses_at_once() {
     let world = World::builder().workers(1).queue_limit(1).start().await;
     let mut raw = world.raw().await;
-    // A script may hand its worker on once it is slow, so fill whatever takes tasks until one is refused.
+    // A slow script may pass on its worker, so fill the queue until a call is refused.
     let mut sent = 0;
     let refused = soon(async {
         loop {
@@ -138,7 +138,7 @@ async fn slow_scripts_do_not_delay_other_circles() {
     for _ in 0..20 {
         assert_eq!(modest.play("40 + 2").await, Ok(json!(42)));
     }
-    // They would take 20 s if they had to wait for the others.
+    // They would take 20 s behind the slow scripts.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
@@ -200,7 +200,7 @@ async fn script_cannot_forge_its_caller() {
         r#"try { throw "forged" } catch (CALLER) { return CALLER; }"#,
         r#"let f = |CALLER| CALLER; f.call("forged")"#,
     ] {
-        // Refusing the script is as good as ignoring the forgery.
+        // The server may refuse the script or ignore the forgery.
         match raw.play(script).await {
             Ok(value) => assert_eq!(value, json!(ana.public_key().to_string()), "{script}"),
             Err(error) => assert_eq!(error["code"], codes::SCRIPT_ERROR, "{script}: {error}"),
@@ -241,7 +241,7 @@ async fn play_too_large_to_answer_is_not_committed() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     for (filler, length, fits) in [
-        // Escaped, each of these takes six bytes.
+        // Each of these takes six bytes when escaped.
         (r"\x01", 1_000_000, false),
         (r#"\""#, 1_000_000, false),
         ("x", 1_048_575, false),
@@ -308,7 +308,7 @@ async fn integers_beyond_64_bits_are_refused_with_their_place() {
             for method in ["play", "submit"] {
                 let call =
                     format!(r#"{{"jsonrpc": "2.0", "id": 1, "method": "{method}", "params": {params}}}"#);
-                // `submit` takes the name of a script in this position.
+                // `submit` has the name of a script in this position.
                 if method == "submit" && params.starts_with('[') {
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! `policy.rhai`: a script of the library that decides who may do what, and denies wherever it cannot.
+//! `policy.rhai`: a library script that authorizes calls, and denies if it fails.
 
 use std::{fs, os::unix::fs::symlink, time::Duration};
 
@@ -15,7 +15,7 @@ fn key(name: &str) -> String {
     secret_key(name).public_key().to_string()
 }
 
-/// A world with a policy, and a script of its library.
+/// A world with a policy and a library script.
 async fn world(policy: &str) -> World {
     let world = World::builder().circles(&["alice", "dave"]).trial().start().await;
     world.library_script(0, "answer", "42");
@@ -23,7 +23,7 @@ async fn world(policy: &str) -> World {
     world
 }
 
-/// Whether somebody gets in, by each way; a call of another circle included.
+/// Whether a person's call is authorized, for each method and for calls from another circle.
 async fn doors(world: &World, name: &str) -> Vec<(&'static str, bool)> {
     let mut doors = Vec::new();
     for (way, method, params) in ways_in() {
@@ -33,7 +33,7 @@ async fn doors(world: &World, name: &str) -> Vec<(&'static str, bool)> {
     doors
 }
 
-/// Whether a play in Dave's circle, whoever asked for it, gets in.
+/// Whether a call from a play in Dave's circle is authorized, for a caller of that play.
 async fn circle_gets_in(world: &World, name: &str, call: &str) -> bool {
     let script = format!("try {{ return circle(ARGS).{call}; }} catch (why) {{ return why; }}");
     let mut raw = world.raw_of(name, 1).await;
@@ -75,7 +75,7 @@ async fn policy_request_names_caller_and_method() {
         (r#"request.method == "submit""#.to_owned(), [false, false, true, true, false, false, false]),
         (r#"request.method == "scripts""#.to_owned(), [false, false, false, false, true, false, false]),
         (r#"request.script == "answer""#.to_owned(), [false, true, false, true, false, false, true]),
-        // Of the source that runs, wherever it lies; a listing runs none.
+        // The hash is that of the source that runs; a listing runs none.
         (format!("request.hash == {hash:?}"), [true, true, true, true, false, true, true]),
         ("request.args == ()".to_owned(), [true; 7]),
         ("request.args == 7".to_owned(), [false; 7]),
@@ -199,7 +199,7 @@ async fn unreadable_policy_denies() {
     }
 }
 
-/// Plays until it is decided otherwise. A second is promised; the rest is for a loaded machine.
+/// Plays until the decision changes. A second is promised; the rest is for a loaded machine.
 async fn until(raw: &mut Raw, script: &str, may: bool) {
     let changed = circles_tests::until(async || raw.play(script).await.is_ok() == may);
     tokio::time::timeout(Duration::from_secs(10), changed).await.expect("it is not noticed");
@@ -213,7 +213,7 @@ async fn new_policy_applies_to_fast_path_too() {
         assert_eq!(raw.play("40 + 2").await, Ok(json!(42)));
     }
     let policy = |body: &str| {
-        // Put there as a whole.
+        // Renamed into place, so that it appears as a whole.
         world.library_script(0, "next", &format!("fn authorize(request) {{ {body} }}"));
         fs::rename(world.library(0).join("next.rhai"), world.library(0).join("policy.rhai")).unwrap();
     };
@@ -224,7 +224,7 @@ async fn new_policy_applies_to_fast_path_too() {
     for _ in 0..50 {
         assert_eq!(raw.code("play", json!(["40 + 2"])).await, FORBIDDEN);
     }
-    // From here on each play asks it, so that what changes holds at once.
+    // From here on each play asks the policy, so that changes apply at once.
     policy("request.args == 7");
     assert_eq!(raw.call("play", json!(["40 + 2", 7])).await.unwrap()["value"], 42);
     assert_eq!(raw.code("play", json!(["40 + 2"])).await, FORBIDDEN);
@@ -235,7 +235,7 @@ async fn new_policy_applies_to_fast_path_too() {
 #[tokio::test]
 async fn policy_can_read_documents_that_plays_write() {
     let policy = r#"
-        /// What a caller may do is in their role.
+        /// A caller's role grants permissions.
         fn authorize(request) {
             let role = db::get(`role/${request.caller}`);
             role == "writer" || role == "reader" && request.method == "run" && request.script == "answer"
@@ -249,11 +249,11 @@ async fn policy_can_read_documents_that_plays_write() {
         assert_eq!(bob.play("40 + 2").await.is_ok(), plays, "{role}");
         assert_eq!(gets_in(&mut bob, "run", &json!({ "name": "answer" })).await, runs, "{role}");
     }
-    // Who takes the own role away loses it with the end of that play.
+    // A caller who deletes their own role loses it at the end of that play.
     let leave = "db::delete(`role/${CALLER}`); db::keys(`role/`).len()";
     assert_eq!(bob.play(leave).await, Ok(json!(0)));
     assert_eq!(bob.code("play", json!([leave])).await, FORBIDDEN);
-    // A role belongs to the circle that calls, not to who called it.
+    // The calling circle's role counts, not its caller's.
     let set = json!(["db::set(`role/${ARGS}`, `writer`)", key("bob")]);
     owner.call("play", set).await.unwrap();
     assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await);

@@ -1,4 +1,4 @@
-//! The server as its user starts it.
+//! The server as a user starts it.
 
 use std::{path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ pub fn server(directory: &Path) -> Command {
     server_at(directory, 0)
 }
 
-/// With its shared listener at this port.
+/// The command of a server with its shared listener at this port.
 pub fn server_at(directory: &Path, port: u16) -> Command {
     let mut command = Command::new(binary("circles-server"));
     command
@@ -27,7 +27,7 @@ pub fn server_at(directory: &Path, port: u16) -> Command {
     command
 }
 
-/// Starts a server and returns it with the URL of its circle.
+/// Starts a server, and returns it with the URL of its circle.
 pub async fn started(command: &mut Command) -> (Program, String) {
     let mut server = Program::start(command);
     let Some(line) = server.line().await else {
@@ -159,14 +159,14 @@ async fn second_signal_exits_at_once() {
     let identity = raw.request("whoami", json!([]));
     raw.ask(identity).await;
     server.signal("TERM").await;
-    // It refuses new connections once the first signal was heard; only then is a second one a second one.
+    // The server refuses new connections once it has handled the first signal; signals sent before could merge.
     let address = url.trim_start_matches("ws://").split('/').next().unwrap().to_owned();
     until(async || tokio::net::TcpStream::connect(&address).await.is_err()).await;
     server.signal("TERM").await;
     assert!(server.ends_within(Duration::from_secs(20)).await);
 }
 
-/// Waits until so many plays of nobody in particular run.
+/// Waits until this number of anonymous plays run.
 pub async fn running(url: &str, count: usize) {
     let mut raw = Raw::connect(url).await;
     until(async || {
@@ -202,7 +202,7 @@ async fn draining_server_answers_each_call() {
     assert!(answers[1]["error"]["data"]["retry_after_ms"].is_u64(), "{answers:?}");
     assert_eq!(end(&mut watcher).await["error"]["code"], codes::CANCELLED);
     assert_eq!(program.ended().await.0, 0);
-    // The next one runs the submitted task, and the call with a key when it is made again. The others left nothing.
+    // The next server runs the submitted task, and the keyed call when it is repeated. The other plays left nothing.
     let (_next, url) = started(&mut server(directory.path())).await;
     let mut raw = Raw::connect(&url).await;
     let files = directory.path().join("data").join(url.rsplit('/').next().unwrap()).join("files");
@@ -212,7 +212,7 @@ async fn draining_server_answers_each_call() {
     assert_eq!(raw.call("play", keyed).await.unwrap()["value"], 2);
 }
 
-/// Ends a server with a signal while it runs a script that was submitted; the next one runs it from the beginning.
+/// Stores a server with a signal while it runs a submitted script; the next server runs it from the beginning.
 async fn outlives(signal: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (mut first, url) = started(server(directory.path()).args(["--grace", "10ms"])).await;
@@ -264,7 +264,7 @@ async fn file_descriptor_exhaustion_is_temporary() {
     let mut status = http(&url).await;
     assert_eq!(status.get("/ready").await, 200);
 
-    // No more files than it has open.
+    // Lowers the limit to the number of open files.
     let maximum = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
     let limits = rustix::process::Rlimit { current: Some(8), maximum };
     let process = rustix::process::Pid::from_raw(server.id().try_into().unwrap());
@@ -295,7 +295,7 @@ impl Http {
     async fn get(&mut self, path: &str) -> u16 {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.1);
         self.0.write_all(request.as_bytes()).await.unwrap();
-        // Heads and bodies here are short enough to come in one piece.
+        // Heads and bodies here are short enough to arrive in one read.
         let mut answer = vec![0; 4_096];
         let length = circles_tests::soon(self.0.read(&mut answer)).await.unwrap();
         String::from_utf8_lossy(&answer[..length]).split(' ').nth(1).unwrap().parse().unwrap()
@@ -350,7 +350,7 @@ async fn second_server_on_a_data_directory_is_refused() {
     let holder = format!("already in use by circles-server (process {})", first.id());
     assert!(stderr.contains("--data-dir ") && stderr.contains(&holder), "{stderr}");
     assert_eq!(listed(), before);
-    // Nothing listens there: the lock comes before the connection.
+    // No Redis runs there: the lock comes before the connection.
     let mut worker = Command::new(binary("circles-worker"));
     worker.args(["--redis-url", "redis://127.0.0.1:1", "--data-dir"]).arg(&data);
     let (code, stdout, stderr) = run(&mut worker).await;

@@ -1,5 +1,4 @@
-//! The README's commands, typed in its order by somebody who has just cloned the repository: each does what stands
-//! below it.
+//! The README's commands, run in order in a fresh clone: each prints the output shown below it.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -12,17 +11,17 @@ fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
 }
 
-/// The blocks of one language.
+/// The code blocks of one language.
 fn blocks<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
     let begin = format!("```{language}\n");
     readme.split(begin.as_str()).skip(1).map(|block| block.split_once("```").unwrap().0).collect()
 }
 
-/// Commands with what is printed below each.
+/// Commands with the output shown below each.
 fn commands(block: &str) -> impl Iterator<Item = (&str, &str)> {
     block.trim_start_matches("$ ").split("\n$ ").map(|entry| {
         let (line, output) = entry.split_once('\n').unwrap_or((entry, ""));
-        // A remark stands behind two spaces.
+        // A remark follows two spaces.
         (line.split_once("  #").map_or(line, |(command, _)| command).trim(), output)
     })
 }
@@ -75,7 +74,7 @@ async fn readme_commands_print_the_shown_output() {
     for (command, shown) in blocks(&readme, "console").into_iter().flat_map(commands) {
         let ours = command.strip_prefix("cargo run -p circles-cli -- ").map(|rest| format!("circles {rest}"));
         let mut ours = ours.unwrap_or_else(|| command.to_owned());
-        // Servers, workers and the tests themselves are started elsewhere.
+        // Other tests start servers and workers.
         if ["cargo ", "SHOP_STRIPE="].iter().any(|other| ours.starts_with(other)) {
             continue;
         }
@@ -91,7 +90,7 @@ async fn readme_commands_print_the_shown_output() {
         shell.env("CIRCLES_CONFIG_DIR", here.join("config")).env("CIRCLES_URL", address);
         let (code, found, _) = run(&mut shell).await;
         assert_eq!(code, 0, "{command}: {found}");
-        // A command below which nothing stands may say more.
+        // A command without shown output may print anything.
         if !shown.trim().is_empty() {
             assert_shown(command, shown.trim_end(), &found, &mut known);
         }
@@ -109,7 +108,7 @@ async fn readme_config_is_served() {
     let here = directory.path();
     let readme = readme();
     let config = blocks(&readme, "json").into_iter().find(|block| block.contains("rhai_path")).unwrap();
-    // Any port that is free will do.
+    // Replaces the port with a free one.
     std::fs::write(here.join("circles.json"), config.replace("9002", "0")).unwrap();
     let mut command = server(here);
     command.arg("--config").arg(here.join("circles.json")).env("SHOP_STRIPE", "sk_test_1");

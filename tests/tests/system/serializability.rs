@@ -1,4 +1,4 @@
-//! Plays of one circle, all at once, leave what they would have left one after another.
+//! Concurrent plays of a circle have the effects of some serial order.
 
 use std::{
     sync::{
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// A play that is watched.
+/// A watched play.
 struct Watched {
     raw: Raw,
     id: Value,
 }
 
 impl Watched {
-    /// Begins to play a script.
+    /// Starts a play of a script.
     async fn play(world: &World, script: &str) -> Self {
         let mut raw = world.raw().await;
         raw.call("watch_play", json!({ "script": script })).await.unwrap();
@@ -30,17 +30,17 @@ impl Watched {
         Self { raw, id }
     }
 
-    /// Waits until it logs this.
+    /// Waits until it logs this line.
     async fn says(&mut self, text: &str) {
         event_that(&mut self.raw, |event| event["line"]["text"] == text).await;
     }
 
-    /// Waits until it is run again.
+    /// Waits until it is rerun after a conflict.
     async fn restarts(&mut self) {
         event_that(&mut self.raw, |event| event["event"] == "restarted").await;
     }
 
-    /// The task at its end.
+    /// Its task at the end.
     async fn ends(&mut self) -> Value {
         end(&mut self.raw).await
     }
@@ -64,7 +64,7 @@ async fn counter_of_many_callers_is_exact_without_refusals() {
     });
     let mut seen: Vec<_> = join_all(callers).await.into_iter().flat_map(Result::unwrap).collect();
     seen.sort_unstable();
-    // Each saw a number of its own.
+    // Each play saw a different number.
     assert!(seen.into_iter().eq(1..=(CALLERS * EACH) as u64));
     assert_eq!(world.raw().await.play(r#"db::get("n")"#).await, Ok(json!(CALLERS * EACH)));
 }
@@ -86,7 +86,7 @@ async fn counter_by_separate_read_and_write_is_exact() {
 async fn write_skew_is_prevented() {
     let world = World::builder().workers(4).start().await;
     let mut raw = world.raw().await;
-    // Two doctors on call, of whom one has to stay; and two who book the same room, which nobody has booked.
+    // Two doctors on call, one of whom has to stay; and two people who book the same free room.
     let leave = r#"let on = db::get("a") + db::get("b"); sleep(0.2); if on > 1 { db::set(ARGS, 0); } on"#;
     let book = "let booked = db::scan(`room/`, ``, 10).len(); sleep(0.2); \
                 if booked == 0 { db::set(`room/${ARGS}`, true); } booked";
@@ -164,7 +164,7 @@ async fn readers_see_constant_sum_during_transfers() {
     assert_ne!(raw.play("db::get(`account/0`)").await, Ok(Value::Null));
 }
 
-/// Reads `n`; the first time it waits to be overtaken, the second it keeps whoever else was overtaken waiting.
+/// Reads `n`. The first run waits for a conflict; the second keeps other conflicting plays waiting.
 const HOLDS: &str = r#"
     if db::get("n") == () { print("read"); while !fs::exists("first") { sleep(0.01) } db::set("m", 1); }
     else { print("again"); sleep(20); db::set("m", 2); }
@@ -191,7 +191,7 @@ async fn play_waiting_for_its_rerun_can_be_cancelled() {
     assert_eq!(raw.call("cancel", json!([second.id])).await, Ok(json!({ "cancelled": true })));
     let task = second.ends().await;
     assert_eq!((&task["state"], &task["error"]["code"]), (&json!("cancelled"), &json!(CANCELLED)), "{task}");
-    // The first would have held it up for twenty seconds.
+    // The first play would have delayed it for twenty seconds.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     raw.call("cancel", json!([first.id])).await.unwrap();
     assert_eq!(first.ends().await["state"], "cancelled");
@@ -206,7 +206,7 @@ async fn plays_waiting_for_reruns_do_not_delay_other_circles() {
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
     world.put(0, "first");
     first.says("again").await;
-    // They overtake each other, and whoever is overtaken waits for the first.
+    // The plays conflict with each other, and those that conflict wait for the first.
     let mut many = world.raw().await;
     for _ in 0..50 {
         let call = many.request("play", json!([r#"db::incr("k")"#]));
@@ -259,6 +259,6 @@ async fn rerun_that_calls_its_own_circle_does_not_deadlock() {
     over.store(true, Ordering::SeqCst);
     writer.await.unwrap();
     assert_eq!(task["state"], "succeeded", "{task}");
-    // Its deadline would have ended it after thirty seconds.
+    // On a deadlock its deadline would have ended it after thirty seconds.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }

@@ -1,10 +1,10 @@
-//! Who may call what.
+//! Sessions: login, expiry, and the methods that need one.
 
 use circles_api::{Auth, METHODS, codes};
 use circles_tests::{Raw, World, secret_key};
 use serde_json::{Value, json};
 
-/// Params that a method takes, so that only the guard can refuse.
+/// Valid params of a method, so that only the guard can refuse.
 fn params(method: &str) -> Value {
     match method {
         "fetch_nonce" => json!({ "pubkey": secret_key("ana").public_key().to_string() }),
@@ -91,7 +91,7 @@ async fn five_failed_logins_close_the_connection() {
         assert_eq!(raw.code("authenticate", params("authenticate")).await, codes::INVALID_CREDENTIALS);
     }
     assert_eq!(raw.receive().await, None);
-    // Others are not punished for it.
+    // Other connections are not affected.
     world.raw().await.log_in(&secret_key("ana")).await;
 }
 
@@ -129,7 +129,7 @@ async fn without_auth_callers_are_anonymous() {
 async fn challenge_does_not_name_a_relay() {
     let world = World::builder().start().await;
     let key = secret_key("ana").public_key().to_string();
-    // What a server in the middle would send along to have its own name signed.
+    // A relay would send its own name as the host, to have it signed.
     let mut raw = Raw::connect_with(&world.circle_url(0), &[("host", "evil.example:9001")]).await.unwrap();
     let challenge = raw.call("fetch_nonce", json!([key])).await.unwrap();
     let text = challenge["challenge"].as_str().unwrap();

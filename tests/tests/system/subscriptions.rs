@@ -1,4 +1,4 @@
-//! Plays that are watched: who hears what, in which order, and what ends when nobody listens any more.
+//! Watched plays: events, their order, and cancellation when the subscriber disconnects.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::World;
 
 const SILENT: &str = "sleep(60)";
 
-/// The answer to a call, and the notifications that came before it.
+/// The answer to a call, and the notifications before it.
 async fn answer(raw: &mut Raw, method: &str, params: Value) -> (Value, Vec<Value>) {
     let request = raw.request(method, params);
     let id = serde_json::from_str::<Value>(&request).unwrap()["id"].clone();
@@ -165,9 +165,9 @@ async fn non_reading_subscriber_is_dropped_without_harm_to_others() {
     let world =
         World::builder().settings(|it| it.limits.write_timeout = Duration::from_millis(300)).start().await;
     let mut raw = world.raw().await;
-    // A play logs 256 KiB at most; so many of them are more than any socket buffers.
+    // A play logs at most 256 KiB; these are more than any socket buffers.
     let flood = r#"let line = "x"; for n in 0..7 { line += line; } for n in 0..900 { print(line); }"#;
-    // It asks until nobody listens any more: refusals, too, lie unread.
+    // It calls until the server stops reading: refusals are unread too.
     let asks = async {
         loop {
             let request = raw.request("watch_play", json!({ "script": flood }));
@@ -206,7 +206,7 @@ async fn client_streams_events_and_cancels_on_drop() {
     assert_eq!(world.store.ended().await.0, first);
     let mut silent = ana.watch(SILENT).await.unwrap();
     assert!(matches!(soon(silent.next()).await, Some(Ok(PlayEvent::Accepted { .. }))));
-    // Dropped in the queue, it would end without a worker.
+    // A play dropped from the queue would end without a worker.
     let second = world.store.began().await.id;
     drop(silent);
     assert_eq!(world.store.ended().await, (second, Outcome::cancelled()));

@@ -1,4 +1,4 @@
-//! Tasks over the wire: accepted, awaited, listed, ended.
+//! Tasks over the wire: submit, wait, list, cancel.
 
 use std::{
     collections::BTreeSet,
@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 use super::World;
 
 const INVALID_PARAMS: i32 = -32602;
-/// Scripts of one circle that run at a time, slow ones included: half of what there are threads for.
+/// Maximum number of concurrent scripts of a circle: half the threads.
 const THREADS: usize = 32;
-/// Promised within 100 ms; the rest is for a loaded machine.
+/// 100 ms are promised; the rest is for a loaded machine.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// Submits a script and returns its task.
+/// Submits a script, and returns its task id.
 async fn submitted(raw: &mut Raw, script: &str) -> String {
     let answer = raw.call("submit", json!({ "script": script })).await.unwrap();
     answer["task_id"].as_str().unwrap().to_owned()
 }
 
-/// A task at its end.
+/// Waits for the end of a task.
 async fn ended(raw: &mut Raw, id: &str) -> Value {
     raw.call("task", json!({ "task_id": id, "wait_ms": 30_000 })).await.unwrap()
 }
@@ -35,7 +35,7 @@ fn ids(page: &Value) -> (Vec<String>, Value) {
     (tasks.map(|task| task["task_id"].as_str().unwrap().to_owned()).collect(), page["cursor"].clone())
 }
 
-/// A world where every thread for scripts sleeps for a minute; the connection whose plays these are.
+/// A world in which a script sleeps for a minute on every script thread, and the connection of these plays.
 async fn busy() -> (World, Raw) {
     let world =
         World::builder().workers(1).settings(|it| it.task_timeout = Duration::from_secs(60)).start().await;
@@ -85,7 +85,7 @@ async fn task_wait_ends_with_task_or_timeout() {
         assert!(task["submitted_at"].as_u64() <= task["started_at"].as_u64(), "{task}");
         assert!(task["started_at"].as_u64() < task["ended_at"].as_u64(), "{task}");
     }
-    // They asked for thirty seconds.
+    // The calls waited for up to thirty seconds.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(raw.call("task", json!([id])).await.unwrap()["state"], "succeeded");
 }
@@ -198,7 +198,7 @@ async fn submitted_tasks_have_their_own_timeout() {
         timed_out.push(task["result"]["value"].clone());
     }
     assert_eq!(json!(timed_out), json!([200, null, 42, 100, 150, null]));
-    // Another circle's play lasts no longer than that circle lets plays last.
+    // A nested play has the timeout of its own circle.
     let call = r#"try { circle(ARGS).play("sleep(0.15)") } catch (e) { return e.error; }"#;
     let mut raw = world.raw_of("bob", 0).await;
     let params = json!({ "script": call, "args": world.circles[1].to_string() });
@@ -264,7 +264,7 @@ async fn missing_library_scripts_are_not_found() {
     let mut raw = world.raw().await;
     let name = json!({ "name": "geo/plots" });
     assert_eq!(raw.code("run", name.clone()).await, SCRIPT_NOT_FOUND);
-    // Of the others it is seen when they begin.
+    // The other scripts fail when they begin to run.
     raw.call("watch_play", name.clone()).await.unwrap();
     assert_eq!(end(&mut raw).await["error"]["code"], SCRIPT_NOT_FOUND);
     let id = raw.call("submit", name).await.unwrap()["task_id"].take();
@@ -345,7 +345,7 @@ async fn failed_task_carries_the_error_of_a_play() {
         let task = ended(&mut raw, accepted["task_id"].as_str().unwrap()).await;
         assert_eq!(task["error"], error, "{call}");
         assert_eq!(task["result"], Value::Null, "{call}: {task}");
-        // A call that is made again is told the same.
+        // A repeated call gets the same answer.
         call["idempotency_key"] = format!("call-{number}").into();
         for _ in 0..2 {
             assert_eq!(raw.call(method, call.clone()).await.unwrap_err(), error, "{call}");

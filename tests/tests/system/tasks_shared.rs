@@ -1,4 +1,4 @@
-//! Tasks of several callers: what one may know of another's, and calls that are made again.
+//! Tasks of several callers: visibility, and repeated calls.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::World;
 
-/// Calls `play`, `run` or `submit` with a key; returns the task, whether it has ended or not.
+/// Calls `play`, `run` or `submit` with a key, and returns the task id.
 async fn keyed(raw: &mut Raw, method: &str, key: &str, args: &Value) -> Result<Value, Value> {
     let mut params = json!({ "idempotency_key": key, "args": args });
     if method == "run" {
@@ -20,7 +20,7 @@ async fn keyed(raw: &mut Raw, method: &str, key: &str, args: &Value) -> Result<V
     Ok(raw.call(method, params).await?["task_id"].take())
 }
 
-/// Counts how often it ran.
+/// Counts its runs.
 const COUNT: &str = r#"db::incr(`runs/${CALLER}`)"#;
 
 #[tokio::test]
@@ -37,14 +37,14 @@ async fn repeated_keyed_call_is_same_task_for_its_caller_only() {
         assert_eq!(keyed(&mut bob, method, method, &json!(1)).await.as_ref(), Ok(&first), "{method}");
         let error = keyed(&mut bob, method, method, &json!(2)).await.unwrap_err();
         assert_eq!((&error["code"], &error["data"]), (&json!(CONFLICT), &json!({ "task_id": first })));
-        // Another caller's key is another key, and the first's task stays unknown.
+        // Another caller's key is a different key, and the first caller's task stays hidden.
         let own = keyed(&mut carol, method, method, &json!(2)).await.unwrap();
         assert_ne!(own, first, "{method}");
         assert_eq!(carol.code("task", task).await, TASK_NOT_FOUND);
         let own = carol.call("task", json!({ "task_id": own, "wait_ms": 30_000 })).await.unwrap();
         assert_eq!(own["result"]["value"], number + 1, "{method}: {own}");
     }
-    // Whichever way the call is made: a script is the same script.
+    // The method does not matter: the script is the same.
     let played = keyed(&mut bob, "play", "play", &json!(1)).await.unwrap();
     assert_eq!(keyed(&mut bob, "submit", "play", &json!(1)).await, Ok(played));
     assert_eq!(bob.play("db::get(`runs/${CALLER}`)").await, Ok(json!(3)));
@@ -78,7 +78,7 @@ async fn tasks_of_other_callers_are_hidden() {
     let strangers = [
         world.raw_of("carol", 0).await,
         world.raw().await,
-        // The same person, and the owner, in another circle.
+        // The same caller, and the owner, in another circle.
         world.raw_of("bob", 1).await,
         world.raw_of("dave", 1).await,
     ];
@@ -143,7 +143,7 @@ async fn stored_outcome_equals_first_answer() {
 async fn numbers_survive_every_path() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
-    // All over the range, from a fixed beginning.
+    // Numbers from the whole range, with a fixed seed.
     let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
     let numbers: Vec<f64> = std::iter::repeat_with(|| {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,4 +1,4 @@
-//! Programs whose standard output or standard error is closed, full, or read by nobody.
+//! Programs whose standard output or standard error is closed, full, or not read.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,21 +16,21 @@ use tokio::{
 
 use crate::workers::circle_of;
 
-/// The ways in which a stream is not read.
+/// Kinds of unreadable stream.
 #[derive(Clone, Copy, Debug)]
 enum Unread {
-    /// The other end is closed.
+    /// The reading end of the pipe is closed.
     Closed,
-    /// The pipe has no room left.
+    /// The pipe is full.
     Full,
-    /// The disk has none.
+    /// The disk is full.
     NoSpace,
 }
 
 const ALL: [Unread; 3] = [Unread::Closed, Unread::Full, Unread::NoSpace];
 
 impl Unread {
-    /// Such a stream, and what keeps it so.
+    /// A stream of this kind, and a value that keeps it so.
     fn open(self) -> (Stdio, Option<PipeReader>) {
         match self {
             Self::NoSpace => {
@@ -52,7 +52,7 @@ impl Unread {
     }
 }
 
-/// A program with both streams as said.
+/// A program with both streams of this kind.
 struct Muted {
     child: Child,
     _readers: [Option<PipeReader>; 2],
@@ -69,7 +69,7 @@ impl Muted {
         soon(self.child.wait()).await.unwrap().code()
     }
 
-    /// Ends it in order.
+    /// Shuts it down.
     async fn ends(self) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &id]).status().await.unwrap().success());
@@ -90,7 +90,7 @@ async fn server_serves_without_reader_of_its_output() {
         let mut command = program("circles-server");
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         command.args(["--host", &host, "--port", &port, "--auth", "--data-dir"]).arg(directory.path());
-        // Everything that is logged is more than a pipe and the queue before it hold.
+        // At this level the log is more than the pipe and its queue hold.
         let server = Muted::start(command.env("RUST_LOG", "trace"), unread);
         until(async || is_ready(&format!("http://{address}/ready")).await).await;
         let mut raw = Raw::connect(&format!("ws://{address}")).await;
@@ -164,7 +164,7 @@ async fn script_output_is_logged_at_operators_request() {
     }
 }
 
-/// Colour codes are for terminals.
+/// Only terminals get colour codes.
 #[tokio::test]
 async fn log_has_no_color_codes_without_terminal() {
     let directory = tempfile::tempdir().unwrap();

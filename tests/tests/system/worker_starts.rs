@@ -1,4 +1,4 @@
-//! What a worker, and a server with a Redis, say of what they are told.
+//! Start errors of workers, and of servers with a Redis.
 
 use circles_tests::{Fleet, program, run};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Servers and workers as processes of their own, with a Redis between them.
+//! Servers and workers as separate processes, joined by a Redis.
 
 use std::{
     path::Path,
@@ -9,17 +9,17 @@ use circles_api::codes::{BACKEND_UNAVAILABLE, CANCELLED, CONFLICT};
 use circles_tests::{Fleet, Program, Raw, end, event_that, program, secret_key, until};
 use serde_json::{Value, json};
 
-/// Waits for a file that the test makes when it wants the play to go on.
+/// Waits for a file that the test creates to let the play continue.
 const WAITS: &str = r#"print("begun"); while !fs::exists("go") { sleep(0.01) }"#;
-/// Promised within 100 ms; the rest is for a loaded machine.
+/// 100 ms are promised; the rest is for a loaded machine.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// Lets plays of a circle go on that wait.
+/// Lets waiting plays of a circle continue.
 fn go(fleet: &Fleet, circle: &str) {
     std::fs::write(fleet.file(circle, "go"), "").unwrap();
 }
 
-/// The key of somebody's circle.
+/// The public key of this person's circle.
 pub fn circle_of(name: &str) -> String {
     secret_key(name).public_key().to_string()
 }
@@ -56,13 +56,13 @@ async fn worker_runs_play_with_resources_of_its_circle() {
 async fn play_survives_worker_crash() {
     let fleet = Fleet::of(&["alice"]).await;
     let first = fleet.worker(&[]).await;
-    let (mut play, _) = fleet.begun(0, &format!(r#"db::incr("runs"); {WAITS} db::incr("n")"#)).await;
+    let (mut play, _) = fleet.start_play(0, &format!(r#"db::incr("runs"); {WAITS} db::incr("n")"#)).await;
     let _second = fleet.worker(&[]).await;
     first.program.kill().await;
     event_that(&mut play, |event| event["event"] == "restarted").await;
     go(&fleet, "alice");
     let task = end(&mut play).await;
-    // What the first run did was never seen.
+    // The writes of the first run were never visible.
     assert_eq!((&task["state"], &task["result"]["value"]), (&json!("succeeded"), &json!(1)), "{task}");
     assert_eq!(fleet.raw(0).await.play(r#"db::get("runs")"#).await, Ok(json!(1)));
 }
@@ -71,7 +71,7 @@ async fn play_survives_worker_crash() {
 async fn draining_worker_finishes_its_tasks_and_claims_no_more() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&["--grace", "1h"]).await;
-    let (mut play, _) = fleet.begun(0, &format!("{WAITS} 42")).await;
+    let (mut play, _) = fleet.start_play(0, &format!("{WAITS} 42")).await;
     worker.program.signal("TERM").await;
     until(async || !worker.is_ready().await).await;
     let mut raw = fleet.raw(0).await;
@@ -82,7 +82,7 @@ async fn draining_worker_finishes_its_tasks_and_claims_no_more() {
     go(&fleet, "alice");
     assert_eq!(end(&mut play).await["result"]["value"], 42);
     assert_eq!(worker.program.ended().await.0, 0);
-    // Nobody took the other one before there was another worker.
+    // The other play waited for another worker.
     let _next = fleet.worker(&[]).await;
     assert_eq!(raw.receive().await.unwrap()["result"]["value"], 7);
 }
@@ -91,7 +91,7 @@ async fn draining_worker_finishes_its_tasks_and_claims_no_more() {
 async fn worker_grace_cancels_plays_and_requeues_submitted() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&["--grace", "10ms"]).await;
-    let (mut play, _) = fleet.begun(0, WAITS).await;
+    let (mut play, _) = fleet.start_play(0, WAITS).await;
     let mut raw = fleet.raw(0).await;
     let script = format!("{WAITS} 42");
     let id = raw.call("submit", json!({ "script": script })).await.unwrap()["task_id"].take();
@@ -109,19 +109,19 @@ async fn worker_grace_cancels_plays_and_requeues_submitted() {
 #[tokio::test]
 async fn cancel_and_disconnect_reach_worker_at_once() {
     let fleet = Fleet::of(&["alice"]).await;
-    // Whoever renews a lease so long hears of it too late.
+    // With this lease the renewal would come too late to tell the worker.
     let worker = fleet.worker(&["--lease", "1m"]).await;
     let cancelled = "circles_worker_plays_total{outcome=\"cancelled\"}";
     let mut ended = 0.0;
     for script in [r#"print("begun"); loop {}"#, r#"print("begun"); sleep(60)"#] {
-        let (mut play, id) = fleet.begun(0, script).await;
+        let (mut play, id) = fleet.start_play(0, script).await;
         let mut raw = fleet.raw(0).await;
         let began = Instant::now();
         assert_eq!(raw.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));
         assert_eq!(end(&mut play).await["state"], "cancelled");
         assert!(began.elapsed() < AT_ONCE, "{script}: {:?}", began.elapsed());
 
-        let (play, _) = fleet.begun(0, script).await;
+        let (play, _) = fleet.start_play(0, script).await;
         let began = Instant::now();
         drop(play);
         ended += 2.0;
@@ -161,7 +161,7 @@ async fn flushall_during_play_is_detected_and_recovers() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&[]).await;
     let mut raw = fleet.raw(0).await;
-    let (mut watcher, _) = fleet.begun(0, WAITS).await;
+    let (mut watcher, _) = fleet.start_play(0, WAITS).await;
     let call = raw.request("play", json!([WAITS, null, 60_000]));
     raw.send(call).await;
     worker.shows("circles_worker_held", 2.0).await;
@@ -172,7 +172,7 @@ async fn flushall_during_play_is_detected_and_recovers() {
     assert_eq!(answer["error"]["code"], BACKEND_UNAVAILABLE, "{answer}");
     assert_eq!(end(&mut watcher).await["error"]["code"], BACKEND_UNAVAILABLE);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    // The worker lets go of them, and all is as new.
+    // The worker drops its tasks, and everything works again.
     worker.shows("circles_worker_held", 0.0).await;
     until(async || fleet.get("/ready").await.0 == 200).await;
     assert_eq!(raw.play(r#"db::incr("n")"#).await, Ok(json!(1)));
@@ -205,14 +205,14 @@ async fn shutdown_answers_callers_of_remote_plays() {
         let call = raw.request("play", json!({ "script": WAITS, "idempotency_key": key }));
         raw.send(call).await;
     }
-    // From the queue: a play that is only tried is none of them.
+    // Queued plays only: the fast path does not count.
     worker.shows("circles_worker_held", 2.0).await;
     fleet.server.signal("TERM").await;
     let mut codes = [raw.receive().await.unwrap(), raw.receive().await.unwrap()];
     codes.sort_by_key(|answer| answer["id"].as_u64());
     assert_eq!(codes[0]["error"]["code"], CANCELLED, "{codes:?}");
     assert_eq!(codes[1]["error"]["code"], BACKEND_UNAVAILABLE, "{codes:?}");
-    // The one that may be asked for again goes on.
+    // The keyed play continues.
     worker.shows("circles_worker_plays_total{outcome=\"cancelled\"}", 1.0).await;
     assert_eq!(worker.metric("circles_worker_running").await, 1.0);
     assert_eq!(fleet.server.ended().await.0, 0);
@@ -240,7 +240,7 @@ async fn worker_holds_at_most_its_concurrency() {
     let worker = fleet.worker(&["--concurrency", "2"]).await;
     let mut plays = Vec::new();
     for circle in 0..2 {
-        plays.push(fleet.begun(circle, &format!("{WAITS} 1")).await.0);
+        plays.push(fleet.start_play(circle, &format!("{WAITS} 1")).await.0);
     }
     let mut raw = fleet.raw(2).await;
     let call = raw.request("play", json!(["1", null, 300]));
@@ -252,7 +252,7 @@ async fn worker_holds_at_most_its_concurrency() {
     assert_eq!(raw.play("42").await, Ok(json!(42)));
 }
 
-/// A file of circles, where the names stand for keys.
+/// Writes a `circles.json` in which names stand for keys.
 pub fn config(path: &Path, circles: &Value) {
     std::fs::write(path, circles.to_string()).unwrap();
 }
@@ -283,7 +283,7 @@ async fn workers_claim_only_their_pool_and_circles() {
         worker.shows(ran, 5.0).await;
         assert_eq!(others.metric(ran).await, before);
     }
-    // Of the third nobody is told, until somebody takes what is left.
+    // The third circle's task waits for a worker that serves it.
     let mut raw = fleet.raw(2).await;
     let refused = raw.call("play", json!(["42", null, 300])).await.unwrap_err();
     assert_eq!(refused["code"], circles_api::codes::SCRIPT_TIMEOUT);
@@ -323,7 +323,7 @@ async fn configured_circles_call_each_other_on_worker() {
 
 #[tokio::test]
 async fn script_cannot_reach_unconfigured_circles_on_worker() {
-    // Bob's circle is closed, says the file that this worker has not got.
+    // Bob's circle is closed by a file that this worker does not have.
     let circles = json!([
         { "id": "alice", "public_key": circle_of("alice") },
         { "id": "bob", "public_key": circle_of("bob"), "access": {} },
@@ -357,9 +357,9 @@ async fn script_cannot_reach_unconfigured_circles_on_worker() {
     let called = raw.call("play", json!([tries, names])).await.unwrap();
     assert_eq!(called["value"], 4 * 21);
     assert_eq!(folders(), before);
-    // Its own circle it knows.
+    // It has the settings of its own circle.
     assert_eq!(raw.play(r#"circle(CIRCLE).play("CALLER")"#).await, Ok(json!("")));
-    // But not who may run scripts of its library.
+    // But it cannot read who may run scripts of its library.
     let run = r#"try { return circle(CIRCLE).run("policy"); } catch (why) { return why.error; }"#;
     assert_eq!(raw.play(run).await, Ok(json!("FORBIDDEN")));
 }

@@ -1,4 +1,4 @@
-//! The bounds on what a load leaves behind, as `docs/security.md` says, and the row of what one did leave.
+//! The bounds on the resources that a load leaves in use (`docs/security.md`), and a measured row to compare.
 
 use std::{fmt, time::Duration};
 
@@ -12,24 +12,24 @@ pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / lo
                           | left: memory, MiB | disk, KiB | Redis, KiB | log, KiB |\n\
                           |---|---|---|---|---|---|---|---|---|";
 
-/// Room for tasks that wait for the policy to refuse them: the share of one caller (`caller_task_bytes`). A file keeps
-/// the room for the next ones.
+/// Space for tasks that wait for the policy to refuse them: the share of one caller (`caller_task_bytes`). A database
+/// file keeps it for the next tasks.
 const WAITING_STORAGE: u64 = 64 << 20;
-/// Plays of a caller without rights leave nothing; the file system's own blocks and Redis's own tables move a little.
+/// Plays of a caller without permission leave nothing; only blocks of the file system and tables of Redis change.
 const NOISE: u64 = 512 << 10;
 /// Bytes that one load of an allowed caller may leave on the disk or in Redis, whatever its length: its quota of
 /// remembered tasks, and documents and records in proportion.
 const ALLOWED_STORAGE: u64 = 256 << 20;
 /// Lines that summarise refusals, and warnings of plays.
 const LOG_BYTES_PER_SECOND: f64 = 64.0 * 1024.0;
-/// Memory while a load goes on: running scripts, unsent answers and the programs' own.
+/// Memory during a load: running scripts, unsent answers and the programs' own.
 const PEAK_BOUND: u64 = 1_536 << 20;
-/// Databases that were opened stay open for a while.
+/// Databases stay open for a while.
 const OPEN_FILES: usize = 8;
-/// A neighbour's play on a debug build beside an attacker, on machines that do other things as well.
+/// Latency of a neighbour's play on a debug build during an attack, on a busy machine.
 const LONGEST_PLAY: Duration = Duration::from_secs(5);
 
-/// How long a neighbour's plays took.
+/// Latencies of a neighbour's plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
     p50: Duration,
@@ -37,7 +37,7 @@ pub struct Latency {
     longest: Duration,
 }
 
-/// Bounds on what a load may leave.
+/// Bounds on the resources that a load may leave in use.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     disk: u64,
@@ -45,7 +45,7 @@ pub struct Bounds {
     log: u64,
 }
 
-/// One load and what it left.
+/// A load and its measured effects.
 #[derive(Debug)]
 pub struct Row {
     pub method: &'static str,
@@ -58,7 +58,7 @@ pub struct Row {
 }
 
 impl Latency {
-    /// Of at least one play.
+    /// The latencies of at least one play.
     pub fn of(mut plays: Vec<Duration>) -> Self {
         plays.sort();
         let at = |share: usize| plays[(plays.len() - 1) * share / 100];
@@ -67,21 +67,21 @@ impl Latency {
 }
 
 impl Bounds {
-    /// Of a caller who attacks for so long.
+    /// The bounds for a caller and the length of the attack.
     pub fn of(caller: Caller, time: Duration) -> Self {
         let storage = match caller {
             Caller::Denied => NOISE + WAITING_STORAGE,
             caller if caller.may_play() => ALLOWED_STORAGE,
             _ => NOISE,
         };
-        // A short load is allowed the lines of a whole second.
+        // A short load may log as much as one of a whole second.
         let log = (time.as_secs_f64().max(1.0) * LOG_BYTES_PER_SECOND) as u64;
         Self { disk: storage, redis: storage, log }
     }
 }
 
 impl Row {
-    /// Each bound that was passed, as a sentence.
+    /// A sentence for each bound that was exceeded.
     pub fn exceeds(&self, bounds: &Bounds) -> Vec<String> {
         let (before, after) = (&self.before, &self.after);
         let grown = [

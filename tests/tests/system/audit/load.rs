@@ -1,4 +1,4 @@
-//! Hostile calls: for each method the dearest requests that its params let through.
+//! Hostile calls: for each method the most expensive requests that its params allow.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,12 @@ use super::site::{ALLOWED, DENIED, OWNER, STRANGER};
 
 /// Connections of a load.
 const CONNECTIONS: usize = 4;
-/// Calls under way on each connection.
+/// Calls in flight on each connection.
 const WINDOW: usize = 16;
-/// The pause of an attacker whose connection was refused: a refusal is cheap, and the load is to be on what lies
-/// behind it.
+/// Pause of an attacker after a refused connection: refusals are cheap, and the attack aims at the methods.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A kind of caller, by what the attacked circle lets it do.
+/// A kind of caller, by its permissions in the attacked circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A connection that never logs in.
@@ -32,7 +31,7 @@ pub enum Caller {
     Owner,
 }
 
-/// Every kind of caller, the one with the fewest rights first.
+/// Every kind of caller, by increasing permissions.
 pub const CALLERS: [Caller; 5] =
     [Caller::Anonymous, Caller::Stranger, Caller::Denied, Caller::Allowed, Caller::Owner];
 
@@ -47,21 +46,21 @@ impl Caller {
         }
     }
 
-    /// Whether scripts of this caller run.
+    /// Whether this caller may play.
     pub fn may_play(self) -> bool {
         matches!(self, Self::Allowed | Self::Owner)
     }
 }
 
-/// Calls a method as fast as a few connections can for `time`; returns how many answers came.
+/// Calls a method as fast as a few connections can for `time`, and returns the number of answers.
 pub async fn attack(url: &str, caller: Caller, method: &'static str, time: Duration) -> usize {
     let readers = (0..CONNECTIONS).map(|lane| read_answers(url, caller, method, lane, time));
     let (answers, ()) = tokio::join!(join_all(readers), never_read(url, caller, method, time));
     answers.into_iter().sum()
 }
 
-/// One connection of the load after the other, while the server ends them; each reads what it is sent. The time
-/// counts from the first login.
+/// Calls on one connection, and on a new one whenever the server closes it; reads all answers. The time counts from the
+/// first login.
 async fn read_answers(url: &str, caller: Caller, method: &str, lane: usize, time: Duration) -> usize {
     let (mut answers, mut number) = (0, lane << 32);
     let mut next = connected(url, caller).await;
@@ -95,7 +94,7 @@ async fn read_answers(url: &str, caller: Caller, method: &str, lane: usize, time
     answers
 }
 
-/// A connection that calls and never reads, until the server cuts it or stops to read as well.
+/// Calls on a connection without reading, until the server cuts it or stops reading too.
 async fn never_read(url: &str, caller: Caller, method: &str, time: Duration) {
     let Some(mut raw) = connected(url, caller).await else { return };
     let until = Instant::now() + time;
@@ -110,7 +109,7 @@ async fn never_read(url: &str, caller: Caller, method: &str, time: Duration) {
     }
 }
 
-/// A connection, logged in where the caller has a key; none where the server refuses it.
+/// A connection, logged in if the caller has a key; `None` if the server refuses it.
 async fn connected(url: &str, caller: Caller) -> Option<Raw> {
     let mut raw = Raw::connect_with(url, &[]).await.ok()?;
     if let Some(name) = caller.key() {
@@ -131,10 +130,10 @@ fn request(method: &str, number: usize) -> String {
     }
 }
 
-/// The dearest params of a method.
+/// The most expensive params of a method.
 fn params(method: &str, number: usize) -> Value {
     let key = secret_key(STRANGER).public_key().to_string();
-    // The high bits vary as well, so that ids spread over whatever they are hashed to.
+    // The high bits vary too, so that ids spread over hash buckets.
     let task = format!("019a{:04x}-0000-7000-8000-{:012x}", number & 0xffff, number & 0xffff_ffff_ffff);
     match method {
         "fetch_nonce" => json!({ "pubkey": key }),
@@ -159,10 +158,10 @@ fn params(method: &str, number: usize) -> Value {
     }
 }
 
-/// A script that wants time, memory or room while it is compiled, run, printed or dropped.
+/// A script that needs time, memory or space when it is compiled, run, printed or dropped.
 fn script(number: usize) -> String {
     match number % 8 {
-        // Folded while compiling, it would hold 16 GiB.
+        // Constant folding would need 16 GiB.
         0 => {
             let mut text = r#"const A0="xxxxxxxxxxxxxxxx";"#.to_owned();
             for level in 1..30 {
@@ -180,7 +179,7 @@ fn script(number: usize) -> String {
     }
 }
 
-/// Arrays in arrays.
+/// Nested arrays.
 fn deep(levels: usize) -> Value {
     (0..levels).fold(json!(1), |value, _| json!([value]))
 }

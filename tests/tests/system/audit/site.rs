@@ -1,4 +1,4 @@
-//! The server under audit, as an operator starts it, and what is measured of it.
+//! The server under audit, as an operator starts it, and its measurements.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use tokio::{process::Command, task::JoinHandle};
 
 use super::bounds::Latency;
 
-/// The attacked circle's own key, by its name in tests.
+/// The name of the attacked circle's owner.
 pub const OWNER: &str = "owner";
 /// A key that may play and run there.
 pub const ALLOWED: &str = "allowed";
@@ -26,31 +26,31 @@ pub const ALLOWED: &str = "allowed";
 pub const DENIED: &str = "denied";
 /// A key on no list.
 pub const STRANGER: &str = "stranger";
-/// The owner of the circle beside it.
+/// The owner of the other circle.
 const NEIGHBOUR: &str = "neighbour";
-/// Connections and threads of a load end, and memory goes back, within this time after it.
+/// Time after a load within which its connections and threads end, and memory is returned.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 /// Tasks of a load have deadlines of 200 ms, and a store that is behind settles them within this time.
 const TASKS_END_WITHIN: Duration = Duration::from_secs(60);
-/// Nothing more is to be written once nothing was for so long.
+/// Writing has ended once nothing was written for this time.
 const STABLE_FOR: Duration = Duration::from_millis(250);
-/// Bytes by which Redis's memory moves though nothing is written: buffers of its clients.
+/// Change of Redis's memory without writes, in bytes: buffers of its clients.
 const REDIS_NOISE: u64 = 64 << 10;
-/// Pause between two looks at the processes while they settle.
+/// Pause between two measurements of the processes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
-/// Growth of memory below which nothing more is waited for.
+/// Growth of memory that counts as settled.
 pub const MEMORY_BOUND: u64 = 100 << 20;
 
-/// A server, with a worker and a Redis or without, its two circles and their things.
+/// A server with two circles, optionally with a Redis and a worker.
 pub struct Site {
-    /// The attacked circle, and the neighbour's.
+    /// The URLs of the attacked circle and of the neighbour's.
     pub urls: Vec<String>,
     programs: Vec<Program>,
     redis: Option<Redis>,
     directory: TempDir,
 }
 
-/// What the site holds at a moment, in bytes.
+/// Resource usage of the site at a moment, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     /// Resident memory of the server and the worker.
@@ -65,14 +65,14 @@ pub struct Usage {
     pub files: usize,
 }
 
-/// A neighbour who plays in a circle of their own.
+/// A neighbour who plays in the other circle.
 pub struct Neighbour {
     over: Arc<AtomicBool>,
     plays: JoinHandle<Vec<Duration>>,
 }
 
 impl Site {
-    /// A server that carries its own workers.
+    /// A server with its own workers.
     pub async fn embedded() -> Self {
         Self::start(None).await
     }
@@ -105,7 +105,7 @@ impl Site {
             programs.push(worker);
         }
         let site = Self { urls, programs, redis, directory };
-        // What each circle holds for good, it holds from here on.
+        // A first play opens each circle's long-lived resources, before the first measurement.
         for (url, name) in site.urls.iter().zip([OWNER, NEIGHBOUR]) {
             let mut raw = Raw::connect(url).await;
             raw.log_in(&secret_key(name)).await;
@@ -114,7 +114,7 @@ impl Site {
         site
     }
 
-    /// Returns once no task of the attacked circle waits or runs: what a load left behind belongs to that load.
+    /// Waits until no task of the attacked circle is queued or runs, so that its effects count for its own load.
     async fn idle(&self) {
         let mut owner = Raw::connect(&self.urls[0]).await;
         owner.log_in(&secret_key(OWNER)).await;
@@ -128,7 +128,7 @@ impl Site {
         }
     }
 
-    /// What the site holds once what earlier loads left behind is written; the peak of its memory counts from then on.
+    /// Waits until earlier loads have been written, and returns the resource usage. The memory peak counts from then on.
     pub async fn measure(&self) -> Usage {
         self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
@@ -161,7 +161,7 @@ impl Site {
         }
     }
 
-    /// The most memory that was resident since [`measure`](Self::measure).
+    /// Peak of resident memory since [`measure`](Self::measure).
     pub fn peak_memory(&self) -> u64 {
         self.sum("VmHWM")
     }
@@ -170,7 +170,7 @@ impl Site {
         self.programs.iter().map(|program| status(program.id(), field)).sum()
     }
 
-    /// What the site holds once connections have gone and memory has gone back, or after a while.
+    /// The resource usage once connections have ended and memory is returned, or after a timeout.
     pub async fn settled(&self, before: &Usage) -> Usage {
         self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
@@ -185,7 +185,7 @@ impl Site {
         }
     }
 
-    /// Begins to play in the neighbour's circle, one play after the other.
+    /// Starts plays in the neighbour's circle, one after the other.
     pub async fn neighbour(&self) -> Neighbour {
         let mut raw = Raw::connect(&self.urls[1]).await;
         raw.log_in(&secret_key(NEIGHBOUR)).await;
@@ -207,7 +207,7 @@ impl Site {
         Neighbour { over, plays }
     }
 
-    /// Ends the programs and returns their logs.
+    /// Stores the programs and returns their logs.
     pub async fn end(&mut self) -> String {
         for program in self.programs.drain(..) {
             program.signal("TERM").await;
@@ -220,7 +220,7 @@ impl Site {
 }
 
 impl Neighbour {
-    /// Ends the plays; how long they took.
+    /// Stores the plays, and returns their latencies.
     pub async fn ended(self) -> Latency {
         self.over.store(true, Ordering::SeqCst);
         Latency::of(self.plays.await.expect("the neighbour is served"))
@@ -248,10 +248,10 @@ fn write_config(directory: &Path) -> PathBuf {
     path
 }
 
-/// A program with a data directory, whose log goes to a file.
+/// A program with a data directory and a log file.
 fn logged(name: &str, directory: &Path, tell: impl FnOnce(&mut Command)) -> Command {
     let binary = circles_tests::binary(name);
-    // `exec` keeps the process id, so that the program's numbers and signals are its own.
+    // `exec` keeps the process id, so that measurements and signals reach the program.
     let mut command = without_settings(Command::new("sh"));
     command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh"]);
     command.arg(directory.join(format!("{name}.log"))).arg(binary);
@@ -266,7 +266,7 @@ fn redis_url(command: &mut Command, url: Option<&str>) {
     }
 }
 
-/// A number of `/proc/PID/status` that is in kibibytes, in bytes.
+/// A number from `/proc/PID/status` that is in kibibytes there, in bytes.
 fn status(process: u32, field: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).expect("our own process");
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("a field");

@@ -6,53 +6,53 @@ use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Redis, Watched, embedded};
 use circles_worker::Host;
 
-/// What lies between the server and the workers of a [`WorldOn`](crate::WorldOn).
+/// The kind of store that joins the server and the workers of a [`WorldOn`](crate::WorldOn).
 #[async_trait::async_trait]
-pub trait Between: Send + Sync + 'static {
-    /// What the workers have of it.
+pub trait Backend: Send + Sync + 'static {
+    /// The workers' store.
     type Store: Store;
 
-    /// Begins it; `trial` tries short scripts where they arrive, if that can be.
-    async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Ends<Self::Store>;
+    /// Opens it. `trial` enables the fast path, if the store has one.
+    async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Stores<Self::Store>;
 }
 
-/// Both ends of what lies between.
-pub struct Ends<S> {
+/// The stores of the server and of the workers.
+pub struct Stores<S> {
     /// The server's.
     pub server: Arc<dyn Store>,
-    /// The workers', which tells what happens.
+    /// The workers', which reports events.
     pub workers: Arc<Watched<S>>,
-    /// What goes when nobody needs it any more.
+    /// A value to keep alive as long as the stores.
     pub keeps: Box<dyn Any + Send + Sync>,
 }
 
-/// Nothing: one store, in this process.
+/// One embedded store in this process.
 #[derive(Debug)]
-pub struct Embedded;
+pub struct EmbeddedBackend;
 
-/// A Redis, which joins two stores as it joins two machines.
+/// Two stores joined by a Redis, as on two machines.
 #[derive(Debug)]
-pub struct OnRedis;
+pub struct RedisBackend;
 
 #[async_trait::async_trait]
-impl Between for Embedded {
+impl Backend for EmbeddedBackend {
     type Store = circles_testing::Embedded;
 
-    async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Ends<circles_testing::Embedded> {
+    async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Stores<circles_testing::Embedded> {
         let mut store = embedded(EmbeddedConfig { queue_limit, ..EmbeddedConfig::default() });
         if let Some(host) = trial {
             store = store.with_trial(host);
         }
         let store = Arc::new(Watched::new(store));
-        Ends { server: store.clone(), workers: store, keeps: Box::new(()) }
+        Stores { server: store.clone(), workers: store, keeps: Box::new(()) }
     }
 }
 
 #[async_trait::async_trait]
-impl Between for OnRedis {
+impl Backend for RedisBackend {
     type Store = RedisStore;
 
-    async fn begin(queue_limit: usize, _: Option<Arc<Host>>) -> Ends<RedisStore> {
+    async fn begin(queue_limit: usize, _: Option<Arc<Host>>) -> Stores<RedisStore> {
         let redis = Redis::start();
         let url = redis.url();
         let connect = || async {
@@ -60,6 +60,6 @@ impl Between for OnRedis {
             RedisStore::connect(&url, config).await.expect("a Redis that was just started")
         };
         let (server, workers) = (connect().await, connect().await);
-        Ends { server: Arc::new(server), workers: Arc::new(Watched::new(workers)), keeps: Box::new(redis) }
+        Stores { server: Arc::new(server), workers: Arc::new(Watched::new(workers)), keeps: Box::new(redis) }
     }
 }
