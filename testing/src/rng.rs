@@ -9,7 +9,8 @@ impl SeededRng {
         Self(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
-    const fn next(&mut self) -> u64 {
+    /// The next number.
+    pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,7 +21,7 @@ impl SeededRng {
     /// A number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound.max(1)).expect("a small number");
-        usize::try_from(self.next() % bound).expect("below a small number")
+        usize::try_from(self.next_u64() % bound).expect("below a small number")
     }
 
     /// One of these choices.

@@ -18,8 +18,8 @@ pub fn program(name: &str) -> Command {
 
 /// Removes the programs' settings from a command's environment.
 pub fn without_settings(mut command: Command) -> Command {
-    let ours = |name: &str| name.starts_with("CIRCLES_") || name == "REDIS_URL" || name == "RUST_LOG";
-    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
+    let is_setting = |name: &str| name.starts_with("CIRCLES_") || name == "REDIS_URL" || name == "RUST_LOG";
+    for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
         command.env_remove(name);
     }
     command
@@ -28,7 +28,7 @@ pub fn without_settings(mut command: Command) -> Command {
 /// Sends a GET, and returns status and body. The URL has an IP address.
 pub async fn get(url: &str) -> (u16, String) {
     let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
-    let mut stream = soon(TcpStream::connect(host)).await.expect("somebody listens there");
+    let mut stream = soon(TcpStream::connect(host)).await.expect("a server listens there");
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("it is read");
     let mut answer = String::new();
@@ -72,9 +72,9 @@ impl Fleet {
         .await
     }
 
-    /// Starts a Redis, and a server with this number of circles. `tell` adds arguments, and may write files to the
+    /// Starts a Redis, and a server with this number of circles. `configure` adds arguments, and may write files to the
     /// directory.
-    pub async fn with(circles: usize, tell: impl FnOnce(&mut Command, &Path)) -> Self {
+    pub async fn with(circles: usize, configure: impl FnOnce(&mut Command, &Path)) -> Self {
         let redis = Redis::start();
         let redis_url = redis.url();
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -82,7 +82,7 @@ impl Fleet {
         command
             .args(["--port", "0", "--redis-url", &redis_url, "--data-dir"])
             .arg(directory.path().join("data"));
-        tell(&mut command, directory.path());
+        configure(&mut command, directory.path());
         let mut server = Program::start(&mut command);
         let mut urls = Vec::new();
         for _ in 0..circles {

@@ -64,8 +64,8 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .expect("it starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
-        let mut stderr = child.stderr.take().expect("its log is ours");
+        let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+        let mut stderr = child.stderr.take().expect("its log is piped");
         let log = tokio::spawn(async move {
             let mut log = String::new();
             stderr.read_to_string(&mut log).await.expect("it logs UTF-8");

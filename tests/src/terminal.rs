@@ -26,7 +26,7 @@ impl Terminal {
     /// Starts a program.
     pub fn start(command: &Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).expect("it is ours");
+        grantpt(&master).expect("we own it");
         unlockpt(&master).expect("it can be opened");
         let path = ptsname(&master, Vec::new()).expect("it has a name");
         let terminal: File = open(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty())

@@ -1,7 +1,7 @@
 //! Comments apart from code, in Rust and in Lua.
 //!
 //! Rules look for words in code or in comments, and a text in quotes is neither. A lexer of both languages' comments
-//! and quotes is enough for that, and passes over whatever else it does not know.
+//! and quotes is enough for that, and ignores all other syntax.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub enum Language {
     Lua,
 }
 
-/// A text whose parts are told apart.
+/// A text split into code and comments.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lexed {
     /// The text without comments: each of their bytes is a space, so that places stay the same.
@@ -40,7 +40,7 @@ impl Language {
         }
     }
 
-    /// Tells a text's parts apart.
+    /// Splits a text into code and comments.
     pub fn lex(self, text: &str) -> Lexed {
         let (mut code, mut bare) = (text.as_bytes().to_vec(), text.as_bytes().to_vec());
         let mut comments = Vec::new();

@@ -78,8 +78,8 @@ pub fn build() -> Result {
 
 /// Whether the arguments select packages.
 fn names_a_package(args: &[String]) -> bool {
-    let ours = args.iter().take_while(|arg| *arg != "--");
-    ours.into_iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
+    let cargo_args = args.iter().take_while(|arg| *arg != "--");
+    cargo_args.into_iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! Each rule is a function from texts to [`Finding`]s, so that its tests can feed it what breaks it.
 
-mod arrows;
 mod constants;
+mod dependencies;
 mod form;
 mod language;
 mod links;
@@ -12,7 +12,7 @@ mod words;
 
 use std::fmt;
 
-use crate::run::{Result, cargo, output, root};
+use crate::run::{Result, cargo, output, read, root};
 
 /// A text file of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ impl fmt::Display for Finding {
 /// How many breaches of a rule are older than it. Each number may only fall.
 const HEADLESS_SENTENCES: usize = 0;
 const LONG_NAMES: usize = 0;
+const LONG_FILES: usize = 0;
 const TWO_VALUES: usize = 0;
 
 /// Passes over as many breaches as a constant above allows, and asks for a smaller number when there are fewer.
@@ -88,9 +89,6 @@ fn ratchet(name: &str, allowed: usize, findings: Vec<Finding>) -> Vec<Finding> {
 /// Checks every rule and prints all breaches.
 pub fn tidy() -> Result {
     let tree = tree::read(root())?;
-    for warning in form::long_files(&tree.sources, form::ASKED, form::REFUSED) {
-        println!("warning: {warning}");
-    }
     let findings = findings(&tree)?;
     for finding in &findings {
         println!("{finding}");
@@ -104,11 +102,15 @@ pub fn tidy() -> Result {
 fn findings(tree: &tree::Tree) -> Result<Vec<Finding>> {
     let metadata = output(&mut cargo("metadata --no-deps --format-version 1"))
         .ok_or("`cargo metadata` failed; run it to see why")?;
-    let mut findings = arrows::between_crates(&metadata)?;
+    let deny = read(&root().join("deny.toml"))?;
+    let mut findings = dependencies::between_crates(&metadata, &deny)?;
+    findings.extend(dependencies::unused(&metadata)?);
     findings.extend(form::long_files(&tree.sources, form::REFUSED, usize::MAX));
     let of_all = |rule: fn(&Source) -> Vec<Finding>| tree.sources.iter().flat_map(rule).collect();
     findings.extend(ratchet("HEADLESS_SENTENCES", HEADLESS_SENTENCES, of_all(language::headless_sentences)));
     findings.extend(ratchet("LONG_NAMES", LONG_NAMES, of_all(language::long_names)));
+    let long_files = form::long_files(&tree.sources, form::ASKED, form::REFUSED);
+    findings.extend(ratchet("LONG_FILES", LONG_FILES, long_files));
     findings.extend(ratchet("TWO_VALUES", TWO_VALUES, constants::two_values(&tree.sources)));
     for source in &tree.sources {
         findings.extend(words::words(source));

@@ -13,6 +13,7 @@ use std::{
 use circles_api::CircleId;
 use circles_store::{Error, Kind, Outcome, Settled, State, Store, Task, TaskFilter, Ticket, Transaction};
 use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
+use circles_testing::SeededRng;
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
@@ -217,15 +218,6 @@ async fn a_file_that_goes_away_in_use_fails_all_who_wait_and_goes_on_when_it_is_
     assert!(store.submit(keyed("a", "k")).await.is_ok());
 }
 
-/// Numbers that look like chance and are the same each time (Steele, Lea and Flood, 2014: SplitMix64).
-fn chance(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_is_an_error_and_neither_a_panic_nor_a_hang() {
     let directory = tempfile::tempdir().unwrap();
@@ -238,15 +230,15 @@ async fn a_damaged_file_is_an_error_and_neither_a_panic_nor_a_hang() {
     drop(store);
     let file = folder(directory.path(), circle(1)).join("circle.db");
     let sound = fs::read(&file).unwrap();
-    let mut state = 7;
+    let mut rng = SeededRng::new(7, 0);
     for _ in 0..150 {
         let mut damaged = sound.clone();
-        let at = chance(&mut state) as usize % damaged.len();
-        if chance(&mut state).is_multiple_of(4) {
+        let at = rng.next_u64() as usize % damaged.len();
+        if rng.next_u64().is_multiple_of(4) {
             damaged.truncate(at);
         } else {
-            let to = damaged.len().min(at + 1 + chance(&mut state) as usize % 8_192);
-            damaged[at..to].iter_mut().for_each(|byte| *byte = chance(&mut state) as u8);
+            let to = damaged.len().min(at + 1 + rng.next_u64() as usize % 8_192);
+            damaged[at..to].iter_mut().for_each(|byte| *byte = rng.next_u64() as u8);
         }
         fs::write(&file, damaged).unwrap();
         let store = open(directory.path(), EmbeddedConfig::default());

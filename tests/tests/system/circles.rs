@@ -15,7 +15,7 @@ fn key(name: &str) -> String {
 }
 
 /// A connection that is logged in as this person, or anonymous.
-async fn somebody(url: &str, name: Option<&str>) -> Raw {
+async fn connect(url: &str, name: Option<&str>) -> Raw {
     let mut raw = Raw::connect(url).await;
     if let Some(name) = name {
         raw.log_in(&secret_key(name)).await;
@@ -25,7 +25,7 @@ async fn somebody(url: &str, name: Option<&str>) -> Raw {
 
 /// Whether this person, or an anonymous caller, may play. Checks that a refusal is `FORBIDDEN`.
 async fn may_play(url: &str, name: Option<&str>) -> bool {
-    match somebody(url, name).await.play("40 + 2").await {
+    match connect(url, name).await.play("40 + 2").await {
         Ok(value) => value == 42,
         Err(error) => {
             assert_eq!((&error["code"], &error["data"]), (&json!(FORBIDDEN), &Value::Null), "{error}");
@@ -92,7 +92,7 @@ async fn access_list_admits_listed_keys_and_owner_only() {
 #[tokio::test]
 async fn callers_without_access_may_only_call_whoami() {
     let world = World::builder().access(0, Access::closed()).start().await;
-    let mut raw = somebody(&world.circle_url(0), Some("bob")).await;
+    let mut raw = connect(&world.circle_url(0), Some("bob")).await;
     assert_eq!(raw.code("play", json!({ "script": "1", "idempotency_key": "k" })).await, FORBIDDEN);
     assert_eq!(raw.call("whoami", json!([])).await.unwrap()["caller"], key("bob"));
     let batch = [raw.request("play", json!(["1"])), raw.request("play", json!(["2"]))];
@@ -109,7 +109,7 @@ async fn circle_with_own_port_is_served_only_there() {
     let base = own.trim_end_matches(&key("bob")).trim_end_matches('/');
     assert!(!own.contains(&world.address.to_string()), "{own}");
     for url in [own.clone(), format!("{base}/"), format!("{base}/ws/")] {
-        let mut raw = somebody(&url, Some("ana")).await;
+        let mut raw = connect(&url, Some("ana")).await;
         assert_eq!(raw.play("CIRCLE").await, Ok(json!(key("bob"))), "{url}");
     }
     for path in ["/", "/ws/"] {

@@ -81,7 +81,7 @@ impl Here {
             "another call cancels the task while it runs" => self.meanwhile = Meanwhile::Cancelled,
             "the worker goes away while the script runs" => self.world.store.panic_at_next(),
             "the store is out of reach" => self.world.close_store().await,
-            unknown => panic!("nobody knows how to bring it about that {unknown}"),
+            unknown => panic!("unknown condition: {unknown}"),
         }
     }
 

@@ -163,11 +163,11 @@ impl Run {
 
     async fn check(&mut self) {
         let Self { audit, clients, .. } = self;
-        beside(clients, audit.after_restart()).await;
+        while_clients_work(clients, audit.after_restart()).await;
     }
 
     async fn meanwhile<T>(&mut self, what: impl Future<Output = T>) -> T {
-        beside(&mut self.clients, what).await
+        while_clients_work(&mut self.clients, what).await
     }
 
     /// Stops the clients, and audits everything.
@@ -181,7 +181,7 @@ impl Run {
 }
 
 /// Awaits a future while clients work, and fails if a client ends.
-async fn beside<T>(clients: &mut JoinSet<()>, what: impl Future<Output = T>) -> T {
+async fn while_clients_work<T>(clients: &mut JoinSet<()>, what: impl Future<Output = T>) -> T {
     tokio::select! {
         biased;
         Some(ended) = clients.join_next() => panic!("a client ended: {ended:?}"),

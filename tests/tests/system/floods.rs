@@ -149,11 +149,13 @@ async fn thousand_non_reading_clients_use_little_memory() {
         });
         open.extend(join_all(flood).await);
     }
-    let beside = median(&mut neighbour, 100).await;
+    let during = median(&mut neighbour, 100).await;
     let grown = resident(server.id()).saturating_sub(before);
-    eprintln!("{CLIENTS} that do not read hold {grown} MiB; a play takes {beside:?}, {calm:?} before");
+    eprintln!(
+        "{CLIENTS} clients that do not read hold {grown} MiB; a play takes {during:?}, {calm:?} before"
+    );
     assert!(grown < 200, "{grown} MiB more than before");
-    assert!(beside < Duration::from_millis(250), "a play takes {beside:?}, {calm:?} before");
+    assert!(during < Duration::from_millis(250), "a play takes {during:?}, {calm:?} before");
     drop(open);
     let log = server.kill().await;
     assert!(!log.contains("panicked"), "{log}");
@@ -177,10 +179,10 @@ async fn neighbour_stays_fast_during_discover_batches() {
     }
     // A call in flight.
     Raw::connect(&url).await.ask(batch).await;
-    let beside = median(&mut neighbour, 100).await;
+    let during = median(&mut neighbour, 100).await;
     flood.iter().for_each(tokio::task::JoinHandle::abort);
-    eprintln!("a play takes {beside:?} beside eight who ask for documents, {calm:?} before");
-    assert!(beside < Duration::from_millis(250), "a play takes {beside:?}, {calm:?} before");
+    eprintln!("a play takes {during:?} while eight clients send batches, {calm:?} before");
+    assert!(during < Duration::from_millis(250), "a play takes {during:?}, {calm:?} before");
 }
 
 #[tokio::test]
@@ -335,10 +337,10 @@ async fn large_waiting_calls_are_refused_before_memory_runs_out() {
     }
     assert!(refused > 190, "{refused} of 200 were refused");
     let grown = resident(server.id()).saturating_sub(before);
-    let beside = median(&mut neighbour, 100).await;
-    eprintln!("{refused} of 200 were refused; {grown} MiB held; a play takes {beside:?}, {calm:?} before");
+    let during = median(&mut neighbour, 100).await;
+    eprintln!("{refused} of 200 were refused; {grown} MiB held; a play takes {during:?}, {calm:?} before");
     assert!(grown < 300, "{grown} MiB more than before");
-    assert!(beside < Duration::from_millis(250), "a play takes {beside:?}, {calm:?} before");
+    assert!(during < Duration::from_millis(250), "a play takes {during:?}, {calm:?} before");
     drop(flood);
     let log = server.kill().await;
     assert!(!log.contains("panicked"), "{log}");

@@ -210,10 +210,10 @@ async fn hostile_scripts_harm_neither_server_nor_neighbour() {
     let over = Arc::new(AtomicBool::new(false));
     let neighbour = tokio::spawn(neighbour(Raw::connect(&urls[&home]).await, over.clone()));
     // Cases with modules run one after another, since many use the same module names.
-    let (alone, beside): (VecDeque<_>, VecDeque<_>) =
+    let (alone, concurrent): (VecDeque<_>, VecDeque<_>) =
         Case::all().into_iter().map(Arc::new).partition(|case| !case.modules.is_empty());
-    assert!(alone.len() + beside.len() > 140, "scripts are missing");
-    let queues = [Mutex::new(alone), Mutex::new(beside)];
+    assert!(alone.len() + concurrent.len() > 140, "scripts are missing");
+    let queues = [Mutex::new(alone), Mutex::new(concurrent)];
     let lanes = (0..AT_A_TIME).map(|lane| attacks(directory.path(), &urls, &queues[usize::from(lane > 0)]));
     let mut ended: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
     over.store(true, Ordering::SeqCst);

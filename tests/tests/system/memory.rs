@@ -30,11 +30,11 @@ async fn at_once(urls: &[String], plays: usize, script: &'static str) -> Vec<Res
             Raw::connect(&url).await.call("play", params).await
         })
     });
-    let mut told = Vec::new();
+    let mut answers = Vec::new();
     for play in plays.collect::<Vec<_>>() {
-        told.push(soon(play).await.unwrap());
+        answers.push(soon(play).await.unwrap());
     }
-    told
+    answers
 }
 
 /// A server of two circles with this budget, and the URLs of both.
@@ -53,8 +53,8 @@ async fn two_circles(directory: &std::path::Path, budget: &str) -> (Program, Vec
     (server, urls)
 }
 
-fn is_limit(told: &Result<Value, Value>) -> bool {
-    told.as_ref().is_err_and(|error| error["data"]["limit"] == "memory_bytes")
+fn is_limit(answer: &Result<Value, Value>) -> bool {
+    answer.as_ref().is_err_and(|error| error["data"]["limit"] == "memory_bytes")
 }
 
 #[tokio::test]
@@ -63,8 +63,8 @@ async fn memory_budget_bounds_all_plays_together() {
     let (server, urls) = two_circles(directory.path(), "256MiB").await;
     at_once(&urls, 1, "1").await;
     let before = status(&server, "VmRSS");
-    let told = at_once(&urls, 24, HOARD).await;
-    assert!(told.iter().all(is_limit), "each gets its turn, and reaches its own limit: {told:?}");
+    let answers = at_once(&urls, 24, HOARD).await;
+    assert!(answers.iter().all(is_limit), "each gets its turn, and reaches its own limit: {answers:?}");
     let peak = status(&server, "VmHWM") - before;
     assert!(peak < 256 * MIB + OVERHEAD, "{} MiB at a time", peak / MIB);
 }
@@ -88,8 +88,8 @@ async fn memory_waits_end_at_deadline_and_small_plays_never_wait() {
     let mut neighbour = Raw::connect(&urls[1]).await;
     assert_eq!(neighbour.play("let b = blob(100000, 1); b.len()").await, Ok(json!(100_000)));
     let params = json!({ "script": "blob(50000000, 1).len()", "timeout_ms": 300 });
-    let told = neighbour.call("play", params).await.unwrap_err();
-    assert_eq!(told["code"], -32002, "{told}");
+    let error = neighbour.call("play", params).await.unwrap_err();
+    assert_eq!(error["code"], -32002, "{error}");
     // The caller disconnects, which frees the play's memory.
     drop(hoarder);
     assert_eq!(neighbour.play("blob(50000000, 1).len()").await, Ok(json!(50_000_000)));
@@ -101,8 +101,8 @@ async fn memory_returns_to_system_after_burst() {
     let (server, urls) = two_circles(directory.path(), "6GiB").await;
     at_once(&urls, 1, "1").await;
     let before = status(&server, "VmRSS");
-    let told = at_once(&urls, 64, HOARD).await;
-    assert!(told.iter().all(is_limit), "{told:?}");
+    let answers = at_once(&urls, 64, HOARD).await;
+    assert!(answers.iter().all(is_limit), "{answers:?}");
     // Two seconds on an idle machine.
     let end = Instant::now() + Duration::from_secs(10);
     loop {

@@ -59,7 +59,7 @@ async fn policy_decides_every_method_except_for_owner() {
                 assert_eq!(circle_gets_in(&world, "alice", call).await, may, "{call}");
             }
         }
-        assert_eq!(world.raw().await.play("42").await.is_ok(), may, "nobody in particular");
+        assert_eq!(world.raw().await.play("42").await.is_ok(), may, "an anonymous caller");
     }
 }
 

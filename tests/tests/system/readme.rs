@@ -72,16 +72,17 @@ async fn readme_commands_print_the_shown_output() {
     let readme = readme();
     let (mut known, mut variables, mut typed) = (BTreeMap::<String, String>::new(), String::new(), 0);
     for (command, shown) in blocks(&readme, "console").into_iter().flat_map(commands) {
-        let ours = command.strip_prefix("cargo run -p circles-cli -- ").map(|rest| format!("circles {rest}"));
-        let mut ours = ours.unwrap_or_else(|| command.to_owned());
+        let command_line =
+            command.strip_prefix("cargo run -p circles-cli -- ").map(|rest| format!("circles {rest}"));
+        let mut command_line = command_line.unwrap_or_else(|| command.to_owned());
         // Other tests start servers and workers.
-        if ["cargo ", "SHOP_STRIPE="].iter().any(|other| ours.starts_with(other)) {
+        if ["cargo ", "SHOP_STRIPE="].iter().any(|other| command_line.starts_with(other)) {
             continue;
         }
         for (written, found) in &known {
-            ours = ours.replace(written.as_str(), found);
+            command_line = command_line.replace(written.as_str(), found);
         }
-        let script = format!("circles() {{ '{}' \"$@\"; }}\n{variables}{ours}", circles.display());
+        let script = format!("circles() {{ '{}' \"$@\"; }}\n{variables}{command_line}", circles.display());
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("exec 2>&1\n{script}")]).current_dir(here);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
@@ -94,8 +95,8 @@ async fn readme_commands_print_the_shown_output() {
         if !shown.trim().is_empty() {
             assert_shown(command, shown.trim_end(), &found, &mut known);
         }
-        if ours.contains("=$(") {
-            variables.push_str(&format!("{ours}\n"));
+        if command_line.contains("=$(") {
+            variables.push_str(&format!("{command_line}\n"));
         }
         typed += 1;
     }

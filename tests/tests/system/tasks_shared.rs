@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use circles_api::codes::{CONFLICT, TASK_NOT_FOUND};
+use circles_testing::SeededRng;
 use circles_tests::Raw;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -144,14 +145,11 @@ async fn numbers_survive_every_path() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
     // Numbers from the whole range, with a fixed seed.
-    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
-    let numbers: Vec<f64> = std::iter::repeat_with(|| {
-        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        f64::from_bits(bits)
-    })
-    .filter(|number| number.is_finite())
-    .take(2_000)
-    .collect();
+    let mut rng = SeededRng::new(1, 0);
+    let numbers: Vec<f64> = std::iter::repeat_with(|| f64::from_bits(rng.next_u64()))
+        .filter(|number| number.is_finite())
+        .take(2_000)
+        .collect();
     let script = r#"db::set("n", ARGS); json::stringify(db::get("n")) == json::stringify(ARGS)"#;
     let answer = raw.call("play", json!([script, numbers])).await.unwrap();
     assert_eq!(answer["value"], true);

@@ -27,7 +27,7 @@ pub fn circle_of(name: &str) -> String {
 #[tokio::test]
 async fn worker_runs_play_with_resources_of_its_circle() {
     let fleet = Fleet::of(&["alice"]).await;
-    assert_eq!(fleet.get("/ready").await.0, 503, "nobody runs anything yet");
+    assert_eq!(fleet.get("/ready").await.0, 503, "no worker runs yet");
     assert_eq!(fleet.get("/health").await.0, 200);
     let worker = fleet.worker(&[]).await;
     until(async || fleet.get("/ready").await == (200, "{\"status\":\"ready\",\"workers\":1}\n".into())).await;

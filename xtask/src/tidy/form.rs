@@ -2,11 +2,11 @@
 
 use super::{Finding, Source};
 
-/// Lines of code past which a file is asked whether it is two.
+/// Files with more lines are counted, so that their number does not grow.
 pub const ASKED: usize = 400;
-/// Lines of code past which it is two.
+/// Files with more lines are refused.
 pub const REFUSED: usize = 600;
-/// Characters a line; rustfmt keeps code shorter, but leaves comments and texts alone.
+/// Maximum length of a line. rustfmt keeps code shorter, but does not break comments and strings.
 const WIDTH: usize = 120;
 
 /// Checks a file's form.
@@ -41,8 +41,7 @@ pub fn long_files(sources: &[Source], above: usize, up_to: usize) -> Vec<Finding
     let code = sources.iter().filter(|source| (source.is("rs") || source.is("lua")) && !source.is_golden());
     code.filter_map(|source| {
         let lines = source.text.lines().count();
-        let problem =
-            format!("{lines} lines; past {ASKED} ask whether it is two files, past {REFUSED} make it two");
+        let problem = format!("{lines} lines; is it two files? {REFUSED} is the limit");
         (lines > above && lines <= up_to).then(|| source.finding(0, problem))
     })
     .collect()

@@ -20,6 +20,9 @@ const MACHINES: [(&str, &str); 11] = [
     ("deb.de", "bian.org"),
 ];
 
+/// References to a document that the repository does not contain. Written in halves like the others.
+const ABSENT_DOCUMENTS: [(&str, &str); 1] = [("SP", "EC §")];
+
 /// Folders that may write error codes as numbers: their definition, their generator, and tests of the wire format.
 const CODES_AT_HOME: [&str; 4] = ["api/", "codegen/", "tests/", "build.rs"];
 
@@ -29,6 +32,7 @@ pub fn words(source: &Source) -> Vec<Finding> {
     // Cargo writes its lock file, registry and all.
     if source.path != "Cargo.lock" {
         findings.extend(machines(source));
+        findings.extend(absent_documents(source));
     }
     if source.is("rs") && !source.is_golden() {
         findings.extend(unfinished(source));
@@ -39,9 +43,21 @@ pub fn words(source: &Source) -> Vec<Finding> {
 
 fn machines(source: &Source) -> impl Iterator<Item = Finding> {
     source.lines().filter_map(|(line, text)| {
-        let (head, tail) = MACHINES.iter().find(|(head, tail)| text.contains(&[*head, *tail].concat()))?;
-        Some(source.finding(line, format!("`{head}{tail}` names a machine or a registry; leave it out")))
+        let word = found(text, &MACHINES)?;
+        Some(source.finding(line, format!("`{word}` names a machine or a registry; leave it out")))
     })
+}
+
+fn absent_documents(source: &Source) -> impl Iterator<Item = Finding> {
+    source.lines().filter_map(|(line, text)| {
+        let word = found(text, &ABSENT_DOCUMENTS)?;
+        Some(source.finding(line, format!("`{word}` is not in the repository; state the rule itself")))
+    })
+}
+
+/// The first of these words in a line.
+fn found(text: &str, halves: &[(&str, &str)]) -> Option<String> {
+    halves.iter().map(|(head, tail)| [*head, *tail].concat()).find(|word| text.contains(word))
 }
 
 fn unfinished(source: &Source) -> impl Iterator<Item = Finding> {
@@ -49,8 +65,8 @@ fn unfinished(source: &Source) -> impl Iterator<Item = Finding> {
         if text.trim() == concat!("#[ign", "ore]") {
             return Some(source.finding(line, "say why the test is ignored: `= \"…\"`"));
         }
-        let (head, tail) = UNFINISHED.iter().find(|(head, tail)| text.contains(&[*head, *tail].concat()))?;
-        Some(source.finding(line, format!("`{head}{tail}…)`: finish it, or leave it out")))
+        let word = found(text, &UNFINISHED)?;
+        Some(source.finding(line, format!("`{word}…)`: finish it, or leave it out")))
     })
 }
 
@@ -104,6 +120,13 @@ mod tests {
             assert_eq!(lines("Cargo.lock", &format!("{head}{tail}\n")), [0; 0]);
         }
         assert_eq!(lines("README.md", "https://docs.rs/rhai and https://rhai.rs\n"), [0; 0]);
+    }
+
+    #[test]
+    fn references_to_absent_documents_are_found() {
+        let (head, tail) = ABSENT_DOCUMENTS[0];
+        assert_eq!(lines("store/src/lib.rs", &format!("//! Tasks.\n//! ({head}{tail}5).\n")), [2]);
+        assert_eq!(lines("docs/a.md", "See the specification, §5.\n"), [0; 0]);
     }
 
     #[test]

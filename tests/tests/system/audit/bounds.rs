@@ -17,7 +17,7 @@ pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / lo
 const WAITING_STORAGE: u64 = 64 << 20;
 /// Plays of a caller without permission leave nothing; only blocks of the file system and tables of Redis change.
 const NOISE: u64 = 512 << 10;
-/// Bytes that one load of an allowed caller may leave on the disk or in Redis, whatever its length: its quota of
+/// Bytes that one load of an allowed caller may leave on the disk or in Redis, for any length: its quota of
 /// remembered tasks, and documents and records in proportion.
 const ALLOWED_STORAGE: u64 = 256 << 20;
 /// Lines that summarise refusals, and warnings of plays.

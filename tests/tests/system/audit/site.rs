@@ -249,14 +249,14 @@ fn write_config(directory: &Path) -> PathBuf {
 }
 
 /// A program with a data directory and a log file.
-fn logged(name: &str, directory: &Path, tell: impl FnOnce(&mut Command)) -> Command {
+fn logged(name: &str, directory: &Path, configure: impl FnOnce(&mut Command)) -> Command {
     let binary = circles_tests::binary(name);
     // `exec` keeps the process id, so that measurements and signals reach the program.
     let mut command = without_settings(Command::new("sh"));
     command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh"]);
     command.arg(directory.join(format!("{name}.log"))).arg(binary);
     command.arg("--data-dir").arg(directory.join("data"));
-    tell(&mut command);
+    configure(&mut command);
     command
 }
 

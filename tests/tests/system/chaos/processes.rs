@@ -48,7 +48,7 @@ impl Process {
                     .kill_on_drop(true)
                     .spawn()
                     .expect("it starts");
-                let lines = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
+                let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
                 let mut process = Self { child, lines };
                 if let Some(line) = process.lines.next_line().await.expect("it prints UTF-8") {
                     return (process, line);

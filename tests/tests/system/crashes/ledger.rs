@@ -93,9 +93,9 @@ impl Ledger {
         if let Outcome::Succeeded(_, count) = end {
             self.heard_count(count);
         }
-        let told = end != Outcome::Unknown;
+        let is_answered = end != Outcome::Unknown;
         self.books().plays.entry(request.epoch).or_default().push((request, end));
-        if told {
+        if is_answered {
             self.heard();
         }
     }

@@ -72,7 +72,7 @@ pub async fn submit(client: &Client, request: &Request) -> Option<Uuid> {
 
 /// Checks the invariants of a snapshot. Returns `None` if the server was killed before it answered.
 pub async fn look(client: &Client, ledger: &Ledger) -> Option<Snapshot> {
-    let told = ledger.highest();
+    let highest = ledger.highest();
     let look: Snapshot = match client.play(SNAPSHOT).await {
         Ok(played) => played.value().expect("a snapshot"),
         Err(error) if is_from_crash(&error) => return None,
@@ -80,7 +80,7 @@ pub async fn look(client: &Client, ledger: &Ledger) -> Option<Snapshot> {
     };
     assert_eq!(look.money, MONEY, "a transfer was applied in part");
     assert!(look.torn.is_empty(), "pairs are torn: {look:?}");
-    assert!(look.count >= told, "an answer had the count {told}, now it is {}", look.count);
+    assert!(look.count >= highest, "an answer had the count {highest}, now it is {}", look.count);
     ledger.snapshot_taken(look.count);
     Some(look)
 }
