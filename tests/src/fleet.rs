@@ -192,7 +192,7 @@ impl Worker {
     }
 
     /// Waits until a metric has this value.
-    pub async fn shows(&self, name: &str, number: f64) {
+    pub async fn wait_for_metric(&self, name: &str, number: f64) {
         until(async || (self.metric(name).await - number).abs() <= f64::EPSILON).await;
     }
 

@@ -34,7 +34,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A loopback address for one test, by its number, with port 0. Other processes do not take a port there that the test
 /// closes for a moment.
-pub const fn address_of_its_own(number: u8) -> SocketAddr {
+pub const fn unused_address(number: u8) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 7, 0, number)), 0)
 }
 

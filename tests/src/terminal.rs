@@ -65,12 +65,12 @@ impl Terminal {
     }
 
     /// Presses keys; Enter is `\r`.
-    pub fn types(&mut self, keys: &str) {
+    pub fn type_keys(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).expect("it reads");
     }
 
     /// Waits for a text behind the last one waited for, and returns the output up to it.
-    pub async fn shows(&mut self, text: &str) -> String {
+    pub async fn wait_for(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.shown.find(text) {
                 let rest = self.shown.split_off(at + text.len());

@@ -118,7 +118,7 @@ impl<B: Backend> WorldOn<B> {
     }
 
     /// Creates an empty file in a circle, for example one that a script waits for.
-    pub fn put(&self, circle: usize, name: &str) {
+    pub fn create_file(&self, circle: usize, name: &str) {
         let files = self.directory.path().join(self.circles[circle].to_string()).join("files");
         std::fs::create_dir_all(&files).expect("a folder");
         std::fs::write(files.join(name), "").expect("a file");

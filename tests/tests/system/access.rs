@@ -12,7 +12,7 @@ fn only(names: &[&str]) -> AccessList {
 }
 
 /// Each method that access lists guard, with params.
-pub fn ways_in() -> [(&'static str, &'static str, Value); 7] {
+pub fn guarded_calls() -> [(&'static str, &'static str, Value); 7] {
     [
         ("play", "play", json!({ "script": "42" })),
         ("run", "run", json!({ "name": "answer" })),
@@ -25,7 +25,7 @@ pub fn ways_in() -> [(&'static str, &'static str, Value); 7] {
 }
 
 /// Whether a call is authorized. Checks that a refusal says nothing more.
-pub async fn gets_in(raw: &mut Raw, method: &str, params: &Value) -> bool {
+pub async fn is_authorized(raw: &mut Raw, method: &str, params: &Value) -> bool {
     let mut answer = raw.call(method, params.clone()).await;
     let task = match (&answer, method) {
         (Ok(_), "watch_play") => Some(end(raw).await),
@@ -71,13 +71,17 @@ async fn access_list_applies_to_every_method() {
                 "" => Raw::connect(&world.circle_url(circle)).await,
                 name => world.raw_of(name, circle).await,
             };
-            for (way, method, params) in ways_in() {
+            for (way, method, params) in guarded_calls() {
                 let may = match way {
                     "scripts" => may_play || may_run,
                     _ if params.get("name").is_some() => may_run,
                     _ => may_play,
                 };
-                assert_eq!(gets_in(&mut raw, method, &params).await, may, "{name:?} in {circle}: {way}");
+                assert_eq!(
+                    is_authorized(&mut raw, method, &params).await,
+                    may,
+                    "{name:?} in {circle}: {way}"
+                );
             }
         }
     }

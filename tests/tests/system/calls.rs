@@ -33,7 +33,7 @@ async fn played(raw: &mut Raw, script: &str, args: Value) -> Result<Value, Value
 }
 
 /// The number of running tasks in a circle, as its owner sees it.
-pub async fn under_way(world: &World, owner: &str, circle: usize) -> usize {
+pub async fn running_tasks(world: &World, owner: &str, circle: usize) -> usize {
     let mut raw = world.raw_of(owner, circle).await;
     let page = raw.call("tasks", json!({ "state": "running" })).await.unwrap();
     page["tasks"].as_array().unwrap().len()
@@ -170,7 +170,7 @@ async fn deadline_bounds_nested_calls() {
         let error = raw.call("play", call).await.unwrap_err();
         assert_eq!((&error["code"], &error["data"]["timeout_ms"]), (&json!(SCRIPT_TIMEOUT), &json!(400)));
         assert!(began.elapsed() < Duration::from_secs(5), "{script}: {:?}", began.elapsed());
-        assert_eq!(under_way(&world, "carol", 1).await, 0, "{script}");
+        assert_eq!(running_tasks(&world, "carol", 1).await, 0, "{script}");
     }
 }
 

@@ -4,7 +4,7 @@ use circles_api::codes::CANCELLED;
 use circles_tests::{found, until};
 use serde_json::json;
 
-use super::calls::{under_way, world};
+use super::calls::{running_tasks, world};
 
 #[tokio::test]
 async fn cancelling_play_cancels_nested_calls() {
@@ -14,12 +14,12 @@ async fn cancelling_play_cancels_nested_calls() {
     let call = raw.request("play", json!(["circle(ARGS[0]).play(ARGS[1])", [carol, inner]]));
     raw.send(call).await;
     let task = world.store.began().await;
-    until(async || under_way(&world, "alice", 0).await == 2).await;
+    until(async || running_tasks(&world, "alice", 0).await == 2).await;
     // Cancelling a task ends its nested plays too.
     let mut owner = world.raw_of("alice", 0).await;
     assert_eq!(owner.call("cancel", json!([task.id])).await, Ok(json!({ "cancelled": true })));
     assert_eq!(raw.receive().await.unwrap()["error"]["code"], CANCELLED);
-    assert_eq!((under_way(&world, "alice", 0).await, under_way(&world, "carol", 1).await), (0, 0));
+    assert_eq!((running_tasks(&world, "alice", 0).await, running_tasks(&world, "carol", 1).await), (0, 0));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Pa
 
 use circles_api::codes::FORBIDDEN;
 use circles_auth::{Access, AccessList};
-use circles_tests::{Program, Raw, World, address_of_its_own, run, secret_key};
+use circles_tests::{Program, Raw, World, run, secret_key, unused_address};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -155,7 +155,7 @@ async fn server_serves_circles_of_its_config() {
 #[tokio::test]
 async fn circles_may_share_a_port_and_unused_port_is_not_bound() {
     let directory = tempfile::tempdir().unwrap();
-    let host = address_of_its_own(8).ip().to_string();
+    let host = unused_address(8).ip().to_string();
     let taken = tokio::net::TcpListener::bind((host.as_str(), 0)).await.unwrap();
     let shared = taken.local_addr().unwrap().port();
     // Other processes take no port at this address.

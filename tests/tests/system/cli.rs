@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::Path, process::Stdio};
 
-use circles_tests::{Program, address_of_its_own, binary, run, soon};
+use circles_tests::{Program, binary, run, soon, unused_address};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
@@ -108,7 +108,7 @@ async fn usage_errors_exit_with_2_and_connection_errors_with_3() {
         assert!(!stderr.is_empty() && !stderr.contains("panicked"), "{args:?}: {stderr}");
     }
     // A port that was free a moment ago: no process listens there.
-    let free = std::net::TcpListener::bind(address_of_its_own(6)).unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind(unused_address(6)).unwrap().local_addr().unwrap();
     let (code, _, stderr) =
         run(circles(directory.path(), &format!("ws://{free}")).args(["play", "-e", "1"])).await;
     assert_eq!(code, 3, "{stderr}");

@@ -29,7 +29,7 @@ async fn piped(directory: &Path, url: &str, input: &[u8]) -> (i32, String, Strin
 /// A REPL on a terminal, at its first prompt.
 async fn at_terminal(directory: &Path, url: &str) -> Terminal {
     let mut terminal = Terminal::start(circles(directory, url).arg("repl"));
-    terminal.shows("> ").await;
+    terminal.wait_for("> ").await;
     terminal
 }
 
@@ -37,17 +37,17 @@ async fn at_terminal(directory: &Path, url: &str) -> Terminal {
 async fn repl_plays_lines_typed_ahead() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
-    terminal.types("400 + 2\r500 + 3\r");
-    terminal.shows("402\r\n").await;
-    terminal.shows("503\r\n").await;
+    terminal.type_keys("400 + 2\r500 + 3\r");
+    terminal.wait_for("402\r\n").await;
+    terminal.wait_for("503\r\n").await;
     // The same while a play runs, which waits for a file of the test.
-    terminal.types("while !fs::exists(\"go\") { sleep(0.01); } 600 + 4\r");
-    terminal.shows("600 + 4").await;
-    terminal.types("700 + 5\r{\r800 + 6\r}\r:quit\r");
+    terminal.type_keys("while !fs::exists(\"go\") { sleep(0.01); } 600 + 4\r");
+    terminal.wait_for("600 + 4").await;
+    terminal.type_keys("700 + 5\r{\r800 + 6\r}\r:quit\r");
     let circle = url.rsplit('/').next().unwrap();
     std::fs::write(directory.path().join("data").join(circle).join("files/go"), "").unwrap();
     for value in ["604\r\n", "705\r\n", "806\r\n"] {
-        terminal.shows(value).await;
+        terminal.wait_for(value).await;
     }
     assert_eq!(terminal.ended().await.0, 0);
 }
@@ -59,12 +59,12 @@ async fn repl_plays_pasted_lines_without_paste_marks() {
     // More than a terminal buffers in one line, and than the editor reads at once.
     let lines: String = (0..300).map(|n| format!("{n} + 100000; // {}\r", "-".repeat(20))).collect();
     for part in lines.as_bytes().chunks(700) {
-        terminal.types(str::from_utf8(part).unwrap());
+        terminal.type_keys(str::from_utf8(part).unwrap());
     }
     for n in 0..300 {
-        terminal.shows(&format!("{}\r\n", 100_000 + n)).await;
+        terminal.wait_for(&format!("{}\r\n", 100_000 + n)).await;
     }
-    terminal.types("\u{4}");
+    terminal.type_keys("\u{4}");
     assert_eq!(terminal.ended().await.0, 0);
 }
 
@@ -72,14 +72,14 @@ async fn repl_plays_pasted_lines_without_paste_marks() {
 async fn interrupt_cancels_play_and_not_repl() {
     let (directory, _server, url) = world().await;
     let mut terminal = at_terminal(directory.path(), &url).await;
-    terminal.types("log::info(\"x\"); loop { sleep(1); }\r");
+    terminal.type_keys("log::info(\"x\"); loop { sleep(1); }\r");
     // Once the editor has left raw mode, Ctrl-C is a signal.
-    terminal.shows("\u{1b}[?2004l").await;
-    terminal.types("\u{3}");
-    terminal.shows("cancelled").await;
-    terminal.types("40 + 2\r");
-    terminal.shows("42\r\n").await;
-    terminal.types(":quit\r");
+    terminal.wait_for("\u{1b}[?2004l").await;
+    terminal.type_keys("\u{3}");
+    terminal.wait_for("cancelled").await;
+    terminal.type_keys("40 + 2\r");
+    terminal.wait_for("42\r\n").await;
+    terminal.type_keys(":quit\r");
     assert_eq!(terminal.ended().await.0, 0);
 }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use circles_client::{CirclesClient as _, Client, Error, codes};
 use circles_store::Outcome;
-use circles_tests::{address_of_its_own, secret_key, soon, until};
+use circles_tests::{secret_key, soon, until, unused_address};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::copy_bidirectional,
@@ -107,7 +107,7 @@ impl Relay {
 #[tokio::test]
 async fn client_refuses_relayed_challenge() {
     let world = World::builder().auth().start().await;
-    let relay = Relay::start(address_of_its_own(1), world.address).await;
+    let relay = Relay::start(unused_address(1), world.address).await;
     let url = format!("ws://{}/{}", relay.address, world.circles[0]);
     let refused = soon(Client::builder(url).key(secret_key("ana")).connect()).await;
     assert!(matches!(refused, Err(Error::Untrusted(_))), "{:?}", refused.err());
@@ -128,7 +128,7 @@ async fn client_connects_only_to_expected_circle() {
 
 #[tokio::test]
 async fn client_reconnects_and_logs_in_after_server_restart() {
-    let world = World::builder().auth().at(address_of_its_own(3)).start().await;
+    let world = World::builder().auth().at(unused_address(3)).start().await;
     let address = world.address;
     let client = world.client("ana").await;
     assert_eq!(client.play("1").await.unwrap().value::<i64>().unwrap(), 1);
@@ -145,7 +145,7 @@ async fn client_reconnects_and_logs_in_after_server_restart() {
 
 #[tokio::test]
 async fn client_does_not_follow_root_to_another_circle() {
-    let world = World::builder().at(address_of_its_own(4)).start().await;
+    let world = World::builder().at(unused_address(4)).start().await;
     let address = world.address;
     let client = soon(Client::builder(world.url("")).key(secret_key("ana")).connect()).await.unwrap();
     world.stop(Duration::ZERO).await;
@@ -156,7 +156,7 @@ async fn client_does_not_follow_root_to_another_circle() {
 #[tokio::test]
 async fn play_on_broken_connection_repeats_only_with_key() {
     let world = World::builder().start().await;
-    let relay = Relay::start(address_of_its_own(2), world.address).await;
+    let relay = Relay::start(unused_address(2), world.address).await;
     let address = relay.address;
     let client = soon(Client::builder(format!("ws://{address}")).connect()).await.unwrap();
     let play = |script: &str, key: Option<&str>| {
@@ -192,7 +192,7 @@ async fn client_renews_expired_session() {
 
 #[tokio::test]
 async fn unreachable_server_is_an_error_in_time() {
-    let world = World::builder().at(address_of_its_own(5)).start().await;
+    let world = World::builder().at(unused_address(5)).start().await;
     let client = world.client("ana").await;
     let url = world.url("");
     world.stop(Duration::ZERO).await;

@@ -17,7 +17,7 @@ use std::{
 
 use circles_client::Client;
 use circles_testing::SeededRng;
-use circles_tests::{Program, address_of_its_own, soon};
+use circles_tests::{Program, soon, unused_address};
 use tempfile::TempDir;
 use tokio::{process::Command, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,7 @@ async fn server_killed_during_first_start_starts_again() {
     let seed = seed();
     report(format_args!("{kills} first starts, seed {seed}"));
     let mut rng = SeededRng::new(seed, 0);
-    let host = address_of_its_own(60).ip().to_string();
+    let host = unused_address(60).ip().to_string();
     for _ in 0..kills {
         let directory = tempfile::tempdir().expect("a directory");
         let command = || {
@@ -191,7 +191,7 @@ async fn while_clients_work<T>(clients: &mut JoinSet<()>, what: impl Future<Outp
 
 fn command(directory: &Path, port: u16) -> Command {
     let mut command = server_at(directory, port);
-    let host = address_of_its_own(61).ip().to_string();
+    let host = unused_address(61).ip().to_string();
     // Sleeping scripts occupy workers; crashes must not make a task pass its deadline.
     command.args(["--host", &host, "--workers", "6", "--task-timeout", "2m"]);
     command

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::World;
 
-use crate::access::{gets_in, ways_in};
+use crate::access::{guarded_calls, is_authorized};
 
 fn key(name: &str) -> String {
     secret_key(name).public_key().to_string()
@@ -24,17 +24,17 @@ async fn world(policy: &str) -> World {
 }
 
 /// Whether a person's call is authorized, for each method and for calls from another circle.
-async fn doors(world: &World, name: &str) -> Vec<(&'static str, bool)> {
-    let mut doors = Vec::new();
-    for (way, method, params) in ways_in() {
+async fn authorized_calls(world: &World, name: &str) -> Vec<(&'static str, bool)> {
+    let mut authorized_calls = Vec::new();
+    for (way, method, params) in guarded_calls() {
         let mut raw = world.raw_of(name, 0).await;
-        doors.push((way, gets_in(&mut raw, method, &params).await));
+        authorized_calls.push((way, is_authorized(&mut raw, method, &params).await));
     }
-    doors
+    authorized_calls
 }
 
 /// Whether a call from a play in Dave's circle is authorized, for a caller of that play.
-async fn circle_gets_in(world: &World, name: &str, call: &str) -> bool {
+async fn circle_is_authorized(world: &World, name: &str, call: &str) -> bool {
     let script = format!("try {{ return circle(ARGS).{call}; }} catch (why) {{ return why; }}");
     let mut raw = world.raw_of(name, 1).await;
     let answer = raw.call("play", json!([script, world.circles[0].to_string()])).await.unwrap();
@@ -52,11 +52,11 @@ async fn policy_decides_every_method_except_for_owner() {
     for may in [true, false] {
         let world = world(&format!("fn authorize(request) {{ {may} }}")).await;
         for _ in 0..2 {
-            assert!(doors(&world, "bob").await.iter().all(|(_, open)| *open == may), "{may}");
-            assert!(doors(&world, "alice").await.iter().all(|(_, open)| *open), "the owner");
+            assert!(authorized_calls(&world, "bob").await.iter().all(|(_, open)| *open == may), "{may}");
+            assert!(authorized_calls(&world, "alice").await.iter().all(|(_, open)| *open), "the owner");
             for call in [r#"play("42")"#, r#"run("answer")"#] {
-                assert_eq!(circle_gets_in(&world, "bob", call).await, may, "{call}");
-                assert_eq!(circle_gets_in(&world, "alice", call).await, may, "{call}");
+                assert_eq!(circle_is_authorized(&world, "bob", call).await, may, "{call}");
+                assert_eq!(circle_is_authorized(&world, "alice", call).await, may, "{call}");
             }
         }
         assert_eq!(world.raw().await.play("42").await.is_ok(), may, "an anonymous caller");
@@ -82,7 +82,7 @@ async fn policy_request_names_caller_and_method() {
         ("request.keys().len() == 7 && CALLER == request.caller".to_owned(), [true; 7]),
     ] {
         let world = world(&format!("fn authorize(request) {{ {condition} }}")).await;
-        let found: Vec<_> = doors(&world, "bob").await.into_iter().map(|(_, open)| open).collect();
+        let found: Vec<_> = authorized_calls(&world, "bob").await.into_iter().map(|(_, open)| open).collect();
         assert_eq!(found, open, "{condition}");
     }
     let world =
@@ -96,7 +96,7 @@ async fn policy_request_names_caller_and_method() {
     ] {
         for method in ["play", "submit"] {
             let params = json!({ "script": "ARGS.code", "args": args });
-            assert_eq!(gets_in(&mut raw, method, &params).await, may, "{method} {args}");
+            assert_eq!(is_authorized(&mut raw, method, &params).await, may, "{method} {args}");
         }
     }
 }
@@ -136,8 +136,8 @@ async fn failing_policy_admits_only_owner() {
     ] {
         let shown = &policy[..policy.len().min(80)];
         let world = world(policy).await;
-        assert!(doors(&world, "bob").await.iter().all(|(_, open)| !open), "{shown}");
-        assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await, "{shown}");
+        assert!(authorized_calls(&world, "bob").await.iter().all(|(_, open)| !open), "{shown}");
+        assert!(!circle_is_authorized(&world, "bob", r#"play("42")"#).await, "{shown}");
         let mut owner = world.raw_of("alice", 0).await;
         assert_eq!(
             owner.play(r#"[db::keys("").len(), fs::list().len()]"#).await,
@@ -155,7 +155,7 @@ async fn endless_policy_denies_and_is_stopped() {
         let world = World::builder().settings(limits).start().await;
         world.library_script(0, "answer", "42");
         world.library_script(0, "policy", policy);
-        for (way, method, params) in ways_in() {
+        for (way, method, params) in guarded_calls() {
             let mut raw = world.raw_of("bob", 0).await;
             let refused = match method {
                 "watch_play" => {
@@ -184,7 +184,7 @@ async fn unreadable_policy_denies() {
     {
         let world = world("fn authorize(request) { true }").await;
         let path = world.library(0).join("policy.rhai");
-        assert!(doors(&world, "bob").await.iter().all(|(_, open)| *open), "{fault}");
+        assert!(authorized_calls(&world, "bob").await.iter().all(|(_, open)| *open), "{fault}");
         fs::remove_file(&path).unwrap();
         match fault {
             "a directory" => fs::create_dir(&path).unwrap(),
@@ -193,9 +193,9 @@ async fn unreadable_policy_denies() {
             "a link to itself" => symlink("policy.rhai", &path).unwrap(),
             _ => fs::write(&path, [b'f', b'n', 0xff, 0xfe]).unwrap(),
         }
-        assert!(doors(&world, "bob").await.iter().all(|(_, open)| !open), "{fault}");
-        assert!(doors(&world, "alice").await.iter().all(|(_, open)| *open), "{fault}: the owner");
-        assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await, "{fault}");
+        assert!(authorized_calls(&world, "bob").await.iter().all(|(_, open)| !open), "{fault}");
+        assert!(authorized_calls(&world, "alice").await.iter().all(|(_, open)| *open), "{fault}: the owner");
+        assert!(!circle_is_authorized(&world, "bob", r#"play("42")"#).await, "{fault}");
     }
 }
 
@@ -247,7 +247,7 @@ async fn policy_can_read_documents_that_plays_write() {
         let set = json!(["db::set(`role/${ARGS[0]}`, ARGS[1])", [key("bob"), role]]);
         owner.call("play", set).await.unwrap();
         assert_eq!(bob.play("40 + 2").await.is_ok(), plays, "{role}");
-        assert_eq!(gets_in(&mut bob, "run", &json!({ "name": "answer" })).await, runs, "{role}");
+        assert_eq!(is_authorized(&mut bob, "run", &json!({ "name": "answer" })).await, runs, "{role}");
     }
     // A caller who deletes their own role loses it at the end of that play.
     let leave = "db::delete(`role/${CALLER}`); db::keys(`role/`).len()";
@@ -256,10 +256,10 @@ async fn policy_can_read_documents_that_plays_write() {
     // The calling circle's role counts, not its caller's.
     let set = json!(["db::set(`role/${ARGS}`, `writer`)", key("bob")]);
     owner.call("play", set).await.unwrap();
-    assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await);
+    assert!(!circle_is_authorized(&world, "bob", r#"play("42")"#).await);
     owner.call("play", json!(["db::set(`role/${ARGS}`, `reader`)", key("dave")])).await.unwrap();
-    assert!(!circle_gets_in(&world, "bob", r#"play("42")"#).await);
-    assert!(circle_gets_in(&world, "zoe", r#"run("answer")"#).await);
+    assert!(!circle_is_authorized(&world, "bob", r#"play("42")"#).await);
+    assert!(circle_is_authorized(&world, "zoe", r#"run("answer")"#).await);
 }
 
 #[tokio::test]

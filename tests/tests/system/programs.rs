@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use circles_api::codes;
-use circles_tests::{Program, Raw, address_of_its_own, binary, end, run, until};
+use circles_tests::{Program, Raw, binary, end, run, until, unused_address};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -151,7 +151,7 @@ async fn running_play_finishes_in_grace_and_server_exits_0() {
 #[tokio::test]
 async fn second_signal_exits_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let host = address_of_its_own(7).ip().to_string();
+    let host = unused_address(7).ip().to_string();
     let (mut server, url) = started(server(directory.path()).args(["--grace", "1h", "--host", &host])).await;
     let mut raw = Raw::connect(&url).await;
     let call = raw.request("play", json!(["loop {}", null, 600_000]));

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use super::World;
 
 /// A watched play.
-struct Watched {
+struct WatchedPlay {
     raw: Raw,
     id: Value,
 }
 
-impl Watched {
+impl WatchedPlay {
     /// Starts a play of a script.
     async fn play(world: &World, script: &str) -> Self {
         let mut raw = world.raw().await;
@@ -31,12 +31,12 @@ impl Watched {
     }
 
     /// Waits until it logs this line.
-    async fn says(&mut self, text: &str) {
+    async fn wait_for_line(&mut self, text: &str) {
         event_that(&mut self.raw, |event| event["line"]["text"] == text).await;
     }
 
     /// Waits until it is rerun after a conflict.
-    async fn restarts(&mut self) {
+    async fn wait_for_rerun(&mut self) {
         event_that(&mut self.raw, |event| event["event"] == "restarted").await;
     }
 
@@ -165,7 +165,7 @@ async fn readers_see_constant_sum_during_transfers() {
 }
 
 /// Reads `n`. The first run waits for a conflict; the second keeps other conflicting plays waiting.
-const HOLDS: &str = r#"
+const HOLD: &str = r#"
     if db::get("n") == () { print("read"); while !fs::exists("first") { sleep(0.01) } db::set("m", 1); }
     else { print("again"); sleep(20); db::set("m", 2); }
 "#;
@@ -174,19 +174,19 @@ const HOLDS: &str = r#"
 async fn play_waiting_for_its_rerun_can_be_cancelled() {
     let world = World::builder().start().await;
     let mut raw = world.raw().await;
-    let mut first = Watched::play(&world, HOLDS).await;
-    first.says("read").await;
+    let mut first = WatchedPlay::play(&world, HOLD).await;
+    first.wait_for_line("read").await;
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
-    world.put(0, "first");
-    first.says("again").await;
+    world.create_file(0, "first");
+    first.wait_for_line("again").await;
 
     let script =
         r#"let n = db::get("n"); print("read"); while !fs::exists("second") { sleep(0.01) } db::set("n", 9)"#;
-    let mut second = Watched::play(&world, script).await;
-    second.says("read").await;
+    let mut second = WatchedPlay::play(&world, script).await;
+    second.wait_for_line("read").await;
     raw.play(r#"db::set("n", 2)"#).await.unwrap();
-    world.put(0, "second");
-    second.restarts().await;
+    world.create_file(0, "second");
+    second.wait_for_rerun().await;
     let began = Instant::now();
     assert_eq!(raw.call("cancel", json!([second.id])).await, Ok(json!({ "cancelled": true })));
     let task = second.ends().await;
@@ -201,11 +201,11 @@ async fn play_waiting_for_its_rerun_can_be_cancelled() {
 async fn plays_waiting_for_reruns_do_not_delay_other_circles() {
     let world = Arc::new(World::builder().circles(&["alice", "carol"]).workers(2).start().await);
     let mut raw = world.raw().await;
-    let mut first = Watched::play(&world, HOLDS).await;
-    first.says("read").await;
+    let mut first = WatchedPlay::play(&world, HOLD).await;
+    first.wait_for_line("read").await;
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
-    world.put(0, "first");
-    first.says("again").await;
+    world.create_file(0, "first");
+    first.wait_for_line("again").await;
     // The plays conflict with each other, and those that conflict wait for the first.
     let mut many = world.raw().await;
     for _ in 0..50 {
@@ -239,11 +239,11 @@ async fn rerun_that_calls_its_own_circle_does_not_deadlock() {
         print("again");
         try { circle(CIRCLE).play(`let k = db::get("k"); sleep(0.1); db::set("j", k)`); } catch {}
     "#;
-    let mut outer = Watched::play(&world, script).await;
-    outer.says("read").await;
+    let mut outer = WatchedPlay::play(&world, script).await;
+    outer.wait_for_line("read").await;
     raw.play(r#"db::set("n", 1)"#).await.unwrap();
-    world.put(0, "first");
-    outer.says("again").await;
+    world.create_file(0, "first");
+    outer.wait_for_line("again").await;
     let began = Instant::now();
     let over = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn({

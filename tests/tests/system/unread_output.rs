@@ -7,7 +7,7 @@ use std::{
     process::Stdio,
 };
 
-use circles_tests::{Fleet, Raw, address_of_its_own, get, program, soon, until};
+use circles_tests::{Fleet, Raw, get, program, soon, until, unused_address};
 use serde_json::json;
 use tokio::{
     io::AsyncReadExt as _,
@@ -86,7 +86,7 @@ async fn is_ready(url: &str) -> bool {
 async fn server_serves_without_reader_of_its_output() {
     for (number, unread) in (0..).zip(ALL) {
         let directory = tempfile::tempdir().unwrap();
-        let address = SocketAddr::new(address_of_its_own(70 + number).ip(), 9001);
+        let address = SocketAddr::new(unused_address(70 + number).ip(), 9001);
         let mut command = program("circles-server");
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         command.args(["--host", &host, "--port", &port, "--auth", "--data-dir"]).arg(directory.path());
@@ -108,7 +108,7 @@ async fn server_serves_without_reader_of_its_output() {
 async fn worker_works_without_reader_of_its_output() {
     let fleet = Fleet::of(&["alice"]).await;
     for (number, unread) in (0..).zip(ALL) {
-        let address = SocketAddr::new(address_of_its_own(73 + number).ip(), 9001);
+        let address = SocketAddr::new(unused_address(73 + number).ip(), 9001);
         let mut command = fleet.command(&["--listen", &address.to_string(), "-k", &circle_of("alice")]);
         let worker = Muted::start(command.env("RUST_LOG", "trace"), unread);
         until(async || is_ready(&format!("http://{address}/ready")).await).await;

@@ -10,9 +10,9 @@ use circles_tests::{Fleet, Program, Raw, end, event_that, program, secret_key, u
 use serde_json::{Value, json};
 
 /// Waits for a file that the test creates to let the play continue.
-const WAITS: &str = r#"print("begun"); while !fs::exists("go") { sleep(0.01) }"#;
+const WAIT_FOR_GO: &str = r#"print("begun"); while !fs::exists("go") { sleep(0.01) }"#;
 /// 100 ms are promised; the rest is for a loaded machine.
-const AT_ONCE: Duration = Duration::from_secs(3);
+const MAX_DELAY: Duration = Duration::from_secs(3);
 
 /// Lets waiting plays of a circle continue.
 fn go(fleet: &Fleet, circle: &str) {
@@ -43,12 +43,12 @@ async fn worker_runs_play_with_resources_of_its_circle() {
     let thrown = raw.play("let a = 1;\n throw a").await.unwrap_err();
     assert_eq!(thrown["data"]["thrown"], 1, "{thrown}");
 
-    worker.shows("circles_worker_plays_total{outcome=\"succeeded\"}", 3.0).await;
-    worker.shows("circles_worker_plays_total{outcome=\"failed\"}", 1.0).await;
+    worker.wait_for_metric("circles_worker_plays_total{outcome=\"succeeded\"}", 3.0).await;
+    worker.wait_for_metric("circles_worker_plays_total{outcome=\"failed\"}", 1.0).await;
     assert_eq!(worker.metric("circles_worker_play_seconds_count").await, 4.0);
     assert_eq!(worker.metric("circles_worker_redis_up").await, 1.0);
     assert_eq!(worker.metric("circles_worker_slots").await, 64.0);
-    worker.shows("circles_worker_held", 0.0).await;
+    worker.wait_for_metric("circles_worker_held", 0.0).await;
     assert!(worker.is_ready().await);
 }
 
@@ -56,7 +56,8 @@ async fn worker_runs_play_with_resources_of_its_circle() {
 async fn play_survives_worker_crash() {
     let fleet = Fleet::of(&["alice"]).await;
     let first = fleet.worker(&[]).await;
-    let (mut play, _) = fleet.start_play(0, &format!(r#"db::incr("runs"); {WAITS} db::incr("n")"#)).await;
+    let (mut play, _) =
+        fleet.start_play(0, &format!(r#"db::incr("runs"); {WAIT_FOR_GO} db::incr("n")"#)).await;
     let _second = fleet.worker(&[]).await;
     first.program.kill().await;
     event_that(&mut play, |event| event["event"] == "restarted").await;
@@ -71,7 +72,7 @@ async fn play_survives_worker_crash() {
 async fn draining_worker_finishes_its_tasks_and_claims_no_more() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&["--grace", "1h"]).await;
-    let (mut play, _) = fleet.start_play(0, &format!("{WAITS} 42")).await;
+    let (mut play, _) = fleet.start_play(0, &format!("{WAIT_FOR_GO} 42")).await;
     worker.program.signal("TERM").await;
     until(async || !worker.is_ready().await).await;
     let mut raw = fleet.raw(0).await;
@@ -91,11 +92,11 @@ async fn draining_worker_finishes_its_tasks_and_claims_no_more() {
 async fn worker_grace_cancels_plays_and_requeues_submitted() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&["--grace", "10ms"]).await;
-    let (mut play, _) = fleet.start_play(0, WAITS).await;
+    let (mut play, _) = fleet.start_play(0, WAIT_FOR_GO).await;
     let mut raw = fleet.raw(0).await;
-    let script = format!("{WAITS} 42");
+    let script = format!("{WAIT_FOR_GO} 42");
     let id = raw.call("submit", json!({ "script": script })).await.unwrap()["task_id"].take();
-    worker.shows("circles_worker_held", 2.0).await;
+    worker.wait_for_metric("circles_worker_held", 2.0).await;
     worker.program.signal("TERM").await;
     let task = end(&mut play).await;
     assert_eq!((&task["state"], &task["error"]["code"]), (&json!("cancelled"), &json!(CANCELLED)), "{task}");
@@ -119,14 +120,14 @@ async fn cancel_and_disconnect_reach_worker_at_once() {
         let began = Instant::now();
         assert_eq!(raw.call("cancel", json!([id])).await, Ok(json!({ "cancelled": true })));
         assert_eq!(end(&mut play).await["state"], "cancelled");
-        assert!(began.elapsed() < AT_ONCE, "{script}: {:?}", began.elapsed());
+        assert!(began.elapsed() < MAX_DELAY, "{script}: {:?}", began.elapsed());
 
         let (play, _) = fleet.start_play(0, script).await;
         let began = Instant::now();
         drop(play);
         ended += 2.0;
-        worker.shows(cancelled, ended).await;
-        assert!(began.elapsed() < AT_ONCE, "{script}: {:?}", began.elapsed());
+        worker.wait_for_metric(cancelled, ended).await;
+        assert!(began.elapsed() < MAX_DELAY, "{script}: {:?}", began.elapsed());
     }
 }
 
@@ -142,7 +143,7 @@ async fn redis_outage_is_answered_at_once_and_recovers() {
         let refused = raw.call(method, json!({ "script": "1" })).await.unwrap_err();
         assert_eq!(refused["code"], BACKEND_UNAVAILABLE, "{refused}");
         assert!(refused["data"]["retry_after_ms"].is_u64(), "{refused}");
-        assert!(began.elapsed() < AT_ONCE, "{method}: {:?}", began.elapsed());
+        assert!(began.elapsed() < MAX_DELAY, "{method}: {:?}", began.elapsed());
     }
     let (status, body) = fleet.get("/ready").await;
     assert_eq!((status, body.contains("not available")), (503, true), "{body}");
@@ -161,10 +162,10 @@ async fn flushall_during_play_is_detected_and_recovers() {
     let fleet = Fleet::of(&["alice"]).await;
     let worker = fleet.worker(&[]).await;
     let mut raw = fleet.raw(0).await;
-    let (mut watcher, _) = fleet.start_play(0, WAITS).await;
-    let call = raw.request("play", json!([WAITS, null, 60_000]));
+    let (mut watcher, _) = fleet.start_play(0, WAIT_FOR_GO).await;
+    let call = raw.request("play", json!([WAIT_FOR_GO, null, 60_000]));
     raw.send(call).await;
-    worker.shows("circles_worker_held", 2.0).await;
+    worker.wait_for_metric("circles_worker_held", 2.0).await;
     let began = Instant::now();
     fleet.redis.ask(&["FLUSHALL"]);
     assert_eq!(fleet.get("/ready").await.0, 503);
@@ -173,7 +174,7 @@ async fn flushall_during_play_is_detected_and_recovers() {
     assert_eq!(end(&mut watcher).await["error"]["code"], BACKEND_UNAVAILABLE);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     // The worker drops its tasks, and everything works again.
-    worker.shows("circles_worker_held", 0.0).await;
+    worker.wait_for_metric("circles_worker_held", 0.0).await;
     until(async || fleet.get("/ready").await.0 == 200).await;
     assert_eq!(raw.play(r#"db::incr("n")"#).await, Ok(json!(1)));
 }
@@ -185,7 +186,7 @@ async fn submit_is_accepted_without_workers() {
     let began = Instant::now();
     let submitted = json!({ "script": "40 + 2", "timeout_ms": 3_600_000 });
     let id = raw.call("submit", submitted).await.unwrap()["task_id"].take();
-    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    assert!(began.elapsed() < MAX_DELAY, "{:?}", began.elapsed());
     assert_eq!(raw.call("task", json!([id])).await.unwrap()["state"], "queued");
     let _worker = fleet.worker(&[]).await;
     let task = raw.call("task", json!([id, 30_000])).await.unwrap();
@@ -202,18 +203,18 @@ async fn shutdown_answers_callers_of_remote_plays() {
     let worker = fleet.worker(&[]).await;
     let mut raw = fleet.raw(0).await;
     for key in [Value::Null, json!("again")] {
-        let call = raw.request("play", json!({ "script": WAITS, "idempotency_key": key }));
+        let call = raw.request("play", json!({ "script": WAIT_FOR_GO, "idempotency_key": key }));
         raw.send(call).await;
     }
     // Queued plays only: the fast path does not count.
-    worker.shows("circles_worker_held", 2.0).await;
+    worker.wait_for_metric("circles_worker_held", 2.0).await;
     fleet.server.signal("TERM").await;
     let mut codes = [raw.receive().await.unwrap(), raw.receive().await.unwrap()];
     codes.sort_by_key(|answer| answer["id"].as_u64());
     assert_eq!(codes[0]["error"]["code"], CANCELLED, "{codes:?}");
     assert_eq!(codes[1]["error"]["code"], BACKEND_UNAVAILABLE, "{codes:?}");
     // The keyed play continues.
-    worker.shows("circles_worker_plays_total{outcome=\"cancelled\"}", 1.0).await;
+    worker.wait_for_metric("circles_worker_plays_total{outcome=\"cancelled\"}", 1.0).await;
     assert_eq!(worker.metric("circles_worker_running").await, 1.0);
     assert_eq!(fleet.server.ended().await.0, 0);
 }
@@ -240,7 +241,7 @@ async fn worker_holds_at_most_its_concurrency() {
     let worker = fleet.worker(&["--concurrency", "2"]).await;
     let mut plays = Vec::new();
     for circle in 0..2 {
-        plays.push(fleet.start_play(circle, &format!("{WAITS} 1")).await.0);
+        plays.push(fleet.start_play(circle, &format!("{WAIT_FOR_GO} 1")).await.0);
     }
     let mut raw = fleet.raw(2).await;
     let call = raw.request("play", json!(["1", null, 300]));
@@ -280,7 +281,7 @@ async fn workers_claim_only_their_pool_and_circles() {
         for _ in 0..5 {
             assert_eq!(raw.play("42").await, Ok(json!(42)));
         }
-        worker.shows(ran, 5.0).await;
+        worker.wait_for_metric(ran, 5.0).await;
         assert_eq!(others.metric(ran).await, before);
     }
     // The third circle's task waits for a worker that serves it.
