@@ -245,8 +245,8 @@ impl Redis {
         field(&info, name).unwrap_or_else(|| panic!("no {name} in {info}"))
     }
 
-    /// Whether a field of `INFO` has this value; `false` if the server cuts the connection, as it does when it becomes a
-    /// replica.
+    /// Whether a field of `INFO` has this value; `false` if the server cuts the connection, as it does when it becomes
+    /// a replica.
     pub fn info_is(&self, name: &str, value: &str) -> bool {
         let info = self.try_ask(&["INFO", "everything"]);
         info.is_ok_and(|info| field(&info.text(), name).is_some_and(|found| found == value))

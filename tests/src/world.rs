@@ -46,8 +46,8 @@ pub struct WorldOn<B: Backend> {
     _keeps: Box<dyn Any + Send + Sync>,
 }
 
-/// Stores all script threads, which would keep the store alive and disturb later tests. The other owner of the store is a
-/// task of the test's runtime, and ends with the runtime.
+/// Ends all script threads, which would keep the store alive and disturb later tests. The other owner of the store is
+/// a task of the test's runtime, and ends with the runtime.
 impl<B: Backend> Drop for WorldOn<B> {
     fn drop(&mut self) {
         self.shutdown.cancel();

@@ -10,7 +10,7 @@ use crate::{
     cli_tasks::{out, ran, served},
 };
 
-/// Stores a line, imitates a message, moves the cursor, sets colours, and reverses the text direction.
+/// Ends a line, imitates a message, moves the cursor, sets colours, and reverses the text direction.
 const HOSTILE: &str =
     "a\nerror: forged\r\u{1b}[2J\u{1b}[31m\u{9b}1A\u{7f}\u{202e}b\u{2066}\u{2028}\u{200b}\u{e0041}z";
 /// The same text as a script literal.

@@ -212,7 +212,7 @@ async fn draining_server_answers_each_call() {
     assert_eq!(raw.call("play", keyed).await.unwrap()["value"], 2);
 }
 
-/// Stores a server with a signal while it runs a submitted script; the next server runs it from the beginning.
+/// Ends a server with a signal while it runs a submitted script; the next server runs it from the beginning.
 async fn outlives(signal: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (mut first, url) = started(server(directory.path()).args(["--grace", "10ms"])).await;

@@ -96,8 +96,9 @@ const ALLOWED: [Allowed; 22] = [
     allow("xtask", &["circles-codegen"]),
 ];
 
-/// Crates that only some crates may depend on, from lines such as `{ crate = "rhai", wrappers = ["circles-worker-lib"] }`
-/// in `deny.toml`. cargo-deny checks the same lines, if it is installed.
+/// Crates that only some crates may depend on, from lines such as
+/// `{ crate = "rhai", wrappers = ["circles-worker-lib"] }` in `deny.toml`. cargo-deny checks the same lines, if it is
+/// installed.
 fn restricted(deny: &str) -> Vec<(&str, Vec<&str>)> {
     let crates = deny.lines().filter_map(|line| {
         let (name, rest) = line.trim().strip_prefix("{ crate = \"")?.split_once('"')?;

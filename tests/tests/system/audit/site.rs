@@ -128,7 +128,7 @@ impl Site {
         }
     }
 
-    /// Waits until earlier loads have been written, and returns the resource usage. The memory peak counts from then on.
+    /// Waits until earlier loads have been written, and returns the resource usage. The memory peak counts from there.
     pub async fn measure(&self) -> Usage {
         self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
@@ -207,7 +207,7 @@ impl Site {
         Neighbour { over, plays }
     }
 
-    /// Stores the programs and returns their logs.
+    /// Ends the programs and returns their logs.
     pub async fn end(&mut self) -> String {
         for program in self.programs.drain(..) {
             program.signal("TERM").await;
@@ -220,7 +220,7 @@ impl Site {
 }
 
 impl Neighbour {
-    /// Stores the plays, and returns their latencies.
+    /// Ends the plays, and returns their latencies.
     pub async fn ended(self) -> Latency {
         self.over.store(true, Ordering::SeqCst);
         Latency::of(self.plays.await.expect("the neighbour is served"))
