@@ -11,7 +11,7 @@ use crate::{
 
 /// Flags of `circle`.
 #[derive(Debug, clap::Args)]
-pub struct CircleArgs {
+pub(crate) struct CircleArgs {
     #[command(flatten)]
     rounds: Rounds,
     /// The directory for the data of the circle on a disk [default: the system's temporary directory].
@@ -23,9 +23,9 @@ pub struct CircleArgs {
 }
 
 /// Reads the document that [`PUT`] writes.
-pub const GET: Call =
+pub(crate) const GET: Call =
     Call::new("\"method\":\"play\",\"params\":{\"script\":\"db::get(\\\"k\\\")\"}}", "\"output\":\"7\"");
-pub const PUT: Call =
+pub(crate) const PUT: Call =
     Call::new("\"method\":\"play\",\"params\":{\"script\":\"db::set(\\\"k\\\", 7)\"}}", "\"output\":");
 /// Each play writes a document of its own.
 const SET: Call =
@@ -50,7 +50,7 @@ const CIRCLE_CONCURRENCY: [Concurrency; 3] = [
 const CONTENDING_CALLERS: Concurrency = Concurrency { connections: 64, window: 1 };
 
 /// Measures and prints one table.
-pub fn circle(server: &Path, args: &CircleArgs) -> Result {
+pub(crate) fn circle(server: &Path, args: &CircleArgs) -> Result {
     let on_disk = Process::circles(server, args.disk.as_deref())?;
     let in_memory = match args.memory.is_dir() {
         true => Some(Process::circles(server, Some(&args.memory))?),

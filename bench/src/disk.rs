@@ -13,7 +13,7 @@ const PAGE_BYTES: usize = 4_096;
 const PAGES: u64 = 64;
 
 /// Writes and syncs one page at a time for `length`.
-pub fn fdatasync(directory: Option<&Path>, length: Duration) -> Result<Sample> {
+pub(crate) fn fdatasync(directory: Option<&Path>, length: Duration) -> Result<Sample> {
     let directory = temporary(directory)?;
     let failed = |error: std::io::Error| format!("cannot write a temporary file: {error}");
     let file = File::create(directory.path().join("pages")).map_err(failed)?;

@@ -21,7 +21,7 @@ use crate::{
 
 /// Flags of `growth`.
 #[derive(Debug, clap::Args)]
-pub struct GrowthArgs {
+pub(crate) struct GrowthArgs {
     /// Number of circles; one server is measured for each number.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 10_000])]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -41,7 +41,7 @@ const ONE_AT_A_TIME: Concurrency = Concurrency { connections: 1, window: 1 };
 type Rows = Vec<(&'static str, Vec<String>)>;
 
 /// Measures and prints one table.
-pub fn growth(server: &Path, args: &GrowthArgs) -> Result {
+pub(crate) fn growth(server: &Path, args: &GrowthArgs) -> Result {
     let runtime = runtime()?;
     print_machine();
     let mut rows = Rows::new();

@@ -17,7 +17,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A call to repeat.
 #[derive(Clone, Copy, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The text of a request after its id.
     pub rest: &'static str,
     /// A part of every right answer.
@@ -28,14 +28,14 @@ pub struct Call {
 
 impl Call {
     /// A call that is never refused.
-    pub const fn new(rest: &'static str, answer: &'static str) -> Self {
+    pub(crate) const fn new(rest: &'static str, answer: &'static str) -> Self {
         Self { rest, answer, refusal: None }
     }
 }
 
 /// How many calls are in flight, and over how many connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Concurrency {
+pub(crate) struct Concurrency {
     /// Number of connections.
     pub connections: usize,
     /// Calls in flight on each connection.
@@ -43,7 +43,7 @@ pub struct Concurrency {
 }
 
 /// Repeats a call for `length`. The sample includes every answer.
-pub async fn load(
+pub(crate) async fn load(
     endpoint: &Endpoint,
     call: Call,
     concurrency: Concurrency,
@@ -74,7 +74,7 @@ pub async fn load(
 }
 
 /// Makes one call on a new connection and returns its latency.
-pub async fn once(endpoint: &Endpoint, call: Call) -> Result<Duration> {
+pub(crate) async fn once(endpoint: &Endpoint, call: Call) -> Result<Duration> {
     let socket = Socket::connect(endpoint.address, &endpoint.path).await?;
     // The deadline has passed, so no second call follows.
     let answers = timeout(DRAIN_TIMEOUT, LoadConnection::new(socket, call, 1).run(Instant::now()));

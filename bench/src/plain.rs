@@ -15,7 +15,7 @@ struct Identity {
 }
 
 /// Serves `whoami` with jsonrpsee's own server and prints the address.
-pub fn serve() -> Result {
+pub(crate) fn serve() -> Result {
     let runtime =
         tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the async runtime: {error}"))?;
     let _context = runtime.enter();

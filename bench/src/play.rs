@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// A method that runs no script and needs no session.
-pub const BARE: Call = Call::new("\"method\":\"whoami\"}", "\"authenticated\":false");
+pub(crate) const BARE: Call = Call::new("\"method\":\"whoami\"}", "\"authenticated\":false");
 /// A play without documents or side effects.
-pub const PLAY: Call =
+pub(crate) const PLAY: Call =
     Call::new("\"method\":\"play\",\"params\":{\"script\":\"40 + 2\"}}", "\"output\":\"42\"");
 
 /// 1 and 64 calls in flight, over 1 and 8 connections.
@@ -22,7 +22,7 @@ const PLAY_CONCURRENCY: [Concurrency; 4] = [
 ];
 
 /// Measures and prints one table.
-pub fn play(server: &Path, rounds: Rounds) -> Result {
+pub(crate) fn play(server: &Path, rounds: Rounds) -> Result {
     let (circles, plain) = (Process::circles(server, None)?, Process::plain()?);
     let subjects = [
         Subject { name: "plain jsonrpsee", endpoint: plain.endpoint(), call: BARE },

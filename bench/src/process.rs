@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::Result;
 
 /// A server in a process of its own. Dropping the handle ends it.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     endpoint: Endpoint,
     /// A plain server ends when this closes, even if the benchmark is killed.
@@ -20,7 +20,7 @@ pub struct Process {
 
 /// The address of a circle or of a plain server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The server's address.
     pub address: SocketAddr,
     /// The path of its URL.
@@ -30,25 +30,25 @@ pub struct Endpoint {
 impl Process {
     /// Starts a `circles-server` with one circle that is open to all callers. Its data is in a temporary directory, below
     /// `directory` if that is given.
-    pub fn circles(server: &Path, directory: Option<&Path>) -> Result<Self> {
+    pub(crate) fn circles(server: &Path, directory: Option<&Path>) -> Result<Self> {
         let data = temporary(directory)?;
         Self::start(server_command(server).arg("--data-dir").arg(data.path()), Some(data))
     }
 
     /// Starts a `circles-server` with the circles of a config. The endpoint is the first circle.
-    pub fn configured(server: &Path, config: &Path, data_dir: &Path) -> Result<Self> {
+    pub(crate) fn configured(server: &Path, config: &Path, data_dir: &Path) -> Result<Self> {
         let mut command = server_command(server);
         Self::start(command.arg("--config").arg(config).arg("--data-dir").arg(data_dir), None)
     }
 
     /// Starts a `circles-server` that passes plays to workers through Redis.
-    pub fn on_redis(server: &Path, url: &str, data_dir: &Path) -> Result<Self> {
+    pub(crate) fn on_redis(server: &Path, url: &str, data_dir: &Path) -> Result<Self> {
         let mut command = server_command(server);
         Self::start(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)
     }
 
     /// Starts a `circles-worker`, which has no endpoint.
-    pub fn worker(worker: &Path, url: &str, data_dir: &Path) -> Result<Self> {
+    pub(crate) fn worker(worker: &Path, url: &str, data_dir: &Path) -> Result<Self> {
         let mut command = program(worker);
         let (process, line) =
             Self::spawn(command.args(["--redis-url", url, "--data-dir"]).arg(data_dir), None)?;
@@ -62,18 +62,18 @@ impl Process {
     }
 
     /// Starts this program again as a plain jsonrpsee server.
-    pub fn plain() -> Result<Self> {
+    pub(crate) fn plain() -> Result<Self> {
         let own = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
         Self::start(Command::new(own).arg("plain-server"), None)
     }
 
     /// Returns the server's endpoint.
-    pub const fn endpoint(&self) -> &Endpoint {
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// Returns the process's directory in `/proc`.
-    pub fn proc(&self) -> String {
+    pub(crate) fn proc(&self) -> String {
         format!("/proc/{}", self.child.id())
     }
 
@@ -110,7 +110,7 @@ impl Drop for Process {
 }
 
 /// Creates a temporary directory, in `directory` or the system's default place. Dropping the handle removes it.
-pub fn temporary(directory: Option<&Path>) -> Result<TempDir> {
+pub(crate) fn temporary(directory: Option<&Path>) -> Result<TempDir> {
     let created = directory.map_or_else(TempDir::new, TempDir::new_in);
     created.map_err(|error| format!("cannot create a temporary directory: {error}"))
 }

@@ -26,7 +26,7 @@ use crate::{
 
 /// Flags of `redis`.
 #[derive(Debug, clap::Args)]
-pub struct RedisArgs {
+pub(crate) struct RedisArgs {
     #[command(flatten)]
     rounds: Rounds,
     /// Numbers of workers; each gets a table.
@@ -75,7 +75,7 @@ impl RedisArgs {
 }
 
 /// Measures and prints tables.
-pub fn redis(server: &Path, args: &RedisArgs) -> Result {
+pub(crate) fn redis(server: &Path, args: &RedisArgs) -> Result {
     let worker = server.with_file_name("circles-worker");
     let runtime = runtime()?;
     print_head(args.rounds);

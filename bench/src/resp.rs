@@ -12,13 +12,13 @@ use crate::Result;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to a Redis.
-pub struct Connection {
+pub(crate) struct Connection {
     reader: BufReader<TcpStream>,
 }
 
 impl Connection {
     /// Connects.
-    pub fn open(address: SocketAddr) -> Result<Self> {
+    pub(crate) fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).and_then(|stream| {
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -29,13 +29,13 @@ impl Connection {
     }
 
     /// Sends a command and waits for its answer, of which only texts are kept.
-    pub fn ask(&mut self, words: &[&str]) -> Result<String> {
+    pub(crate) fn ask(&mut self, words: &[&str]) -> Result<String> {
         self.send(words)?;
         self.answer()
     }
 
     /// Sends a command.
-    pub fn send(&mut self, words: &[&str]) -> Result {
+    pub(crate) fn send(&mut self, words: &[&str]) -> Result {
         let mut text = format!("*{}\r\n", words.len());
         for word in words {
             text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
@@ -44,7 +44,7 @@ impl Connection {
     }
 
     /// The next answer; of an array, its texts in lines.
-    pub fn answer(&mut self) -> Result<String> {
+    pub(crate) fn answer(&mut self) -> Result<String> {
         let line = self.line()?;
         let (kind, rest) = line.split_at_checked(1).ok_or("Redis: an empty answer")?;
         let count = || rest.parse::<i64>().map_err(|_| format!("Redis: {line}"));
@@ -68,7 +68,7 @@ impl Connection {
     }
 
     /// A line of text, without its end.
-    pub fn line(&mut self) -> Result<String> {
+    pub(crate) fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         self.reader.read_line(&mut line).map_err(|error| format!("Redis: {error}"))?;
         Ok(line.trim_end().to_owned())

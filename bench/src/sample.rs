@@ -2,7 +2,7 @@ use std::time::Duration;
 
 /// The figures of one round.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Answers a second.
     pub throughput: f64,
     /// Median latency in µs.
@@ -17,7 +17,7 @@ pub struct Sample {
 
 impl Sample {
     /// Summarises a round of `length` from the latencies of its right answers.
-    pub fn new(mut latencies: Vec<Duration>, refused: u64, length: Duration) -> Self {
+    pub(crate) fn new(mut latencies: Vec<Duration>, refused: u64, length: Duration) -> Self {
         latencies.sort_unstable();
         let at = |share: f64| {
             let index = (latencies.len() as f64 * share) as usize;
@@ -29,7 +29,7 @@ impl Sample {
     }
 
     /// Returns the median of each figure over rounds, and the sums of the counts.
-    pub fn medians(rounds: &[Self]) -> Self {
+    pub(crate) fn medians(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure));
         Self {
             throughput: of(|round| round.throughput),
@@ -42,7 +42,7 @@ impl Sample {
 }
 
 /// Returns the median; for an even number of values the mean of the middle two, and NaN for none.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -18,7 +18,7 @@ type Figures = Vec<(String, Pair)>;
 
 /// Runs the example that times scripts, and prints one table. It is an example of `circles-worker`, which alone depends
 /// on the engine.
-pub fn script(examples: &Path, rounds: Rounds) -> Result {
+pub(crate) fn script(examples: &Path, rounds: Rounds) -> Result {
     print_machine();
     let program = examples.join("scripts");
     let measured = (0..rounds.count()).map(|_| figures(&program, rounds)).collect::<Result<Vec<_>>>()?;

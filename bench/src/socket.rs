@@ -21,7 +21,7 @@ const FIN: u8 = 0x80;
 const MASK: u8 = 0x80;
 
 /// A client's connection.
-pub struct Socket {
+pub(crate) struct Socket {
     stream: TcpStream,
     out: Vec<u8>,
     read: Vec<u8>,
@@ -29,7 +29,7 @@ pub struct Socket {
 
 impl Socket {
     /// Connects and upgrades.
-    pub async fn connect(address: SocketAddr, path: &str) -> Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr, path: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
         stream.set_nodelay(true).map_err(|error| format!("{address}: {error}"))?;
         let mut socket = Self { stream, out: Vec::new(), read: Vec::with_capacity(CHUNK_BYTES) };
@@ -58,19 +58,19 @@ impl Socket {
     }
 
     /// Adds a text message to the next write.
-    pub fn push(&mut self, text: &[u8]) {
+    pub(crate) fn push(&mut self, text: &[u8]) {
         push_frame(&mut self.out, OPCODE_TEXT, text);
     }
 
     /// Writes the added messages.
-    pub async fn flush(&mut self) -> Result {
+    pub(crate) async fn flush(&mut self) -> Result {
         self.stream.write_all(&self.out).await.map_err(|error| format!("sending: {error}"))?;
         self.out.clear();
         Ok(())
     }
 
     /// Waits for bytes from the server.
-    pub async fn fill(&mut self) -> Result {
+    pub(crate) async fn fill(&mut self) -> Result {
         match self.stream.read_buf(&mut self.read).await {
             Ok(0) => Err("the server closed the connection".to_owned()),
             Ok(_) => Ok(()),
@@ -79,7 +79,7 @@ impl Socket {
     }
 
     /// Calls `on_text` for every complete text message and answers pings.
-    pub fn texts(&mut self, mut on_text: impl FnMut(&[u8]) -> Result) -> Result {
+    pub(crate) fn texts(&mut self, mut on_text: impl FnMut(&[u8]) -> Result) -> Result {
         let mut done = 0;
         while let Some(frame) = first_frame(&self.read[done..])? {
             match frame.opcode {
@@ -139,7 +139,7 @@ fn push_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 }
 
 /// Finds `part` in `text`.
-pub fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+pub(crate) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// The number of rounds and their length.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Rounds {
+pub(crate) struct Rounds {
     /// Length of a round, in seconds.
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
@@ -27,22 +27,22 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 
 impl Rounds {
     /// Returns the length of a round.
-    pub fn length(self) -> Duration {
+    pub(crate) fn length(self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
     /// Returns the number of rounds.
-    pub const fn count(self) -> u32 {
+    pub(crate) const fn count(self) -> u32 {
         self.rounds
     }
 }
 
 /// The row that the ratios of a table refer to: a method that runs no script.
-pub const BARE_METHOD: &str = "whoami (bare)";
+pub(crate) const BARE_METHOD: &str = "whoami (bare)";
 
 /// A row of the table: a call to a server.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// Name in the table.
     pub name: &'static str,
     /// The circle or server to call.
@@ -52,13 +52,13 @@ pub struct Subject<'a> {
 }
 
 /// Starts a runtime for the load. One thread leaves most of the machine to the servers.
-pub fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| format!("cannot start the async runtime: {error}"))
 }
 
 /// Measures the subjects in alternating rounds, after a short warm-up of each.
-pub async fn measure(
+pub(crate) async fn measure(
     subjects: &[Subject<'_>],
     concurrency: Concurrency,
     rounds: Rounds,
@@ -77,18 +77,18 @@ pub async fn measure(
 }
 
 /// Prints the machine's cores and its load before the measurement.
-pub fn print_machine() {
+pub(crate) fn print_machine() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores shared by server and load; load average at the start: {}", load_average());
 }
 
 /// Prints the machine's load after the measurement.
-pub fn print_end() {
+pub(crate) fn print_end() {
     println!("load average at the end: {}", load_average());
 }
 
 /// Prints the head of a table of [`print_rows`].
-pub fn print_head(rounds: Rounds) {
+pub(crate) fn print_head(rounds: Rounds) {
     print_machine();
     println!(
         "medians of {} alternating rounds of {} s; ratios to whoami, round by round\n",
@@ -101,7 +101,7 @@ pub fn print_head(rounds: Rounds) {
 }
 
 /// Prints a row for each subject, with ratios to [`BARE_METHOD`].
-pub fn print_rows(subjects: &[Subject<'_>], concurrency: Concurrency, rounds: &[Vec<Sample>]) {
+pub(crate) fn print_rows(subjects: &[Subject<'_>], concurrency: Concurrency, rounds: &[Vec<Sample>]) {
     let baseline = subjects.iter().position(|subject| subject.name == BARE_METHOD);
     let baseline = baseline.and_then(|row| rounds.get(row));
     for (subject, samples) in subjects.iter().zip(rounds) {

@@ -25,7 +25,7 @@ const HEADING: &str = "Connection";
 /// standard error [default: error].
 #[derive(Debug, Parser)]
 #[command(name = "circles", version)]
-pub struct Args {
+pub(crate) struct Args {
     /// The server's WebSocket URL, optionally with a circle's public key as the path: ws://host:port/02ab….
     #[arg(long, env = "CIRCLES_URL", default_value = "ws://127.0.0.1:9001", global = true, help_heading = HEADING)]
     pub url: String,
@@ -55,7 +55,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Create a key pair and print the public key.
     Keygen(KeygenArgs),
     /// Show the circle, and the key that you are logged in with.
@@ -90,7 +90,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct KeygenArgs {
+pub(crate) struct KeygenArgs {
     /// The file for the secret key [default: the file of --key].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -102,7 +102,7 @@ pub struct KeygenArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("source").required(true).args(["expression", "file"]))]
-pub struct PlayArgs {
+pub(crate) struct PlayArgs {
     #[command(flatten)]
     pub script: ScriptArgs,
     #[command(flatten)]
@@ -110,7 +110,7 @@ pub struct PlayArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The script's path in the library, without .rhai; `circles scripts` lists them.
     pub name: String,
     #[command(flatten)]
@@ -119,7 +119,7 @@ pub struct RunArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("source").required(true).args(["expression", "file", "name"]))]
-pub struct SubmitArgs {
+pub(crate) struct SubmitArgs {
     #[command(flatten)]
     pub script: ScriptArgs,
 
@@ -141,7 +141,7 @@ pub struct SubmitArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct ScriptArgs {
+pub(crate) struct ScriptArgs {
     /// The script's text.
     #[arg(short = 'e', long, value_name = "SCRIPT", allow_hyphen_values = true)]
     pub expression: Option<String>,
@@ -151,7 +151,7 @@ pub struct ScriptArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct PlayOptions {
+pub(crate) struct PlayOptions {
     /// The script's ARGS, as JSON or as @FILE with a file of JSON.
     #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     pub args: Option<String>,
@@ -171,21 +171,21 @@ pub struct PlayOptions {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct ReplArgs {
+pub(crate) struct ReplArgs {
     /// The time limit of each play, such as 500ms or 5m, at most a day [default: 30s]. The server may allow less.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Print the whole result, or the error, as JSON to standard output.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct TaskArgs {
+pub(crate) struct TaskArgs {
     /// The task's id.
     pub id: TaskId,
 
@@ -198,7 +198,7 @@ pub struct TaskArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct TasksArgs {
+pub(crate) struct TasksArgs {
     /// List only tasks in this state.
     #[arg(long, value_parser = PossibleValuesParser::new(STATES).try_map(|state| state.parse::<TaskState>()))]
     pub state: Option<TaskState>,
@@ -218,7 +218,7 @@ pub struct TasksArgs {
 const STATES: [&str; 7] = ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"];
 
 #[derive(Debug, clap::Args)]
-pub struct TaskIdArgs {
+pub(crate) struct TaskIdArgs {
     /// The task's id.
     pub id: TaskId,
 
@@ -227,7 +227,7 @@ pub struct TaskIdArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum DbCommand {
+pub(crate) enum DbCommand {
     /// Print a document as JSON. The exit code is 1 if it does not exist.
     Get {
         /// The document's key.
@@ -277,7 +277,7 @@ pub enum DbCommand {
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// Start after the record of this number.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub after: u64,
@@ -287,7 +287,7 @@ pub struct LogArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum LogCommand {
+pub(crate) enum LogCommand {
     /// Verify a log that `circles log` printed. Needs no connection.
     ///
     /// Prints the number of records, and the head, which a later --head can check for. The exit code is 1 if a record
@@ -296,7 +296,7 @@ pub enum LogCommand {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// The file with the log, or - for standard input.
     pub file: PathBuf,
 

@@ -1,7 +1,7 @@
 //! Finds out whether an entry of the REPL is complete.
 
 /// Returns whether a bracket, quote or comment of Rhai is still open at the end of a text.
-pub fn is_open(text: &str) -> bool {
+pub(crate) fn is_open(text: &str) -> bool {
     let mut scanner = Scanner::default();
     scanner.feed(text);
     scanner.is_open()
@@ -9,7 +9,7 @@ pub fn is_open(text: &str) -> bool {
 
 /// Reads a script and keeps its open delimiters, the outermost first.
 #[derive(Default)]
-pub struct Scanner {
+pub(crate) struct Scanner {
     open: Vec<Delimiter>,
 }
 
@@ -29,12 +29,12 @@ enum Delimiter {
 
 impl Scanner {
     /// Returns whether a delimiter is open after the text read so far.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.open.is_empty()
     }
 
     /// Reads further text, which starts at the beginning of a line.
-    pub fn feed(&mut self, text: &str) {
+    pub(crate) fn feed(&mut self, text: &str) {
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
             rest = rest.get(self.step(character, rest)..).unwrap_or_default();

@@ -34,7 +34,7 @@ struct Document {
 }
 
 /// `circles db`.
-pub async fn run(args: &Args, command: &DbCommand) -> Result<(), CliError> {
+pub(crate) async fn run(args: &Args, command: &DbCommand) -> Result<(), CliError> {
     // Checked before the connection, so that wrong usage needs no server.
     let value = match command {
         DbCommand::Set { value, .. } => input::json("document", value)?,

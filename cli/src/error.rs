@@ -2,7 +2,7 @@ use circles_client::{CallError, Error, Fault, types::Task};
 
 /// Why a command failed, by what a shell script would do about it.
 #[derive(Debug)]
-pub enum CliError {
+pub(crate) enum CliError {
     /// The script failed or was stopped.
     Script {
         /// The server's answer.
@@ -28,7 +28,7 @@ pub enum CliError {
 
 /// A script, as errors show it.
 #[derive(Debug)]
-pub struct ScriptSource {
+pub(crate) struct ScriptSource {
     /// A file, or a name in the circle's library. Places in the script begin with it.
     pub name: String,
     /// The script's text, if known, to show the line of an error.
@@ -40,12 +40,12 @@ impl ScriptSource {
     const UNNAMED: &str = "script";
 
     /// A script given as text.
-    pub fn from_text(text: &str) -> Self {
+    pub(crate) fn from_text(text: &str) -> Self {
         Self { name: Self::UNNAMED.to_owned(), text: Some(text.to_owned()) }
     }
 
     /// The script of a task: the library script of this name, or an unnamed script that the caller sent.
-    pub fn from_task(name: Option<&str>) -> Self {
+    pub(crate) fn from_task(name: Option<&str>) -> Self {
         Self { name: name.unwrap_or(Self::UNNAMED).to_owned(), text: None }
     }
 }
@@ -53,7 +53,7 @@ impl ScriptSource {
 impl CliError {
     /// Returns the exit code: 1 for a failed script or data, 2 for wrong usage, 3 for a failed connection or login; 130
     /// and 141 are what shells use for Ctrl-C and a closed pipe.
-    pub const fn exit_code(&self) -> u8 {
+    pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Script { .. } | Self::Call(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
@@ -65,7 +65,7 @@ impl CliError {
     }
 
     /// Converts an error of connecting.
-    pub fn from_connect(error: Error) -> Self {
+    pub(crate) fn from_connect(error: Error) -> Self {
         match error {
             Error::Url { url, cause } => Self::Usage(format!("--url {url:?}: {cause}")),
             other => Self::Connection(other.to_string()),
@@ -73,7 +73,7 @@ impl CliError {
     }
 
     /// Converts an error of a call that runs no script.
-    pub fn from_call(error: Error) -> Self {
+    pub(crate) fn from_call(error: Error) -> Self {
         match error {
             Error::Call(error) if requires_login(&error) => {
                 Self::Connection(format!("{error}: this server requires a login; run without --anonymous"))
@@ -85,13 +85,13 @@ impl CliError {
     }
 
     /// Converts the error of a task that failed.
-    pub fn from_task(task: &Task, error: CallError) -> Self {
+    pub(crate) fn from_task(task: &Task, error: CallError) -> Self {
         let name = task.script_name.as_ref().map(|name| name.as_str());
         Self::Script { error: error.into(), source: ScriptSource::from_task(name) }
     }
 
     /// Converts an error of a play of this script.
-    pub fn from_play(error: Error, source: ScriptSource) -> Self {
+    pub(crate) fn from_play(error: Error, source: ScriptSource) -> Self {
         match Self::from_call(error) {
             Self::Call(error) => Self::Script { error: error.into(), source },
             other => other,

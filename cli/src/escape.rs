@@ -14,17 +14,17 @@ const MIN_COLUMNS: usize = 20;
 const TAB_WIDTH: usize = 8;
 
 /// Escapes a name, key or id: invisible characters become escapes such as `\n` or `\u{202e}`.
-pub fn name(text: &str) -> Cow<'_, str> {
+pub(crate) fn name(text: &str) -> Cow<'_, str> {
     escape(text, |character| is_control(character) || is_invisible(character))
 }
 
 /// Escapes a line of prose. Tabs stay, and so do the joiners of emoji and of many writing systems.
-pub fn prose(line: &str) -> Cow<'_, str> {
+pub(crate) fn prose(line: &str) -> Cow<'_, str> {
     escape(line, |character| is_control(character) && !matches!(character, '\t' | '\u{200c}' | '\u{200d}'))
 }
 
 /// Escapes a name for a list with one name a line. A name that would be ambiguous becomes a JSON string.
-pub fn list_item(text: &str) -> Cow<'_, str> {
+pub(crate) fn list_item(text: &str) -> Cow<'_, str> {
     let is_plain = matches!(name(text), Cow::Borrowed(_)) && !text.starts_with('"') && !text.is_empty();
     if is_plain {
         return Cow::Borrowed(text);
@@ -33,7 +33,7 @@ pub fn list_item(text: &str) -> Cow<'_, str> {
 }
 
 /// Escapes the control characters in JSON. They occur only inside strings, so the value stays the same.
-pub fn json(text: &str) -> Cow<'_, str> {
+pub(crate) fn json(text: &str) -> Cow<'_, str> {
     let hidden = |character: char| is_control(character) && character != '\n';
     if !text.contains(hidden) {
         return Cow::Borrowed(text);
@@ -54,7 +54,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 
 /// Formats `label: text` with `|` before each further line, including the lines that a terminal of `columns` columns
 /// would make by wrapping.
-pub fn labelled(label: &str, text: &str, columns: Option<usize>) -> String {
+pub(crate) fn labelled(label: &str, text: &str, columns: Option<usize>) -> String {
     let margin = format!("{}| ", " ".repeat(label.len()));
     let columns = columns.map(|columns| columns.saturating_sub(margin.len()));
     format!("{label}: {}", lines(text, columns).collect::<Vec<_>>().join(&format!("\n{margin}")))
@@ -62,7 +62,7 @@ pub fn labelled(label: &str, text: &str, columns: Option<usize>) -> String {
 
 /// Formats a script's result for a terminal: with `|` before each line if there are several, or if the only line could
 /// pass for a line of this program.
-pub fn result(text: &str, columns: Option<usize>) -> String {
+pub(crate) fn result(text: &str, columns: Option<usize>) -> String {
     let fits = columns.is_none_or(|columns| width(text) <= columns);
     let imitates_label = LABELS.iter().any(|label| text.trim_start().starts_with(label));
     if fits && !imitates_label && text.lines().count() <= 1 && !text.ends_with('\n') {

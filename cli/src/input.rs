@@ -12,21 +12,21 @@ use serde_json::Value;
 use crate::error::CliError;
 
 /// Bytes of the longest script that a server could accept.
-pub const MAX_SCRIPT_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_SCRIPT_BYTES: u64 = 1 << 20;
 /// No message has room for longer JSON.
 const MAX_JSON_FILE_BYTES: u64 = 16 << 20;
 /// Some editors begin a text with it.
-pub const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Stands for standard input in place of a file.
 const STANDARD_INPUT: &str = "-";
 
 /// Reads a script from a file.
-pub fn script(path: &Path) -> Result<String, CliError> {
+pub(crate) fn script(path: &Path) -> Result<String, CliError> {
     read(path, MAX_SCRIPT_BYTES)
 }
 
 /// Parses JSON from the command line, or from the file that `text` names after an @. Errors start with `what`.
-pub fn json(what: &str, text: &str) -> Result<Value, CliError> {
+pub(crate) fn json(what: &str, text: &str) -> Result<Value, CliError> {
     let fault = |problem: &dyn Display| CliError::Usage(format!("{what}: {problem}"));
     let text = match text.strip_prefix('@') {
         Some("") => return Err(fault(&"expected the name of a file after @")),
@@ -53,7 +53,7 @@ fn read(path: &Path, limit: u64) -> Result<String, CliError> {
 }
 
 /// Opens a file, or standard input for `-`.
-pub fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
     if path.as_os_str() == STANDARD_INPUT {
         return Ok(Box::new(stdin()));
     }
@@ -66,7 +66,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
 }
 
 /// Returns a file's name for errors.
-pub fn display_name(path: &Path) -> impl Display {
+pub(crate) fn display_name(path: &Path) -> impl Display {
     let path = if path.as_os_str() == STANDARD_INPUT { Path::new("standard input") } else { path };
     path.display()
 }

@@ -7,7 +7,7 @@ use circles_client::SecretKey;
 use crate::error::CliError;
 
 /// Reads the key in the named file, or in the default one, which it creates if it does not exist.
-pub fn read_or_create(named: Option<&Path>) -> Result<SecretKey, CliError> {
+pub(crate) fn read_or_create(named: Option<&Path>) -> Result<SecretKey, CliError> {
     let key = match named {
         Some(path) => circles_auth::key_file::read(path),
         None => {
@@ -20,7 +20,7 @@ pub fn read_or_create(named: Option<&Path>) -> Result<SecretKey, CliError> {
 }
 
 /// Returns the path of `circles.key` in `CIRCLES_CONFIG_DIR`, or in the user's configuration directory.
-pub fn default_path() -> Result<PathBuf, CliError> {
+pub(crate) fn default_path() -> Result<PathBuf, CliError> {
     const VARIABLE: &str = "CIRCLES_CONFIG_DIR";
     let directory = match circles_daemon::variable(VARIABLE) {
         Some(directory) => circles_daemon::path(directory.into())

@@ -47,7 +47,7 @@ struct LogSummary {
 }
 
 /// `circles log`.
-pub async fn run(args: &Args, command: &LogArgs) -> Result<(), CliError> {
+pub(crate) async fn run(args: &Args, command: &LogArgs) -> Result<(), CliError> {
     match &command.command {
         Some(LogCommand::Verify(verify)) => check(args, verify),
         None => print(args, command.after).await,

@@ -51,12 +51,12 @@ impl<'a> Script<'a> {
 }
 
 /// `circles play`.
-pub async fn play(args: &Args, command: &PlayArgs) -> Result<(), CliError> {
+pub(crate) async fn play(args: &Args, command: &PlayArgs) -> Result<(), CliError> {
     call(args, &Script::read(&command.script, None)?, &command.options).await
 }
 
 /// `circles run`.
-pub async fn run(args: &Args, command: &RunArgs) -> Result<(), CliError> {
+pub(crate) async fn run(args: &Args, command: &RunArgs) -> Result<(), CliError> {
     call(args, &Script::Name(&command.name), &command.options).await
 }
 
@@ -95,7 +95,7 @@ async fn call(args: &Args, script: &Script<'_>, options: &PlayOptions) -> Result
 }
 
 /// `circles submit`.
-pub async fn submit(args: &Args, command: &SubmitArgs) -> Result<(), CliError> {
+pub(crate) async fn submit(args: &Args, command: &SubmitArgs) -> Result<(), CliError> {
     let script = Script::read(&command.script, command.name.as_deref())?;
     let script_args = script_args(&command.options)?;
     let client = connect(args).await?;
@@ -156,7 +156,10 @@ fn with_options<'a, R: Idempotent>(
 }
 
 /// Sets a play's deadline. Without `timeout`, the client's default applies.
-pub fn with_timeout<R: AsMut<ScriptRequest>>(call: Call<'_, R>, timeout: Option<Duration>) -> Call<'_, R> {
+pub(crate) fn with_timeout<R: AsMut<ScriptRequest>>(
+    call: Call<'_, R>,
+    timeout: Option<Duration>,
+) -> Call<'_, R> {
     match timeout {
         Some(timeout) => call.timeout(timeout),
         None => call,

@@ -13,12 +13,12 @@ const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /// Awaits `work`. On a terminal, a status line shows `what` and the elapsed time until the work ends or is dropped.
-pub async fn with_progress<W: IntoFuture>(what: &str, work: W) -> W::Output {
+pub(crate) async fn with_progress<W: IntoFuture>(what: &str, work: W) -> W::Output {
     with_progress_since(Instant::now(), what, work).await
 }
 
 /// Awaits `work` as [`with_progress`] does, with the elapsed time counted from `start`.
-pub async fn with_progress_since<W: IntoFuture>(start: Instant, what: &str, work: W) -> W::Output {
+pub(crate) async fn with_progress_since<W: IntoFuture>(start: Instant, what: &str, work: W) -> W::Output {
     let mut work = std::pin::pin!(work.into_future());
     let is_dumb = circles_daemon::variable("TERM").is_none_or(|terminal| terminal == "dumb");
     if is_dumb || !stderr().is_terminal() {
@@ -38,7 +38,7 @@ pub async fn with_progress_since<W: IntoFuture>(start: Instant, what: &str, work
 }
 
 /// Awaits `work`, unless Ctrl-C comes first.
-pub async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
+pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
     tokio::select! {
         output = work => Ok(output),
         _ = tokio::signal::ctrl_c() => Err(CliError::Interrupted),

@@ -7,14 +7,14 @@ use circles_client::types::{Caller, Library, LibraryScript, Task, UnixMillis};
 use crate::escape;
 
 /// Formats names and values in two columns, one pair a line.
-pub fn fields(fields: &[(&str, String)]) -> String {
+pub(crate) fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines = fields.iter().map(|(name, value)| format!("{name:width$}  {}", escape::name(value)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Formats a task without its result and error.
-pub fn task(task: &Task) -> String {
+pub(crate) fn task(task: &Task) -> String {
     let optional = [
         ("script", task.script_name.as_ref().map(ToString::to_string)),
         ("caller", Some(task.caller.to_string()).filter(|caller| !caller.is_empty())),
@@ -28,7 +28,7 @@ pub fn task(task: &Task) -> String {
 }
 
 /// Formats a task as one line: id, state, time, caller, script.
-pub fn row(task: &Task) -> String {
+pub(crate) fn row(task: &Task) -> String {
     let (state, submitted) = (task.state.to_string(), time(task.submitted_at));
     let script = escape::name(task.script_name.as_ref().map_or("-", |name| name.as_str()));
     let (id, caller) = (task.task_id.to_string(), short_caller(&task.caller));
@@ -49,7 +49,7 @@ fn time(at: UnixMillis) -> String {
 }
 
 /// Formats the scripts of a library, each with its functions below it.
-pub fn library(library: &Library) -> String {
+pub(crate) fn library(library: &Library) -> String {
     let scripts: Vec<_> = library.scripts.iter().map(script).collect();
     scripts.join("\n")
 }

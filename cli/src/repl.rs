@@ -55,7 +55,7 @@ impl Validator for EntryValidator {
 }
 
 /// `circles repl`.
-pub async fn run(args: &Args, command: &ReplArgs) -> Result<(), CliError> {
+pub(crate) async fn run(args: &Args, command: &ReplArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
     // On a dumb terminal the editor would lose an incomplete entry at the end of the input.
     let is_dumb = circles_daemon::variable("TERM").is_none_or(|terminal| terminal == "dumb");

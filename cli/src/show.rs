@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{error::CliError, escape};
 
 /// Prints a line to standard output. The caller has passed untrusted parts through [`escape`].
-pub fn line(line: &str) -> Result<(), CliError> {
+pub(crate) fn line(line: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => CliError::BrokenPipe,
@@ -23,25 +23,25 @@ pub fn line(line: &str) -> Result<(), CliError> {
 }
 
 /// Prints a value as indented JSON to standard output.
-pub fn json(value: &impl Serialize) -> Result<(), CliError> {
+pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
     let json = serde_json::to_string_pretty(value).map_err(|error| CliError::Usage(error.to_string()))?;
     line(&escape::json(&json))
 }
 
 /// Prints a value as one line of JSON to standard output.
-pub fn json_line(value: &impl Serialize) -> Result<(), CliError> {
+pub(crate) fn json_line(value: &impl Serialize) -> Result<(), CliError> {
     let json = serde_json::to_string(value).map_err(|error| CliError::Usage(error.to_string()))?;
     line(&escape::json(&json))
 }
 
 /// Prints a play's log lines to standard error and its value to standard output.
-pub fn play_result(result: &PlayResult) -> Result<(), CliError> {
+pub(crate) fn play_result(result: &PlayResult) -> Result<(), CliError> {
     result.logs.iter().for_each(log_line);
     value(result)
 }
 
 /// Prints a script's log line to standard error.
-pub fn log_line(line: &LogLine) {
+pub(crate) fn log_line(line: &LogLine) {
     // `error:` marks this program's own errors.
     let label = match line.level {
         LogLevel::Error => "log error".to_owned(),
@@ -51,7 +51,7 @@ pub fn log_line(line: &LogLine) {
 }
 
 /// Prints a play's value, unless it is unit, to standard output: exactly to files and pipes, escaped to a terminal.
-pub fn value(result: &PlayResult) -> Result<(), CliError> {
+pub(crate) fn value(result: &PlayResult) -> Result<(), CliError> {
     if result.value.is_null() && result.output.is_empty() {
         return Ok(());
     }
@@ -62,12 +62,12 @@ pub fn value(result: &PlayResult) -> Result<(), CliError> {
 }
 
 /// Prints a note to standard error. The caller has passed untrusted parts through [`escape`].
-pub fn note(note: &str) {
+pub(crate) fn note(note: &str) {
     print_stderr(note);
 }
 
 /// Prints a prompt to standard output.
-pub fn prompt(prompt: &str) {
+pub(crate) fn prompt(prompt: &str) {
     let mut out = io::stdout().lock();
     let _ = write!(out, "{prompt}").and_then(|()| out.flush());
 }
@@ -83,7 +83,7 @@ fn columns_of(out: &impl AsFd) -> Option<usize> {
 }
 
 /// Prints an error to standard error, a script's error with its line in the source.
-pub fn error(error: &CliError) {
+pub(crate) fn error(error: &CliError) {
     match error {
         CliError::Script { error, source } => {
             error_line(&with_place(error, &source.name));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// `circles task`.
-pub async fn show(args: &Args, command: &TaskArgs) -> Result<(), CliError> {
+pub(crate) async fn show(args: &Args, command: &TaskArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
     let lookup = client.task(command.id.clone()).wait(command.wait.unwrap_or_default());
     let task = interruptible(with_progress(&format!("task {}", command.id), lookup)).await?;
@@ -39,7 +39,7 @@ pub async fn show(args: &Args, command: &TaskArgs) -> Result<(), CliError> {
 }
 
 /// `circles tasks`.
-pub async fn list(args: &Args, command: &TasksArgs) -> Result<(), CliError> {
+pub(crate) async fn list(args: &Args, command: &TasksArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
     let mut tasks = Vec::new();
     let mut cursor = None;
@@ -75,7 +75,7 @@ pub async fn list(args: &Args, command: &TasksArgs) -> Result<(), CliError> {
 }
 
 /// `circles cancel`.
-pub async fn cancel(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
+pub(crate) async fn cancel(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
     let cancelled = client.cancel(command.id.clone()).await.map_err(CliError::from_call)?;
     match (command.output.json, cancelled) {

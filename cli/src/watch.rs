@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// `circles watch`.
-pub async fn watch(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
+pub(crate) async fn watch(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
     let client = connect(args).await?;
     let events = client.watch_task(command.id.clone()).await.map_err(CliError::from_call)?;
     let task = follow(events, &format!("task {}", command.id)).await?.map_err(CliError::from_call)?;
@@ -32,7 +32,10 @@ pub async fn watch(args: &Args, command: &TaskIdArgs) -> Result<(), CliError> {
 }
 
 /// Shows a play's log lines as they arrive and returns its result.
-pub async fn follow_play(events: PlayEvents, what: &str) -> Result<Result<PlayResponse, Error>, CliError> {
+pub(crate) async fn follow_play(
+    events: PlayEvents,
+    what: &str,
+) -> Result<Result<PlayResponse, Error>, CliError> {
     let task = match follow(events, what).await? {
         Ok(task) => task,
         Err(error) => return Ok(Err(error)),

@@ -5,17 +5,17 @@ use futures_util::FutureExt as _;
 use crate::{Client, Error};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
+pub(crate) type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
 #[cfg(target_arch = "wasm32")]
-pub type BoxFuture<'a, T> = futures_util::future::LocalBoxFuture<'a, T>;
+pub(crate) type BoxFuture<'a, T> = futures_util::future::LocalBoxFuture<'a, T>;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+pub(crate) fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
     future.boxed()
 }
 
 #[cfg(target_arch = "wasm32")]
-pub fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> BoxFuture<'a, T> {
+pub(crate) fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> BoxFuture<'a, T> {
     future.boxed_local()
 }
 
@@ -54,7 +54,7 @@ impl<'a, R> Call<'a, R> {
     }
 }
 
-pub fn invalid_argument(param: &'static str, cause: impl std::fmt::Display) -> Error {
+pub(crate) fn invalid_argument(param: &'static str, cause: impl std::fmt::Display) -> Error {
     Error::Argument { param, cause: cause.to_string() }
 }
 

@@ -22,7 +22,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// The server and circle to connect to, and the key to log in with.
 #[derive(Clone)]
-pub struct Target {
+pub(crate) struct Target {
     url: String,
     audience: String,
     circle: Option<PublicKey>,
@@ -34,7 +34,7 @@ pub struct Target {
 
 impl Target {
     /// Checks the URL. A circle given separately becomes the URL's path.
-    pub fn new(
+    pub(crate) fn new(
         url: &str,
         circle: Option<PublicKey>,
         key: Option<SecretKey>,
@@ -45,16 +45,16 @@ impl Target {
         Ok(Self { url, audience, circle, entered: Arc::default(), key, timeout })
     }
 
-    pub const fn key(&self) -> Option<&SecretKey> {
+    pub(crate) const fn key(&self) -> Option<&SecretKey> {
         self.key.as_ref()
     }
 
-    pub const fn timeout(&self) -> Duration {
+    pub(crate) const fn timeout(&self) -> Duration {
         self.timeout
     }
 
     /// Connects and logs in.
-    pub async fn connect(&self) -> Result<Arc<RpcClient>, Error> {
+    pub(crate) async fn connect(&self) -> Result<Arc<RpcClient>, Error> {
         let refused = |cause: String| Error::Connect { url: self.url.clone(), cause };
         let dialled = within(self.timeout, dial(&self.url, self.timeout)).await;
         let rpc =
@@ -64,7 +64,7 @@ impl Target {
     }
 
     /// Logs in on a connection; does nothing without a key.
-    pub async fn log_in(&self, rpc: &RpcClient) -> Result<(), Error> {
+    pub(crate) async fn log_in(&self, rpc: &RpcClient) -> Result<(), Error> {
         let Some(key) = &self.key else { return Ok(()) };
         within(self.timeout, self.authenticate(rpc, key)).await?
     }
@@ -136,7 +136,7 @@ fn now() -> Duration {
 }
 
 /// Awaits `work` for at most `limit`.
-pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Error> {
+pub(crate) async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Error> {
     let (work, limit_passed) = (std::pin::pin!(work), Delay::new(limit));
     match select(work, limit_passed).await {
         Either::Left((output, _)) => Ok(output),

@@ -191,12 +191,12 @@ impl Request for SubmitRequest {
 }
 
 /// How long to wait for the answer to a play with this deadline.
-pub fn answer_limit(timeout_ms: TimeoutMs) -> Duration {
+pub(crate) fn answer_limit(timeout_ms: TimeoutMs) -> Duration {
     Duration::from_millis(timeout_ms.get().into()) + ANSWER_MARGIN
 }
 
 /// Converts a duration to the interface's time limit, clamped to 1 ms and a day.
-pub fn milliseconds(duration: Duration) -> TimeoutMs {
+pub(crate) fn milliseconds(duration: Duration) -> TimeoutMs {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1);
     TimeoutMs::try_from(millis).unwrap_or(TimeoutMs::MAX)
 }
