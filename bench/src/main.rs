@@ -17,7 +17,6 @@ mod plain;
 mod play;
 mod process;
 mod redis;
-mod resp;
 mod sample;
 mod script;
 mod socket;

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use circles_testing::RedisConnection;
 use tempfile::TempDir;
 
 use crate::{
@@ -19,7 +20,6 @@ use crate::{
     load::{Call, Concurrency, load},
     play::{BARE, PLAY},
     process::{Process, temporary},
-    resp::Connection,
     sample::{Sample, median},
     table::{BARE_METHOD, Rounds, Subject, measure, print_end, print_head, print_rows, runtime},
 };
@@ -180,7 +180,8 @@ impl Redis {
         let child = child.map_err(|error| format!("{}: {error}", args.redis_server.display()))?;
         let redis = Self { child, address: (Ipv4Addr::LOCALHOST, port).into(), directory };
         let until = Instant::now() + Duration::from_secs(10);
-        while let Err(error) = Connection::open(redis.address).and_then(|mut redis| redis.ask(&["PING"])) {
+        while let Err(error) = RedisConnection::open(redis.address).and_then(|mut redis| redis.ask(&["PING"]))
+        {
             if Instant::now() > until {
                 return Err(error);
             }
@@ -194,7 +195,7 @@ impl Redis {
     }
 
     fn info(&self) -> Result<Info> {
-        let text = Connection::open(self.address)?.ask(&["INFO", "all"])?;
+        let text = RedisConnection::open(self.address)?.ask(&["INFO", "all"])?.text();
         let field = |name: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found
@@ -231,7 +232,7 @@ impl Redis {
 
     /// Counts the commands that clients send during a load, without those of Lua scripts.
     fn count_commands(&self, run: impl FnOnce() -> Result<Sample>) -> Result<(Sample, f64)> {
-        let mut monitor = Connection::open(self.address)?;
+        let mut monitor = RedisConnection::open(self.address)?;
         monitor.ask(&["MONITOR"])?;
         let done = Arc::new(AtomicBool::new(false));
         let counting = {
@@ -239,8 +240,8 @@ impl Redis {
             thread::spawn(move || {
                 let mut commands = 0.0;
                 while !done.load(Ordering::Relaxed) {
-                    let line = monitor.line()?;
-                    // `+<time> [<database> <address>] …`; the address of a script's commands is `lua`.
+                    let line = monitor.receive()?.text();
+                    // `<time> [<database> <address>] …`; the address of a script's commands is `lua`.
                     commands += f64::from(u8::from(!line.contains(" lua] ")));
                 }
                 Ok::<f64, String>(commands)
@@ -249,7 +250,7 @@ impl Redis {
         let sample = run()?;
         done.store(true, Ordering::Relaxed);
         // One more line wakes the counting thread.
-        Connection::open(self.address)?.ask(&["PING"])?;
+        RedisConnection::open(self.address)?.ask(&["PING"])?;
         let commands =
             counting.join().map_err(|_| "the thread that counts commands panicked".to_owned())??;
         Ok((sample, commands))
@@ -271,8 +272,8 @@ impl Drop for Redis {
 
 /// Measures the least that a call through Redis can take, in µs: a push and a blocking pop there, and the same back.
 fn floor(address: SocketAddr) -> Result<f64> {
-    let (mut caller, mut worker) = (Connection::open(address)?, Connection::open(address)?);
-    let (mut pushing, mut answering) = (Connection::open(address)?, Connection::open(address)?);
+    let (mut caller, mut worker) = (RedisConnection::open(address)?, RedisConnection::open(address)?);
+    let (mut pushing, mut answering) = (RedisConnection::open(address)?, RedisConnection::open(address)?);
     let echo = thread::spawn(move || {
         for _ in 0..FLOOR_ROUND_TRIPS {
             worker.ask(&["BLPOP", "bench:there", "10"])?;
@@ -286,7 +287,7 @@ fn floor(address: SocketAddr) -> Result<f64> {
         pushing.send(&["RPUSH", "bench:there", "40 + 2"])?;
         caller.ask(&["BLPOP", "bench:back", "10"])?;
         times.push(start.elapsed().as_secs_f64() * 1e6);
-        pushing.answer()?;
+        pushing.receive()?;
     }
     echo.join().map_err(|_| "the thread that echoes panicked".to_owned())??;
     Ok(median(times.into_iter()))

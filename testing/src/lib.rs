@@ -15,7 +15,10 @@ use circles_store::{Claim, Outcome, Settled, Settlement, Store, Task};
 
 pub use embedded::{Embedded, embedded};
 pub use proxy::{Mode, Proxy, RequestFault};
-pub use redis::{Certificates, Cluster, Redis, RedisBuilder, Reply, Sentinels, loopback, redis_of_this_test};
+pub use redis::{
+    Certificates, Cluster, Redis, RedisBuilder, RedisConnection, RedisReply, Sentinels, loopback,
+    redis_of_this_test,
+};
 pub use rng::SeededRng;
 pub use watched::Watched;
 

@@ -1,6 +1,6 @@
-mod ask;
 mod certificates;
 mod cluster;
+mod connection;
 mod sentinels;
 
 use std::{
@@ -17,9 +17,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-pub use ask::Reply;
 pub use certificates::Certificates;
 pub use cluster::Cluster;
+pub use connection::{RedisConnection, RedisReply};
 pub use sentinels::Sentinels;
 
 /// Databases of each server, so that each store of a test has its own.
@@ -224,18 +224,27 @@ impl Redis {
         kill_process(id, signal).expect("it runs");
     }
 
+    /// Opens a connection and authenticates it.
+    fn connection(&self, password: Option<&str>) -> Result<RedisConnection, String> {
+        let mut connection = RedisConnection::open(self.address)?;
+        if let Some(password) = password {
+            connection.ask(&["AUTH", password])?;
+        }
+        Ok(connection)
+    }
+
     /// Sends a command; the error is the server's text.
-    pub fn try_ask(&self, words: &[&str]) -> Result<Reply, String> {
-        ask::ask(self.address, self.password.as_deref(), words)
+    pub fn try_ask(&self, words: &[&str]) -> Result<RedisReply, String> {
+        self.connection(self.password.as_deref())?.ask(words)
     }
 
     /// Sends a command with another password.
-    pub fn try_ask_as(&self, password: &str, words: &[&str]) -> Result<Reply, String> {
-        ask::ask(self.address, Some(password), words)
+    pub fn try_ask_as(&self, password: &str, words: &[&str]) -> Result<RedisReply, String> {
+        self.connection(Some(password))?.ask(words)
     }
 
     /// Sends a command that must succeed.
-    pub fn ask(&self, words: &[&str]) -> Reply {
+    pub fn ask(&self, words: &[&str]) -> RedisReply {
         self.try_ask(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 

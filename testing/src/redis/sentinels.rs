@@ -1,6 +1,6 @@
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Redis, Reply, loopback, until};
+use super::{Redis, RedisReply, loopback, until};
 
 /// The sentinels' name for the Redis that they watch.
 const NAME: &str = "mine";
@@ -53,7 +53,7 @@ impl Sentinels {
     /// The node that the sentinels consider the primary.
     pub fn primary(&mut self) -> &mut Redis {
         let known = self.sentinels[0].ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]).list();
-        let known: Vec<_> = known.into_iter().map(Reply::text).collect();
+        let known: Vec<_> = known.into_iter().map(RedisReply::text).collect();
         let node = self.nodes.iter_mut().find(|node| parts(node)[..] == known[..]);
         node.expect("one of the two")
     }
@@ -112,7 +112,7 @@ fn replicas(sentinel: &Redis) -> usize {
 
 /// Whether a sentinel sees no failover in progress and a healthy replica.
 fn is_in_order(sentinel: &Redis) -> bool {
-    let fields = |of: Reply| of.list().into_iter().map(Reply::text).collect::<Vec<_>>();
+    let fields = |of: RedisReply| of.list().into_iter().map(RedisReply::text).collect::<Vec<_>>();
     let has = |fields: &[String], name: &str, value: &str| {
         fields.chunks_exact(2).any(|field| field[0] == name && field[1] == value)
     };

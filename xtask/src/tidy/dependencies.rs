@@ -90,7 +90,7 @@ const ALLOWED: [Allowed; 22] = [
             ],
         )
     },
-    allow("circles-bench", &[]),
+    allow("circles-bench", &["circles-testing"]),
     allow("circles-testing", &["circles-api", "circles-store", "circles-store-embedded"]),
     Allowed { build: &["circles-codegen"], ..allow("petstore", &[]) },
     allow("xtask", &["circles-codegen"]),

@@ -1,10 +1,11 @@
 //! What lies in a shard of a real Redis, read as the model knows it.
 
+use circles_testing::RedisReply;
 use serde_json::Value as Json;
 
 use super::{
     redis::{Held, Lease, Live, Redis, Remembered},
-    resp::Value,
+    resp::pairs,
     scenario::{Id, SERVERS, Set, TASKS, WORKERS, Who},
     shard::{CIRCLE, KEY, LONG, NOBODY, Shard, number, outcome, server, small, task, way, worker},
 };
@@ -13,19 +14,19 @@ use super::{
 const NOT_THERE: i64 = -2;
 
 /// Asked all at once, and read in turn.
-struct Answers(std::vec::IntoIter<Value>);
+struct Answers(std::vec::IntoIter<RedisReply>);
 
 impl Answers {
-    fn next(&mut self) -> Value {
+    fn next(&mut self) -> RedisReply {
         self.0.next().expect("an answer to each question")
     }
 
     fn text(&mut self) -> Option<String> {
-        self.next().text()
+        self.next().optional_text()
     }
 
     fn pairs(&mut self) -> Vec<(String, String)> {
-        self.next().pairs()
+        pairs(self.next())
     }
 }
 
@@ -62,7 +63,7 @@ impl Shard<'_> {
         }
         for id in 0..TASKS {
             redis.remembered[id] = answers.text().map(|state| remembered(&state));
-            let left = answers.next().int();
+            let left = answers.next().number();
             if left != NOT_THERE {
                 if left <= LONG as i64 {
                     return Err(format!(
@@ -129,7 +130,7 @@ fn look_at_the_rest(answers: &mut Answers, redis: &Redis) -> Result<(), String> 
     let waiting = redis.queue.len();
     let count = answers.text().unwrap_or_else(|| "0".to_owned());
     let turns = answers.next().texts().len();
-    let bodies = answers.next().int();
+    let bodies = answers.next().number();
     let live = redis.live.iter().flatten().count();
     if count != waiting.to_string() || turns != usize::from(waiting > 0) || bodies != live as i64 {
         return Err(format!(

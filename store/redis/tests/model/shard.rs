@@ -1,10 +1,11 @@
 //! A shard of a real Redis, where the real scripts do what happens in the model.
 
+use circles_testing::RedisReply;
 use serde_json::json;
 
 use super::{
     redis::Published,
-    resp::{Connection, Value},
+    resp::{Connection, pairs},
     scenario::{Id, Outcome, Scenario, Who},
     step::{Cancelled, Looked, Reply, Settled, Step, Submitted, Which},
     world::Event,
@@ -123,14 +124,14 @@ impl Shard<'_> {
                 // Whoever has the right of way keeps it until the model says otherwise.
                 let persist: Vec<Vec<u8>> = ["PERSIST", &self.key(&way())].map(Into::into).into();
                 let whole = [vec![b"MULTI".to_vec()], script, persist, vec![b"EXEC".to_vec()]];
-                let answer = self.commands.ask_all(&whole).pop().expect("an answer").array().swap_remove(0);
+                let answer = self.commands.ask_all(&whole).pop().expect("an answer").list().swap_remove(0);
                 return Some((reply(step, answer), self.published()));
             }
             Event::LeaseEnds(who) => {
                 self.ask(&["ZADD", ":leases", "XX", "0", &worker(*who)]);
             }
             Event::DeadlinePasses(id) => {
-                let text = self.ask(&["HGET", ":live", &task(*id)]).text().expect("a task");
+                let text = self.ask(&["HGET", ":live", &task(*id)]).optional_text().expect("a task");
                 let (_, rest) = text.split_once(' ').expect("words");
                 self.ask(&["HSET", ":live", &task(*id), &format!("0 {rest}")]);
             }
@@ -145,7 +146,7 @@ impl Shard<'_> {
     }
 
     /// Sends a command whose second word is a key of the shard.
-    fn ask(&mut self, command: &[&str]) -> Value {
+    fn ask(&mut self, command: &[&str]) -> RedisReply {
         let key = self.key(command[1]);
         let mut command = command.to_vec();
         command[1] = &key;
@@ -269,10 +270,10 @@ impl Shard<'_> {
         let mut published = Published::default();
         self.messages.send(&["PING"]);
         loop {
-            let message = self.messages.hear().array();
+            let message = self.messages.receive().list();
             match &message[..] {
-                [Value::Bytes(kind), _, channel, Value::Bytes(packed)] if kind == b"pmessage" => {
-                    let channel = channel.text().expect("a channel");
+                [RedisReply::Bytes(kind), _, channel, RedisReply::Bytes(packed)] if kind == b"pmessage" => {
+                    let channel = channel.optional_text().expect("a channel");
                     let (shard, told): (String, Vec<String>) =
                         rmp_serde::from_slice(packed).expect("MessagePack");
                     assert_eq!(shard, self.name);
@@ -289,21 +290,21 @@ impl Shard<'_> {
 }
 
 /// What a script returned.
-fn reply(step: &Step, answer: Value) -> Reply {
+fn reply(step: &Step, answer: RedisReply) -> Reply {
     match step {
         Step::Submit { .. } => {
-            Reply::Submitted(answer.array().into_iter().next().map(|reply| submitted(&reply.texts())))
+            Reply::Submitted(answer.list().into_iter().next().map(|reply| submitted(&reply.texts())))
         }
         Step::Claim { .. } => {
-            let mut parts = answer.array().into_iter();
-            let left = parts.next().expect("a count").int() as u8;
-            let tasks = parts.map(|part| part.array()).map(|part| {
-                let text = |at: usize| part[at].text().expect("text");
+            let mut parts = answer.list().into_iter();
+            let left = parts.next().expect("a count").number() as u8;
+            let tasks = parts.map(|part| part.list()).map(|part| {
+                let text = |at: usize| part[at].optional_text().expect("text");
                 (number(&text(0)), small(&text(1)))
             });
             Reply::Claimed(left, tasks.collect())
         }
-        Step::Mark { .. } => Reply::Marked(answer.int() == 1),
+        Step::Mark { .. } => Reply::Marked(answer.number() == 1),
         Step::Settle { .. } => Reply::Settled(match &*answer.texts()[0] {
             "recorded" => Settled::Recorded,
             "gone" => Settled::Gone,
@@ -312,17 +313,17 @@ fn reply(step: &Step, answer: Value) -> Reply {
             other => panic!("{other}"),
         }),
         Step::Renew { .. } => {
-            let holds = answer.array().into_iter().map(|part| part.array()).map(|part| {
-                let text = |at: usize| part[at].text().expect("text");
+            let holds = answer.list().into_iter().map(|part| part.list()).map(|part| {
+                let text = |at: usize| part[at].optional_text().expect("text");
                 (number(&text(0)), small(&text(1)), text(2) == "1")
             });
             Reply::Renewed(holds.collect())
         }
         Step::Reap => {
-            let parts = answer.array();
-            Reply::Reaped { back: parts[0].int() as u8, lost: parts[1].int() as u8 }
+            let parts = answer.list();
+            Reply::Reaped { back: parts[0].number() as u8, lost: parts[1].number() as u8 }
         }
-        Step::Cancel { .. } => Reply::Cancelled(match &*answer.text().expect("a word") {
+        Step::Cancel { .. } => Reply::Cancelled(match &*answer.optional_text().expect("a word") {
             "ended" => Cancelled::Ended,
             "told" => Cancelled::Told,
             "again" => Cancelled::Again,
@@ -332,7 +333,7 @@ fn reply(step: &Step, answer: Value) -> Reply {
         }),
         Step::Answers { .. } => {
             // Nothing is lost here, so what is not known was answered before, or has not come yet.
-            let found: Vec<_> = answer.pairs().into_iter().filter(|(_, text)| !text.is_empty()).collect();
+            let found: Vec<_> = pairs(answer).into_iter().filter(|(_, text)| !text.is_empty()).collect();
             Reply::Answered(found.iter().map(|(id, text)| (number(id), outcome(text))).collect())
         }
         Step::Look { .. } => Reply::Looked(match &answer.texts()[..] {
