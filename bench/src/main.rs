@@ -1,4 +1,4 @@
-//! `circles-bench`: measures Circles beside baselines. `cargo xtask bench` builds it for release and starts it.
+//! `circles-bench`: measures Circles against baselines. `cargo xtask bench` builds it for release and starts it.
 //!
 //! **Invariants.** The server is the real program in a process of its own. One run measures everything that a table
 //! compares, in short alternating rounds, so that drift of the machine affects all alike. A wrong answer ends the run.
@@ -33,7 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// A result whose error is a sentence for the person who runs the benchmark.
 type Result<T = ()> = std::result::Result<T, String>;
 
-/// Measures Circles beside baselines.
+/// Measures Circles against baselines.
 #[derive(Debug, Parser)]
 struct Args {
     /// The `circles-server` to measure, built for release.
@@ -48,15 +48,15 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// A play of `40 + 2` beside a bare method of the same server and of a plain jsonrpsee server.
+    /// A play of `40 + 2` compared with a bare method of the same server and of a plain jsonrpsee server.
     Play(table::Rounds),
-    /// A circle's reads, durable writes, one contended key and submitted tasks, beside the disk alone.
+    /// A circle's reads, durable writes, one contended key and submitted tasks, compared with the disk alone.
     Circle(circle::CircleArgs),
-    /// Scripts under all limits, beside the bare engine that evaluates a compiled script.
+    /// Scripts under all limits, compared with the bare engine that evaluates a compiled script.
     Script(table::Rounds),
     /// A server with few circles and with many: start-up, memory, latency, open files.
     Growth(growth::GrowthArgs),
-    /// Plays through Redis and worker processes, beside the bare method and Redis alone.
+    /// Plays through Redis and worker processes, compared with the bare method and Redis alone.
     Redis(redis::RedisArgs),
     /// Serve the bare method with jsonrpsee alone, until standard input ends.
     #[command(hide = true)]

@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use unicode_width::UnicodeWidthChar as _;
 
-/// Narrower terminals count as this wide, so that text fits beside its label.
+/// Narrower terminals count as this wide, so that text fits next to its label.
 const MIN_COLUMNS: usize = 20;
 /// Columns between tab stops.
 const TAB_WIDTH: usize = 8;

@@ -60,7 +60,7 @@ struct StatusLine {
 impl StatusLine {
     fn show(&mut self, text: &str) {
         self.shown = true;
-        // The work goes on even if standard error is closed.
+        // The work continues even if standard error is closed.
         let _ = write!(stderr(), "\r{text}\x1b[K");
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn prompt(prompt: &str) {
     let _ = write!(out, "{prompt}").and_then(|()| out.flush());
 }
 
-/// Ignores failures: the command goes on even if standard error is closed.
+/// Ignores failures: the command continues even if standard error is closed.
 fn print_stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -34,7 +34,7 @@ impl TaskRequest {
 
 impl TaskLookup<'_> {
     /// Waits until the task ends, at most this long: if it has not ended by then, the answer has no `ended_at`.
-    /// The server does the waiting, a minute a call, and the client goes on after a reconnect.
+    /// The server does the waiting, a minute a call, and the client continues after a reconnect.
     pub fn wait(self, wait: Duration) -> Self {
         self.with("wait_ms", |request| {
             request.wait = wait;
