@@ -6,14 +6,14 @@ use std::{
 
 use circles_auth::{Access, PublicKey};
 
-use crate::Limits;
+use crate::limits::Limits;
 
-/// A circle and everything that is set about it.
+/// A circle with all its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CircleConfig {
-    /// What people call it.
+    /// Its name for people.
     pub id: String,
-    /// Its name, and its owner's.
+    /// Its public key, which is also its owner's.
     pub key: PublicKey,
     /// The port of its own listener, where 0 is a free one; without it, the shared listener serves it.
     pub port: Option<u16>,
@@ -23,19 +23,19 @@ pub struct CircleConfig {
     pub rhai_path: PathBuf,
     /// The folder that its scripts read and write.
     pub files_path: PathBuf,
-    /// Who may play and run.
+    /// The callers that may play and run.
     pub access: Access,
-    /// What one play may use.
+    /// The limits of its plays.
     pub limits: Limits,
-    /// What its scripts may ask for by name.
+    /// The secrets that its scripts may read.
     pub secrets: Secrets,
-    /// The workers that its tasks are for, with Redis; without one, those of no pool.
+    /// The workers for its tasks, with Redis; without it, the workers of no pool.
     pub pool: Option<String>,
 }
 
 impl CircleConfig {
-    /// A circle of which nothing but the key is said: open to everyone, its things under `data_dir`.
-    pub fn plain(key: PublicKey, data_dir: &Path) -> Self {
+    /// Returns a circle with default settings: open to everyone, its data under `data_dir`.
+    pub fn with_defaults(key: PublicKey, data_dir: &Path) -> Self {
         Self {
             id: key.to_string(),
             key,
@@ -51,7 +51,7 @@ impl CircleConfig {
     }
 }
 
-/// Where a circle's things lie unless it is said otherwise: its `circle.db`, `scripts` and `files`.
+/// Returns the default path of a circle's `circle.db`, `scripts` or `files`.
 pub fn default_path(data_dir: &Path, key: impl fmt::Display, name: &str) -> PathBuf {
     data_dir.join(key.to_string()).join(name)
 }
@@ -61,7 +61,7 @@ pub fn default_path(data_dir: &Path, key: impl fmt::Display, name: &str) -> Path
 pub struct Secrets(BTreeMap<String, String>);
 
 impl Secrets {
-    /// The secret of a name.
+    /// Returns the secret of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! One circle of the file, as far as it can be understood.
+//! Reads one circle of the file, as far as it is without fault.
 
 use std::{
     collections::BTreeSet,
@@ -14,16 +14,16 @@ use circles_auth::{
 use serde_json::Value;
 
 use crate::{
-    Limits,
     circle::{CircleConfig, Secrets, default_path},
-    fault::{Fault, Place},
-    limits,
-    object::{Object, expected, kind_of},
-    paths::{join, resolve},
-    read::Surroundings,
+    environment::Environment,
+    fault::{Fault, Pointer},
+    limits::Limits,
+    object::{Object, expected, type_of},
+    paths::{KEYS_FOLDER, join, resolve},
+    read_limits::read_limits,
 };
 
-/// Every field that a circle may have in the file.
+/// The fields of a circle in the file.
 pub const FIELDS: [&str; 11] = [
     "id",
     "port",
@@ -38,23 +38,21 @@ pub const FIELDS: [&str; 11] = [
     "pool",
 ];
 
-/// Fields of the design that have no effect yet, so that naming them would be an error nobody notices.
-const NOT_YET: [(&str, &str); 3] = [
-    ("http", "scripts cannot reach out yet, so there are no rules for it"),
+/// Fields without an effect in this version, and why: accepting them would hide a mistake.
+const UNSUPPORTED: [(&str, &str); 3] = [
+    ("http", "scripts cannot make network requests yet"),
     ("webhooks", "webhooks are not served yet"),
-    ("provenance", "which plays leave a record cannot be chosen yet"),
+    ("provenance", "the choice of recorded plays cannot be configured yet"),
 ];
 
-/// The folder of the data directory with the keys that were made for circles without a `db_path`.
-pub const KEYS: &str = "keys";
-const NAME: &str = "a name of 1 to 64 letters, digits, - and _";
-const PUBLIC_KEY: &str = "a public key: 66 lower-case hex digits, a point of secp256k1";
+const NAME_FORMAT: &str = "a name of 1 to 64 letters, digits, - and _";
+const PUBLIC_KEY_FORMAT: &str = "a public key: 66 lower-case hex digits, a point of secp256k1";
 
-/// What a circle of the file is, as far as it could be read.
+/// A circle of the file; fields with a fault are `None` or have their default.
 pub struct Entry {
-    pub at: Place,
+    pub at: Pointer,
     pub id: Option<String>,
-    pub key: Key,
+    pub key: CircleKey,
     pub db_path: Option<PathBuf>,
     pub rhai_path: Option<PathBuf>,
     pub files_path: Option<PathBuf>,
@@ -65,72 +63,58 @@ pub struct Entry {
     pool: Option<String>,
 }
 
-/// The key of a circle, and where it comes from.
+/// The key of a circle and its origin.
 #[derive(Default)]
-pub struct Key {
+pub struct CircleKey {
     pub public: Option<PublicKey>,
-    /// The field that says it, if one does.
+    /// The field with the key, if the file has one.
     pub field: Option<&'static str>,
-    /// The file that it is in.
+    /// The key file.
     pub path: Option<PathBuf>,
-    /// The key as a whole, where it is new and no file holds it yet.
+    /// The new secret key, which is not in its file yet.
     pub new: Option<SecretKey>,
 }
 
 impl Entry {
-    /// Reads what stands at a place; `directory` is where relative paths begin.
+    /// Reads a circle of the file. Relative paths begin in `directory`.
     pub fn read(
         value: Value,
-        at: Place,
+        at: Pointer,
         directory: &Path,
-        around: &Surroundings<'_>,
+        environment: &Environment<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        let mut object = Object::new(value, at.clone(), "an object, which is a circle", faults)?;
+        let mut object = Object::new(value, at.clone(), "an object with the fields of a circle", faults)?;
         if !object.has("id") {
-            object.fault_here("expected a circle to have an id");
+            object.fault_here("missing field id");
         }
-        let id = object.take("id", NAME, named);
+        let id = object.take("id", NAME_FORMAT, named);
         let port = object.take("port", "a port from 0 to 65535", |port| port.as_u64()?.try_into().ok());
-        let keyless = !object.has("public_key") && !object.has("key_file");
-        let mut path = |name, kind: Kind| {
-            let said = object.take(name, kind.expected(), |path| text(path).map(str::to_owned))?;
-            // Only a shell knows what it means; here it would become the name of a folder.
-            if said.starts_with('~') {
-                let expected = kind.expected();
-                object.fault(name, format!("~ is not expanded here: expected {expected}, written in full"));
-                return None;
-            }
-            let path = join(directory, Path::new(&said));
-            match kind.clash(&said, &path) {
-                Some(problem) => object.fault(name, problem),
-                None => return Some(resolve(&path)),
-            }
-            None
-        };
-        let key_file = path("key_file", Kind::File);
-        let db_path = path("db_path", Kind::File);
-        let rhai_path = path("rhai_path", Kind::Folder);
-        let files_path = path("files_path", Kind::Folder);
-        let key = match keyless {
-            true => match default_key_path(id.as_deref(), db_path.as_deref(), around.data_dir) {
-                Some(path) => Key::find(path, around.makes_keys, &mut object),
-                None => Key::default(),
-            },
-            false => Key::read(key_file, &mut object),
+        let has_key = object.has("public_key") || object.has("key_file");
+        let mut path = |name, kind| read_path(&mut object, directory, name, kind);
+        let key_file = path("key_file", PathKind::File);
+        let db_path = path("db_path", PathKind::File);
+        let rhai_path = path("rhai_path", PathKind::Folder);
+        let files_path = path("files_path", PathKind::Folder);
+        let default_key_path = default_key_path(id.as_deref(), db_path.as_deref(), environment.data_dir);
+        let key = match default_key_path {
+            _ if has_key => CircleKey::read(key_file, &mut object),
+            Some(path) => CircleKey::find(path, environment.creates_keys, &mut object),
+            None => CircleKey::default(),
         };
         let access = object.take_with("access", access).unwrap_or_default();
-        let limits = object.take_with("limits", limits::read).unwrap_or_default();
-        let secrets = object.take_with("secrets", |value, at, faults| secrets(value, at, around, faults));
-        let pool = object.take("pool", NAME, named);
-        for (name, reason) in NOT_YET {
+        let limits = object.take_with("limits", read_limits).unwrap_or_default();
+        let secrets =
+            object.take_with("secrets", |value, at, faults| secrets(value, at, environment, faults));
+        let pool = object.take("pool", NAME_FORMAT, named);
+        for (name, reason) in UNSUPPORTED {
             if object.take_with(name, |_, _, _| ()).is_some() {
-                object.fault(name, format!("this version has no such setting: {reason}; remove the field"));
+                object.fault(name, format!("not supported in this version: {reason}; remove the field"));
             }
         }
-        object.end(&FIELDS);
+        object.finish(&FIELDS);
 
-        let default = |name| key.public.map(|key| resolve(&default_path(around.data_dir, key, name)));
+        let default = |name| key.public.map(|key| resolve(&default_path(environment.data_dir, key, name)));
         Some(Self {
             db_path: db_path.or_else(|| default("circle.db")),
             rhai_path: rhai_path.or_else(|| default("scripts")),
@@ -146,7 +130,7 @@ impl Entry {
         })
     }
 
-    /// The circle, if there is nothing that could not be read.
+    /// Returns the circle if all its fields could be read.
     pub fn finish(self) -> Option<CircleConfig> {
         Some(CircleConfig {
             id: self.id?,
@@ -163,14 +147,14 @@ impl Entry {
     }
 }
 
-impl Key {
-    /// The key that `public_key` or `key_file` says.
+impl CircleKey {
+    /// Reads the key from `public_key` or `key_file`.
     fn read(key_file: Option<PathBuf>, object: &mut Object<'_>) -> Self {
         if object.has("public_key") {
             if key_file.is_some() {
                 object.fault("key_file", "expected public_key or key_file, found both");
             }
-            let public = object.take("public_key", PUBLIC_KEY, public_key);
+            let public = object.take("public_key", PUBLIC_KEY_FORMAT, public_key);
             return Self { public, field: Some("public_key"), ..Self::default() };
         }
         let Some(path) = key_file else { return Self::default() };
@@ -183,24 +167,24 @@ impl Key {
         }
     }
 
-    /// The key that was made for a circle of which no key is said, or a new one.
-    fn find(path: PathBuf, may_make: bool, object: &mut Object<'_>) -> Self {
+    /// Reads the key that was created for a circle without a key in the file, or creates one.
+    fn find(path: PathBuf, may_create: bool, object: &mut Object<'_>) -> Self {
         let (key, is_new) = match key_file::read(&path) {
             Ok(key) => (Some(key), false),
-            Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound && !may_make => {
+            Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound && !may_create => {
                 object.fault_here(format!(
-                    "expected public_key, or key_file, or the key that a server makes at {}",
+                    "expected public_key or key_file, or a key created by a server at {}",
                     path.display()
                 ));
                 (None, false)
             }
             Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
-                let made = SecretKey::generate();
-                let key = made.map_err(|error| object.fault_here(format!("no key could be made: {error}")));
+                let key = SecretKey::generate();
+                let key = key.map_err(|error| object.fault_here(format!("cannot create a key: {error}")));
                 (key.ok(), true)
             }
             Err(error) => {
-                object.fault_here(format!("the key made for this circle cannot be used: {error}"));
+                object.fault_here(format!("cannot use the key created for this circle: {error}"));
                 (None, false)
             }
         };
@@ -209,14 +193,31 @@ impl Key {
     }
 }
 
-/// What a path leads to.
+/// Takes a path from the object and reports its faults.
+fn read_path(object: &mut Object<'_>, directory: &Path, name: &str, kind: PathKind) -> Option<PathBuf> {
+    let written = object.take(name, kind.expected(), |path| text(path).map(str::to_owned))?;
+    // Only a shell expands it; here it would become the name of a folder.
+    if written.starts_with('~') {
+        let expected = kind.expected();
+        object.fault(name, format!("~ is not expanded here: expected {expected}, written in full"));
+        return None;
+    }
+    let path = join(directory, Path::new(&written));
+    if let Some(problem) = kind.fault(&written, &path) {
+        object.fault(name, problem);
+        return None;
+    }
+    Some(resolve(&path))
+}
+
+/// The kind of file that a path must lead to.
 #[derive(Clone, Copy)]
-enum Kind {
+enum PathKind {
     File,
     Folder,
 }
 
-impl Kind {
+impl PathKind {
     const fn expected(self) -> &'static str {
         match self {
             Self::File => "the path of a file",
@@ -224,12 +225,12 @@ impl Kind {
         }
     }
 
-    /// The fault in how a path is said, or in what is there already.
-    fn clash(self, said: &str, path: &Path) -> Option<String> {
-        if matches!(self, Self::File) && said.ends_with('/') {
+    /// Returns the fault of a path as written, or of the file that exists there.
+    fn fault(self, written: &str, path: &Path) -> Option<String> {
+        if matches!(self, Self::File) && written.ends_with('/') {
             return Some(format!("expected {}, found one that ends with /", self.expected()));
         }
-        // A path that leads through a folder that is not there yet has to be followed first.
+        // A path through a missing folder and back, such as `missing/..`, exists only once it is resolved.
         let (path, found) = match path.metadata() {
             Ok(found) => (path.to_owned(), found),
             Err(_) => {
@@ -243,11 +244,11 @@ impl Kind {
             (Self::Folder, false) => ("a folder", "a file"),
             _ => return None,
         };
-        Some(format!("expected {expected}, and {} is {found}", path.display()))
+        Some(format!("expected {expected}, but {} is {found}", path.display()))
     }
 }
 
-/// Beside the database, so that the two move together; the data directory if no database is named.
+/// Returns a path next to the database, so that both move together, or in the data directory without a `db_path`.
 fn default_key_path(id: Option<&str>, db_path: Option<&Path>, data_dir: &Path) -> Option<PathBuf> {
     match (db_path, id) {
         (Some(db_path), _) => {
@@ -255,7 +256,7 @@ fn default_key_path(id: Option<&str>, db_path: Option<&Path>, data_dir: &Path) -
             path.push(".key");
             Some(path.into())
         }
-        (None, Some(id)) => Some(data_dir.join(KEYS).join(format!("{id}.key"))),
+        (None, Some(id)) => Some(data_dir.join(KEYS_FOLDER).join(format!("{id}.key"))),
         (None, None) => None,
     }
 }
@@ -264,13 +265,13 @@ fn named(value: &Value) -> Option<String> {
     text(value).filter(|name| is_name(name)).map(str::to_owned)
 }
 
-/// Whether a text can name a circle for people, or a pool: 1 to 64 letters, digits, `-` and `_`.
+/// Returns whether a text may be the id of a circle or the name of a pool: 1 to 64 letters, digits, `-` and `_`.
 pub fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
-/// A text that something can be named by.
+/// Returns a text that is not empty and may be part of a path.
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty() && !text.contains('\0'))
 }
@@ -279,17 +280,17 @@ fn public_key(value: &Value) -> Option<PublicKey> {
     value.as_str()?.parse().ok()
 }
 
-fn access(value: Value, at: Place, faults: &mut Vec<Fault>) -> Access {
+fn access(value: Value, at: Pointer, faults: &mut Vec<Fault>) -> Access {
     let Some(mut object) = Object::new(value, at, "an object with play and run", faults) else {
         return Access::closed();
     };
-    let mut who = |verb| object.take_with(verb, who).unwrap_or_else(AccessList::empty);
-    let access = Access { play: who("play"), run: who("run") };
-    object.end(&["play", "run"]);
+    let mut list = |name| object.take_with(name, access_list).unwrap_or_else(AccessList::empty);
+    let access = Access { play: list("play"), run: list("run") };
+    object.finish(&["play", "run"]);
     access
 }
 
-fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> AccessList {
+fn access_list(value: Value, at: Pointer, faults: &mut Vec<Fault>) -> AccessList {
     match value {
         Value::String(text) if text == "*" => AccessList::Everyone,
         Value::Array(keys) => {
@@ -297,7 +298,7 @@ fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> AccessList {
             for (index, key) in keys.iter().enumerate() {
                 match public_key(key) {
                     Some(key) => drop(only.insert(key.circle_id())),
-                    None => faults.push(expected(&at.child(index), PUBLIC_KEY, key)),
+                    None => faults.push(expected(&at.child(index), PUBLIC_KEY_FORMAT, key)),
                 }
             }
             AccessList::Only(only)
@@ -309,12 +310,12 @@ fn who(value: Value, at: Place, faults: &mut Vec<Fault>) -> AccessList {
     }
 }
 
-fn secrets(value: Value, at: Place, around: &Surroundings<'_>, faults: &mut Vec<Fault>) -> Secrets {
+fn secrets(value: Value, at: Pointer, environment: &Environment<'_>, faults: &mut Vec<Fault>) -> Secrets {
     let Value::Object(secrets) = value else {
-        // Not quoted: it may be the secret itself, written here by mistake.
+        // The value is not quoted, since it may be the secret itself, written here by mistake.
         faults.push(at.fault(format!(
-            "expected an object of names of environment variables by name, found {}",
-            kind_of(&value)
+            "expected an object that maps names to environment variables, found {}",
+            type_of(&value)
         )));
         return Secrets::default();
     };
@@ -322,23 +323,23 @@ fn secrets(value: Value, at: Place, around: &Surroundings<'_>, faults: &mut Vec<
         let at = at.child(&name);
         let Some(variable) = variable.as_str().filter(|variable| !name.is_empty() && is_variable(variable))
         else {
-            // Not quoted: it may be the secret itself, written here by mistake.
+            // The value is not quoted, since it may be the secret itself, written here by mistake.
             faults.push(at.fault("expected the name of an environment variable"));
             return None;
         };
-        let problem = match (around.env)(variable).map(OsString::into_string) {
+        let problem = match (environment.variable)(variable).map(OsString::into_string) {
             Some(Ok(secret)) if !secret.is_empty() => return Some((name, secret)),
             Some(Ok(_)) => "is empty",
             Some(Err(_)) => "is not UTF-8",
             None => "is not set",
         };
-        faults.push(at.fault(format!("the environment variable {variable} {problem}")));
+        faults.push(at.fault(format!("environment variable {variable} {problem}")));
         None
     };
     secrets.into_iter().filter_map(&mut read).collect()
 }
 
-/// A name as POSIX has them.
+/// Returns whether POSIX allows this name for an environment variable.
 fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -3,19 +3,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Everything that is wrong with a file; never empty. It prints a line for the file and one for each fault.
+/// All faults of a file; never empty. It prints a line for the file and one for each fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     file: PathBuf,
     faults: Vec<Fault>,
 }
 
-/// One thing that is wrong, and where.
+/// A mistake in a file, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The place as a JSON pointer (RFC 6901), such as `/0/port`; empty for the file as a whole.
-    pub place: String,
-    /// What is wrong there and what is expected.
+    /// A JSON pointer (RFC 6901), such as `/0/port`; empty for the file as a whole.
+    pub pointer: String,
+    /// The mistake, and what is expected.
     pub problem: String,
 }
 
@@ -24,7 +24,7 @@ impl Faults {
         Self { file: file.to_owned(), faults }
     }
 
-    /// Each of them, in the order of the file.
+    /// Returns the faults in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter()
     }
@@ -43,37 +43,36 @@ impl error::Error for Faults {}
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
         }
         f.write_str(&self.problem)
     }
 }
 
-/// A place in a JSON document.
+/// A JSON pointer: the place of a value in a JSON document. The default points to the whole document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place(String);
+pub struct Pointer(String);
 
-impl Place {
-    /// A member or an element of what stands here.
+impl Pointer {
+    /// Points to a member or an element of the value here.
     pub fn child(&self, name: impl fmt::Display) -> Self {
         let name = name.to_string().replace('~', "~0").replace('/', "~1");
-        // A line's end in a name would make one fault look like two.
-        let is_plain = |sign: &char| !sign.is_control();
-        let name: String = match name.chars().all(|sign| is_plain(&sign)) {
-            true => name,
-            false => name.chars().flat_map(|sign| sign.escape_debug()).collect(),
+        // A line feed in a name would make one fault look like two.
+        let name: String = match name.chars().any(char::is_control) {
+            true => name.chars().flat_map(|sign| sign.escape_debug()).collect(),
+            false => name,
         };
         Self(format!("{}/{name}", self.0))
     }
 
-    /// Says what is wrong here.
+    /// Returns a fault of the value here.
     pub fn fault(&self, problem: impl Into<String>) -> Fault {
-        Fault { place: self.0.clone(), problem: problem.into() }
+        Fault { pointer: self.0.clone(), problem: problem.into() }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

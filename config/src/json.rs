@@ -1,4 +1,4 @@
-//! JSON in which every member has a name of its own; readers otherwise keep the last of a name in silence.
+//! JSON without duplicate members. serde_json would silently keep the last one.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// A value read with care.
+/// A JSON value that has no duplicate members.
 pub struct Strict(pub Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -62,7 +62,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut object = Map::new();
         while let Some((name, Strict(value))) = members.next_entry::<String, _>()? {
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("{name} is there twice")));
+                return Err(A::Error::custom(format!("duplicate field `{name}`")));
             }
             object.insert(name, value);
         }

@@ -1,22 +1,18 @@
-//! What one play may use, what is remembered of plays, and what may be said about it.
-
-mod read;
+//! The limits of a circle.
 
 use circles_store::Quota;
 use serde::{Deserialize, Serialize};
 
-pub use read::{SCRIPT_BYTES, most, parse, read};
-
-/// What one play may use, and at the end what its circle remembers. A play that passes a limit ends with the limit's
-/// name, which is the field's.
+/// The limits of one play, followed by those of the tasks that its circle remembers. A play that exceeds a limit ends
+/// with an error that names the limit, by the name of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of source, in UTF-8. It can be raised to the length of the longest script of openrpc.json.
     pub script_bytes: usize,
-    /// Rhai operations: expressions and statements evaluated. A few seconds' worth; time is limited beside it.
+    /// Rhai operations: expressions and statements evaluated. The default takes a few seconds; time is limited too.
     pub operations: u64,
-    /// Nested calls of script functions. Each takes up to some tens of kilobytes of stack.
+    /// Nested calls of script functions. Each takes up to tens of kilobytes of stack.
     pub call_depth: usize,
     /// Nested expressions in a script, and in each of its functions.
     pub expression_depth: usize,
@@ -26,53 +22,53 @@ pub struct Limits {
     pub functions: usize,
     /// Imports that a play makes, those of imported modules included.
     pub modules: usize,
-    /// Bytes that a play may hold at a time, whatever it holds them in.
+    /// Bytes of memory that a play may hold at a time.
     pub memory_bytes: usize,
-    /// Lines logged.
+    /// Lines that a play logs.
     pub log_lines: usize,
-    /// Bytes logged, as JSON.
+    /// Bytes that a play logs, as JSON.
     pub log_bytes: usize,
-    /// Bytes of the result as JSON, and of its text as JSON. Both and the log together fit into one answer.
+    /// Bytes of the result as JSON, and of its text as JSON. Both fit into one answer together with the log.
     pub result_bytes: usize,
     /// Nesting of the result, as deep as JSON parsers commonly read.
     pub result_depth: usize,
     /// Bytes of one file, read or written.
     pub file_bytes: u64,
-    /// Changes to files: writes, renames, removals, directories made.
+    /// Changes to files: writes, renames, removals, new directories.
     pub file_writes: usize,
-    /// Bytes written to files, all together.
+    /// Bytes that a play writes to files in total.
     pub written_bytes: u64,
-    /// Bytes that all files of the circle may take on the disk, 4 KiB for each file and directory among them.
+    /// Bytes that all files of the circle may take on disk, counting 4 KiB for each file and directory.
     pub disk_bytes: u64,
-    /// Names in a directory that is listed.
+    /// Names in a listed directory.
     pub list_entries: usize,
     /// Bytes of one document of the database, as JSON.
     pub document_bytes: usize,
     /// Documents that a play writes or deletes.
     pub db_writes: usize,
-    /// Bytes that it writes there, keys included, all together.
+    /// Bytes of documents that a play writes in total, keys included.
     pub db_write_bytes: usize,
-    /// Calls into other circles.
+    /// Calls that a play makes to other circles.
     pub circle_calls: usize,
-    /// How many circles deep a play may be called by others; 0 is one that came from outside.
+    /// Depth of calls between circles; a play from outside has depth 0.
     pub circle_depth: u8,
-    /// Tasks of one caller that the circle remembers: submitted, or called with an idempotency key.
+    /// Tasks of one caller that the circle remembers: those submitted or called with an idempotency key.
     pub caller_tasks: u64,
-    /// Bytes of what these left.
+    /// Bytes that the outcomes of these tasks take.
     pub caller_task_bytes: u64,
-    /// Tasks that it remembers of all callers together that no access list names.
+    /// Tasks that the circle remembers of guests, which are callers on no access list, in total.
     pub guest_tasks: u64,
-    /// Bytes of what these left.
+    /// Bytes that the outcomes of these tasks take.
     pub guest_task_bytes: u64,
-    /// Milliseconds from the acceptance of a play to its deadline; the server's `--task-timeout` holds where it is
-    /// lower.
+    /// Milliseconds from the acceptance of a play to its deadline, unless the server's `--task-timeout` is lower.
     pub play_timeout_ms: u64,
-    /// The same for a submitted task; the server's `--submit-timeout` holds where it is lower.
+    /// Milliseconds from the acceptance of a submitted task to its deadline, unless the server's `--submit-timeout`
+    /// is lower.
     pub submit_timeout_ms: u64,
 }
 
 impl Limits {
-    /// How much the circle remembers.
+    /// Returns the limits of remembered tasks.
     pub const fn quota(&self) -> Quota {
         Quota {
             caller_tasks: self.caller_tasks,
@@ -83,12 +79,12 @@ impl Limits {
     }
 }
 
-/// As long as `timeout_ms` of openrpc.json may be.
+/// The maximum of `timeout_ms` in openrpc.json.
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Default for Limits {
     fn default() -> Self {
-        let remembered = Quota::default();
+        let quota = Quota::default();
         Self {
             script_bytes: 256 << 10,
             operations: 100_000_000,
@@ -113,10 +109,10 @@ impl Default for Limits {
             circle_calls: 100,
             // SPEC §6.
             circle_depth: 4,
-            caller_tasks: remembered.caller_tasks,
-            caller_task_bytes: remembered.caller_bytes,
-            guest_tasks: remembered.guest_tasks,
-            guest_task_bytes: remembered.guest_bytes,
+            caller_tasks: quota.caller_tasks,
+            caller_task_bytes: quota.caller_bytes,
+            guest_tasks: quota.guest_tasks,
+            guest_task_bytes: quota.guest_bytes,
             play_timeout_ms: DAY_MS,
             submit_timeout_ms: DAY_MS,
         }

@@ -1,82 +1,86 @@
-//! Reading JSON so that one fault does not hide the next.
+//! Reads JSON objects so that one fault does not hide the next.
 
 use serde_json::{Map, Value};
 
-use crate::fault::{Fault, Place};
+use crate::fault::{Fault, Pointer};
 
-/// The longest piece of a file that a fault quotes.
-const QUOTED: usize = 40;
+/// Characters of a file that a fault quotes at most.
+const QUOTE_CHARS: usize = 40;
 
-/// An object whose members are taken out one by one; what is left over in the end should not be there.
+/// An object whose members are taken one by one; a member left over at the end is a fault.
 pub struct Object<'a> {
-    at: Place,
+    at: Pointer,
     members: Map<String, Value>,
     faults: &'a mut Vec<Fault>,
 }
 
 impl<'a> Object<'a> {
-    /// Begins to read what stands at a place, which must be an object.
-    pub fn new(value: Value, at: Place, what: &str, faults: &'a mut Vec<Fault>) -> Option<Self> {
+    /// Begins to read a value that must be an object, described by `expectation`.
+    pub fn new(value: Value, at: Pointer, expectation: &str, faults: &'a mut Vec<Fault>) -> Option<Self> {
         match value {
             Value::Object(members) => Some(Self { at, members, faults }),
             other => {
-                faults.push(expected(&at, what, &other));
+                faults.push(expected(&at, expectation, &other));
                 None
             }
         }
     }
 
-    /// Takes a member, if it is there, and makes of it what it should be; where `make` makes nothing, it is no
-    /// such thing.
-    pub fn take<T>(&mut self, name: &str, what: &str, make: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+    /// Takes a member, if it exists, and converts it. A member that `convert` refuses is a fault.
+    pub fn take<T>(
+        &mut self,
+        name: &str,
+        expectation: &str,
+        convert: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
         let value = self.members.remove(name)?;
-        let made = make(&value);
-        if made.is_none() {
-            self.faults.push(expected(&self.at.child(name), what, &value));
+        let converted = convert(&value);
+        if converted.is_none() {
+            self.faults.push(expected(&self.at.child(name), expectation, &value));
         }
-        made
+        converted
     }
 
-    /// Takes a member, if it is there, to a reader of its own, which gets its place and says its own faults.
+    /// Takes a member, if it exists, and passes it to a reader that reports its own faults.
     pub fn take_with<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(Value, Place, &mut Vec<Fault>) -> T,
+        read: impl FnOnce(Value, Pointer, &mut Vec<Fault>) -> T,
     ) -> Option<T> {
         let value = self.members.remove(name)?;
         Some(read(value, self.at.child(name), self.faults))
     }
 
-    /// Whether a member is there and not taken yet.
+    /// Returns whether a member exists and was not taken yet.
     pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
-    /// Says what is wrong with a member, or with what its absence means.
+    /// Reports a fault of a member.
     pub fn fault(&mut self, name: &str, problem: impl Into<String>) {
         self.faults.push(self.at.child(name).fault(problem));
     }
 
-    /// Says what is wrong with the object as a whole.
+    /// Reports a fault of the object as a whole.
     pub fn fault_here(&mut self, problem: impl Into<String>) {
         self.faults.push(self.at.fault(problem));
     }
 
-    /// Ends reading: whatever is left is a fault.
-    pub fn end(self, known: &[&str]) {
+    /// Reports every member that was not taken as a fault.
+    pub fn finish(self, known: &[&str]) {
         for name in self.members.keys() {
-            self.faults.push(unknown(&self.at.child(name), known));
+            self.faults.push(unknown_field(&self.at.child(name), known));
         }
     }
 }
 
-/// The fault of something that is not what stands here otherwise.
-pub fn expected(at: &Place, what: &str, found: &Value) -> Fault {
-    at.fault(format!("expected {what}, found {}", quoted(found)))
+/// Returns the fault of a value that differs from `expectation`.
+pub fn expected(at: &Pointer, expectation: &str, found: &Value) -> Fault {
+    at.fault(format!("expected {expectation}, found {}", quote(found)))
 }
 
-/// The kind of JSON that a value is, for places where the value itself had better not be shown.
-pub const fn kind_of(value: &Value) -> &'static str {
+/// Returns the JSON type of a value, for faults that must not quote the value itself.
+pub const fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -87,14 +91,14 @@ pub const fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The fault of a name that means nothing.
-pub fn unknown(at: &Place, known: &[&str]) -> Fault {
-    at.fault(format!("no such field; there are {}", known.join(", ")))
+/// Returns the fault of a field that does not exist.
+pub fn unknown_field(at: &Pointer, known: &[&str]) -> Fault {
+    at.fault(format!("unknown field, expected one of {}", known.join(", ")))
 }
 
-fn quoted(value: &Value) -> String {
+fn quote(value: &Value) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(QUOTED) {
+    match text.char_indices().nth(QUOTE_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
     }

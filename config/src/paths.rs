@@ -1,8 +1,11 @@
-//! Where paths lead, also those to what does not exist yet.
+//! Resolves paths, also those of files that do not exist yet.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The path without links and detours, as far as it exists; two paths to one place become one.
+/// The folder of the data directory with the keys created for circles without a `db_path`.
+pub const KEYS_FOLDER: &str = "keys";
+
+/// Removes links, `.` and `..` from a path, as far as it exists, so that two paths to one file become equal.
 pub fn resolve(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
@@ -16,8 +19,8 @@ pub fn resolve(path: &Path) -> PathBuf {
     }
 }
 
-/// A path as it is said relative to a folder. What begins with `..` leaves the folder by its name: where the folder is
-/// a link, it leads to another place each time the link is switched.
+/// Joins a folder and a relative path. A leading `..` removes the last name of the folder without following it: the
+/// folder may be a link, and its target may change from one start to the next.
 pub fn join(folder: &Path, path: &Path) -> PathBuf {
     let (mut at, mut rest) = (folder.to_owned(), path.strip_prefix(".").unwrap_or(path));
     let is_named = |folder: &Path| matches!(folder.components().next_back(), Some(Component::Normal(_)));
@@ -35,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parent_of_folder_is_found_by_its_name() {
+    fn join_does_not_follow_links_of_the_folder() {
         for (path, expected) in [
             ("x", "/a/link/x"),
             (".", "/a/link/."),
@@ -50,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn two_ways_to_one_place_are_one_path() {
+    fn paths_to_one_file_resolve_to_one_path() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap();
         std::fs::create_dir(root.join("real")).unwrap();

@@ -1,4 +1,4 @@
-//! Folders and files that only this user may enter or read, also those that were there before.
+//! Makes folders and files private to the server's user, also existing ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,123 +9,124 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{CircleConfig, entry::KEYS, paths::resolve};
+use crate::{
+    circle::CircleConfig,
+    paths::{KEYS_FOLDER, resolve},
+};
 
-const OTHERS: u32 = 0o077;
-/// In a folder that many write to, such as `/tmp`, only owners remove files.
-const STICKY: u32 = 0o1000;
-/// Endings that the path of a database gets in the paths of the files that go with it.
-const BESIDE_DATABASES: [&str; 4] = ["", ".key", ".lock", ".new"];
+/// The permissions of the group and of all other users.
+const OTHER_USERS: u32 = 0o077;
+/// Marks folders shared by many users, such as `/tmp`, in which only a file's owner removes it.
+const STICKY_BIT: u32 = 0o1000;
+/// The suffixes of a database and of the files that belong to it.
+const DATABASE_SUFFIXES: [&str; 4] = ["", ".key", ".lock", ".new"];
 
-/// Makes the folders that the circles' things lie in, where they are missing, and takes away what other users may do
-/// with those that are there.
+/// Creates the missing folders of circles, and removes the permissions of other users on the existing ones.
 ///
-/// A folder that was named in the config and that holds other things, as a home directory would, stays as it is: what
-/// lies in it is private by itself. So does a library that was there before, as others may be there to edit it.
+/// An existing folder outside of the data directory that also holds other files, such as a home directory, keeps its
+/// permissions: the circle's files in it are private themselves. An existing library there keeps them as well, since
+/// other users may edit it.
 ///
 /// # Errors
 ///
-/// A sentence with the path.
+/// Names the path of a folder that cannot be created.
 pub fn make_folders(circles: &[CircleConfig], data_dir: &Path) -> Result<(), String> {
     let data_dir = resolve(data_dir);
-    close_one(&data_dir.join(KEYS));
-    let (mut ours, mut databases) = (Ours::default(), BTreeSet::new());
+    make_private(&data_dir.join(KEYS_FOLDER));
+    let (mut own, mut databases) = (OwnFiles::default(), BTreeSet::new());
     for circle in circles {
-        ours.add(circle);
+        own.add(circle);
         databases.extend(circle.db_path.parent().filter(|folder| !folder.as_os_str().is_empty()));
     }
     for folder in databases {
-        let was_there = folder.exists();
+        let existed = folder.exists();
         make_folder(folder)?;
-        if was_there && (is_below(folder, &data_dir) || ours.holds_all_of(folder)) {
-            close(folder, &data_dir);
+        if existed && (is_below(folder, &data_dir) || own.contains_all_of(folder)) {
+            make_private_within(folder, &data_dir);
         }
     }
     for circle in circles {
-        make_private(&circle.files_path, &data_dir)?;
+        make_folder(&circle.files_path)?;
+        make_private_within(&circle.files_path, &data_dir);
         make_folder(&circle.rhai_path)?;
         if is_below(&circle.rhai_path, &data_dir) {
-            close(&circle.rhai_path, &data_dir);
+            make_private_within(&circle.rhai_path, &data_dir);
         }
         make_file_private(&circle.db_path);
     }
     Ok(())
 }
 
-/// Makes a folder that only this user enters. One that is there becomes such a folder, if it is this user's.
+/// Creates a folder that other users cannot enter, or makes an existing one private if it belongs to this user.
 ///
 /// # Errors
 ///
-/// A sentence with the path.
+/// Names the path.
 pub fn make_private_folder(path: &Path) -> Result<(), String> {
-    // A shell leaves it as it is in `--data-dir=~/circles`, and it would become a folder of that name.
+    // A shell does not expand the `~` of `--data-dir=~/circles`; it would become a folder of that name.
     if path.starts_with("~") {
-        return Err(format!("{}: `~` does not stand for a home directory here", path.display()));
+        return Err(format!("{}: ~ is not expanded here: expected the path in full", path.display()));
     }
     make_folder(path)?;
-    close_one(path);
+    make_private(path);
     Ok(())
 }
 
-fn make_private(path: &Path, data_dir: &Path) -> Result<(), String> {
-    make_folder(path)?;
-    close(path, data_dir);
-    Ok(())
-}
-
-/// Makes a folder, and those around it, for this user alone. One that is there stays as it is.
+/// Creates a folder and its parents for this user alone. Existing ones stay as they are.
 ///
 /// # Errors
 ///
-/// A sentence with the path.
+/// Names the path.
 pub fn make_folder(path: &Path) -> Result<(), String> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| format!("{} cannot be made: {error}", path.display()))
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.map_err(|error| format!("{}: cannot create this folder: {error}", path.display()))
 }
 
 fn is_below(path: &Path, data_dir: &Path) -> bool {
     resolve(path).starts_with(data_dir)
 }
 
-/// Closes a folder, and those around it up to the data directory.
-fn close(path: &Path, data_dir: &Path) {
-    close_one(path);
+/// Makes a folder and its parents up to the data directory private.
+fn make_private_within(path: &Path, data_dir: &Path) {
+    make_private(path);
     let path = resolve(path);
     path.ancestors()
         .take_while(|folder| *folder != data_dir && folder.starts_with(data_dir))
-        .for_each(close_one);
+        .for_each(make_private);
 }
 
-fn close_one(path: &Path) {
+fn make_private(path: &Path) {
     let Ok(found) = fs::metadata(path) else { return };
     let mode = found.permissions().mode();
-    if mode & OTHERS != 0 && mode & STICKY == 0 && path.parent().is_some() {
-        change(path, mode & 0o700);
+    if mode & OTHER_USERS != 0 && mode & STICKY_BIT == 0 && path.parent().is_some() {
+        set_mode(path, mode & 0o700);
     }
 }
 
 fn make_file_private(path: &Path) {
     let Ok(found) = fs::metadata(path) else { return };
-    if found.is_file() && found.permissions().mode() & OTHERS != 0 {
-        change(path, 0o600);
+    if found.is_file() && found.permissions().mode() & OTHER_USERS != 0 {
+        set_mode(path, 0o600);
     }
 }
 
-/// The operator is told where that cannot be done, as on a volume of somebody else's: to refuse would be of no use.
-fn change(path: &Path, mode: u32) {
+/// Logs a failure, as on a volume of another user, instead of ending the start: the operator decides.
+fn set_mode(path: &Path, mode: u32) {
     match fs::set_permissions(path, Permissions::from_mode(mode)) {
-        Ok(()) => tracing::info!(path = %path.display(), "other users could look into it; now they cannot"),
-        Err(error) => tracing::warn!(path = %path.display(), %error, "other users may look into it"),
+        Ok(()) => tracing::info!(path = %path.display(), "removed the permissions of other users"),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "cannot remove the permissions of other users")
+        }
     }
 }
 
-/// Names known to be circles' own, by the folder that they lie in.
+/// The names of circles' files and folders, by their parent folder.
 #[derive(Default)]
-struct Ours(BTreeMap<PathBuf, BTreeSet<OsString>>);
+struct OwnFiles(BTreeMap<PathBuf, BTreeSet<OsString>>);
 
-impl Ours {
+impl OwnFiles {
     fn add(&mut self, circle: &CircleConfig) {
-        for suffix in BESIDE_DATABASES {
+        for suffix in DATABASE_SUFFIXES {
             let mut path = circle.db_path.clone().into_os_string();
             path.push(suffix);
             self.insert(Path::new(&path));
@@ -140,11 +141,11 @@ impl Ours {
         }
     }
 
-    /// Whether a folder holds nothing else; the first thing that is not circles' own ends the look.
-    fn holds_all_of(&self, folder: &Path) -> bool {
+    /// Returns whether a folder contains nothing else. Stops reading at the first other name.
+    fn contains_all_of(&self, folder: &Path) -> bool {
         let empty = BTreeSet::new();
         let names = self.0.get(folder).unwrap_or(&empty);
-        let look = || -> io::Result<bool> {
+        let only_own = || -> io::Result<bool> {
             for entry in fs::read_dir(folder)? {
                 if !names.contains(&entry?.file_name()) {
                     return Ok(false);
@@ -152,7 +153,7 @@ impl Ours {
             }
             Ok(true)
         };
-        look().unwrap_or(false)
+        only_own().unwrap_or(false)
     }
 }
 
@@ -188,7 +189,7 @@ mod tests {
     fn new_folders_are_private() {
         let (_directory, root) = root();
         let data = root.join("data");
-        let circle = CircleConfig::plain(KEY.parse::<PublicKey>().unwrap(), &data);
+        let circle = CircleConfig::with_defaults(KEY.parse::<PublicKey>().unwrap(), &data);
         make_folders(std::slice::from_ref(&circle), &data).unwrap();
         for folder in [&data, &data.join(KEY), &circle.rhai_path, &circle.files_path] {
             assert_eq!(mode(folder), 0o700, "{}", folder.display());
@@ -199,28 +200,29 @@ mod tests {
     fn existing_data_becomes_private() {
         let (_directory, root) = root();
         let data = root.join("data");
-        let circle = CircleConfig::plain(KEY.parse::<PublicKey>().unwrap(), &data);
-        let folders = [&data.join(KEY), &data.join(KEYS), &circle.rhai_path, &circle.files_path];
+        let circle = CircleConfig::with_defaults(KEY.parse::<PublicKey>().unwrap(), &data);
+        let folders = [&data.join(KEY), &data.join(KEYS_FOLDER), &circle.rhai_path, &circle.files_path];
         folders.into_iter().for_each(|folder| open_folder(folder));
         open_folder(&data);
         open_file(&circle.db_path);
         make_private_folder(&data).unwrap();
         make_folders(std::slice::from_ref(&circle), &data).unwrap();
-        for folder in [&data, &data.join(KEY), &data.join(KEYS), &circle.rhai_path, &circle.files_path] {
+        for folder in [&data, &data.join(KEY), &data.join(KEYS_FOLDER), &circle.rhai_path, &circle.files_path]
+        {
             assert_eq!(mode(folder), 0o700, "{}", folder.display());
         }
         assert_eq!(mode(&circle.db_path), 0o600);
     }
 
     #[test]
-    fn existing_folder_with_foreign_files_stays_open() {
+    fn existing_folder_with_other_files_stays_open() {
         let (_directory, root) = root();
         let (mine, shared) = (root.join("mine"), root.join("shared"));
         let mut circles = [&mine, &shared].map(|folder| CircleConfig {
             db_path: folder.join("a.db"),
             rhai_path: root.join("library"),
             files_path: root.join("files"),
-            ..CircleConfig::plain(KEY.parse::<PublicKey>().unwrap(), &root.join("data"))
+            ..CircleConfig::with_defaults(KEY.parse::<PublicKey>().unwrap(), &root.join("data"))
         });
         circles[1].db_path.set_file_name("b.db");
         for folder in [&mine, &shared, &circles[0].rhai_path, &circles[0].files_path] {
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_that_everyone_writes_to_stays_open() {
+    fn sticky_folder_stays_open() {
         let (_directory, root) = root();
         let folder = root.join("tmp");
         open_folder(&folder);

@@ -1,11 +1,11 @@
-//! `docs/operations.md` says of every field and limit what the code says.
+//! Compares the fields and limits in `docs/operations.md` with the code.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails on a missing value.
 
 use std::{fs, path::Path};
 
 use circles_auth::{SecretKey, key_file};
-use circles_config::{FIELDS, Limits, Surroundings, most, parse};
+use circles_config::{Environment, FIELDS, Limits, max_for, parse};
 
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
@@ -20,7 +20,7 @@ fn table(heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_field_is_described() {
+fn docs_list_every_config_field() {
     let described: Vec<_> = table("## circles.json")
         .iter()
         .map(|row| row.trim_start_matches("| `").split('`').next().unwrap().to_owned())
@@ -29,40 +29,40 @@ fn every_field_is_described() {
 }
 
 #[test]
-fn every_limit_is_there_with_its_default_and_its_bound() {
+fn docs_list_every_limit_with_default_and_bound() {
     let limits = serde_json::to_value(Limits::default()).unwrap();
     let rows = limits.as_object().unwrap().iter().map(|(name, default)| {
         let default = default.as_u64().unwrap();
-        format!("| `{name}` | {} | {} |", grouped(default), grouped(most(name, default)))
+        format!("| `{name}` | {} | {} |", grouped(default), grouped(max_for(name, default)))
     });
     let rows: Vec<_> = rows.collect();
     assert_eq!(table("### limits"), rows, "\nthe table should be:\n{}", rows.join("\n"));
 }
 
 #[test]
-fn every_example_is_without_fault() {
+fn config_examples_in_docs_are_valid() {
     for name in ["README.md", "docs/operations.md"] {
         let directory = tempfile::tempdir().unwrap();
         let key = SecretKey::generate().unwrap();
         key_file::write(&directory.path().join("alice.key"), &key, false).unwrap();
-        let around = Surroundings {
+        let environment = Environment {
             data_dir: &directory.path().join("data"),
-            env: &|name| Some(name.into()),
-            makes_keys: true,
+            variable: &|name| Some(name.into()),
+            creates_keys: true,
         };
         let page = page(name);
         let blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
         let examples: Vec<_> = blocks.filter(|block| block.starts_with('[')).collect();
         assert!(!examples.is_empty(), "{name}");
         for example in examples {
-            if let Err(faults) = parse(example, &directory.path().join("circles.json"), around) {
+            if let Err(faults) = parse(example, &directory.path().join("circles.json"), environment) {
                 panic!("{name}: {faults}");
             }
         }
     }
 }
 
-/// A number as people read it.
+/// Formats a number with thousands separators.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> =

@@ -281,7 +281,7 @@ fn a_listing_is_bounded() {
 fn longest_script_of_the_document_is_the_highest_script_bytes() {
     let document: Value = serde_json::from_str(circles_api::DOCUMENT).unwrap();
     let longest = document["components"]["schemas"]["Script"]["maxLength"].as_u64();
-    assert_eq!(longest, Some(circles_config::SCRIPT_BYTES));
+    assert_eq!(longest, Some(circles_config::MAX_SCRIPT_BYTES));
 }
 
 #[test]

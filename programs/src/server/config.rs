@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use circles_auth::{PublicKey, audience_of};
-use circles_config::{CircleConfig, Surroundings};
+use circles_config::{CircleConfig, Environment};
 use circles_daemon::duration;
 use circles_server::{Audience, Circle, Limits, Origins, Settings};
 use circles_store_redis::RedisUrl;
@@ -122,20 +122,20 @@ impl Args {
     /// other servers off their files. Keys are made where they have to be, and nothing is made before the locks are
     /// taken.
     pub fn circles(&self) -> Result<(Vec<CircleConfig>, Locks), String> {
-        let around = Surroundings {
+        let environment = Environment {
             data_dir: &self.common.data_dir,
-            env: &|name| std::env::var_os(name),
-            makes_keys: true,
+            variable: &|name| std::env::var_os(name),
+            creates_keys: true,
         };
         let plan =
-            self.common.config.as_ref().map(|path| circles_config::plan(path, around).map_err(config_fault));
+            self.common.config.as_ref().map(|path| circles_config::plan(path, environment).map_err(config_fault));
         let plan = plan.transpose()?;
         let mut circles = plan.as_ref().map(|plan| plan.circles().to_vec()).unwrap_or_default();
         for key in &self.circles {
             if circles.iter().any(|circle| circle.key == *key) {
                 return Err(format!("--circle {key}: named twice"));
             }
-            circles.push(CircleConfig::plain(*key, &self.common.data_dir));
+            circles.push(CircleConfig::with_defaults(*key, &self.common.data_dir));
         }
         if self.redis_url.is_none()
             && let Some(CircleConfig { id, pool: Some(pool), .. }) =
@@ -152,7 +152,7 @@ impl Args {
             }
             // Another server of the same Redis may have made a key meanwhile.
             let planned = plan.circles().len();
-            let made = plan.carry_out().map_err(config_fault)?;
+            let made = plan.apply().map_err(config_fault)?;
             circles.splice(..planned, made);
         }
         if circles.is_empty() {
@@ -160,7 +160,7 @@ impl Args {
             let made = || tracing::info!(path = %path.display(), "made a circle");
             let key = circles_auth::key_file::read_or_create(&path, made);
             let key = key.map_err(|error| format!("--data-dir: {error}"))?;
-            circles.push(CircleConfig::plain(key.public_key(), &self.common.data_dir));
+            circles.push(CircleConfig::with_defaults(key.public_key(), &self.common.data_dir));
         }
         Ok((circles, locks))
     }

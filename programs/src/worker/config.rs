@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
 use circles_auth::{Access, PublicKey};
-use circles_config::{CircleConfig, Limits, Surroundings, make_private_folder, parse_limits};
+use circles_config::{CircleConfig, Environment, Limits, make_private_folder, parse_limits};
 use circles_daemon::{Lock, LockError, Sharing, duration};
 use circles_store::CircleId;
 use circles_store_redis::{RedisConfig, RedisUrl};
@@ -70,12 +70,12 @@ impl Args {
         checked.map_err(|error| format!("--memory-budget: {error}"))?;
         let Some(path) = &self.common.config else { return Ok(Vec::new()) };
         // A key that was made here would not be the one of the server.
-        let around = Surroundings {
+        let environment = Environment {
             data_dir: &self.common.data_dir,
-            env: &|name| std::env::var_os(name),
-            makes_keys: false,
+            variable: &|name| std::env::var_os(name),
+            creates_keys: false,
         };
-        let mut circles = circles_config::read(path, around).map_err(config_fault)?;
+        let mut circles = circles_config::read(path, environment).map_err(config_fault)?;
         for circle in circles.iter().filter(|circle| self.circles.contains(&circle.key)) {
             if circle.pool != self.pool {
                 let pool =
