@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = move |circle: &_| folder.join(format!("{circle}/circle.db"));
     let store = Arc::new(EmbeddedStore::new(EmbeddedConfig::default(), file)?.with_trial(host.clone()));
     let server =
-        Server::bind(([127, 0, 0, 1], 0).into(), Settings::of([circle.into()]), store.clone()).await?;
+        Server::bind(([127, 0, 0, 1], 0).into(), Settings::new([circle.into()]), store.clone()).await?;
     let workers = Workers::start(store.clone(), host, NonZeroUsize::MIN)?;
     for (circle, url) in server.addresses() {
         println!("circle {circle} {url}");

@@ -1,9 +1,7 @@
-//! Who is calling: the address they dialled, the challenge they signed, and what that lets them call.
+//! The identity of a client: the address it dialled, its origin, and the key it proved.
 
 mod connect;
-mod guard;
 mod session;
 
 pub use connect::{Audience, Origins, dialled};
-pub use guard::Guard;
 pub use session::{Session, Transport};

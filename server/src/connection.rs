@@ -1,11 +1,11 @@
 //! One WebSocket, from its upgrade to its close.
 //!
-//! jsonrpsee's registry, traits, layers and answers serve here; its socket loop does not, because it leaves
-//! requests with odd ids unanswered, takes any number of calls at once, spawns a task for each message, and
-//! writes each answer to the socket by itself. This loop runs a connection's calls on the connection's own
-//! task: they begin in the order in which they came, so a call sent right behind `authenticate` finds the
-//! session open; those that do not end at once go on side by side; all answers that are ready go out in one
-//! write; and when the client goes away every call of its is dropped, which cancels its plays.
+//! jsonrpsee's registry, traits and answers are used here, but not its socket loop: that one leaves requests with
+//! negative, fractional or huge ids unanswered, accepts any number of calls at once, spawns a task for each message,
+//! and writes each answer separately. This loop runs a connection's calls on the connection's own task. They begin
+//! in the order of their arrival, so a call sent right after `authenticate` finds the session open. Calls that do
+//! not end at once run concurrently. All answers that are ready go out in one write. When the client disconnects,
+//! its calls are dropped, which cancels its plays.
 
 #[cfg(test)]
 mod tests;
@@ -29,10 +29,7 @@ use futures_util::{
     poll,
     stream::{FuturesUnordered, SelectAll},
 };
-use jsonrpsee::{
-    MethodResponse,
-    core::middleware::{Request, RpcServiceT as _},
-};
+use jsonrpsee::{MethodResponse, types::Request};
 use serde_json::value::RawValue;
 use tokio::{
     task::yield_now,
@@ -41,103 +38,72 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::Session,
-    connections::Place,
-    fault::retry_after,
+    connections::ConnectionSlot,
+    error::retry_after,
+    limits::Limits,
     message::{Entry, Message, error_text},
-    rpc::{Change, DISCOVER, Feed, Limits, Stack},
+    rpc::{DISCOVER, Feed, Handler, SubscriptionChange},
 };
 
-/// When a client that asked for too much at once should ask again.
-const RETRY: Duration = Duration::from_millis(100);
-/// Notifications that go out in one write, before anything else has its turn.
-const TOGETHER: usize = 64;
-/// Pings that may go unanswered.
-const MISSED_PINGS: u32 = 3;
+/// The wait before a client with too many calls under way should retry: a short play ends within it.
+const CALL_RETRY_AFTER: Duration = Duration::from_millis(100);
+/// Notifications that go out in one write before the next call is read.
+const NOTIFICATIONS_PER_WRITE: usize = 64;
+/// Pings without any message from the client after which the connection is closed.
+const MAX_MISSED_PINGS: u32 = 3;
+/// Bytes of written answers after which the connection waits for the client to read them.
+const FLUSH_BYTES: usize = 64 << 10;
+/// How long an evicted connection may take to send its close frame.
+const EVICTED_CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
+/// Messages after which the connection yields to others. A flush of [`FLUSH_BYTES`] counts as many.
+const MESSAGES_PER_TURN: usize = 32;
 
-/// Bytes of answers that are written before the client is waited for: what one connection may owe beside one answer.
-const FLUSH: usize = 64 << 10;
-/// How long the close frame of a connection may take whose place another needs.
-const LAST_WORD: Duration = Duration::from_millis(100);
-/// Messages, or [`FLUSH`] bytes of answers, after which other connections have their turn.
-const TURN: usize = 32;
-
-/// What calls pass and what holds for the texts that they come in.
-#[derive(Clone)]
-pub struct Terms {
-    pub rpc: Stack,
-    pub session: Arc<Session>,
-    pub limits: Limits,
-    /// Whether a login is mandatory.
-    pub auth: bool,
-}
-
-impl Terms {
-    /// The bound that so many bytes of a message pass, if they do.
-    fn message_passes(&self, bytes: usize) -> Option<usize> {
-        self.passes(bytes, self.limits.message_bytes)
-    }
-
-    /// The bound that so many bytes of answers to one message pass, if they do.
-    fn answer_passes(&self, bytes: usize) -> Option<usize> {
-        self.passes(bytes, self.limits.answer_bytes)
-    }
-
-    fn passes(&self, bytes: usize, most: usize) -> Option<usize> {
-        let before_login = most.min(self.limits.bytes_before_login);
-        // Most are short, and then nothing more is asked.
-        if bytes <= before_login {
-            return None;
-        }
-        let most = if self.session.is_trusted(self.auth) { most } else { before_login };
-        (bytes > most).then_some(most)
-    }
-}
-
-/// Serves a connection until the client goes, misbehaves, is cut, or `shutdown` is told and no call is left.
-pub async fn serve(socket: WebSocket, terms: Terms, place: Arc<Place>, shutdown: CancellationToken) {
+/// Serves a connection until the client disconnects or violates the protocol, until the connection is evicted, or
+/// until `shutdown` is cancelled and no call is left.
+pub async fn serve(
+    socket: WebSocket,
+    handler: Handler,
+    slot: Arc<ConnectionSlot>,
+    shutdown: CancellationToken,
+) {
     let (calls, feeds) = (FuturesUnordered::new(), SelectAll::new());
-    let limits = terms.limits;
     let connection = Connection {
         socket,
-        terms,
-        limits,
-        place,
+        handler,
+        slot,
         calls,
         feeds,
         logged_in: false,
-        dirty: false,
+        needs_flush: false,
         unsent: 0,
-        turn: 0,
+        work: 0,
     };
     connection.run(shutdown).await;
 }
 
 struct Connection {
     socket: WebSocket,
-    terms: Terms,
-    limits: Limits,
-    place: Arc<Place>,
+    handler: Handler,
+    slot: Arc<ConnectionSlot>,
     /// Calls that did not end at once.
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// Its subscriptions.
     feeds: SelectAll<Feed>,
-    /// Whether a key was proved on it.
     logged_in: bool,
-    /// Whether answers were written that the socket has not sent yet.
-    dirty: bool,
-    /// Bytes of these.
+    /// The socket holds answers that it has not sent yet.
+    needs_flush: bool,
+    /// Bytes of these answers.
     unsent: usize,
-    /// What it has done since others had their turn.
-    turn: usize,
+    /// Messages since it last yielded to other connections.
+    work: usize,
 }
 
-/// What is to be written in answer to a text, and what that means for subscriptions.
+/// The answer to a text.
 #[derive(Default)]
 pub struct Answer {
-    /// Nothing, if nothing is asked for.
+    /// `None` for a notification, or a batch of notifications.
     pub text: Option<String>,
-    changes: Vec<Change>,
+    changes: Vec<SubscriptionChange>,
 }
 
 impl From<String> for Answer {
@@ -152,7 +118,7 @@ impl From<Option<String>> for Answer {
     }
 }
 
-/// Why a connection ends: what the close frame says, if one can still be sent.
+/// Why a connection ends: the code and reason of the close frame, if one can still be sent.
 type End = Option<(u16, &'static str)>;
 
 impl Connection {
@@ -160,72 +126,79 @@ impl Connection {
         let end = self.exchange(shutdown).await;
         if let Some((code, reason)) = end {
             let frame = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
-            // A client that does not read its close frame is dropped all the same.
-            let limit = if self.place.cut().is_cancelled() { LAST_WORD } else { self.limits.write_timeout };
+            let is_evicted = self.slot.evicted().is_cancelled();
+            let limit = if is_evicted { EVICTED_CLOSE_TIMEOUT } else { self.write_timeout() };
+            // The connection ends also if the client does not read the close frame.
             let _ = timeout(limit, self.socket.send(frame)).await;
         }
     }
 
     async fn exchange(&mut self, shutdown: CancellationToken) -> End {
         let mut shutdown = pin!(shutdown.cancelled_owned());
-        let cut = self.place.cut().clone();
-        let mut cut = pin!(cut.cancelled());
-        let mut late = pin!(OptionFuture::from(self.terms.auth.then(|| sleep(self.limits.login_timeout))));
+        let evicted = self.slot.evicted().clone();
+        let mut evicted = pin!(evicted.cancelled());
+        let limits = *self.handler.limits();
+        let login_timeout = self.handler.requires_login().then(|| sleep(limits.login_timeout));
+        let mut login_timeout = pin!(OptionFuture::from(login_timeout));
         let mut draining = false;
-        let mut silent = 0;
-        let mut ping = interval(self.limits.ping_interval);
+        let mut missed_pings = 0;
+        let mut ping = interval(limits.ping_interval);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
         loop {
             if draining && self.calls.is_empty() && self.feeds.is_empty() {
                 return Some((close_code::AWAY, "the server shuts down"));
             }
-            if self.turn >= TURN {
-                self.turn = 0;
+            if self.work >= MESSAGES_PER_TURN {
+                self.work = 0;
                 yield_now().await;
             }
-            self.place.set_busy(!self.calls.is_empty() || !self.feeds.is_empty());
+            self.slot.set_busy(!self.calls.is_empty() || !self.feeds.is_empty());
             let step = tokio::select! {
                 biased;
-                // First what is finished, then what is new, and only when neither is at hand one write for all.
-                // Notifications come last, some at a time: no flood of them keeps a client from ending it.
+                // Finished calls come first, then new messages, and one write for all only when there are none of
+                // these. Notifications come last, some at a time, so that a client can end a flood of them.
                 Some(answer) = self.calls.next() => self.answer(answer).await,
-                () = &mut cut => Err(Some((close_code::AGAIN, "the server needs this connection's place"))),
+                () = &mut evicted => Err(Some((close_code::AGAIN, "too many connections, or too slow a reader"))),
                 frame = self.socket.next() => {
-                    silent = 0;
-                    self.turn += 1;
+                    missed_pings = 0;
+                    self.work += 1;
                     match frame {
                         Some(Ok(frame)) => self.receive(frame).await,
-                        Some(Err(error)) => Err(self.broken(error).await),
+                        Some(Err(error)) => Err(self.unreadable(error).await),
                         None => Err(None),
                     }
                 }
-                () = std::future::ready(()), if self.dirty => self.flush().await,
+                () = std::future::ready(()), if self.needs_flush => self.flush().await,
                 () = &mut shutdown, if !draining => {
                     draining = true;
                     Ok(())
                 }
-                Some(()) = &mut late, if !self.logged_in => {
-                    Err(Some((close_code::POLICY, "not logged in in time")))
+                Some(()) = &mut login_timeout, if !self.logged_in => {
+                    Err(Some((close_code::POLICY, "no login in time")))
                 }
                 _ = ping.tick() => {
-                    silent += 1;
-                    if silent > MISSED_PINGS { Err(None) } else { self.send(Frame::Ping(Default::default())).await }
+                    missed_pings += 1;
+                    if missed_pings > MAX_MISSED_PINGS {
+                        Err(None)
+                    } else {
+                        self.send(Frame::Ping(Default::default())).await
+                    }
                 }
                 notification = self.feeds.next(), if !self.feeds.is_empty() => match notification {
                     Some(notification) => self.notify(notification).await,
-                    // The last feed has ended, for which a drained connection may be waiting.
+                    // The last feed has ended, so a draining connection may end.
                     None => Ok(()),
                 },
             };
             if let Err(end) = step {
                 return end;
             }
-            if !self.logged_in && self.terms.session.has_logged_in() {
+            if !self.logged_in && self.handler.session().has_logged_in() {
                 self.logged_in = true;
-                self.place.logs_in();
+                self.slot.set_logged_in();
             }
-            if self.terms.session.is_locked_out() {
+            if self.handler.session().is_locked_out() {
                 return Some((close_code::POLICY, "too many failed logins"));
             }
         }
@@ -240,33 +213,34 @@ impl Connection {
             },
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
             Frame::Close(_) => {
-                // The library has the answer to a close frame ready; it leaves with the next flush.
+                // The library has queued the answer to a close frame; the flush sends it.
                 self.flush().await?;
                 return Err(None);
             }
         };
-        self.place.hears();
-        if let Some(most) = self.terms.message_passes(text.len()) {
-            let message = format!("a message holds at most {most} bytes before the login");
+        self.slot.record_message();
+        if let Some(limit) = self.handler.exceeded_by_message(text.len()) {
+            let message = format!("a message before the login has at most {limit} bytes");
             return self.answer(error_text(Error::invalid_request(message)).into()).await;
         }
-        if self.calls.len() >= self.limits.in_flight {
-            return self.answer(too_many(&text, self.limits.batch).into()).await;
+        let Limits { in_flight, batch, .. } = *self.handler.limits();
+        if self.calls.len() >= in_flight {
+            return self.answer(too_many_calls(&text, batch).into()).await;
         }
-        let Some(waiting) = self.place.takes_on(memory_bytes(&text)) else {
-            return self.answer(too_many(&text, self.limits.batch).into()).await;
+        let Some(memory) = self.slot.reserve_memory(memory_bytes(&text)) else {
+            return self.answer(too_many_calls(&text, batch).into()).await;
         };
-        let turns = Turns::default();
-        let call = respond(self.terms.clone(), text, turns.clone());
+        let yields = BatchYields::default();
+        let call = respond(self.handler.clone(), text, yields.clone());
         let mut call: Pin<Box<_>> = Box::pin(async move {
-            let _until_it_is_answered = waiting;
+            let _until_answered = memory;
             call.await
         });
         let answer = loop {
             match poll!(&mut call) {
                 Poll::Ready(answer) => break answer,
-                // The calls of a batch that end at once come before those of the next message.
-                Poll::Pending if turns.were_given() => yield_now().await,
+                // Calls of a batch that end at once run before those of the next message.
+                Poll::Pending if yields.take() => yield_now().await,
                 Poll::Pending => {
                     self.calls.push(call);
                     return Ok(());
@@ -277,11 +251,11 @@ impl Connection {
     }
 
     async fn answer(&mut self, answer: Answer) -> Result<(), End> {
-        let mut begun = Vec::new();
+        let mut started = Vec::new();
         for change in answer.changes {
             match change {
-                Change::Begun(feed) => begun.extend(Arc::into_inner(feed)),
-                Change::Ended(id) => {
+                SubscriptionChange::Started(feed) => started.extend(Arc::into_inner(feed)),
+                SubscriptionChange::Ended(id) => {
                     self.feeds.iter_mut().filter(|feed| feed.id() == id).for_each(Feed::end);
                 }
             }
@@ -289,15 +263,15 @@ impl Connection {
         if let Some(text) = answer.text {
             self.send_text(text).await?;
         }
-        // Whoever subscribes learns the name of the subscription before anything comes under it.
-        self.feeds.extend(begun);
+        // The client gets the id of a subscription before the first notification with that id.
+        self.feeds.extend(started);
         Ok(())
     }
 
-    /// Writes a notification and those that are ready behind it.
+    /// Writes a notification and the following ones that are ready.
     async fn notify(&mut self, first: Box<RawValue>) -> Result<(), End> {
         self.write(first).await?;
-        for _ in 1..TOGETHER {
+        for _ in 1..NOTIFICATIONS_PER_WRITE {
             let Poll::Ready(Some(next)) = poll!(self.feeds.next()) else { break };
             self.write(next).await?;
         }
@@ -309,14 +283,14 @@ impl Connection {
         self.send_text(text.into_string()).await
     }
 
-    /// Writes a text, and waits for the client once it owes it enough.
+    /// Writes a text, and waits for the client to read once enough bytes are unsent.
     async fn send_text(&mut self, text: String) -> Result<(), End> {
         let bytes = text.len();
-        self.place.owes(bytes);
+        self.slot.add_unsent(bytes);
         self.unsent += bytes;
         self.send(Frame::Text(text.into())).await?;
-        if self.unsent >= FLUSH {
-            self.turn = TURN;
+        if self.unsent >= FLUSH_BYTES {
+            self.work = MESSAGES_PER_TURN;
             self.flush().await?;
         }
         Ok(())
@@ -324,24 +298,28 @@ impl Connection {
 
     /// Writes a frame into the socket's buffer; waits only while the client leaves too much unread.
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        self.dirty = true;
-        in_time(self.limits.write_timeout, self.place.cut(), self.socket.feed(frame)).await
+        self.needs_flush = true;
+        write_in_time(self.write_timeout(), self.slot.evicted(), self.socket.feed(frame)).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        self.dirty = false;
-        in_time(self.limits.write_timeout, self.place.cut(), self.socket.flush()).await?;
+        self.needs_flush = false;
+        write_in_time(self.write_timeout(), self.slot.evicted(), self.socket.flush()).await?;
         if self.unsent > 0 {
             self.unsent = 0;
-            self.place.owes_nothing();
+            self.slot.clear_unsent();
         }
         Ok(())
     }
 
-    /// What a message that could not be read is answered with, if it can be.
-    async fn broken(&mut self, error: axum::Error) -> End {
+    const fn write_timeout(&self) -> Duration {
+        self.handler.limits().write_timeout
+    }
+
+    /// Answers a message that could not be read, if its size is the reason, and returns why the connection ends.
+    async fn unreadable(&mut self, error: axum::Error) -> End {
         tracing::debug!(%error, "a message could not be read");
-        let message = format!("a message holds at most {} bytes", self.limits.message_bytes);
+        let message = format!("a message has at most {} bytes", self.handler.limits().message_bytes);
         if !matches!(cause_of(&error), Some(tungstenite::Error::Capacity(_))) {
             return Some(match cause_of(&error) {
                 Some(tungstenite::Error::Utf8(_)) => (close_code::INVALID, "not UTF-8"),
@@ -356,8 +334,7 @@ impl Connection {
     }
 }
 
-/// Why a message was refused. axum does not name the type behind its errors, so this is the type of the library that
-/// reads frames for it.
+/// Returns the library's error behind one of axum, which does not expose its type.
 fn cause_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a tungstenite::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -369,33 +346,33 @@ fn cause_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a tung
     None
 }
 
-async fn in_time(
+async fn write_in_time(
     limit: Duration,
-    cut: &CancellationToken,
+    evicted: &CancellationToken,
     write: impl Future<Output = Result<(), axum::Error>>,
 ) -> Result<(), End> {
-    match cut.run_until_cancelled(timeout(limit, write)).await {
+    match evicted.run_until_cancelled(timeout(limit, write)).await {
         Some(Ok(Ok(()))) => Ok(()),
         Some(Ok(Err(_))) => Err(None),
         Some(Err(_)) => {
-            tracing::debug!("a client left its answers unread and is dropped");
+            tracing::debug!("closing a connection whose client left its answers unread");
             Err(None)
         }
-        // Nothing more can be said to a client that does not read.
+        // A client that does not read gets no close frame either.
         None => Err(None),
     }
 }
 
-/// The turns that a batch gives to others between its calls.
+/// Tells the pauses of a batch between its calls apart from the waiting of a call.
 #[derive(Clone, Default)]
-pub struct Turns(Arc<AtomicBool>);
+pub struct BatchYields(Arc<AtomicBool>);
 
-impl Turns {
-    /// Lets others go first, once.
-    async fn give(&self) {
-        let mut given = false;
+impl BatchYields {
+    /// Returns to the connection once.
+    async fn yield_once(&self) {
+        let mut yielded = false;
         poll_fn(|context| {
-            if std::mem::replace(&mut given, true) {
+            if std::mem::replace(&mut yielded, true) {
                 return Poll::Ready(());
             }
             self.0.store(true, Ordering::Relaxed);
@@ -405,20 +382,21 @@ impl Turns {
         .await;
     }
 
-    /// Whether one was given since this was asked.
-    fn were_given(&self) -> bool {
+    /// Returns whether the batch has yielded since the last call of this.
+    fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 }
 
-/// The answer to a text.
-pub async fn respond(terms: Terms, text: Utf8Bytes, turns: Turns) -> Answer {
+/// Answers a text: a call, a batch, or neither.
+pub async fn respond(handler: Handler, text: Utf8Bytes, yields: BatchYields) -> Answer {
     let mut answer = Answer::default();
-    match Message::parse(&text, terms.limits.batch) {
+    match Message::parse(&text, handler.limits().batch) {
         Message::Single(entry) => {
-            answer.text = respond_to(&terms.rpc, entry, &mut answer.changes).await;
-            if let Some(most) = answer.text.as_ref().and_then(|text| terms.answer_passes(text.len())) {
-                return too_long("an answer holds", most);
+            answer.text = respond_to(&handler, entry, &mut answer.changes).await;
+            if let Some(limit) = answer.text.as_ref().and_then(|text| handler.exceeded_by_answer(text.len()))
+            {
+                return too_long("an answer has", limit);
             }
         }
         Message::Batch(entries) => {
@@ -427,18 +405,18 @@ pub async fn respond(terms: Terms, text: Utf8Bytes, turns: Turns) -> Answer {
             for entry in entries {
                 let is_document = matches!(&entry, Entry::Call(call) if call.method_name() == DISCOVER);
                 let text = match entry {
-                    Entry::Call(call) if is_document && has_document => Some(once_a_batch(call)),
-                    entry => respond_to(&terms.rpc, entry, &mut answer.changes).await,
+                    Entry::Call(call) if is_document && has_document => Some(refuse_second_document(call)),
+                    entry => respond_to(&handler, entry, &mut answer.changes).await,
                 };
                 has_document |= is_document;
-                turns.give().await;
+                yields.yield_once().await;
                 let Some(text) = text else { continue };
                 if answers.len() > 1 {
                     answers.push(',');
                 }
-                if let Some(most) = terms.answer_passes(answers.len() + text.len()) {
-                    // Subscriptions that began are dropped here: nobody would know their names.
-                    return too_long("the answers to a batch hold", most);
+                if let Some(limit) = handler.exceeded_by_answer(answers.len() + text.len()) {
+                    // Started subscriptions are dropped here, since the client would not learn their ids.
+                    return too_long("the answers to a batch have", limit);
                 }
                 answers.push_str(&text);
             }
@@ -449,9 +427,10 @@ pub async fn respond(terms: Terms, text: Utf8Bytes, turns: Turns) -> Answer {
     answer
 }
 
-/// Fifty copies of the document would make of two kilobytes two megabytes.
-fn once_a_batch(call: Request<'_>) -> String {
-    let error = Error::invalid_request(format!("{DISCOVER} is answered once a batch"));
+/// Refuses the document after the first in a batch: fifty copies would turn a request of two kilobytes into an answer of
+/// two megabytes.
+fn refuse_second_document(call: Request<'_>) -> String {
+    let error = Error::invalid_request(format!("a batch may contain {DISCOVER} only once"));
     text_of(MethodResponse::error(call.id, error))
 }
 
@@ -460,15 +439,19 @@ fn text_of(answer: MethodResponse) -> String {
     text.into_string()
 }
 
-fn too_long(what: &str, most: usize) -> Answer {
-    error_text(Error::invalid_request(format!("{what} at most {most} bytes"))).into()
+fn too_long(subject: &str, limit: usize) -> Answer {
+    error_text(Error::invalid_request(format!("{subject} at most {limit} bytes"))).into()
 }
 
-async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) -> Option<String> {
+async fn respond_to(
+    handler: &Handler,
+    entry: Entry<'_>,
+    changes: &mut Vec<SubscriptionChange>,
+) -> Option<String> {
     match entry {
         Entry::Call(request) => {
-            let (answer, _, mut extensions) = rpc.call(request).await.into_parts();
-            changes.extend(extensions.remove::<Change>());
+            let (answer, _, mut extensions) = handler.handle(request).await.into_parts();
+            changes.extend(extensions.remove::<SubscriptionChange>());
             let answer: Box<str> = answer.into();
             Some(answer.into_string())
         }
@@ -477,23 +460,23 @@ async fn respond_to(rpc: &Stack, entry: Entry<'_>, changes: &mut Vec<Change>) ->
     }
 }
 
-/// At most how many bytes of memory the calls in a text hold while they wait, it and their params included.
+/// Returns the bytes of memory that the calls in a text hold at most until they are answered, the text included.
 fn memory_bytes(text: &str) -> usize {
-    /// A call without params, with all that stands for it while it waits.
-    const ALONE: usize = 4 << 10;
-    /// Bytes for one more value in an array, for one in an object, and for an object that has any.
+    /// A call without params.
+    const CALL: usize = 4 << 10;
+    /// An element of an array, a member of an object, and an object with any member.
     const ITEM: usize = 64;
     const MEMBER: usize = 128;
     const OBJECT: usize = 640;
     let count = |byte: u8| text.bytes().filter(|found| *found == byte).count();
-    // Those that stand in a text count as well, which makes it a little more.
+    // Bytes within strings count as well, which overestimates a little.
     let items = count(b',') + count(b'[');
-    ALONE + 2 * text.len() + ITEM * items + MEMBER * count(b':') + OBJECT * count(b'{')
+    CALL + 2 * text.len() + ITEM * items + MEMBER * count(b':') + OBJECT * count(b'{')
 }
 
-/// Refuses a text because too many calls are under way; a batch as a whole.
-fn too_many(text: &str, max_batch: usize) -> Option<String> {
-    let error = Error::from(Fault::RateLimited(retry_after(RETRY)));
+/// Refuses the call in a text, or a batch as a whole, because too many calls are under way.
+fn too_many_calls(text: &str, max_batch: usize) -> Option<String> {
+    let error = Error::from(Fault::RateLimited(retry_after(CALL_RETRY_AFTER)));
     match Message::parse(text, max_batch) {
         Message::Single(Entry::Call(request)) => Some(text_of(MethodResponse::error(request.id, error))),
         Message::Single(Entry::Notification) => None,

@@ -1,8 +1,9 @@
-//! Places among the open connections, and whom to cut where there is no room for more.
+//! Counts open connections and their memory, and evicts connections to stay within the limits.
 //!
-//! **Invariant.** A connection that was cut holds no place any more, though its task may need a moment to end.
+//! **Invariant.** An evicted connection no longer counts, though its task may need a moment to end.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::{
@@ -14,53 +15,50 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::rpc::Limits;
+use crate::limits::Limits;
 
-/// How long a connection without login is silent before it may be cut for a new one. Shorter, and a flood of new
-/// connections would cut those that are just about to speak.
-const IDLE: Duration = Duration::from_secs(1);
-/// The same for a connection that is logged in, which costs its client more to make.
-const IDLE_LOGGED_IN: Duration = Duration::from_secs(60);
-/// How long a search that found nothing to cut is not repeated: a flood of connections must not become one of searches.
+/// The silence after which a connection without a login may be evicted for a new one. With a shorter time, a flood of
+/// new connections would evict those that are about to send their first message.
+const EVICTABLE_AFTER: Duration = Duration::from_secs(1);
+/// The same for a connection with a login, which its client needs more work to restore.
+const LOGGED_IN_EVICTABLE_AFTER: Duration = Duration::from_secs(60);
+/// The pause after a search without a connection to evict: a flood of connections must not cause a flood of searches.
 const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// The open connections of all listeners.
 pub struct Connections {
-    most: usize,
-    most_of_address: usize,
-    most_unsent: usize,
-    most_waiting: usize,
-    /// What times are counted from.
+    limits: Limits,
+    /// The zero of all times.
     epoch: Instant,
-    state: Mutex<State>,
-    /// Bytes of answers that clients have not taken yet, over all connections that were not cut.
+    state: Mutex<ConnectionTable>,
+    /// Bytes of answers that clients have not read yet, over all connections that were not evicted.
     unsent: AtomicUsize,
-    /// Bytes of memory that calls hold that have not been answered yet, over all connections.
-    waiting: AtomicUsize,
-    turned_away: TurnedAway,
+    /// Bytes of memory that unanswered calls hold, over all connections.
+    reserved: AtomicUsize,
+    refusals: Refusals,
 }
 
 #[derive(Default)]
-struct State {
-    next: u64,
+struct ConnectionTable {
+    next_number: u64,
     count: usize,
-    addresses: HashMap<Share, Address>,
-    searched: Option<Instant>,
+    clients: HashMap<Client, ClientConnections>,
+    failed_search: Option<Instant>,
 }
 
-/// The connections of one address.
+/// The connections of one client.
 #[derive(Default)]
-struct Address {
-    open: HashMap<u64, Arc<Open>>,
-    waiting: Arc<AtomicUsize>,
-    searched: Option<Instant>,
+struct ClientConnections {
+    open: HashMap<u64, Arc<ConnectionState>>,
+    reserved: Arc<AtomicUsize>,
+    failed_search: Option<Instant>,
 }
 
-/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, which one client has for itself.
+/// Identifies a client: by an IPv4 address, or by an IPv6 network of 64 bits, which is assigned to one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Share(IpAddr);
+struct Client(IpAddr);
 
-impl From<IpAddr> for Share {
+impl From<IpAddr> for Client {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) => {
@@ -71,150 +69,135 @@ impl From<IpAddr> for Share {
     }
 }
 
-/// What is known of one connection.
-struct Open {
+/// The state of one connection.
+struct ConnectionState {
     number: u64,
-    share: Share,
-    /// Bytes of memory that unanswered calls of its address hold.
-    waiting: Arc<AtomicUsize>,
-    /// When its client last sent a message, in milliseconds from the epoch.
-    active: AtomicU64,
-    /// Whether calls or subscriptions of its are under way.
+    client: Client,
+    /// Bytes of memory that unanswered calls of the client hold.
+    client_reserved: Arc<AtomicUsize>,
+    /// When the client last sent a message, in milliseconds from the epoch.
+    last_message: AtomicU64,
+    /// Has calls or subscriptions under way.
     busy: AtomicBool,
     logged_in: AtomicBool,
     unsent: AtomicUsize,
-    /// When its client last had taken all answers, in milliseconds from the epoch.
-    taken: AtomicU64,
-    cut: CancellationToken,
+    /// When the client last had read all answers, in milliseconds from the epoch.
+    last_read_all: AtomicU64,
+    evicted: CancellationToken,
 }
 
-/// What was turned away since the log last told of it.
+/// Refused and evicted connections since the last report.
 #[derive(Default)]
-struct TurnedAway {
-    files: AtomicU64,
-    full: AtomicU64,
-    of_address: AtomicU64,
-    idle: AtomicU64,
-    slow: AtomicU64,
+struct Refusals {
+    out_of_files: AtomicU64,
+    server_full: AtomicU64,
+    client_full: AtomicU64,
+    evicted_idle: AtomicU64,
+    evicted_slow: AtomicU64,
 }
 
-/// The place of one connection; free again when it is dropped.
-pub struct Place {
-    open: Arc<Open>,
+/// The slot of one open connection. Dropping it frees the slot.
+pub struct ConnectionSlot {
+    connection: Arc<ConnectionState>,
     connections: Arc<Connections>,
 }
 
 impl Connections {
     pub fn new(limits: &Limits) -> Self {
+        let connections_per_address = limits.connections_per_address.min(limits.connections);
         Self {
-            most: limits.connections,
-            most_of_address: limits.connections_per_address.min(limits.connections),
-            most_unsent: limits.unsent_bytes,
-            most_waiting: limits.waiting_bytes,
+            limits: Limits { connections_per_address, ..*limits },
             epoch: Instant::now(),
             state: Mutex::default(),
             unsent: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            turned_away: TurnedAway::default(),
+            reserved: AtomicUsize::new(0),
+            refusals: Refusals::default(),
         }
     }
 
-    /// A place for a connection from this address. Where there is none, the connection that was silent the longest is
-    /// cut: of the same address if that one has its share, otherwise of any; those without login first, and none that
-    /// waits for an answer. `None` if all are in use.
-    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let share = Share::from(peer);
+    /// Returns a slot for a connection from this address. If none is free, evicts the connection that was silent the
+    /// longest: of the same client if that one has as many as allowed, otherwise of any client; those without a login
+    /// first, and none with an unanswered call. Returns `None` if no connection can be evicted.
+    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionSlot> {
+        let client = Client::from(peer);
         let now = self.millis();
         let mut guard = self.state();
         let state = &mut *guard;
-        let address = state.addresses.entry(share).or_default();
-        if address.open.len() >= self.most_of_address {
-            let found = search(&mut address.searched, address.open.values(), now);
-            let Some(victim) = found else {
-                self.turned_away.of_address.fetch_add(1, Ordering::Relaxed);
+        let own = state.clients.entry(client).or_default();
+        if own.open.len() >= self.limits.connections_per_address {
+            let found = find_evictable(&mut own.failed_search, own.open.values(), now);
+            let Some(found) = found else {
+                self.refusals.client_full.fetch_add(1, Ordering::Relaxed);
                 return None;
             };
-            self.cut(state, &victim, &self.turned_away.idle);
+            self.evict(state, &found, &self.refusals.evicted_idle);
         }
-        if state.count >= self.most {
-            let all = state.addresses.values().flat_map(|address| address.open.values());
-            let Some(victim) = search(&mut state.searched, all, now) else {
-                forget_if_empty(state, share);
-                self.turned_away.full.fetch_add(1, Ordering::Relaxed);
+        if state.count >= self.limits.connections {
+            let all = state.clients.values().flat_map(|client| client.open.values());
+            let Some(found) = find_evictable(&mut state.failed_search, all, now) else {
+                remove_if_empty(state, client);
+                self.refusals.server_full.fetch_add(1, Ordering::Relaxed);
                 return None;
             };
-            self.cut(state, &victim, &self.turned_away.idle);
+            self.evict(state, &found, &self.refusals.evicted_idle);
         }
-        state.next += 1;
-        state.count += 1;
-        let address = state.addresses.entry(share).or_default();
-        let open = Arc::new(Open {
-            number: state.next,
-            share,
-            waiting: address.waiting.clone(),
-            active: AtomicU64::new(now),
-            busy: AtomicBool::new(false),
-            logged_in: AtomicBool::new(false),
-            unsent: AtomicUsize::new(0),
-            taken: AtomicU64::new(now),
-            cut: CancellationToken::new(),
-        });
-        address.open.insert(open.number, open.clone());
-        Some(Place { open, connections: self.clone() })
+        let connection = state.open(client, now);
+        Some(ConnectionSlot { connection, connections: self.clone() })
     }
 
-    /// One was not accepted, or only to be refused, because no file can be opened.
-    pub fn is_out_of_files(&self) {
-        self.turned_away.files.fetch_add(1, Ordering::Relaxed);
+    /// Counts a connection that was refused, or not even accepted, because no file can be opened.
+    pub fn count_out_of_files(&self) {
+        self.refusals.out_of_files.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Cuts those that have left answers unread the longest, those without login first, until what all others have
-    /// not taken is within its bound again.
-    fn relieve(&self) {
+    /// Evicts the connections that have left answers unread the longest, those without a login first, until the
+    /// unread answers of all others are within the limit.
+    fn evict_slow_readers(&self) {
         let mut state = self.state();
-        while self.unsent.load(Ordering::Relaxed) > self.most_unsent {
-            let all = state.addresses.values().flat_map(|address| address.open.values());
-            let slow = all.filter(|open| open.unsent.load(Ordering::Relaxed) > 0);
+        while self.unsent.load(Ordering::Relaxed) > self.limits.unsent_bytes {
+            let all = state.clients.values().flat_map(|client| client.open.values());
+            let slow = all.filter(|connection| connection.unsent.load(Ordering::Relaxed) > 0);
             let slowest = slow
-                .min_by_key(|open| {
-                    (open.logged_in.load(Ordering::Relaxed), open.taken.load(Ordering::Relaxed))
+                .min_by_key(|connection| {
+                    let last_read_all = connection.last_read_all.load(Ordering::Relaxed);
+                    (connection.logged_in.load(Ordering::Relaxed), last_read_all)
                 })
                 .cloned();
             let Some(slowest) = slowest else { return };
-            self.cut(&mut state, &slowest, &self.turned_away.slow);
+            self.evict(&mut state, &slowest, &self.refusals.evicted_slow);
         }
     }
 
-    fn cut(&self, state: &mut State, open: &Open, counter: &AtomicU64) {
+    fn evict(&self, state: &mut ConnectionTable, connection: &ConnectionState, counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
-        self.forget(state, open);
-        open.cut.cancel();
+        self.remove(state, connection);
+        connection.evicted.cancel();
     }
 
-    /// Takes a connection's place back, unless that was done.
-    fn forget(&self, state: &mut State, open: &Open) {
-        let Some(address) = state.addresses.get_mut(&open.share) else { return };
-        if address.open.remove(&open.number).is_none() {
+    /// Frees a connection's slot, unless that was done before.
+    fn remove(&self, state: &mut ConnectionTable, connection: &ConnectionState) {
+        let Some(client) = state.clients.get_mut(&connection.client) else { return };
+        if client.open.remove(&connection.number).is_none() {
             return;
         }
         state.count -= 1;
-        forget_if_empty(state, open.share);
-        self.unsent.fetch_sub(open.unsent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        remove_if_empty(state, connection.client);
+        self.unsent.fetch_sub(connection.unsent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// Logs what was turned away since the last time, in one line however much it was.
+    /// Logs the refusals since the last report in one line, however many there were.
     pub fn report(&self) {
-        let [files, full, of_address, idle, slow] = self.turned_away.take();
-        if files + full + of_address + idle + slow > 0 {
+        let [out_of_files, server_full, client_full, evicted_idle, evicted_slow] = self.refusals.take();
+        if out_of_files + server_full + client_full + evicted_idle + evicted_slow > 0 {
             tracing::warn!(
-                out_of_files = files,
-                refused_full = full,
-                refused_address = of_address,
-                cut_idle = idle,
-                cut_slow = slow,
-                limit = self.most,
-                limit_per_address = self.most_of_address,
-                "connections were turned away"
+                out_of_files,
+                refused_full = server_full,
+                refused_address = client_full,
+                cut_idle = evicted_idle,
+                cut_slow = evicted_slow,
+                limit = self.limits.connections,
+                limit_per_address = self.limits.connections_per_address,
+                "connections were refused or closed"
             );
         }
     }
@@ -224,125 +207,154 @@ impl Connections {
     }
 
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionTable> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn forget_if_empty(state: &mut State, share: Share) {
-    if state.addresses.get(&share).is_some_and(|address| address.open.is_empty()) {
-        state.addresses.remove(&share);
+impl ConnectionTable {
+    fn open(&mut self, client: Client, now: u64) -> Arc<ConnectionState> {
+        self.next_number += 1;
+        self.count += 1;
+        let own = self.clients.entry(client).or_default();
+        let connection = Arc::new(ConnectionState {
+            number: self.next_number,
+            client,
+            client_reserved: own.reserved.clone(),
+            last_message: AtomicU64::new(now),
+            busy: AtomicBool::new(false),
+            logged_in: AtomicBool::new(false),
+            unsent: AtomicUsize::new(0),
+            last_read_all: AtomicU64::new(now),
+            evicted: CancellationToken::new(),
+        });
+        own.open.insert(connection.number, connection.clone());
+        connection
     }
 }
 
-/// Which of the connections to cut for a new one, if any.
-fn search<'a>(
-    searched: &mut Option<Instant>,
-    among: impl Iterator<Item = &'a Arc<Open>>,
+fn remove_if_empty(state: &mut ConnectionTable, client: Client) {
+    if state.clients.get(&client).is_some_and(|client| client.open.is_empty()) {
+        state.clients.remove(&client);
+    }
+}
+
+/// Returns the connection to evict for a new one, if any.
+fn find_evictable<'a>(
+    failed_search: &mut Option<Instant>,
+    connections: impl Iterator<Item = &'a Arc<ConnectionState>>,
     now: u64,
-) -> Option<Arc<Open>> {
-    if searched.is_some_and(|searched| searched.elapsed() < SEARCH_PAUSE) {
+) -> Option<Arc<ConnectionState>> {
+    if failed_search.is_some_and(|failed| failed.elapsed() < SEARCH_PAUSE) {
         return None;
     }
-    let idle = among.filter_map(|open| {
-        let idle = open.idle(now)?;
-        Some((open.logged_in.load(Ordering::Relaxed), std::cmp::Reverse(idle), open))
+    let evictable = connections.filter_map(|connection| {
+        let silence = connection.evictable_silence(now)?;
+        Some((connection.logged_in.load(Ordering::Relaxed), Reverse(silence), connection))
     });
-    // Of those that are alike the oldest.
-    let found = idle.min_by_key(|(logged_in, idle, open)| (*logged_in, *idle, open.number));
-    let found = found.map(|(_, _, open)| open.clone());
-    *searched = if found.is_none() { Some(Instant::now()) } else { None };
+    // The oldest one of equally silent connections.
+    let found =
+        evictable.min_by_key(|(logged_in, silence, connection)| (*logged_in, *silence, connection.number));
+    let found = found.map(|(_, _, connection)| connection.clone());
+    *failed_search = if found.is_none() { Some(Instant::now()) } else { None };
     found
 }
 
-impl Open {
-    /// How long it has been silent, in milliseconds, if that is long enough for it to be cut.
-    fn idle(&self, now: u64) -> Option<u64> {
-        let enough = if self.logged_in.load(Ordering::Relaxed) { IDLE_LOGGED_IN } else { IDLE };
-        let idle = now.saturating_sub(self.active.load(Ordering::Relaxed));
-        (!self.busy.load(Ordering::Relaxed) && u128::from(idle) >= enough.as_millis()).then_some(idle)
+impl ConnectionState {
+    /// Returns the milliseconds since the client's last message if the connection may be evicted.
+    fn evictable_silence(&self, now: u64) -> Option<u64> {
+        let logged_in = self.logged_in.load(Ordering::Relaxed);
+        let minimum = if logged_in { LOGGED_IN_EVICTABLE_AFTER } else { EVICTABLE_AFTER };
+        let silence = now.saturating_sub(self.last_message.load(Ordering::Relaxed));
+        (!self.busy.load(Ordering::Relaxed) && u128::from(silence) >= minimum.as_millis()).then_some(silence)
     }
 }
 
-impl TurnedAway {
+impl Refusals {
     fn take(&self) -> [u64; 5] {
-        [&self.files, &self.full, &self.of_address, &self.idle, &self.slow]
-            .map(|count| count.swap(0, Ordering::Relaxed))
+        let counters = [
+            &self.out_of_files,
+            &self.server_full,
+            &self.client_full,
+            &self.evicted_idle,
+            &self.evicted_slow,
+        ];
+        counters.map(|counter| counter.swap(0, Ordering::Relaxed))
     }
 }
 
-impl Place {
-    /// Cancelled when the connection is to be closed at once, for others' sake.
-    pub fn cut(&self) -> &CancellationToken {
-        &self.open.cut
+impl ConnectionSlot {
+    /// Returns the token that is cancelled when the connection is evicted and must close at once.
+    pub fn evicted(&self) -> &CancellationToken {
+        &self.connection.evicted
     }
 
-    /// The client has sent a message.
-    pub fn hears(&self) {
-        self.open.active.store(self.connections.millis(), Ordering::Relaxed);
+    /// Records that the client has sent a message.
+    pub fn record_message(&self) {
+        self.connection.last_message.store(self.connections.millis(), Ordering::Relaxed);
     }
 
-    /// Whether calls or subscriptions are under way now.
+    /// Records whether calls or subscriptions are under way.
     pub fn set_busy(&self, busy: bool) {
-        self.open.busy.store(busy, Ordering::Relaxed);
+        self.connection.busy.store(busy, Ordering::Relaxed);
     }
 
-    /// The client has proved a key.
-    pub fn logs_in(&self) {
-        self.open.logged_in.store(true, Ordering::Relaxed);
+    /// Records that the client has logged in.
+    pub fn set_logged_in(&self) {
+        self.connection.logged_in.store(true, Ordering::Relaxed);
     }
 
-    /// Counts bytes that are about to wait for the client to read them.
-    pub fn owes(&self, bytes: usize) {
-        // The sum comes first: a cut between the two takes less from it than is in it, never more.
+    /// Counts bytes that wait for the client to read them, and evicts slow readers if these are too many.
+    pub fn add_unsent(&self, bytes: usize) {
+        // The total comes first: an eviction between the two subtracts less than the total contains, never more.
         let before = self.connections.unsent.fetch_add(bytes, Ordering::Relaxed);
-        if self.open.unsent.fetch_add(bytes, Ordering::Relaxed) == 0 {
-            self.open.taken.store(self.connections.millis(), Ordering::Relaxed);
+        if self.connection.unsent.fetch_add(bytes, Ordering::Relaxed) == 0 {
+            self.connection.last_read_all.store(self.connections.millis(), Ordering::Relaxed);
         }
-        if before.saturating_add(bytes) > self.connections.most_unsent {
-            self.connections.relieve();
+        if before.saturating_add(bytes) > self.connections.limits.unsent_bytes {
+            self.connections.evict_slow_readers();
         }
     }
 
-    /// Counts the memory that a call holds until it is answered. `None` if all calls, or those of one address, which
-    /// may have a quarter, would hold too much with it. A call that alone holds more counts as a quarter.
-    pub fn takes_on(self: &Arc<Self>, bytes: usize) -> Option<Waiting> {
-        let most = self.connections.most_waiting;
-        let most_of_address = most / 4;
-        let bytes = bytes.min(most_of_address);
-        let of_address = self.open.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let of_all = self.connections.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        // Gives the bytes back also if there are too many.
-        let waiting = Waiting { bytes, place: self.clone() };
-        (of_address <= most_of_address && of_all <= most).then_some(waiting)
+    /// Records that the client has read all answers.
+    pub fn clear_unsent(&self) {
+        let read = self.connection.unsent.swap(0, Ordering::Relaxed);
+        self.connections.unsent.fetch_sub(read, Ordering::Relaxed);
     }
 
-    /// The client has taken everything.
-    pub fn owes_nothing(&self) {
-        let taken = self.open.unsent.swap(0, Ordering::Relaxed);
-        self.connections.unsent.fetch_sub(taken, Ordering::Relaxed);
+    /// Reserves the memory of a call until it is answered. Returns `None` if all calls, or those of this client, which
+    /// may have a quarter, would hold too much. A call that alone needs more counts as a quarter.
+    pub fn reserve_memory(self: &Arc<Self>, bytes: usize) -> Option<MemoryReservation> {
+        let limit = self.connections.limits.waiting_bytes;
+        let client_limit = limit / 4;
+        let bytes = bytes.min(client_limit);
+        let of_client = self.connection.client_reserved.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let total = self.connections.reserved.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Its drop releases the bytes also if they are too many.
+        let reservation = MemoryReservation { bytes, slot: self.clone() };
+        (of_client <= client_limit && total <= limit).then_some(reservation)
     }
 }
 
-/// The memory that an unanswered call holds; given back when this is dropped.
-pub struct Waiting {
+/// The memory that an unanswered call holds. Dropping it releases the memory.
+pub struct MemoryReservation {
     bytes: usize,
-    place: Arc<Place>,
+    slot: Arc<ConnectionSlot>,
 }
 
-impl Drop for Waiting {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
-        self.place.open.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.place.connections.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.slot.connection.client_reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.slot.connections.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut state = self.connections.state();
-        self.connections.forget(&mut state, &self.open);
-        // What was counted after it was cut.
-        self.connections.unsent.fetch_sub(self.open.unsent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        self.connections.remove(&mut state, &self.connection);
+        // Bytes that were counted after an eviction.
+        self.clear_unsent();
     }
 }
 
@@ -360,82 +372,88 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Moves the clock on by an hour, for all alike.
-    fn later(connections: &mut Arc<Connections>) {
-        let connections = Arc::get_mut(connections).expect("no place is taken yet");
+    /// Advances the clock by an hour.
+    fn advance_clock(connections: &mut Arc<Connections>) {
+        let connections = Arc::get_mut(connections).expect("no slot is taken yet");
         connections.epoch -= Duration::from_secs(3_600);
     }
 
     #[test]
-    fn an_ipv6_client_is_its_network() {
-        let share = |text| Share::from(address(text));
-        assert_eq!(share("2001:db8:1:2::1"), share("2001:db8:1:2:ffff::9"));
-        assert_ne!(share("2001:db8:1:2::1"), share("2001:db8:1:3::1"));
-        assert_eq!(share("::ffff:192.0.2.1"), share("192.0.2.1"));
-        assert_ne!(share("192.0.2.1"), share("192.0.2.2"));
+    fn ipv6_network_is_one_client() {
+        let client = |text| Client::from(address(text));
+        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::9"));
+        assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
+        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
+        assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
     }
 
     #[test]
-    fn an_address_has_its_share_and_no_more() {
+    fn connections_of_one_address_are_limited() {
         let connections = connections_with(|limits| limits.connections_per_address = 2);
         let one = connections.admit(address("192.0.2.1"));
         let _two = connections.admit(address("192.0.2.1"));
         assert!(connections.admit(address("192.0.2.1")).is_none(), "a third");
         assert!(connections.admit(address("192.0.2.2")).is_some(), "of another");
         drop(one);
-        assert!(connections.admit(address("192.0.2.1")).is_some(), "a place was free again");
-        assert_eq!(connections.turned_away.take(), [0, 0, 1, 0, 0]);
+        assert!(connections.admit(address("192.0.2.1")).is_some(), "a slot is free again");
+        assert_eq!(connections.refusals.take(), [0, 0, 1, 0, 0]);
     }
 
     #[test]
-    fn idle_and_unauthenticated_connections_give_way_first() {
+    fn idle_connections_without_login_are_evicted_first() {
         let mut connections = connections_with(|limits| limits.connections = 4);
-        later(&mut connections);
-        let places: Vec<_> =
+        advance_clock(&mut connections);
+        let slots: Vec<_> =
             (1..=4).map(|host| connections.admit(address(&format!("192.0.2.{host}"))).unwrap()).collect();
-        let [busy, user, fresh, idle] = &places[..] else { panic!() };
-        let shift = |place: &Place, seconds| {
+        let [busy, user, fresh, idle] = &slots[..] else { panic!() };
+        let shift = |slot: &ConnectionSlot, seconds| {
             let idle = Duration::from_secs(seconds);
             let now = connections.millis();
-            place.open.active.store(now - u64::try_from(idle.as_millis()).unwrap(), Ordering::Relaxed);
+            slot.connection
+                .last_message
+                .store(now - u64::try_from(idle.as_millis()).unwrap(), Ordering::Relaxed);
         };
         shift(busy, 600);
         busy.set_busy(true);
         shift(user, 600);
-        user.logs_in();
+        user.set_logged_in();
         shift(fresh, 0);
         shift(idle, 5);
         let fifth = connections.admit(address("192.0.2.5"));
-        assert!(fifth.is_some() && idle.cut().is_cancelled());
+        assert!(fifth.is_some() && idle.evicted().is_cancelled());
         let sixth = connections.admit(address("192.0.2.6"));
-        assert!(sixth.is_some() && user.cut().is_cancelled());
+        assert!(sixth.is_some() && user.evicted().is_cancelled());
         assert!(connections.admit(address("192.0.2.7")).is_none(), "busy and fresh ones stay");
-        assert!(!busy.cut().is_cancelled() && !fresh.cut().is_cancelled());
-        assert_eq!(connections.turned_away.take(), [0, 1, 0, 2, 0]);
-        drop(places);
+        assert!(!busy.evicted().is_cancelled() && !fresh.evicted().is_cancelled());
+        assert_eq!(connections.refusals.take(), [0, 1, 0, 2, 0]);
+        drop(slots);
         assert_eq!(connections.state().count, 2);
     }
 
     #[test]
-    fn those_who_read_slowest_are_cut_when_too_much_is_unsent() {
+    fn slowest_readers_are_evicted_when_too_much_is_unsent() {
         let connections = connections_with(|limits| limits.unsent_bytes = 100);
-        let places: Vec<_> =
+        let slots: Vec<_> =
             (1..=3).map(|host| connections.admit(address(&format!("192.0.2.{host}"))).unwrap()).collect();
-        let [slow, user, quick] = &places[..] else { panic!() };
-        user.logs_in();
-        slow.owes(40);
-        user.owes(40);
-        slow.open.taken.store(0, Ordering::Relaxed);
-        // The clock has moved on: what is owed from here on is owed later.
+        let [slow, user, quick] = &slots[..] else { panic!() };
+        user.set_logged_in();
+        slow.add_unsent(40);
+        user.add_unsent(40);
+        slow.connection.last_read_all.store(0, Ordering::Relaxed);
+        // From here on the clock shows a later time than that of the slow connection.
         while connections.millis() == 0 {
             std::thread::yield_now();
         }
-        quick.owes(20);
-        quick.owes_nothing();
-        assert!(!slow.cut().is_cancelled());
-        quick.owes(40);
-        assert!(slow.cut().is_cancelled() && !user.cut().is_cancelled() && !quick.cut().is_cancelled());
-        drop(places);
+        quick.add_unsent(20);
+        quick.clear_unsent();
+        assert!(!slow.evicted().is_cancelled());
+        quick.add_unsent(40);
+        assert!(
+            slow.evicted().is_cancelled()
+                && !user.evicted().is_cancelled()
+                && !quick.evicted().is_cancelled()
+        );
+        drop(slots);
         assert_eq!(connections.unsent.load(Ordering::Relaxed), 0);
     }
 
@@ -444,14 +462,14 @@ mod tests {
         let connections = connections_with(|limits| limits.waiting_bytes = 400);
         let [first, second, other] =
             [1, 1, 2].map(|last| Arc::new(connections.admit([10, 0, 0, last].into()).unwrap()));
-        let held = first.takes_on(60).unwrap();
-        assert!(second.takes_on(60).is_none(), "the share of the address");
-        let others = [other.takes_on(50).unwrap(), other.takes_on(50).unwrap()];
-        assert!(other.takes_on(1).is_none());
+        let held = first.reserve_memory(60).unwrap();
+        assert!(second.reserve_memory(60).is_none(), "the quarter of the address");
+        let others = [other.reserve_memory(50).unwrap(), other.reserve_memory(50).unwrap()];
+        assert!(other.reserve_memory(1).is_none());
         drop(held);
-        let large = second.takes_on(10_000).expect("a large one may wait alone");
-        assert!(first.takes_on(1).is_none());
+        let large = second.reserve_memory(10_000).expect("a large one may wait alone");
+        assert!(first.reserve_memory(1).is_none());
         drop((others, large));
-        assert_eq!(connections.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(connections.reserved.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! What the server answers over HTTP, and where a WebSocket begins.
+//! HTTP routes, and the upgrade to a WebSocket.
 
 use std::{fs::File, net::SocketAddr, sync::Arc};
 
@@ -15,36 +15,52 @@ use axum::{
     routing::get,
 };
 use circles_auth::PublicKey;
+use circles_store::Store;
+use jsonrpsee::Methods;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use crate::{
     auth::{Session, Transport},
     circles::Circles,
-    connection::{self, Terms, Turns},
-    connections::Place,
-    rpc,
-    server::{Shared, is_out_of_files},
+    connection::{self, BatchYields},
+    connections::ConnectionSlot,
+    error::is_out_of_files,
+    message::error_text,
+    rpc::Handler,
+    settings::Settings,
 };
 
-/// Bytes read from a socket at a time. Each read begins by clearing as many, and each connection keeps them: the
-/// library's 128 KiB took an eighth of the server's time under load. Longer messages take several reads.
+/// Bytes read from a socket at a time. Each read clears the buffer first, and each connection keeps one: the library's
+/// 128 KiB took an eighth of the server's time under load. Longer messages take several reads.
 const READ_BUFFER: usize = 8 << 10;
 
-/// Bytes of answers that are collected before the socket is tried: what a client that does not read holds at least.
+/// Bytes of answers collected before a write to the socket. A connection whose client does not read holds at least as
+/// many.
 const WRITE_BUFFER: usize = 16 << 10;
 
-/// What a request brings along from its socket.
-#[derive(Clone)]
-pub struct Socket {
-    /// This end's address.
-    pub local: SocketAddr,
-    /// The circles that are served there.
-    pub circles: Arc<Circles>,
-    /// The connection's place among those that may be open; held until the last user is gone.
-    pub place: Arc<Place>,
+/// The state that all connections share.
+pub struct Shared {
+    pub settings: Settings,
+    pub methods: Methods,
+    pub store: Arc<dyn Store>,
+    /// Counts open WebSockets.
+    pub connections: TaskTracker,
+    pub shutdown: CancellationToken,
 }
 
-/// Every address of SPEC §2 that there is so far.
+/// The socket of a request.
+#[derive(Clone)]
+pub struct Socket {
+    /// The server's address of the connection.
+    pub local: SocketAddr,
+    /// The circles of its listener.
+    pub circles: Arc<Circles>,
+    /// The connection's slot, which its last user frees.
+    pub slot: Arc<ConnectionSlot>,
+}
+
+/// Returns the routes of the server, as `docs/protocol.md` and `docs/operations.md` describe them.
 pub fn router(shared: Arc<Shared>) -> Router {
     let limits = shared.settings.limits;
     Router::new()
@@ -57,13 +73,13 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/{circle}", get(named_circle).post(post_named_circle))
         .layer(DefaultBodyLimit::max(limits.message_bytes))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
-        .layer(middleware::from_fn(with_host))
+        .layer(middleware::from_fn(require_host))
         .layer(CatchPanicLayer::new())
         .with_state(shared)
 }
 
-/// Refuses a request that does not say to whom it goes, once (RFC 9112, 3.2).
-async fn with_host(request: Request, next: Next) -> Response {
+/// Refuses a request without exactly one `Host` header (RFC 9112, 3.2).
+async fn require_host(request: Request, next: Next) -> Response {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() > Version::HTTP_10) {
         return (StatusCode::BAD_REQUEST, "Send one Host header.\n").into_response();
@@ -80,7 +96,7 @@ async fn first_circle(
     upgrade: Upgrade,
 ) -> Response {
     let circle = socket.circles.first();
-    enter(shared, circle, socket, &headers, upgrade)
+    open_websocket(shared, circle, socket, &headers, upgrade)
 }
 
 async fn named_circle(
@@ -91,13 +107,13 @@ async fn named_circle(
     upgrade: Upgrade,
 ) -> Response {
     match socket.circles.named(&circle) {
-        Some(circle) => enter(shared, circle, socket, &headers, upgrade),
+        Some(circle) => open_websocket(shared, circle, socket, &headers, upgrade),
         None => unknown_circle(),
     }
 }
 
-/// Opens a WebSocket in a circle, for whom it may be opened.
-fn enter(
+/// Opens a WebSocket in a circle if the request's origin may connect.
+fn open_websocket(
     shared: Arc<Shared>,
     circle: PublicKey,
     socket: Socket,
@@ -124,7 +140,7 @@ fn enter(
     }
     let limits = shared.settings.limits;
     let session = session(&shared, circle, audience, Transport::WebSocket);
-    let terms = terms(&shared, session);
+    let handler = handler(&shared, session);
     let connections = shared.connections.token();
     let shutdown = shared.shutdown.clone();
     upgrade
@@ -133,7 +149,7 @@ fn enter(
         .max_message_size(limits.message_bytes)
         .max_frame_size(limits.message_bytes)
         .on_upgrade(async move |websocket| {
-            connection::serve(websocket, terms, socket.place, shutdown).await;
+            connection::serve(websocket, handler, socket.slot, shutdown).await;
             drop(connections);
         })
 }
@@ -161,7 +177,7 @@ async fn post_named_circle(
     }
 }
 
-/// JSON-RPC in a POST: for what needs neither a session nor a connection (the guard sees to that).
+/// Answers JSON-RPC in a POST; the guard refuses methods that need a session or a connection.
 async fn answer(
     shared: &Shared,
     circle: PublicKey,
@@ -169,7 +185,7 @@ async fn answer(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Response {
-    // A form of a foreign page can send text without asking first, but not this type.
+    // Browsers let a form of another site send text without a preflight request, but not this content type.
     let is_json =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
             value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
@@ -179,8 +195,8 @@ async fn answer(
     }
     let session = session(shared, circle, audience(shared, socket, headers), Transport::Http);
     let answer = match Utf8Bytes::try_from(body) {
-        Ok(text) => connection::respond(terms(shared, session), text, Turns::default()).await.text,
-        Err(_) => Some(crate::message::error_text(circles_api::Error::Parse)),
+        Ok(text) => connection::respond(handler(shared, session), text, BatchYields::default()).await.text,
+        Err(_) => Some(error_text(circles_api::Error::Parse)),
     };
     match answer {
         Some(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
@@ -197,9 +213,9 @@ fn session(shared: &Shared, circle: PublicKey, audience: String, transport: Tran
     Arc::new(Session::new(circle, audience, transport, shared.settings.session_ttl))
 }
 
-fn terms(shared: &Shared, session: Arc<Session>) -> Terms {
-    let (auth, limits) = (shared.settings.auth, shared.settings.limits);
-    Terms { rpc: rpc::stack(shared.methods.clone(), session.clone(), auth, &limits), session, limits, auth }
+fn handler(shared: &Shared, session: Arc<Session>) -> Handler {
+    let Settings { limits, require_login, .. } = &shared.settings;
+    Handler::new(shared.methods.clone(), session, *limits, *require_login)
 }
 
 fn unknown_circle() -> Response {
@@ -213,7 +229,7 @@ async fn health() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Whether a play would run now.
+/// Answers whether a play would run now.
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let problem = match shared.store.workers().await {
         _ if shared.shutdown.is_cancelled() => "shutting down",

@@ -1,25 +1,28 @@
-//! The edge: WebSocket JSON-RPC, sessions, health. `programs` composes it with a store and workers.
+//! The edge: WebSocket JSON-RPC, sessions, health. A program embeds it, or `programs` composes it with a store and
+//! workers.
 //!
-//! Start at [`Server`]. A call goes `connection.rs` → `message.rs` → the layers of `rpc.rs`, the guard of
-//! `auth/guard.rs` among them → `rpc/methods.rs` → `dispatch.rs`, which alone talks to the store.
+//! Start at [`Server`]. A call goes `connection.rs` → `message.rs` → `rpc/handler.rs`, which asks `rpc/guard.rs` →
+//! `rpc/methods.rs` → `dispatch.rs`, which alone submits tasks to the store.
 //!
-//! **Invariants.** A session is reachable only from the calls of the one connection that it was made for.
-//! Every call, alone or in a batch, passes the guard, and the guard knows nothing but the generated table of
-//! methods. Whatever a client sends that has an id gets an answer. The cause of an internal error never
-//! leaves the log. Nothing here knows how scripts run.
+//! **Invariants.** A session is reachable only from the calls of the one connection that it was made for. Every
+//! call, alone or in a batch, passes the guard, which knows only the generated table of methods. Every message
+//! with an id gets an answer. The cause of an internal error never leaves the log. No module here knows how
+//! scripts run.
 
 mod auth;
 mod circles;
 mod connection;
 mod connections;
 mod dispatch;
-mod fault;
+mod error;
 mod http;
+mod limits;
 mod message;
 mod rpc;
 mod server;
+mod settings;
 
 pub use auth::{Audience, Origins};
-pub use circles::Circle;
-pub use rpc::Limits;
-pub use server::{BindError, Server, Settings};
+pub use limits::Limits;
+pub use server::{BindError, Server};
+pub use settings::{Circle, Settings};

@@ -2,31 +2,32 @@ use std::time::Duration;
 
 use circles_api::ANSWER_BYTES;
 
-/// What one client may ask of a server at a time.
+/// The limits of clients, one by one and all together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// WebSocket connections and requests in progress, over all clients.
     pub connections: usize,
-    /// How many of them one address may have; of IPv6, one network of 64 bits.
+    /// WebSocket connections and requests in progress of one address, or of one IPv6 network of 64 bits.
     pub connections_per_address: usize,
-    /// How long a WebSocket may last without a login, where logins are mandatory.
+    /// How long a WebSocket may last without a login, if logins are required.
     pub login_timeout: Duration,
-    /// Bytes of one message, and of the answers to it, before a login where logins are mandatory, and over HTTP. The
+    /// Bytes of one message, and of the answers to it, over HTTP and, if logins are required, before the login. The
     /// document fits.
     pub bytes_before_login: usize,
-    /// Bytes of answers that clients have not read yet, over all connections; beyond them the slowest readers are cut.
+    /// Bytes of answers that clients have not read yet, over all connections; beyond it the server closes the
+    /// connections of the slowest readers.
     pub unsent_bytes: usize,
-    /// Bytes of memory that unanswered calls may hold, over all connections, a quarter of them those of one address;
-    /// one more call is refused.
+    /// Bytes of memory that unanswered calls may hold, over all connections; one address may have a quarter. A call
+    /// beyond it is refused.
     pub waiting_bytes: usize,
-    /// Bytes of one message from a client. A script of the default `script_bytes`, fully escaped, and
-    /// its arguments fit.
+    /// Bytes of one message from a client. A script of the default `script_bytes`, fully escaped, fits with its
+    /// arguments.
     pub message_bytes: usize,
-    /// Bytes of one answer; longer ones become an error. What plays leave is bounded to fit.
+    /// Bytes of one answer; a longer one becomes an error. Outcomes of plays are bounded to fit.
     pub answer_bytes: usize,
     /// Calls in one batch.
     pub batch: usize,
-    /// Calls of one connection that wait for their answer; one more is refused.
+    /// Unanswered calls of one connection; one more is refused.
     pub in_flight: usize,
     /// Subscriptions of one connection; one more is refused.
     pub subscriptions: u32,
@@ -34,9 +35,9 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long a client may take to send the body of a request, and the server to answer it.
     pub request_timeout: Duration,
-    /// How long a client may leave its answers unread before it is dropped.
+    /// How long a client may leave its answers unread before its connection is closed.
     pub write_timeout: Duration,
-    /// A silent client is pinged this often and dropped after three times as long.
+    /// The interval of pings to a silent client, whose connection is closed after three times as long.
     pub ping_interval: Duration,
 }
 

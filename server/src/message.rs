@@ -1,45 +1,43 @@
 use std::{borrow::Cow, fmt};
 
 use circles_api::Error;
-use jsonrpsee::{
-    core::middleware::Request,
-    types::{ErrorObject, ErrorObjectOwned, Id},
-};
+use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id, Request};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-/// Bytes of a request's id, which its answer repeats.
-const ID_BYTES: usize = 1_024;
+/// Bytes of a request's id at most, since its answer repeats them.
+const MAX_ID_BYTES: usize = 1_024;
 
-/// What one text from a client holds.
+/// The content of one text from a client.
 pub enum Message<'a> {
-    /// One call, or what should have been one.
+    /// One entry.
     Single(Entry<'a>),
-    /// Several, to be answered together.
+    /// Several entries with one answer.
     Batch(Vec<Entry<'a>>),
 }
 
-/// One element of a batch, or a message of its own.
+/// An element of a batch, or a whole message.
 pub enum Entry<'a> {
-    /// To be answered.
+    /// A call, which gets an answer.
     Call(Request<'a>),
-    /// A request without an id: never answered, so never executed either.
+    /// A request without an id. JSON-RPC forbids an answer, and no method is worth calling without one, so it is
+    /// dropped.
     Notification,
-    /// To be refused; with the id as the client wrote it where it wrote one that can be repeated.
+    /// No call. The refusal repeats the id if there is a valid one.
     Invalid(Refusal<'a>),
 }
 
-/// The answer to what is no call.
+/// The answer to an entry that is no call.
 pub struct Refusal<'a> {
     id: Option<&'a RawValue>,
     error: Error,
 }
 
 impl<'a> Message<'a> {
-    /// Reads a text. JSON-RPC 2.0 says which code each fault has; a batch longer than `max_batch` is one.
+    /// Parses a text. Refuses a batch of more than `max_batch` entries. The codes are those of JSON-RPC 2.0.
     pub fn parse(text: &'a str, max_batch: usize) -> Self {
         if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[') {
             return Self::Single(Entry::parse(text));
@@ -47,9 +45,9 @@ impl<'a> Message<'a> {
         let refuse = |error| Self::Single(Entry::Invalid(Refusal { id: None, error }));
         match serde_json::from_str::<Vec<&RawValue>>(text) {
             Err(_) => refuse(Error::Parse),
-            Ok(entries) if entries.is_empty() => refuse(invalid("an empty batch")),
+            Ok(entries) if entries.is_empty() => refuse(invalid("the batch is empty")),
             Ok(entries) if entries.len() > max_batch => {
-                refuse(invalid(format!("a batch holds at most {max_batch} calls")))
+                refuse(invalid(format!("a batch has at most {max_batch} calls")))
             }
             Ok(entries) => Self::Batch(entries.into_iter().map(|entry| Entry::parse(entry.get())).collect()),
         }
@@ -59,8 +57,8 @@ impl<'a> Message<'a> {
 impl<'a> Entry<'a> {
     fn parse(text: &'a str) -> Self {
         match serde_json::from_str::<Request<'a>>(text) {
-            Ok(request) if matches!(&request.id, Id::Str(id) if id.len() > ID_BYTES) => {
-                let error = invalid(format!("the id must have at most {ID_BYTES} bytes"));
+            Ok(request) if matches!(&request.id, Id::Str(id) if id.len() > MAX_ID_BYTES) => {
+                let error = invalid(format!("the id must have at most {MAX_ID_BYTES} bytes"));
                 Self::Invalid(Refusal { id: None, error })
             }
             Ok(request) => Self::Call(request),
@@ -68,8 +66,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Says what is wrong with a text that is no call. Ids that jsonrpsee cannot hold (negative, fractional,
-    /// above u64) end here too: without this they would pass for notifications and never be answered.
+    /// Explains a text that jsonrpsee cannot parse as a call. Ids that it cannot represent (negative, fractional, above
+    /// u64) end here too; otherwise they would count as notifications and get no answer.
     fn diagnose(text: &'a str) -> Self {
         let refuse = |id, error| Self::Invalid(Refusal { id, error });
         let loose: Loose<'a> = match serde_json::from_str(text) {
@@ -83,10 +81,10 @@ impl<'a> Entry<'a> {
         let has_method = loose.method.is_some_and(|method| method.get().starts_with('"'));
         let version =
             loose.jsonrpc.and_then(|version| serde_json::from_str::<Cow<'_, str>>(version.get()).ok());
-        if let Some(name) = loose.repeated {
-            // Of two ids neither is the call's.
+        if let Some(name) = loose.duplicate {
+            // With two ids, neither is repeated.
             let echo = echo.filter(|_| name != "id");
-            refuse(echo, invalid(format!("the member {name} stands there twice")))
+            refuse(echo, invalid(format!("duplicate member {name}")))
         } else if version.as_deref() != Some("2.0") {
             refuse(echo, invalid("the member jsonrpc must be \"2.0\""))
         } else if !has_method {
@@ -99,15 +97,15 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The members of what may be no request, as they stand there.
+/// The members of an object that may be no request, unparsed.
 #[derive(Default)]
 struct Loose<'a> {
     jsonrpc: Option<&'a RawValue>,
     id: Option<&'a RawValue>,
     method: Option<&'a RawValue>,
     params: Option<&'a RawValue>,
-    /// The first of them that stands there twice.
-    repeated: Option<&'static str>,
+    /// The first duplicate member.
+    duplicate: Option<&'static str>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
@@ -136,7 +134,7 @@ impl<'de> Visitor<'de> for LooseVisitor {
                 _ => continue,
             };
             if member.replace(value).is_some() {
-                loose.repeated = loose.repeated.or(Some(name));
+                loose.duplicate = loose.duplicate.or(Some(name));
             }
         }
         Ok(loose)
@@ -144,29 +142,29 @@ impl<'de> Visitor<'de> for LooseVisitor {
 }
 
 impl Refusal<'_> {
-    /// The answer as JSON text.
+    /// Returns the answer as JSON.
     pub fn into_json(self) -> String {
         match self.id {
-            Some(id) => answer(id, self.error.into()),
-            None => answer(&Id::Null, self.error.into()),
+            Some(id) => error_answer(id, self.error.into()),
+            None => error_answer(&Id::Null, self.error.into()),
         }
     }
 }
 
-/// The text of an error answer that belongs to no call.
+/// Returns an error answer without a call's id as JSON.
 pub fn error_text(error: Error) -> String {
-    answer(&Id::Null, error.into())
+    error_answer(&Id::Null, error.into())
 }
 
-fn answer(id: &(impl Serialize + ?Sized), error: ErrorObjectOwned) -> String {
+fn error_answer(id: &(impl Serialize + ?Sized), error: ErrorObjectOwned) -> String {
     #[derive(Serialize)]
-    struct Answer<'a, I: ?Sized> {
+    struct ErrorAnswer<'a, I: ?Sized> {
         jsonrpc: &'static str,
         id: &'a I,
         error: ErrorObject<'static>,
     }
-    // Serialising strings, numbers and their maps into memory has no way to fail.
-    serde_json::to_string(&Answer { jsonrpc: "2.0", id, error }).unwrap_or_default()
+    // Serializing strings and numbers into memory cannot fail.
+    serde_json::to_string(&ErrorAnswer { jsonrpc: "2.0", id, error }).unwrap_or_default()
 }
 
 fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
@@ -187,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_a_call() {
+    fn call_is_parsed() {
         for text in [
             r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#,
             r#" {"jsonrpc":"2.0","id":"a","method":"m","params":[]}"#,
@@ -199,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_is_not_answered() {
+    fn notification_gets_no_answer() {
         let text = r#"{"jsonrpc":"2.0","method":"m"}"#;
         assert!(matches!(Message::parse(text, 3), Message::Single(Entry::Notification)));
     }
 
     #[test]
-    fn ids_that_cannot_be_held_are_refused_and_repeated() {
+    fn invalid_id_is_refused_and_repeated() {
         for id in ["-1", "1.5", "18446744073709551616", "1e400", "-0.0"] {
             let answer = match Message::parse(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m"}}"#), 3) {
                 Message::Single(Entry::Invalid(refusal)) => refusal.into_json(),
@@ -217,15 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_would_fill_an_answer_are_refused() {
+    fn long_id_is_refused() {
         let call = |length| format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"m"}}"#, "i".repeat(length));
-        assert!(matches!(Message::parse(&call(ID_BYTES), 3), Message::Single(Entry::Call(_))));
-        let answer = refusal(&call(ID_BYTES + 1)).unwrap();
+        assert!(matches!(Message::parse(&call(MAX_ID_BYTES), 3), Message::Single(Entry::Call(_))));
+        let answer = refusal(&call(MAX_ID_BYTES + 1)).unwrap();
         assert_eq!((&answer["error"]["code"], &answer["id"]), (&(-32600).into(), &serde_json::Value::Null));
     }
 
     #[test]
-    fn each_fault_has_its_code() {
+    fn invalid_requests_have_standard_codes() {
         for (text, code, id) in [
             ("", -32700, "null"),
             ("{", -32700, "null"),
@@ -250,10 +248,10 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_member_is_named() {
+    fn duplicate_member_is_named() {
         let call = r#"{"jsonrpc":"2.0","id":7,"method":"m","params":[],"params":[]}"#;
         let refused = refusal(call).unwrap();
-        assert_eq!(refused["error"]["message"], "invalid request: the member params stands there twice");
+        assert_eq!(refused["error"]["message"], "invalid request: duplicate member params");
         assert_eq!((&refused["error"]["code"], &refused["id"]), (&(-32600).into(), &7.into()));
         for (call, name, id) in [
             (r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":7,"method":"m"}"#, "jsonrpc", 7.into()),
@@ -262,13 +260,13 @@ mod tests {
         ] {
             let refused = refusal(call).unwrap();
             let message = refused["error"]["message"].as_str().unwrap();
-            assert!(message.ends_with(&format!("the member {name} stands there twice")), "{message}");
+            assert!(message.ends_with(&format!("duplicate member {name}")), "{message}");
             assert_eq!(refused["id"], id, "{call}");
         }
     }
 
     #[test]
-    fn each_entry_of_a_batch_is_read_for_itself() {
+    fn entries_of_a_batch_are_parsed_separately() {
         let text = r#"[{"jsonrpc":"2.0","id":1,"method":"m"}, 1, {"jsonrpc":"2.0","method":"m"}]"#;
         let Message::Batch(entries) = Message::parse(text, 3) else { panic!("no batch") };
         assert!(matches!(&entries[..], [Entry::Call(_), Entry::Invalid(_), Entry::Notification]));

@@ -6,7 +6,6 @@ use circles_store::Store;
 use futures_util::future::join_all;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jsonrpsee::Methods;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
@@ -16,63 +15,26 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::{
-    auth::{Audience, Origins, dialled},
-    circles::{Circle, Circles},
+    auth::dialled,
+    circles::Circles,
     connections::Connections,
     dispatch::Dispatch,
-    http::{self, Socket},
-    rpc::{self, Limits},
+    error::is_out_of_files,
+    http::{self, Shared, Socket},
+    limits::Limits,
+    rpc,
+    settings::{Circle, Settings},
 };
 
-/// How long the answers of calls may take that are ended.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// How often the log tells of connections that were turned away.
-const REPORT: Duration = Duration::from_secs(10);
-/// How long to wait before connections are accepted again, after one could not be.
-const PAUSE: Duration = Duration::from_millis(50);
-/// What a connection is told for which there is no place.
-const NO_PLACE: &[u8] =
+/// How long connections may take to send the errors of aborted calls.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the log reports refused connections.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// The pause after a connection could not be accepted.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The answer to a refused connection.
+const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
-/// What a server serves, and how.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The circles, at least one; `/` leads to the first of those that share a listener.
-    pub circles: Vec<Circle>,
-    /// Whether methods marked `x-auth: session` need a session.
-    pub auth: bool,
-    /// How the server is called from outside.
-    pub audience: Audience,
-    /// Which web pages may connect.
-    pub origins: Origins,
-    /// How long a session lasts at most.
-    pub session_ttl: Duration,
-    /// How long a play lasts at most, from acceptance.
-    pub task_timeout: Duration,
-    /// How long a submitted task lasts at most, from acceptance.
-    pub submit_timeout: Duration,
-    /// What one client may ask for.
-    pub limits: Limits,
-}
-
-impl Settings {
-    /// Settings for these circles with everything else as `circles-server` has it without flags: anybody may play, from
-    /// web pages of this machine too.
-    pub fn of(circles: impl IntoIterator<Item = Circle>) -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self {
-            circles: circles.into_iter().collect(),
-            auth: false,
-            audience: Audience::default(),
-            origins: Origins::default(),
-            session_ttl: DAY,
-            task_timeout: Duration::from_secs(30),
-            submit_timeout: DAY,
-            limits: Limits::default(),
-        }
-    }
-}
 
 /// Why a server was not bound.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +42,14 @@ pub enum BindError {
     /// The settings name no circle.
     #[error("no circle to serve")]
     NoCircle,
-    /// An address could not be had.
+    /// An address could not be bound.
     #[error("{address}: {cause}")]
     Address {
         /// The address.
         address: SocketAddr,
-        /// The circle that wants it for its own; without it, it is the shared one.
+        /// The circle whose own port it is; `None` for the shared address.
         circle: Option<PublicKey>,
-        /// What the system says.
+        /// The operating system's error.
         cause: io::Error,
     },
 }
@@ -99,19 +61,21 @@ pub struct Server {
     circles: Vec<(PublicKey, SocketAddr)>,
     address: SocketAddr,
     shared: Arc<Shared>,
+    /// Ends the wait of calls that have not ended with the grace period.
+    abort: CancellationToken,
 }
 
-/// One address and the circles behind it.
+/// A socket and the circles that it serves.
 struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    /// The port that its circles asked for; none if it is the shared one.
+    /// The port in the settings of its circles; `None` for the shared listener.
     port: Option<u16>,
     circles: Circles,
 }
 
-/// What all listeners do with a connection.
-struct Accept {
+/// The parts of a server that all listeners use.
+struct Acceptor {
     limits: Limits,
     connections: Arc<Connections>,
     requests: TaskTracker,
@@ -119,21 +83,13 @@ struct Accept {
     shutdown: CancellationToken,
 }
 
-/// What all connections share.
-pub struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) methods: Methods,
-    pub(crate) store: Arc<dyn Store>,
-    /// Counts WebSockets that are open.
-    pub(crate) connections: TaskTracker,
-    pub(crate) shutdown: CancellationToken,
-    /// Tells calls that still wait that nobody does any more.
-    over: CancellationToken,
-}
-
 impl Server {
-    /// Binds `address` for the circles that have no port of their own, and the same host at each port that
-    /// circles have; a port that nobody wants is not bound. Port 0 picks a free one. Plays will go to `store`.
+    /// Binds `address` for circles without a port of their own, if there are any, and the same host at each port of
+    /// other circles. Port 0 picks a free one. Plays will go to `store`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first address that cannot be bound.
     pub async fn bind(
         address: SocketAddr,
         settings: Settings,
@@ -142,7 +98,7 @@ impl Server {
         let mut listeners: Vec<Listener> = Vec::new();
         let mut circles = Vec::with_capacity(settings.circles.len());
         for Circle { key, port, .. } in &settings.circles {
-            // Who asks for the shared port shares it; who asks for a free one gets one of its own.
+            // A circle with the shared port shares its listener; one with port 0 gets a listener of its own.
             let port = port.filter(|port| *port == 0 || *port != address.port());
             let bound = listeners.iter_mut().find(|bound| bound.port == port && port != Some(0));
             let at = match bound {
@@ -162,25 +118,24 @@ impl Server {
         let Some(address) = shared_listener.or(listeners.first()).map(|listener| listener.address) else {
             return Err(BindError::NoCircle);
         };
-        let over = CancellationToken::new();
-        let dispatch = Dispatch::new(store.clone(), &settings, over.clone());
+        let abort = CancellationToken::new();
+        let dispatch = Dispatch::new(store.clone(), &settings, abort.clone());
         let shared = Shared {
             methods: rpc::methods(dispatch),
             store,
-            over,
             connections: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             settings,
         };
-        Ok(Self { listeners, circles, address, shared: Arc::new(shared) })
+        Ok(Self { listeners, circles, address, shared: Arc::new(shared), abort })
     }
 
-    /// The address of the shared listener; if there is none, of the first circle.
+    /// Returns the address of the shared listener, or of the first circle if there is none.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Each circle with the URL at which it is reached, from this machine if no public one is known.
+    /// Returns each circle with its URL: the public one, or one that this machine can dial.
     pub fn addresses(&self) -> Vec<(PublicKey, String)> {
         let url = |(circle, address): &(PublicKey, SocketAddr)| {
             (*circle, format!("{}/{circle}", self.shared.settings.audience.of(None, dialled(*address))))
@@ -188,43 +143,43 @@ impl Server {
         self.circles.iter().map(url).collect()
     }
 
-    /// Serves until `shutdown`; then accepts nothing more, lets calls under way end within `grace`, answers the
-    /// rest with an error, and returns when the last connection is gone, or a second later. Plays are drained by
-    /// the store's owner, beside this.
+    /// Serves until `shutdown` is cancelled. Then it stops accepting connections, lets calls under way end within
+    /// `grace`, answers the rest with an error, and returns when all connections are closed, or a second later. The
+    /// store's owner drains plays meanwhile.
     pub async fn serve(self, shutdown: CancellationToken, grace: Duration) {
         let limits = self.shared.settings.limits;
-        let accept = Accept {
+        let acceptor = Acceptor {
             limits,
             connections: Arc::new(Connections::new(&limits)),
             requests: TaskTracker::new(),
             router: http::router(self.shared.clone()),
             shutdown,
         };
-        let listen = join_all(self.listeners.into_iter().map(|listener| listener.serve(&accept)));
+        let listen = join_all(self.listeners.into_iter().map(|listener| listener.serve(&acceptor)));
         let report = async {
             loop {
-                sleep(REPORT).await;
-                accept.connections.report();
+                sleep(REPORT_INTERVAL).await;
+                acceptor.connections.report();
             }
         };
         tokio::select! {
             _ = listen => {}
             () = report => {}
         }
-        accept.connections.report();
+        acceptor.connections.report();
         self.shared.shutdown.cancel();
-        accept.requests.close();
+        acceptor.requests.close();
         self.shared.connections.close();
-        let gone = async {
-            accept.requests.wait().await;
+        let closed = async {
+            acceptor.requests.wait().await;
             self.shared.connections.wait().await;
         };
-        let mut gone = pin!(gone);
-        if timeout(grace, &mut gone).await.is_ok() {
+        let mut closed = pin!(closed);
+        if timeout(grace, &mut closed).await.is_ok() {
             return;
         }
-        self.shared.over.cancel();
-        if timeout(FAREWELL, gone).await.is_err() {
+        self.abort.cancel();
+        if timeout(ABORT_TIMEOUT, closed).await.is_err() {
             tracing::warn!("connections were still open when the grace period ended");
         }
     }
@@ -243,66 +198,60 @@ impl Listener {
         bound.await.map_err(failed)
     }
 
-    /// Takes connections until the shutdown, and serves each on a task of its own.
-    async fn serve(self, accept: &Accept) {
+    /// Accepts connections until the shutdown, and serves each on a task of its own.
+    async fn serve(self, acceptor: &Acceptor) {
         let circles = Arc::new(self.circles);
-        let mut spare = Spare::new();
+        let mut spare = SpareFile::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
-                () = accept.shutdown.cancelled() => return,
+                () = acceptor.shutdown.cancelled() => return,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_out_of_files(&error) => {
-                    accept.connections.is_out_of_files();
+                    acceptor.connections.count_out_of_files();
                     spare.refuse_one(&self.socket).await;
                     continue;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a connection could not be accepted");
-                    sleep(PAUSE).await;
+                    tracing::debug!(%error, "cannot accept a connection");
+                    sleep(ACCEPT_RETRY_DELAY).await;
                     continue;
                 }
             };
-            let Some(place) = accept.connections.admit(peer.ip()) else {
-                // Best effort: whoever floods is not waited for.
-                let _ = stream.try_write(NO_PLACE);
+            let Some(slot) = acceptor.connections.admit(peer.ip()) else {
+                // Best effort, without waiting for a client that floods the server.
+                let _ = stream.try_write(REFUSAL);
                 continue;
             };
             let Ok(local) = stream.local_addr() else { continue };
-            let socket = Socket { local, circles: circles.clone(), place: Arc::new(place) };
-            let (router, shutdown) = (accept.router.clone(), accept.shutdown.clone());
-            accept.requests.spawn(serve_http(stream, socket, router, accept.limits, shutdown));
+            let socket = Socket { local, circles: circles.clone(), slot: Arc::new(slot) };
+            let (router, shutdown) = (acceptor.router.clone(), acceptor.shutdown.clone());
+            acceptor.requests.spawn(serve_http(stream, socket, router, acceptor.limits, shutdown));
         }
     }
 }
 
-/// A file descriptor kept for the time when there is no other: with it those who knock are told, and do not wait.
-struct Spare(Option<File>);
+/// A file descriptor in reserve, to refuse clients with an answer when there is no other descriptor left.
+struct SpareFile(Option<File>);
 
-impl Spare {
+impl SpareFile {
     fn new() -> Self {
         Self(File::open("/dev/null").ok())
     }
 
-    /// Refuses a connection that waits to be accepted, if the spare descriptor will do for it.
+    /// Accepts a waiting connection with the spare descriptor and refuses it.
     async fn refuse_one(&mut self, socket: &TcpListener) {
         self.0 = None;
-        if let Ok(Ok((stream, _))) = timeout(PAUSE, socket.accept()).await {
-            let _ = stream.try_write(NO_PLACE);
+        if let Ok(Ok((stream, _))) = timeout(ACCEPT_RETRY_DELAY, socket.accept()).await {
+            let _ = stream.try_write(REFUSAL);
         } else {
-            // Those who hold the others need time to let go of them.
-            sleep(PAUSE).await;
+            // Other connections need time to close their descriptors.
+            sleep(ACCEPT_RETRY_DELAY).await;
         }
         *self = Self::new();
     }
-}
-
-/// Whether this process, or the whole system, can open no more files.
-pub fn is_out_of_files(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 async fn serve_http(
@@ -312,12 +261,12 @@ async fn serve_http(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
-    // Answers are written whole; waiting for company in the kernel would only delay them.
+    // Answers are written whole, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
-    // A client that reads nothing is dropped, be it in HTTP, where nothing else waits for it, or later.
+    // Closes the connection of a client that does not read, also in HTTP, where no other timeout applies to writes.
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_timeout));
-    let cut = socket.place.cut().clone();
+    let evicted = socket.slot.evicted().clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(socket.clone());
         router.clone().oneshot(request)
@@ -327,10 +276,10 @@ async fn serve_http(
         .header_read_timeout(limits.head_timeout)
         .serve_connection(TokioIo::new(Box::pin(stream)), service)
         .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = cut.cancelled() => return,
+        () = evicted.cancelled() => return,
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -72,7 +72,7 @@ impl<B: Backend> WorldOn<B> {
     /// The default: one circle, `alice`'s, open to everybody, and two workers.
     pub fn builder() -> Builder<B> {
         Builder {
-            settings: Settings::of([secret_key("alice").public_key().into()]),
+            settings: Settings::new([secret_key("alice").public_key().into()]),
             address: ([127, 0, 0, 1], 0).into(),
             workers: NonZeroUsize::MIN.saturating_add(1),
             queue_limit: EmbeddedConfig::default().queue_limit,
@@ -177,7 +177,7 @@ impl<B: Backend> Builder<B> {
 
     /// Requires a session.
     pub fn auth(mut self) -> Self {
-        self.settings.auth = true;
+        self.settings.require_login = true;
         self
     }
 

@@ -187,7 +187,7 @@ impl Args {
         };
         Ok(Settings {
             circles: circles.iter().map(circle).collect(),
-            auth: self.auth,
+            require_login: self.auth,
             audience: Audience::new(self.public_url.clone(), false),
             origins: Origins::new(&self.allow_origins)
                 .map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,

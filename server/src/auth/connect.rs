@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use circles_auth::audience_of;
 use url::{Host, Url};
 
-/// How this server is called from outside.
+/// The server's address as clients see it.
 #[derive(Clone, Debug, Default)]
 pub struct Audience {
     public: Option<String>,
@@ -11,18 +11,18 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// A server known by `--public-url`, if one is given, and otherwise by the addresses of its sockets.
+    /// The audience of a server with this `--public-url`, or of one known by the addresses of its sockets.
     pub const fn new(public: Option<String>, tls: bool) -> Self {
         Self { public, tls }
     }
 
-    /// The audience of the challenges on a connection: what the client dialled, if this server can tell that
-    /// the name is its own.
+    /// Returns the audience of the challenges on a connection: the address that the client dialled, if this server
+    /// can tell that it is its own.
     ///
-    /// A `Host` header alone proves nothing: a relay in the middle would send its own name along and have the
-    /// client sign for it. So a name counts if it is the address of the socket, or a loopback name of the
-    /// same port where the socket is on loopback; for any other, the server says what it knows and the client
-    /// sees the difference. Servers with a name of their own are told it by `--public-url`.
+    /// A `Host` header alone proves nothing: a relay in the middle would send its own name and have the client sign
+    /// for it. So a name counts if it is the address of the socket, or a loopback name with the same port and a
+    /// socket on loopback. For any other name, the server answers with the socket's address and the client notices
+    /// the difference. Operators of servers with a domain name set `--public-url`.
     pub fn of(&self, host: Option<&str>, local: SocketAddr) -> String {
         if let Some(public) = &self.public {
             return public.clone();
@@ -39,7 +39,8 @@ impl Audience {
     }
 }
 
-/// The address at which this machine reaches a socket: an address that stands for all is none that can be dialled.
+/// Returns the address at which this machine reaches a socket: clients cannot dial an unspecified address such as
+/// 0.0.0.0.
 pub fn dialled(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip().to_canonical() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -49,30 +50,35 @@ pub fn dialled(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Which web pages and apps in web views may connect. Programs that are no browsers send no `Origin` and are not asked.
+/// The web pages and apps in web views that may connect. Other programs send no `Origin` and are not checked.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     allowed: Vec<String>,
 }
 
 impl Origins {
-    /// Allows these, beside the server's own and the web pages of loopback. Fails on the first that is no origin.
+    /// Allows these origins in addition to the server's own and the web pages of loopback.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first text that is no origin.
     pub fn new(allowed: &[String]) -> Result<Self, String> {
         let allowed = allowed.iter().map(|text| origin(text).ok_or_else(|| text.clone()));
         Ok(Self { allowed: allowed.collect::<Result<_, _>>()? })
     }
 
-    /// Whether a page of this origin may connect to a server whose audience is `audience`.
+    /// Returns whether a page of this origin may connect to a server whose audience is `audience`.
     pub fn allow(&self, header: &str, audience: &str) -> bool {
         let Some(origin) = origin(header) else { return false };
         let own = audience.replacen("ws", "http", 1);
-        // Only of a web page its host says where it comes from: `tauri://localhost` is an app's, whichever it is.
+        // Only the host of a web page tells its origin: any app may use `tauri://localhost`.
         let is_local = origin.starts_with("http") && is_loopback(&origin);
         origin == own || is_local || self.allowed.contains(&origin)
     }
 }
 
-/// An origin in its one spelling: scheme and authority of a web page, an extension or an app, `file://`, or `null`.
+/// Returns the one spelling of an origin: scheme and authority of a web page, an extension or an app, `file://`, or
+/// `null`.
 fn origin(text: &str) -> Option<String> {
     if matches!(text, "null" | "file://") {
         return Some(text.to_owned());
@@ -116,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_told_the_name_it_dialled_if_it_is_ours() {
+    fn audience_is_the_dialled_name_of_this_server() {
         assert_eq!(at("127.0.0.1:9001", Some("127.0.0.1:9001")), "ws://127.0.0.1:9001");
         assert_eq!(at("127.0.0.1:9001", Some("LocalHost:9001")), "ws://localhost:9001");
         assert_eq!(at("[::ffff:127.0.0.1]:9001", Some("127.0.0.1:9001")), "ws://127.0.0.1:9001");
@@ -125,25 +131,25 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_cannot_name_itself() {
+    fn audience_ignores_host_header_of_a_relay() {
         for host in
             [Some("evil.example"), Some("127.0.0.1:9002"), Some("evil.example:9001"), Some("::"), None]
         {
             assert_eq!(at("127.0.0.1:9001", host), "ws://127.0.0.1:9001", "{host:?}");
         }
-        // A loopback name is nobody's own where the socket is not on loopback.
+        // A loopback name is not the server's own if the socket is not on loopback.
         assert_eq!(at("192.0.2.7:9001", Some("localhost:9001")), "ws://192.0.2.7:9001");
     }
 
     #[test]
-    fn a_public_name_replaces_every_other() {
+    fn public_url_is_the_only_audience() {
         let audience = Audience::new(Some("wss://circles.example".into()), false);
         let local = "127.0.0.1:9001".parse().unwrap();
         assert_eq!(audience.of(Some("127.0.0.1:9001"), local), "wss://circles.example");
     }
 
     #[test]
-    fn pages_of_the_server_of_loopback_and_of_the_list_may_connect() {
+    fn own_loopback_and_listed_origins_may_connect() {
         let origins = Origins::new(&["https://App.example".into()]).unwrap();
         let own = "wss://circles.example";
         for origin in [
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn apps_extensions_and_files_connect_where_they_are_listed() {
+    fn apps_extensions_and_files_connect_if_listed() {
         let own = "ws://127.0.0.1:9001";
         for origin in [
             "null",
@@ -193,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_may_not_connect() {
+    fn other_origins_may_not_connect() {
         let origins = Origins::new(&["https://app.example".into()]).unwrap();
         for origin in [
             "null",

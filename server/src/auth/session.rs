@@ -10,42 +10,42 @@ use circles_api::{Error, Fault};
 use circles_auth::{CHALLENGE_LIFETIME, Challenge, Nonce, PublicKey, Signature};
 use circles_store::Caller;
 
-use crate::fault::{internal, retry_after};
+use crate::error::{internal, retry_after};
 
-/// How many challenges may be unanswered on one connection (SPEC §4).
-const MAX_OUTSTANDING: usize = 8;
-/// How many wrong signatures end a connection (SPEC §4).
+/// Unanswered challenges of one connection at most, as `docs/protocol.md` promises.
+const MAX_PENDING_CHALLENGES: usize = 8;
+/// Wrong signatures after which a connection is closed, as `docs/protocol.md` promises.
 const MAX_FAILURES: u32 = 5;
 
-/// What one connection has proved. It is made for one upgrade, is reachable only from that connection's calls,
-/// and ends with it.
+/// The login state of one connection. It is made for one upgrade, reachable only from that connection's calls, and
+/// ends with it.
 pub struct Session {
     circle: PublicKey,
     audience: String,
     transport: Transport,
     ttl: Duration,
-    state: Mutex<State>,
-    /// Whether a key was ever proved.
-    proved: AtomicBool,
+    state: Mutex<LoginState>,
+    /// Stays true after the session has expired.
+    has_logged_in: AtomicBool,
 }
 
-/// How the calls of a session arrive.
+/// The transport of a session's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// A connection that can hold a session.
+    /// A connection, which can log in.
     WebSocket,
-    /// A single POST.
+    /// A single POST, which cannot log in.
     Http,
 }
 
 #[derive(Default)]
-struct State {
-    outstanding: Vec<Outstanding>,
+struct LoginState {
+    pending: Vec<PendingChallenge>,
     failures: u32,
     login: Option<Login>,
 }
 
-struct Outstanding {
+struct PendingChallenge {
     challenge: Challenge,
     until: Instant,
 }
@@ -58,29 +58,40 @@ struct Login {
 }
 
 impl Session {
-    /// A session in which nobody has proved anything yet.
+    /// A session without a login.
     pub fn new(circle: PublicKey, audience: String, transport: Transport, ttl: Duration) -> Self {
-        Self { circle, audience, transport, ttl, state: Mutex::default(), proved: AtomicBool::new(false) }
+        Self {
+            circle,
+            audience,
+            transport,
+            ttl,
+            state: Mutex::default(),
+            has_logged_in: AtomicBool::new(false),
+        }
     }
 
-    /// The circle that the connection named.
+    /// The circle that the client connected to.
     pub const fn circle(&self) -> PublicKey {
         self.circle
     }
 
-    /// How its calls arrive.
+    /// The transport of its calls.
     pub const fn transport(&self) -> Transport {
         self.transport
     }
 
-    /// Makes a challenge for a key.
+    /// Makes a challenge for a key. The nonce is valid once: [`authenticate`](Self::authenticate) spends it.
+    ///
+    /// # Errors
+    ///
+    /// Fails while the connection has too many unanswered challenges.
     pub fn challenge(&self, pubkey: PublicKey) -> Result<Challenge, Error> {
         let nonce = Nonce::generate().map_err(internal)?;
         let now = Instant::now();
         let mut state = self.state();
-        state.outstanding.retain(|outstanding| outstanding.until > now);
-        if state.outstanding.len() >= MAX_OUTSTANDING {
-            let free = state.outstanding.iter().map(|outstanding| outstanding.until).min().unwrap_or(now);
+        state.pending.retain(|pending| pending.until > now);
+        if state.pending.len() >= MAX_PENDING_CHALLENGES {
+            let free = state.pending.iter().map(|pending| pending.until).min().unwrap_or(now);
             return Err(Fault::RateLimited(retry_after(free.saturating_duration_since(now))).into());
         }
         let challenge = Challenge {
@@ -90,31 +101,37 @@ impl Session {
             nonce,
             expires: unix(SystemTime::now() + CHALLENGE_LIFETIME),
         };
-        state.outstanding.push(Outstanding { challenge: challenge.clone(), until: now + CHALLENGE_LIFETIME });
+        state
+            .pending
+            .push(PendingChallenge { challenge: challenge.clone(), until: now + CHALLENGE_LIFETIME });
         Ok(challenge)
     }
 
-    /// Opens the session if the signature is of a challenge that this connection gave to this key; returns
-    /// when it ends, in Unix seconds. Right or wrong, the challenges of that key are spent.
+    /// Logs in if the signature is of a challenge that this connection made for this key; returns the session's end
+    /// in Unix seconds. Spends all challenges of the key, also on failure.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a signature of no valid challenge, and after too many failures for any signature.
     pub fn authenticate(&self, pubkey: PublicKey, signature: &Signature) -> Result<u64, Error> {
         let now = Instant::now();
         let mut state = self.state();
-        let spent = state.outstanding.extract_if(.., |outstanding| outstanding.challenge.pubkey == pubkey);
-        let spent: Vec<_> = spent.filter(|outstanding| outstanding.until > now).collect();
-        // Refused without arithmetic once the connection is to close; a pipeline may still hold more.
-        let proved = state.failures < MAX_FAILURES
+        let spent = state.pending.extract_if(.., |pending| pending.challenge.pubkey == pubkey);
+        let spent: Vec<_> = spent.filter(|pending| pending.until > now).collect();
+        // A connection that is about to close may have more attempts in its pipeline; they are not verified.
+        let is_valid = state.failures < MAX_FAILURES
             && spent.iter().rev().any(|one| pubkey.verify(&one.challenge.to_string(), signature).is_ok());
-        if !proved {
+        if !is_valid {
             state.failures += 1;
             return Err(Fault::InvalidCredentials.into());
         }
         let expires_at = unix(SystemTime::now() + self.ttl);
         state.login = Some(Login { key: pubkey, until: now + self.ttl, expires_at });
-        self.proved.store(true, Ordering::Relaxed);
+        self.has_logged_in.store(true, Ordering::Relaxed);
         Ok(expires_at)
     }
 
-    /// The key that was proved, and until when, in Unix seconds; nothing once the session has expired.
+    /// Returns the proved key and the session's end in Unix seconds; `None` once the session has expired.
     pub fn login(&self) -> Option<(PublicKey, u64)> {
         let now = Instant::now();
         let mut state = self.state();
@@ -122,29 +139,28 @@ impl Session {
         state.login.map(|login| (login.key, login.expires_at))
     }
 
-    /// Whether a message to it may be long, and the answer to that: not before a login, where one is mandatory, nor
-    /// over HTTP, where there is none.
-    pub fn is_trusted(&self, mandatory: bool) -> bool {
-        self.transport == Transport::WebSocket && (!mandatory || self.login().is_some())
+    /// Returns whether messages and answers may be long: not before a required login, and not over HTTP.
+    pub fn allows_long_texts(&self, require_login: bool) -> bool {
+        self.transport == Transport::WebSocket && (!require_login || self.login().is_some())
     }
 
-    /// Whether a key was proved, be the session over by now or not.
+    /// Returns whether the client has logged in, also after the session has expired.
     pub fn has_logged_in(&self) -> bool {
-        self.proved.load(Ordering::Relaxed)
+        self.has_logged_in.load(Ordering::Relaxed)
     }
 
-    /// Who calls.
+    /// Returns the caller of its calls.
     pub fn caller(&self) -> Caller {
         self.login().map_or(Caller::Anonymous, |(key, _)| Caller::Peer(key.circle_id()))
     }
 
-    /// Whether somebody tried so often in vain that the connection must close.
+    /// Returns whether so many logins failed that the connection must close.
     pub fn is_locked_out(&self) -> bool {
         self.state().failures >= MAX_FAILURES
     }
 
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LoginState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -177,7 +193,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     #[test]
-    fn a_signed_challenge_opens_a_session() {
+    fn signed_challenge_logs_in() {
         let session = session(DAY);
         assert_eq!(session.caller(), Caller::Anonymous);
         let expires = log_in(&session, &key(1)).unwrap();
@@ -186,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_with_its_time() {
+    fn session_expires_after_ttl() {
         let session = session(Duration::ZERO);
         log_in(&session, &key(1)).unwrap();
         assert_eq!(session.caller(), Caller::Anonymous);
     }
 
     #[test]
-    fn a_challenge_is_spent_by_the_first_try_right_or_wrong() {
+    fn nonce_is_spent_by_first_attempt() {
         let session = session(DAY);
         let challenge = session.challenge(key(1).public_key()).unwrap();
         let right = key(1).sign(&challenge.to_string());
@@ -208,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_for_another_connection_is_refused() {
+    fn signature_for_another_connection_is_refused() {
         let (ours, theirs) = (session(DAY), session(DAY));
         let challenge = theirs.challenge(key(1).public_key()).unwrap();
         let _ = ours.challenge(key(1).public_key()).unwrap();
@@ -217,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_challenge_is_not_spent() {
+    fn attempt_does_not_spend_nonces_of_other_keys() {
         let session = session(DAY);
         let challenge = session.challenge(key(1).public_key()).unwrap();
         assert!(session.authenticate(key(2).public_key(), &key(2).sign("x")).is_err());
@@ -226,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ninth_challenge_has_to_wait() {
+    fn ninth_pending_challenge_is_rate_limited() {
         let session = session(DAY);
         for _ in 0..8 {
             session.challenge(key(1).public_key()).unwrap();
@@ -235,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn five_failures_lock_the_connection_also_for_the_right_key() {
+    fn five_failed_logins_lock_the_connection() {
         let session = session(DAY);
         for _ in 0..5 {
             assert!(!session.is_locked_out());

@@ -1,4 +1,4 @@
-//! Subscriptions on a connection, with a method that does as it is told instead of playing.
+//! Subscriptions on a connection. The script of `watch_play` selects what the stream does.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -19,27 +19,28 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use tokio_util::sync::CancellationToken;
 
-use super::{Terms, Turns};
+use super::BatchYields;
 use crate::{
     auth::{Session, Transport},
     connections::Connections,
-    rpc::{Limits, stack},
+    limits::Limits,
+    rpc::Handler,
 };
 
 async fn soon<T>(work: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(20), work).await.expect("too slow")
 }
 
-/// Told when it is dropped, and with it whatever holds it.
-struct Held(UnboundedSender<()>);
+/// Sends when it is dropped.
+struct SendOnDrop(UnboundedSender<()>);
 
-impl Drop for Held {
+impl Drop for SendOnDrop {
     fn drop(&mut self) {
         let _ = self.0.send(());
     }
 }
 
-async fn watch(script: String, pending: PendingSubscriptionSink, held: Held) -> SubscriptionResult {
+async fn watch(script: String, pending: PendingSubscriptionSink, on_drop: SendOnDrop) -> SubscriptionResult {
     match script.as_str() {
         "refused" => {
             pending.reject(Error::invalid_params("no")).await;
@@ -69,7 +70,7 @@ async fn watch(script: String, pending: PendingSubscriptionSink, held: Held) -> 
             }
         }
     }
-    drop(held);
+    drop(on_drop);
     Ok(())
 }
 
@@ -82,8 +83,8 @@ fn methods(ended: UnboundedSender<()>) -> Methods {
             "unwatch_play",
             async |params, pending, ended, _| {
                 let params: Value = params.parse()?;
-                let held = Held((*ended).clone());
-                watch(params["script"].as_str().unwrap_or_default().to_owned(), pending, held).await
+                let on_drop = SendOnDrop((*ended).clone());
+                watch(params["script"].as_str().unwrap_or_default().to_owned(), pending, on_drop).await
             },
         )
         .unwrap();
@@ -92,8 +93,8 @@ fn methods(ended: UnboundedSender<()>) -> Methods {
     module.into()
 }
 
-/// A server of connections, and what tells of streams that were dropped.
-struct Bench {
+/// A server of connections; `ended` receives once for each dropped stream.
+struct TestServer {
     url: String,
     ended: UnboundedReceiver<()>,
     shutdown: CancellationToken,
@@ -104,12 +105,11 @@ fn session(transport: Transport) -> Arc<Session> {
     Arc::new(Session::new(key, String::new(), transport, Duration::from_secs(60)))
 }
 
-fn terms(methods: Methods, transport: Transport, auth: bool, limits: Limits) -> Terms {
-    let session = session(transport);
-    Terms { rpc: stack(methods, session.clone(), auth, &limits), session, limits, auth }
+fn handler(methods: Methods, transport: Transport, require_login: bool, limits: Limits) -> Handler {
+    Handler::new(methods, session(transport), limits, require_login)
 }
 
-async fn bench(auth: bool, change: impl FnOnce(&mut Limits)) -> Bench {
+async fn test_server(require_login: bool, change: impl FnOnce(&mut Limits)) -> TestServer {
     let mut limits = Limits::default();
     change(&mut limits);
     let (sender, ended) = unbounded_channel();
@@ -117,19 +117,19 @@ async fn bench(auth: bool, change: impl FnOnce(&mut Limits)) -> Bench {
     let stop = shutdown.clone();
     let connections = Arc::new(Connections::new(&limits));
     let upgrade = move |upgrade: WebSocketUpgrade| async move {
-        let terms = terms(methods, Transport::WebSocket, auth, limits);
-        let place = connections.admit([127, 0, 0, 1].into()).unwrap().into();
-        upgrade.on_upgrade(move |socket| super::serve(socket, terms, place, stop))
+        let handler = handler(methods, Transport::WebSocket, require_login, limits);
+        let slot = connections.admit([127, 0, 0, 1].into()).unwrap().into();
+        upgrade.on_upgrade(move |socket| super::serve(socket, handler, slot, stop))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, Router::new().route("/", get(upgrade))).await });
-    Bench { url, ended, shutdown }
+    TestServer { url, ended, shutdown }
 }
 
 struct Peer(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-impl Bench {
+impl TestServer {
     async fn peer(&self) -> Peer {
         Peer(soon(connect_async(&self.url)).await.unwrap().0)
     }
@@ -150,7 +150,7 @@ impl Peer {
         }
     }
 
-    /// The answer to a call, and what came before it.
+    /// Returns the answer to a call, and the messages before it.
     async fn call(&mut self, method: &str, params: Value) -> (Value, Vec<Value>) {
         self.send(&call(method, params)).await;
         let mut before = Vec::new();
@@ -183,9 +183,9 @@ fn count(notification: &Value, id: &Value) -> u64 {
 }
 
 #[tokio::test]
-async fn the_answer_comes_first_then_every_notification_in_order() {
-    let bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn answer_precedes_notifications_in_order() {
+    let server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     let (answer, before) = peer.call("watch_play", json!({ "script": "1000" })).await;
     let id = &answer["result"];
     assert!(id.as_u64().is_some_and(|id| id < 1 << 53), "{answer}");
@@ -199,9 +199,9 @@ async fn the_answer_comes_first_then_every_notification_in_order() {
 }
 
 #[tokio::test]
-async fn in_a_batch_notifications_follow_the_whole_answer() {
-    let bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn notifications_follow_the_answer_to_a_whole_batch() {
+    let server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     let watch = call("watch_play", json!({ "script": "3" }));
     peer.send(&json!([watch, call("whoami", json!([])), watch])).await;
     let answer = peer.receive().await.unwrap();
@@ -219,51 +219,51 @@ async fn in_a_batch_notifications_follow_the_whole_answer() {
 }
 
 #[tokio::test]
-async fn a_batch_whose_answer_is_too_long_leaves_no_subscription_behind() {
-    let mut bench = bench(false, |limits| limits.answer_bytes = 200).await;
-    let mut peer = bench.peer().await;
+async fn too_long_batch_answer_drops_its_subscriptions() {
+    let mut server = test_server(false, |limits| limits.answer_bytes = 200).await;
+    let mut peer = server.peer().await;
     let batch = vec![call("watch_play", json!({ "script": "silent" })); 10];
     peer.send(&json!(batch)).await;
     assert_eq!(peer.receive().await.unwrap()["error"]["code"], INVALID_REQUEST_CODE);
-    soon(bench.ended.recv()).await.unwrap();
+    soon(server.ended.recv()).await.unwrap();
     assert_eq!(peer.call("whoami", json!([])).await.0["result"], "nobody");
 }
 
 #[tokio::test]
-async fn a_flood_ends_when_the_client_says_so_and_nothing_comes_behind_the_answer() {
-    let mut bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn unsubscribing_ends_a_flood_before_the_answer() {
+    let mut server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     let id = peer.watch("flood").await;
     assert_eq!(count(&peer.receive().await.unwrap(), &id), 0);
     assert_eq!(peer.unwatch(&id).await, json!(true));
-    soon(bench.ended.recv()).await.unwrap();
+    soon(server.ended.recv()).await.unwrap();
     let (answer, before) = peer.call("whoami", json!([])).await;
     assert_eq!((&answer["result"], before.len()), (&json!("nobody"), 0));
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_dropped_and_its_subscriptions_with_it() {
-    let mut bench = bench(false, |limits| limits.write_timeout = Duration::from_millis(200)).await;
-    let mut peer = bench.peer().await;
+async fn slow_reader_is_disconnected_with_its_subscriptions() {
+    let mut server = test_server(false, |limits| limits.write_timeout = Duration::from_millis(200)).await;
+    let mut peer = server.peer().await;
     peer.watch("flood").await;
     peer.watch("silent").await;
-    soon(bench.ended.recv()).await.unwrap();
-    soon(bench.ended.recv()).await.unwrap();
+    soon(server.ended.recv()).await.unwrap();
+    soon(server.ended.recv()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_client_that_goes_takes_its_subscriptions_along() {
-    let mut bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn disconnect_ends_subscriptions() {
+    let mut server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     peer.watch("silent").await;
     drop(peer);
-    soon(bench.ended.recv()).await.unwrap();
+    soon(server.ended.recv()).await.unwrap();
 }
 
 #[tokio::test]
-async fn so_many_subscriptions_and_no_more() {
-    let bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn subscriptions_of_a_connection_are_limited() {
+    let server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     let mut open = Vec::new();
     for _ in 0..1_000 {
         let (answer, _) = peer.call("watch_play", json!({ "script": "silent" })).await;
@@ -273,9 +273,13 @@ async fn so_many_subscriptions_and_no_more() {
         }
     }
     assert_eq!(open.len(), 64);
-    assert_eq!(bench.peer().await.unwatch(&open[0]).await, json!(false), "it is not theirs");
+    assert_eq!(
+        server.peer().await.unwatch(&open[0]).await,
+        json!(false),
+        "another connection's subscription"
+    );
     assert_eq!(peer.unwatch(&open[0]).await, json!(true));
-    // The place is free as soon as the method has noticed.
+    // The permit is free as soon as the method has noticed.
     soon(async {
         while peer.watch("silent").await.is_null() {
             tokio::task::yield_now().await;
@@ -285,9 +289,9 @@ async fn so_many_subscriptions_and_no_more() {
 }
 
 #[tokio::test]
-async fn refusals_and_panics_are_answers_and_hold_no_place() {
-    let bench = bench(false, |limits| limits.subscriptions = 1).await;
-    let mut peer = bench.peer().await;
+async fn refusals_and_panics_are_answered_and_free_their_permit() {
+    let server = test_server(false, |limits| limits.subscriptions = 1).await;
+    let mut peer = server.peer().await;
     for (script, code) in [("refused", INVALID_PARAMS_CODE), ("panic", INTERNAL_ERROR_CODE)] {
         for _ in 0..3 {
             let (answer, _) = peer.call("watch_play", json!({ "script": script })).await;
@@ -301,9 +305,9 @@ async fn refusals_and_panics_are_answers_and_hold_no_place() {
 }
 
 #[tokio::test]
-async fn params_of_both_methods_are_checked() {
-    let bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn params_of_subscribing_and_unsubscribing_are_checked() {
+    let server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     let id = peer.watch("silent").await;
     for (method, params, field) in [
         ("watch_play", json!({ "script": "1", "colour": 1 }), "colour"),
@@ -325,14 +329,15 @@ async fn params_of_both_methods_are_checked() {
 }
 
 #[tokio::test]
-async fn nobody_subscribes_without_a_session_where_one_is_needed_or_by_post() {
-    let bench = bench(true, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn subscribing_needs_a_required_login_and_a_websocket() {
+    let server = test_server(true, |_| {}).await;
+    let mut peer = server.peer().await;
     for (method, params) in [("watch_play", json!(["silent"])), ("unwatch_play", json!([1]))] {
         let (answer, _) = peer.call(method, params.clone()).await;
         assert_eq!(answer["error"]["code"], codes::UNAUTHENTICATED);
-        let post = terms(methods(unbounded_channel().0), Transport::Http, false, Limits::default());
-        let answer = super::respond(post, call(method, params).to_string().into(), Turns::default()).await;
+        let post = handler(methods(unbounded_channel().0), Transport::Http, false, Limits::default());
+        let answer =
+            super::respond(post, call(method, params).to_string().into(), BatchYields::default()).await;
         assert!(answer.changes.is_empty());
         let answer: Value = serde_json::from_str(&answer.text.unwrap()).unwrap();
         assert_eq!(answer["error"]["code"], codes::UNAUTHENTICATED);
@@ -340,11 +345,11 @@ async fn nobody_subscribes_without_a_session_where_one_is_needed_or_by_post() {
 }
 
 #[tokio::test]
-async fn a_connection_is_drained_when_its_subscriptions_have_ended() {
-    let bench = bench(false, |_| {}).await;
-    let mut peer = bench.peer().await;
+async fn draining_connection_closes_after_its_subscriptions() {
+    let server = test_server(false, |_| {}).await;
+    let mut peer = server.peer().await;
     let id = peer.watch("silent").await;
-    bench.shutdown.cancel();
+    server.shutdown.cancel();
     assert_eq!(peer.call("whoami", json!([])).await.0["result"], "nobody");
     assert_eq!(peer.unwatch(&id).await, json!(true));
     assert_eq!(peer.receive().await, None);

@@ -1,4 +1,4 @@
-//! What outcomes and tasks are to a caller.
+//! Converts the store's tasks, outcomes and errors to the types of `openrpc.json`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,18 +10,21 @@ use circles_api::{
     },
 };
 use circles_store as store;
-use circles_store::{Failure, Outcome, TaskId, TaskView};
+use circles_store::{Failure, Outcome, Task as StoreTask, TaskId, TaskView};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::Value;
 
-use super::unavailable;
-use crate::fault::internal;
+use crate::error::{internal, retry_after};
 
-/// A task as its caller sees it.
+/// The wait before a caller should retry after a full queue or a store that is not available: about the time in which
+/// a full queue of short plays drains.
+const STORE_RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Converts a task.
 pub fn task(view: TaskView) -> Result<Task, Error> {
     let TaskView { id, caller, script_name, state, accepted_at, timeout, started_at, ended_at, outcome } =
         view;
-    let (result, error) = match outcome.map(|outcome| played(id, timeout, outcome)) {
+    let (result, error) = match outcome.map(|outcome| play_result(id, timeout, outcome)) {
         None => (None, None),
         Some(Ok(result)) => (Some(result), None),
         Some(Err(error)) => (None, Some(task_error(error)?)),
@@ -40,7 +43,7 @@ pub fn task(view: TaskView) -> Result<Task, Error> {
     })
 }
 
-/// The error object that a call would have been answered with.
+/// Converts an error to the error object of a task, which is the one that a call would have got.
 fn task_error(error: Error) -> Result<TaskError, Error> {
     let object = ErrorObjectOwned::from(error);
     let data = object.data().map(|data| serde_json::from_str::<Value>(data.get())).transpose();
@@ -56,8 +59,8 @@ fn millis(time: SystemTime) -> Result<UnixMillis, Error> {
     u64::try_from(millis).map_err(internal)?.try_into().map_err(internal)
 }
 
-/// What an outcome is to the caller of a play.
-pub fn played(id: TaskId, timeout: Duration, outcome: Outcome) -> Result<PlayResult, Error> {
+/// Converts the outcome of a play.
+pub fn play_result(id: TaskId, timeout: Duration, outcome: Outcome) -> Result<PlayResult, Error> {
     match outcome {
         Outcome::Succeeded(success) => Ok(PlayResult {
             task_id: id.into(),
@@ -79,7 +82,7 @@ fn failed(id: TaskId, failure: Failure) -> Error {
         Failure::NoScript => Fault::ScriptNotFound.into(),
         Failure::Dropped => {
             let message =
-                "this call was made before, and its outcome is no longer kept: `task` has its state";
+                "this call was made before, and its outcome is no longer stored: `task` returns its state";
             Error::declared(Fault::Conflict(task_data(id)), message)
         }
         Failure::Conflict => Fault::Conflict(task_data(id)).into(),
@@ -88,7 +91,7 @@ fn failed(id: TaskId, failure: Failure) -> Error {
                 store::ScriptErrorKind::Compile => ScriptErrorKind::Compile,
                 store::ScriptErrorKind::Runtime => ScriptErrorKind::Runtime,
             };
-            // A place that the document has no room for is as good as none.
+            // A position above the document's maximum is left out.
             let line = line.and_then(|line| u64::from(line).try_into().ok());
             let column = column.and_then(|column| u64::from(column).try_into().ok());
             Error::declared(
@@ -108,10 +111,44 @@ fn failed(id: TaskId, failure: Failure) -> Error {
     }
 }
 
+/// Converts a store's error.
+pub fn store_error(error: store::Error) -> Error {
+    match error {
+        store::Error::Full => Fault::Overloaded(retry_after(STORE_RETRY_AFTER)).into(),
+        store::Error::ShareFull(time) => {
+            let message = "this caller has as many remembered tasks as the circle allows";
+            Error::declared(Fault::RateLimited(retry_after(time)), message)
+        }
+        store::Error::GuestsFull(time) => {
+            let message = "guests have as many remembered tasks as the circle allows";
+            Error::declared(Fault::Overloaded(retry_after(time)), message)
+        }
+        store::Error::Conflict(first) => Fault::Conflict(task_data(first)).into(),
+        store::Error::Closed => unavailable(),
+        store::Error::Unavailable(cause) | store::Error::NoRoom(cause) => {
+            tracing::debug!(%cause, "refused a call: the store is not available");
+            unavailable()
+        }
+        other => internal(other),
+    }
+}
+
+/// Returns the error for a play that has not ended when this server does (`docs/operations.md` has the table). A play
+/// with an idempotency key goes on, and a repeated call gets its outcome; another one is cancelled, as only this
+/// server waits for it.
+pub fn aborted(task: &StoreTask) -> Error {
+    if task.is_recorded() { unavailable() } else { cancelled() }
+}
+
+/// Returns the error for a store that is not available or a server that shuts down.
+pub fn unavailable() -> Error {
+    Fault::BackendUnavailable(retry_after(STORE_RETRY_AFTER)).into()
+}
+
 fn timed_out(timeout: Duration) -> Error {
     match u64::try_from(timeout.as_millis()).ok().and_then(|millis| millis.try_into().ok()) {
         Some(timeout_ms) => Fault::ScriptTimeout(ScriptTimeoutData { timeout_ms, logs: None }).into(),
-        None => internal("a time limit longer than a day"),
+        None => internal("a timeout of more than a day"),
     }
 }
 

@@ -1,77 +1,77 @@
-//! A play as it is seen by somebody who watches it.
+//! The events of a play for a watcher.
 
 use std::{future::ready, time::SystemTime};
 
 use circles_api::{Error, Fault, types::PlayEvent};
-use circles_store::{Kind, Outcome, Source, Task, TaskView, Watch, WatchEvent};
+use circles_store::{Kind, Outcome, Source, Task, TaskId, TaskView, Watch, WatchEvent};
 use futures_util::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
 
-use super::{Asker, Dispatch, Wishes, answer, drained, refused, unavailable};
+use super::{CallOptions, Dispatch, Principal, answer};
 
-/// What is watched.
+/// The play to watch.
 #[derive(Clone, Debug)]
-pub enum What {
-    /// A play that begins with it, and ends with it if it has not ended before.
-    Play(Source, Wishes),
-    /// A task under way, or one that is remembered.
-    Task(circles_store::TaskId),
+pub enum WatchTarget {
+    /// A new play, which the end of the stream cancels.
+    Play(Source, CallOptions),
+    /// A task under way, or a remembered one.
+    Task(TaskId),
 }
 
-/// What happens to a play, ending with its end.
+/// The events of a play; the last one is its end.
 pub type PlayEvents = BoxStream<'static, Result<PlayEvent, Error>>;
 
 impl Dispatch {
-    /// Begins to watch. Dropping what this returns ends a play that began with it.
-    pub async fn watch(&self, asker: Asker, what: What) -> Result<PlayEvents, Error> {
-        let (id, events, drained) = match what {
-            What::Task(id) => {
-                self.view(&asker, id).await?;
-                let watch = self.store.watch(&asker.circle, id).await.map_err(refused)?;
-                // The task goes on, and can be watched elsewhere.
-                (id, logged(watch.ok_or(Fault::TaskNotFound)?), unavailable())
+    /// Watches a play. Dropping the stream cancels a play that this call started.
+    pub async fn watch(&self, principal: Principal, target: WatchTarget) -> Result<PlayEvents, Error> {
+        let (id, events, aborted) = match target {
+            WatchTarget::Task(id) => {
+                self.view(&principal, id).await?;
+                let watch = self.store.watch(&principal.circle, id).await.map_err(answer::store_error)?;
+                // The task goes on, and can be watched through another server.
+                (id, with_logs(watch.ok_or(Fault::TaskNotFound)?), answer::unavailable())
             }
-            What::Play(source, wishes) => {
-                let task = self.task(asker, source, wishes, Kind::Play)?;
-                let ticket = self.store.submit(task.clone()).await.map_err(refused)?;
+            WatchTarget::Play(source, options) => {
+                let task = self.new_task(principal, source, options, Kind::Play)?;
+                let ticket = self.store.submit(task.clone()).await.map_err(answer::store_error)?;
                 let id = ticket.task();
-                let events = match self.store.watch(&task.circle, id).await.map_err(refused)? {
-                    // The ticket lives as long as the stream: without it the play is cancelled.
+                let events = match self.store.watch(&task.circle, id).await.map_err(answer::store_error)? {
+                    // The stream owns the ticket, since dropping that cancels the play.
                     Some(watch) => watch.map(move |event| (event, &ticket).0).boxed(),
-                    // It is over already.
-                    None => stream::iter(past(&task, ticket.await)).boxed(),
+                    // The play has ended already.
+                    None => stream::iter(past_events(&task, ticket.await)).boxed(),
                 };
-                (id, events, drained(&task))
+                (id, events, answer::aborted(&task))
             }
         };
         let accepted = PlayEvent::Accepted { task_id: id.into() };
-        let events = stream::once(ready(Ok(accepted))).chain(events.map(event));
-        let over = self.over.clone();
-        let is_over = async move { over.cancelled().await };
-        // Behind its end nobody reads on, so the last item is only seen by those whose play has not ended.
-        Ok(events.take_until(is_over).chain(stream::once(ready(Err(drained)))).boxed())
+        let events = stream::once(ready(Ok(accepted))).chain(events.map(play_event));
+        let abort = self.abort.clone();
+        let is_aborted = async move { abort.cancelled().await };
+        // Watchers stop reading at the play's end, so only those of a play under way reach the last item.
+        Ok(events.take_until(is_aborted).chain(stream::once(ready(Err(aborted)))).boxed())
     }
 }
 
-/// Of a task that had ended before, only the end comes: the lines that it carries are shown before it.
-fn logged(events: Watch) -> Watch {
-    let mut begun = false;
+/// Adds the log lines in the outcome of a task that ended before the watch began.
+fn with_logs(events: Watch) -> Watch {
+    let mut is_first = true;
     let with_lines = move |event| {
         let lines = match &event {
-            WatchEvent::Ended(view) if !begun => {
+            WatchEvent::Ended(view) if is_first => {
                 view.outcome.as_ref().map(|outcome| outcome.logs().to_vec()).unwrap_or_default()
             }
             _ => Vec::new(),
         };
-        begun = true;
+        is_first = false;
         stream::iter(lines.into_iter().map(WatchEvent::Logged).chain([event]))
     };
     events.flat_map(with_lines).boxed()
 }
 
-fn event(event: WatchEvent) -> Result<PlayEvent, Error> {
+fn play_event(event: WatchEvent) -> Result<PlayEvent, Error> {
     Ok(match event {
         WatchEvent::Logged(line) => PlayEvent::Logged { line: answer::log_line(line) },
         WatchEvent::Restarted => PlayEvent::Restarted,
@@ -79,8 +79,8 @@ fn event(event: WatchEvent) -> Result<PlayEvent, Error> {
     })
 }
 
-/// What would have been seen of a play that ended before anybody could watch it.
-fn past(task: &Task, outcome: Outcome) -> Vec<WatchEvent> {
+/// Returns the events of a play that ended before it could be watched.
+fn past_events(task: &Task, outcome: Outcome) -> Vec<WatchEvent> {
     let logs = outcome.logs().to_vec();
     let view = TaskView {
         id: task.id,

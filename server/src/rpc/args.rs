@@ -1,8 +1,11 @@
 use serde_json::Value;
 
-/// Checks that scripts can hold the arguments of a play: their integers have 64 bits and a sign.
+/// Checks that the integers in the arguments of a play fit into a script's: 64 bits with a sign. The JSON parser bounds
+/// nesting.
 ///
-/// Says which number does not fit. Nesting is bounded by the JSON parser.
+/// # Errors
+///
+/// Names the place of an integer that does not fit.
 pub fn check(args: &Value) -> Result<(), String> {
     let mut place = String::from("args");
     walk(args, &mut place)
@@ -41,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_integer_that_does_not_fit_is_named() {
+    fn integer_above_script_range_is_refused_with_its_place() {
         assert_eq!(check(&json!([i64::MAX, i64::MIN, 1e300, { "a": [null] }])), Ok(()));
         let fault = check(&json!({ "a": [1, { "b": u64::MAX }] })).unwrap_err();
         assert!(fault.starts_with("args.a[1].b: 18446744073709551615"), "{fault}");

@@ -9,20 +9,20 @@ use futures_util::Stream;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-/// The notifications of one subscription, on their way to its connection. Dropped, it ends the subscription.
+/// The notifications of one subscription on their way to its connection. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Feed {
     id: SubscriptionId,
     notifications: mpsc::Receiver<Box<RawValue>>,
 }
 
-/// What an answer means for the feeds of its connection. It travels in the answer's extensions, so that a
-/// connection takes up a feed behind the answer that names it, in a batch too.
+/// How an answer changes the subscriptions of its connection. It travels in the answer's extensions, so that the
+/// connection sends notifications only after the answer that names their subscription, also in a batch.
 #[derive(Clone, Debug)]
-pub enum Change {
-    /// A subscription began; the feed is whoever's takes the change out of the extensions.
-    Begun(Arc<Feed>),
-    /// The client wants to hear no more of this subscription.
+pub enum SubscriptionChange {
+    /// A subscription started. The feed is in an `Arc` because extensions must be `Clone`.
+    Started(Arc<Feed>),
+    /// The client ended this subscription.
     Ended(SubscriptionId),
 }
 
@@ -31,17 +31,17 @@ impl Feed {
         Self { id, notifications }
     }
 
-    /// Takes out what jsonrpsee puts before the notifications: a copy of the answer.
+    /// Removes the copy of the answer that jsonrpsee sends before the notifications.
     pub(super) fn skip_answer(&mut self) {
         let _ = self.notifications.try_recv();
     }
 
-    /// Which subscription this is.
+    /// The id of the subscription.
     pub const fn id(&self) -> SubscriptionId {
         self.id
     }
 
-    /// Ends the subscription and forgets what was on its way.
+    /// Ends the subscription and drops its pending notifications.
     pub fn end(&mut self) {
         self.notifications.close();
         while self.notifications.try_recv().is_ok() {}

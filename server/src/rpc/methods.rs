@@ -10,19 +10,27 @@ use circles_api::{
 };
 use circles_store::Source;
 use jsonrpsee::{
-    Extensions, PendingSubscriptionSink,
+    Extensions, Methods, PendingSubscriptionSink,
     core::{SubscriptionResult, async_trait},
 };
 use serde_json::Value;
 
+use super::{args, document};
 use crate::{
     auth::Session,
-    dispatch::{Asker, Dispatch, Wishes},
-    fault::internal,
+    dispatch::{CallOptions, Dispatch, Principal},
+    error::internal,
 };
 
-/// Items on a page, where the caller does not say.
-const PAGE: usize = 50;
+/// Items on a page unless the caller gives a limit.
+const DEFAULT_PAGE: usize = 50;
+
+/// Registers the methods of `openrpc.json` by name; their plays go to `dispatch`.
+pub fn methods(dispatch: Dispatch) -> Methods {
+    let mut module = Rpc { dispatch }.into_rpc();
+    document::register_discover(&mut module);
+    module.into()
+}
 
 /// The methods of `openrpc.json`.
 pub struct Rpc {
@@ -30,11 +38,6 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// Methods that send plays to `dispatch`.
-    pub const fn new(dispatch: Dispatch) -> Self {
-        Self { dispatch }
-    }
-
     pub(super) const fn dispatch(&self) -> &Dispatch {
         &self.dispatch
     }
@@ -82,8 +85,8 @@ impl CirclesServer for Rpc {
         timeout_ms: Option<TimeoutMs>,
         idempotency_key: Option<IdempotencyKey>,
     ) -> Result<PlayResult, Error> {
-        let wishes = wishes(args, timeout_ms, idempotency_key)?;
-        self.dispatch.play(asker(extensions)?, Source::script(String::from(script)), wishes).await
+        let options = call_options(args, timeout_ms, idempotency_key)?;
+        self.dispatch.play(principal(extensions)?, Source::script(String::from(script)), options).await
     }
 
     async fn run(
@@ -94,8 +97,8 @@ impl CirclesServer for Rpc {
         timeout_ms: Option<TimeoutMs>,
         idempotency_key: Option<IdempotencyKey>,
     ) -> Result<PlayResult, Error> {
-        let wishes = wishes(args, timeout_ms, idempotency_key)?;
-        self.dispatch.play(asker(extensions)?, Source::Library(String::from(name).into()), wishes).await
+        let options = call_options(args, timeout_ms, idempotency_key)?;
+        self.dispatch.play(principal(extensions)?, Source::Library(String::from(name).into()), options).await
     }
 
     async fn submit(
@@ -113,9 +116,9 @@ impl CirclesServer for Rpc {
             (None, Some(name)) => Source::Library(String::from(name).into()),
             _ => return Err(Error::invalid_params("script: expected either `script` or `name`")),
         };
-        let wishes = wishes(args, timeout_ms, idempotency_key)?;
+        let options = call_options(args, timeout_ms, idempotency_key)?;
         let retries = retries.map_or(0, |retries| retries.get());
-        let task_id = self.dispatch.submit(asker(extensions)?, source, wishes, retries).await?;
+        let task_id = self.dispatch.submit(principal(extensions)?, source, options, retries).await?;
         Ok(Submitted { task_id: task_id.into() })
     }
 
@@ -126,7 +129,7 @@ impl CirclesServer for Rpc {
         wait_ms: Option<WaitMs>,
     ) -> Result<Task, Error> {
         let wait = Duration::from_millis(wait_ms.map_or(0, |wait| wait.get().into()));
-        self.dispatch.look(&asker(extensions)?, task_id.into(), wait).await
+        self.dispatch.task(&principal(extensions)?, task_id.into(), wait).await
     }
 
     async fn tasks(
@@ -137,16 +140,16 @@ impl CirclesServer for Rpc {
         cursor: Option<TaskId>,
     ) -> Result<TaskPage, Error> {
         let before = cursor.map(Into::into);
-        self.dispatch.tasks(&asker(extensions)?, state.map(Into::into), before, page(limit)).await
+        self.dispatch.tasks(&principal(extensions)?, state.map(Into::into), before, page(limit)).await
     }
 
     async fn cancel(&self, extensions: &Extensions, task_id: TaskId) -> Result<Cancellation, Error> {
-        let cancelled = self.dispatch.cancel(&asker(extensions)?, task_id.into()).await?;
+        let cancelled = self.dispatch.cancel(&principal(extensions)?, task_id.into()).await?;
         Ok(Cancellation { cancelled })
     }
 
     async fn scripts(&self, extensions: &Extensions) -> Result<Library, Error> {
-        self.dispatch.library(asker(extensions)?).await
+        self.dispatch.library(principal(extensions)?).await
     }
 
     async fn provenance(
@@ -156,7 +159,7 @@ impl CirclesServer for Rpc {
         limit: Option<PageLimit>,
     ) -> Result<RecordPage, Error> {
         let after = after.map_or(0, |after| after.get());
-        self.dispatch.provenance(&asker(extensions)?, after, page(limit)).await
+        self.dispatch.provenance(&principal(extensions)?, after, page(limit)).await
     }
 
     async fn watch_play(
@@ -174,7 +177,7 @@ impl CirclesServer for Rpc {
     }
 
     async fn rpc_discover(&self, _: &Extensions) -> Result<Document, Error> {
-        // By name it is answered with the text itself, see `document.rs`.
+        // Not reached by name, see `document.rs`.
         serde_json::from_str(DOCUMENT).map(Document).map_err(internal)
     }
 }
@@ -184,35 +187,35 @@ pub(super) fn session(extensions: &Extensions) -> Result<&Arc<Session>, Error> {
     extensions.get::<Arc<Session>>().ok_or_else(|| internal("a call without a session"))
 }
 
-/// Who asks on a connection, in which circle.
-pub(super) fn asker(extensions: &Extensions) -> Result<Asker, Error> {
+/// The caller of a connection, and the circle that it calls.
+pub(super) fn principal(extensions: &Extensions) -> Result<Principal, Error> {
     let session = session(extensions)?;
-    Ok(Asker { circle: session.circle().circle_id(), caller: session.caller() })
+    Ok(Principal { circle: session.circle().circle_id(), caller: session.caller() })
 }
 
-pub(super) fn wishes(
+pub(super) fn call_options(
     args: Option<Value>,
     timeout_ms: Option<TimeoutMs>,
     idempotency_key: Option<IdempotencyKey>,
-) -> Result<Wishes, Error> {
+) -> Result<CallOptions, Error> {
     let args = args.unwrap_or_default();
-    super::args::check(&args).map_err(Error::invalid_params)?;
-    Ok(Wishes {
+    args::check(&args).map_err(Error::invalid_params)?;
+    Ok(CallOptions {
         args,
-        timeout: timeout_ms.map(|wanted| Duration::from_millis(wanted.get().into())),
+        timeout: timeout_ms.map(|timeout| Duration::from_millis(timeout.get().into())),
         idempotency_key: idempotency_key.map(|key| String::from(key).into()),
     })
 }
 
 fn page(limit: Option<PageLimit>) -> usize {
-    limit.map_or(PAGE, |limit| limit.get().into())
+    limit.map_or(DEFAULT_PAGE, |limit| limit.get().into())
 }
 
-/// The pattern of a key is checked before; that it is one is arithmetic.
+/// Converts a key whose form was checked before; whether it lies on the curve takes arithmetic.
 fn on_curve(key: &PublicKey) -> Result<circles_auth::PublicKey, Error> {
     key.as_str().parse().map_err(|error| invalid("pubkey", error))
 }
 
 fn invalid(field: &str, fault: impl std::fmt::Display) -> Error {
-    Error::InvalidParams { message: format!("{field}: {fault}").into() }
+    Error::invalid_params(format!("{field}: {fault}"))
 }

@@ -1,9 +1,6 @@
-//! `watch_play`: a play as a stream of events.
+//! `watch_play`: streams the events of a play.
 
-use circles_api::{
-    ANSWER_BYTES, Error, Fault, WatchPlayParams,
-    types::{LimitData, LimitDataLimit, PlayEvent},
-};
+use circles_api::{ANSWER_BYTES, Error, WatchPlayParams, types::PlayEvent};
 use circles_store::Source;
 use futures_util::StreamExt as _;
 use jsonrpsee::{
@@ -13,15 +10,18 @@ use jsonrpsee::{
 };
 use serde_json::value::to_raw_value;
 
-use super::methods::{Rpc, asker, wishes};
+use super::{
+    methods::{Rpc, call_options, principal},
+    params::answer_too_long,
+};
 use crate::{
-    dispatch::{PlayEvents, What},
-    fault::internal,
+    dispatch::watch::{PlayEvents, WatchTarget},
+    error::internal,
 };
 
 impl Rpc {
-    /// Answers with a subscription once the play is accepted, then sends its events. Whatever ends the
-    /// subscription drops them, which cancels a play that was begun here.
+    /// Answers with a subscription once the play is accepted, then sends its events. The end of the subscription drops
+    /// the events, which cancels a play that this call started.
     pub(super) async fn watch(
         &self,
         pending: PendingSubscriptionSink,
@@ -29,9 +29,9 @@ impl Rpc {
         params: WatchPlayParams,
     ) -> SubscriptionResult {
         match self.events(extensions, params).await {
-            // It fails where nobody is left to hear the answer.
+            // Accepting fails if the client is gone.
             Ok(events) => match pending.accept().await {
-                Ok(sink) => pump(events, sink).await,
+                Ok(sink) => send_events(events, sink).await,
                 Err(_) => Ok(()),
             },
             Err(refusal) => {
@@ -42,26 +42,28 @@ impl Rpc {
     }
 
     async fn events(&self, extensions: &Extensions, params: WatchPlayParams) -> Result<PlayEvents, Error> {
-        self.dispatch().watch(asker(extensions)?, what(params)?).await
+        self.dispatch().watch(principal(extensions)?, target(params)?).await
     }
 }
 
-fn what(params: WatchPlayParams) -> Result<What, Error> {
+fn target(params: WatchPlayParams) -> Result<WatchTarget, Error> {
     let WatchPlayParams { script, name, task_id, args, timeout_ms } = params;
-    let begins = args.is_some() || timeout_ms.is_some();
-    let wishes = wishes(args, timeout_ms, None)?;
+    let has_options = args.is_some() || timeout_ms.is_some();
+    let options = call_options(args, timeout_ms, None)?;
     match (script, name, task_id) {
-        (Some(script), None, None) => Ok(What::Play(Source::script(String::from(script)), wishes)),
-        (None, Some(name), None) => Ok(What::Play(Source::Library(String::from(name).into()), wishes)),
-        (None, None, Some(_)) if begins => {
-            Err(Error::invalid_params("args and timeout_ms belong to a play that begins, not to a task_id"))
+        (Some(script), None, None) => Ok(WatchTarget::Play(Source::script(String::from(script)), options)),
+        (None, Some(name), None) => {
+            Ok(WatchTarget::Play(Source::Library(String::from(name).into()), options))
         }
-        (None, None, Some(task)) => Ok(What::Task(task.into())),
-        _ => Err(Error::invalid_params("exactly one of script, name and task_id is expected")),
+        (None, None, Some(_)) if has_options => Err(Error::invalid_params(
+            "args and timeout_ms are not allowed with task_id: that task has started",
+        )),
+        (None, None, Some(task)) => Ok(WatchTarget::Task(task.into())),
+        _ => Err(Error::invalid_params("expected exactly one of script, name and task_id")),
     }
 }
 
-async fn pump(mut events: PlayEvents, sink: SubscriptionSink) -> SubscriptionResult {
+async fn send_events(mut events: PlayEvents, sink: SubscriptionSink) -> SubscriptionResult {
     loop {
         let event = tokio::select! {
             biased;
@@ -70,17 +72,16 @@ async fn pump(mut events: PlayEvents, sink: SubscriptionSink) -> SubscriptionRes
         };
         let event = match event {
             Some(Ok(event)) => event,
-            Some(Err(error)) => return Err(told(error)),
-            None => return Err(failed("a play's events ended without its end")),
+            Some(Err(error)) => return Err(last_event(error)),
+            None => return Err(failed("the events of a play ended without its outcome")),
         };
         let last = matches!(event, PlayEvent::Ended { .. });
         let event = to_raw_value(&event).map_err(failed)?;
-        // What plays leave fits; what an older version kept may not.
+        // Outcomes are bounded to fit; one stored by an older version may be longer.
         if event.get().len() > ANSWER_BYTES {
-            let limit = LimitDataLimit::try_from("answer_bytes").map_err(failed)?;
-            return Err(told(Fault::LimitExceeded(LimitData { limit, logs: None }).into()));
+            return Err(last_event(answer_too_long()));
         }
-        // Waits while the client leaves earlier events unread.
+        // The play waits while the client leaves earlier events unread.
         let sent = tokio::select! {
             biased;
             () = sink.closed() => return Ok(()),
@@ -92,12 +93,12 @@ async fn pump(mut events: PlayEvents, sink: SubscriptionSink) -> SubscriptionRes
     }
 }
 
-/// Tells a subscriber that nothing more comes, though nothing has ended.
 fn failed(cause: impl std::fmt::Display) -> SubscriptionError {
-    told(internal(cause))
+    last_event(internal(cause))
 }
 
-fn told(error: Error) -> SubscriptionError {
+/// Returns an error as the last event of a subscription.
+fn last_event(error: Error) -> SubscriptionError {
     match to_raw_value(&ErrorObjectOwned::from(error)) {
         Ok(error) => SubscriptionError::from_json(error),
         Err(error) => error.into(),
