@@ -127,8 +127,11 @@ impl Args {
             variable: &|name| std::env::var_os(name),
             creates_keys: true,
         };
-        let plan =
-            self.common.config.as_ref().map(|path| circles_config::plan(path, environment).map_err(config_fault));
+        let plan = self
+            .common
+            .config
+            .as_ref()
+            .map(|path| circles_config::plan(path, environment).map_err(config_fault));
         let plan = plan.transpose()?;
         let mut circles = plan.as_ref().map(|plan| plan.circles().to_vec()).unwrap_or_default();
         for key in &self.circles {
