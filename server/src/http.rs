@@ -23,10 +23,11 @@ use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 use crate::{
     auth::{Session, Transport},
     circles::Circles,
-    connection::{self, BatchYields},
+    connection,
     connections::ConnectionSlot,
     error::is_out_of_files,
     message::error_text,
+    respond::{BatchYields, respond},
     rpc::Handler,
     settings::Settings,
 };
@@ -195,7 +196,7 @@ async fn answer(
     }
     let session = session(shared, circle, audience(shared, socket, headers), Transport::Http);
     let answer = match Utf8Bytes::try_from(body) {
-        Ok(text) => connection::respond(handler(shared, session), text, BatchYields::default()).await.text,
+        Ok(text) => respond(handler(shared, session), text, BatchYields::default()).await.text,
         Err(_) => Some(error_text(circles_api::Error::Parse)),
     };
     match answer {

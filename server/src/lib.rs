@@ -1,7 +1,7 @@
 //! The edge: WebSocket JSON-RPC, sessions, health. A program embeds it, or `programs` composes it with a store and
 //! workers.
 //!
-//! Start at [`Server`]. A call goes `connection.rs` → `message.rs` → `rpc/handler.rs`, which asks `rpc/guard.rs` →
+//! Start at [`Server`]. A call goes `connection.rs` → `respond.rs` → `rpc/handler.rs`, which asks `rpc/guard.rs` →
 //! `rpc/methods.rs` → `dispatch.rs`, which alone submits tasks to the store.
 //!
 //! **Invariants.** A session is reachable only from the calls of the one connection that it was made for. Every
@@ -18,6 +18,7 @@ mod error;
 mod http;
 mod limits;
 mod message;
+mod respond;
 mod rpc;
 mod server;
 mod settings;

@@ -19,11 +19,11 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 use tokio_util::sync::CancellationToken;
 
-use super::BatchYields;
 use crate::{
     auth::{Session, Transport},
     connections::Connections,
     limits::Limits,
+    respond::{BatchYields, respond},
     rpc::Handler,
 };
 
@@ -336,8 +336,7 @@ async fn subscribing_needs_a_required_login_and_a_websocket() {
         let (answer, _) = peer.call(method, params.clone()).await;
         assert_eq!(answer["error"]["code"], codes::UNAUTHENTICATED);
         let post = handler(methods(unbounded_channel().0), Transport::Http, false, Limits::default());
-        let answer =
-            super::respond(post, call(method, params).to_string().into(), BatchYields::default()).await;
+        let answer = respond(post, call(method, params).to_string().into(), BatchYields::default()).await;
         assert!(answer.changes.is_empty());
         let answer: Value = serde_json::from_str(&answer.text.unwrap()).unwrap();
         assert_eq!(answer["error"]["code"], codes::UNAUTHENTICATED);
