@@ -104,7 +104,7 @@ impl Backend {
         let quotas = quotas(circles);
         let config = EmbeddedConfig { queue_limit, circle_queue_limit, quotas, ..EmbeddedConfig::default() };
         let store = open_store(config, circles)?
-            .with_trial(host.clone())
+            .with_inline_runner(host.clone())
             .with_worker_check(move || metrics.script_threads() > 0);
         let found = store.recover(circles.iter().map(|circle| circle.key.circle_id())).await;
         let found = found.map_err(|error| format!("the store cannot be opened: {error}"))?;

@@ -25,7 +25,7 @@ pub struct Settlement {
     /// What it wrote there; dropped unless it succeeded.
     pub writes: Writes,
     /// Whether it may have had effects outside the database.
-    pub reached_outside: bool,
+    pub side_effects: bool,
     /// SHA-256 of the source that ran, if any did.
     pub script_sha256: Option<[u8; 32]>,
 }
@@ -37,7 +37,7 @@ impl From<Outcome> for Settlement {
             outcome,
             reads: Reads::default(),
             writes: Writes::new(),
-            reached_outside: false,
+            side_effects: false,
             script_sha256: None,
         }
     }
@@ -50,7 +50,7 @@ pub enum Settled {
     Recorded,
     /// Other plays changed what this one had read, and nothing of it was kept. The claim is still held, has
     /// the right of way, and gives a newer snapshot.
-    Overtaken(Claim),
+    Conflict(Claim),
 }
 
 /// The store's end of a [`Claim`].
@@ -61,7 +61,7 @@ pub trait Lease: Send + Sync {
 
     /// Returns once it is certain that the task will not be run again after a crash, unless it may be.
     /// May block.
-    fn mark(&self) -> Result<(), Error>;
+    fn mark_side_effects(&self) -> Result<(), Error>;
 
     /// Shows a line to those who watch.
     fn log(&self, line: &LogLine);
@@ -71,13 +71,13 @@ pub trait Lease: Send + Sync {
     async fn settle(self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error>;
 
     /// Whether this would be how the play ended: one that was only tried may have to be run again.
-    fn keeps(&self, settlement: &Settlement) -> bool {
+    fn accepts(&self, settlement: &Settlement) -> bool {
         let _ = settlement;
         true
     }
 
     /// Takes the task back, to be claimed again.
-    fn give_back(self: Box<Self>);
+    fn release(self: Box<Self>);
 }
 
 impl Claim {
@@ -113,8 +113,8 @@ impl Claim {
 
     /// To be called before the first effect outside the database: from then on the task is not run again
     /// after a crash. May block.
-    pub fn mark(&self) -> Result<(), Error> {
-        self.lease.as_ref().map_or(Err(Error::Closed), |lease| lease.mark())
+    pub fn mark_side_effects(&self) -> Result<(), Error> {
+        self.lease.as_ref().map_or(Err(Error::Closed), |lease| lease.mark_side_effects())
     }
 
     /// Shows a line to those who watch, now.
@@ -125,8 +125,8 @@ impl Claim {
     }
 
     /// Whether settling it so ends the play. One that was only tried, ahead of the queue, may have to be run again.
-    pub fn keeps(&self, settlement: &Settlement) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.keeps(settlement))
+    pub fn accepts(&self, settlement: &Settlement) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.accepts(settlement))
     }
 
     /// Records how the play ended and makes what it wrote stay, in one step. If the task ended otherwise in
@@ -138,7 +138,7 @@ impl Claim {
             None => Ok(Settled::Recorded),
             Some(lease) => {
                 self.lease = Some(lease);
-                Ok(Settled::Overtaken(self))
+                Ok(Settled::Conflict(self))
             }
         }
     }
@@ -147,7 +147,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(lease) = self.lease.take() {
-            lease.give_back();
+            lease.release();
         }
     }
 }

@@ -14,7 +14,7 @@ mod outcome;
 mod quota;
 mod task;
 mod ticket;
-mod trial;
+mod inline_runner;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ pub use task::{
     Caller, CallingPlay, Kind, Source, State, Task, TaskFilter, TaskId, TaskPage, TaskView, Via, record_via,
 };
 pub use ticket::Ticket;
-pub use trial::Trial;
+pub use inline_runner::InlineRunner;
 
 /// Why a store did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,10 +38,10 @@ pub use trial::Trial;
 pub enum Error {
     /// The queue holds as many tasks as it may; nothing was accepted.
     #[error("the queue is full")]
-    Full,
+    QueueFull,
     /// The idempotency key was used for another call; nothing was accepted.
     #[error("the idempotency key belongs to task {0}, which was another call")]
-    Conflict(TaskId),
+    KeyReused(TaskId),
     /// Everything that is remembered for this caller fills its share; nothing was accepted. There is room again after
     /// that long.
     #[error("the caller's share of remembered tasks is full")]
@@ -60,10 +60,10 @@ pub enum Error {
     Unavailable(Arc<str>),
     /// Redis or the disk is full: nothing that needs room is done. The cause is for the log.
     #[error("{0}")]
-    NoRoom(Arc<str>),
+    StorageFull(Arc<str>),
     /// A snapshot is so old that what it shows is gone: the play has to be run again.
     #[error("the snapshot was overtaken")]
-    Overtaken,
+    MustRetry,
 }
 
 /// What happens to a task that somebody watches, ending with [`WatchEvent::Ended`].
@@ -93,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
     async fn submit(&self, task: Task) -> Result<Ticket, Error>;
 
     /// Accepts a task that the caller itself runs, at once and beside the queue: a play that a play calls.
-    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error>;
+    fn begin_nested(&self, task: Task) -> Result<(Claim, Ticket), Error>;
 
     /// Waits for a task to run and takes it. Circles take turns, so that one with many tasks does not keep
     /// another waiting.

@@ -29,8 +29,8 @@ const FORBIDDEN_TASK: Duration = Duration::from_secs(60);
 impl Outcome {
     /// For how long a task that ended so is remembered, without its key, if it is a refusal. Nothing is remembered of a
     /// play, whose caller was told.
-    pub fn refusal(&self, kind: Kind, reached_outside: bool, remember_for: Duration) -> Option<Duration> {
-        if reached_outside || !self.is_refusal() {
+    pub fn refusal(&self, kind: Kind, side_effects: bool, remember_for: Duration) -> Option<Duration> {
+        if side_effects || !self.is_refusal() {
             return None;
         }
         Some(match (kind, self) {

@@ -2,7 +2,7 @@ use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use circles_api::{CircleId, types::RecordPage};
 use circles_store::{
-    Claim, Error, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Trial, Watch,
+    Claim, Error, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, InlineRunner, Watch,
 };
 use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
 use tempfile::TempDir;
@@ -25,9 +25,9 @@ pub fn embedded(config: EmbeddedConfig) -> Embedded {
 impl Embedded {
     /// Offers every task without durability to `trial` first.
     #[must_use]
-    pub fn with_trial(self, trial: Arc<dyn Trial>) -> Self {
+    pub fn with_inline_runner(self, trial: Arc<dyn InlineRunner>) -> Self {
         let Self { store, directory } = self;
-        Self { store: store.with_trial(trial), directory }
+        Self { store: store.with_inline_runner(trial), directory }
     }
 
     /// The directory of its circles' files.
@@ -50,8 +50,8 @@ impl Store for Embedded {
         self.store.submit(task).await
     }
 
-    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
-        self.store.begin(task)
+    fn begin_nested(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+        self.store.begin_nested(task)
     }
 
     async fn claim(&self) -> Result<Claim, Error> {

@@ -29,12 +29,12 @@ pub fn played(
     mut play: impl FnMut(Claim) -> (Claim, Settlement),
 ) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let (mut claim, ticket) = store.begin(task).expect("an open store");
+    let (mut claim, ticket) = store.begin_nested(task).expect("an open store");
     loop {
         let (played, settlement) = play(claim);
         match runtime.block_on(played.settle(settlement)).expect("an open store") {
             Settled::Recorded => return runtime.block_on(ticket),
-            Settled::Overtaken(again) => claim = again,
+            Settled::Conflict(again) => claim = again,
         }
     }
 }

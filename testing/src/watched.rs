@@ -80,8 +80,8 @@ impl<S: Store> Store for Watched<S> {
         self.inner.submit(task).await
     }
 
-    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
-        self.inner.begin(task)
+    fn begin_nested(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+        self.inner.begin_nested(task)
     }
 
     async fn claim(&self) -> Result<Claim, Error> {
@@ -146,8 +146,8 @@ impl Lease for WatchedLease {
         self.claim(Claim::snapshot)
     }
 
-    fn mark(&self) -> Result<(), Error> {
-        self.claim(Claim::mark)
+    fn mark_side_effects(&self) -> Result<(), Error> {
+        self.claim(Claim::mark_side_effects)
     }
 
     fn log(&self, line: &LogLine) {
@@ -164,14 +164,14 @@ impl Lease for WatchedLease {
                 let _ = self.ended.send((id, outcome));
                 Ok(None)
             }
-            Settled::Overtaken(claim) => {
+            Settled::Conflict(claim) => {
                 *self.claim.lock().expect("nothing panics under it") = Some(claim);
                 Ok(Some(self))
             }
         }
     }
 
-    fn give_back(self: Box<Self>) {
+    fn release(self: Box<Self>) {
         drop(self.claim.lock().expect("nothing panics under it").take());
     }
 }

@@ -41,7 +41,7 @@ impl Backend for EmbeddedBackend {
     async fn begin(queue_limit: usize, trial: Option<Arc<Host>>) -> Stores<circles_testing::Embedded> {
         let mut store = embedded(EmbeddedConfig { queue_limit, ..EmbeddedConfig::default() });
         if let Some(host) = trial {
-            store = store.with_trial(host);
+            store = store.with_inline_runner(host);
         }
         let store = Arc::new(Watched::new(store));
         Stores { server: store.clone(), workers: store, keeps: Box::new(()) }

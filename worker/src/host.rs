@@ -16,7 +16,7 @@ use std::{
 
 use circles_auth::Permission;
 use circles_store::{
-    Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, Trial,
+    Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, InlineRunner,
 };
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use tokio_util::sync::CancellationToken;
@@ -353,8 +353,8 @@ impl Host {
     }
 }
 
-impl Trial for Host {
-    fn attempt(&self, task: &Task) -> Option<Outcome> {
+impl InlineRunner for Host {
+    fn try_inline(&self, task: &Task) -> Option<Outcome> {
         let Source::Script(source) = &task.source else { return None };
         let circle = self.circles.get(&task.circle);
         let script = self.scripts.get(source, circle.limits()).filter(|script| script.is_short())?;

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use circles_store::{Failure, Outcome, State, Task, Trial};
+use circles_store::{Failure, Outcome, State, Task, InlineRunner};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -65,7 +65,7 @@ impl Metrics {
     }
 
     /// Has plays counted that are tried, and end so.
-    pub fn counting<T: Trial>(&self, trial: T) -> impl Trial {
+    pub fn counting<T: InlineRunner>(&self, trial: T) -> impl InlineRunner {
         Counted { metrics: self.clone(), trial }
     }
 
@@ -101,10 +101,10 @@ struct Counted<T> {
     trial: T,
 }
 
-impl<T: Trial> Trial for Counted<T> {
-    fn attempt(&self, task: &Task) -> Option<Outcome> {
+impl<T: InlineRunner> InlineRunner for Counted<T> {
+    fn try_inline(&self, task: &Task) -> Option<Outcome> {
         let mut running = self.metrics.begin();
-        let outcome = self.trial.attempt(task)?;
+        let outcome = self.trial.try_inline(task)?;
         running.ends(&outcome);
         Some(outcome)
     }

@@ -283,7 +283,7 @@ impl Play {
         self.touches()?;
         self.may_write()?;
         if !self.reached_outside.get() {
-            let marked = self.link.as_ref().and_then(|link| link.claim(Claim::mark));
+            let marked = self.link.as_ref().and_then(|link| link.claim(Claim::mark_side_effects));
             marked.unwrap_or(Ok(())).map_err(|error| self.fault(error))?;
             self.reached_outside.set(true);
         }

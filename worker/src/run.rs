@@ -301,7 +301,7 @@ impl Pool {
                 drop(played);
                 break Ok(());
             }
-            if played.keeps(&settlement) {
+            if played.accepts(&settlement) {
                 running.ends(&settlement.outcome);
             }
             // It may have to wait for others of its circle: those of other circles go on.
@@ -315,7 +315,7 @@ impl Pool {
             });
             match settled {
                 Ok(Settled::Recorded) => break Ok(()),
-                Ok(Settled::Overtaken(again)) => claim = again,
+                Ok(Settled::Conflict(again)) => claim = again,
                 Err(error) => break Err(error),
             }
         };

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, Outcome, Source, Task, Trial as _};
+use circles_store::{Caller, Outcome, Source, Task, InlineRunner as _};
 use circles_testing::played;
 use circles_worker::{CountingAllocator, Host, Limits};
 use harness::{CIRCLE, Case, Circles, Stage, compare, lasting_all, on_script_thread, play, small};
@@ -67,7 +67,7 @@ fn a_trial_changes_no_outcome() {
             let host = circles.host(case.limits);
             let both = case.tasks().into_iter().map(|task| {
                 let first = play(&host, &task);
-                host.attempt(&task).map(|trial| (lasting_all(&[first]), lasting_all(&[trial])))
+                host.try_inline(&task).map(|trial| (lasting_all(&[first]), lasting_all(&[trial])))
             });
             both.collect::<Vec<_>>()
         });
@@ -126,14 +126,14 @@ fn a_trial_is_given_up_for_what_is_not_short() {
                 Duration::from_secs(20),
             )
         };
-        assert_eq!(host.attempt(&task(json!(3))), None, "an unknown script is not tried");
+        assert_eq!(host.try_inline(&task(json!(3))), None, "an unknown script is not tried");
         // Debug builds are slow: what counts is that some play of it was short.
         let short = (0..200).any(|_| {
             play(&host, &task(json!(3)));
-            host.attempt(&task(json!(3))).is_some()
+            host.try_inline(&task(json!(3))).is_some()
         });
         assert!(short, "a short script was never tried");
-        assert_eq!(host.attempt(&task(json!(100_000_000))), None, "a trial has a budget");
+        assert_eq!(host.try_inline(&task(json!(100_000_000))), None, "a trial has a budget");
         assert!(
             matches!(play(&host, &task(json!(1_000))), Outcome::Succeeded(success) if success.value == 1_000)
         );
@@ -171,12 +171,12 @@ fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
             (0..1_000).any(|_| {
                 let outcome = play(&shared, &short(json!(0)));
                 assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
-                shared.attempt(&short(json!(0))).is_some()
+                shared.try_inline(&short(json!(0))).is_some()
             })
         });
         assert!(tried, "never short enough to be tried");
         let shared = host.clone();
-        let deep = move || [7, 200].map(|args| shared.attempt(&task(json!(args))).is_some());
+        let deep = move || [7, 200].map(|args| shared.try_inline(&task(json!(args))).is_some());
         thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
     }
 }

@@ -201,7 +201,7 @@ impl circles_store::Store for Handed {
         Err(Error::Closed)
     }
 
-    fn begin(&self, _: Task) -> Result<(Claim, Ticket), Error> {
+    fn begin_nested(&self, _: Task) -> Result<(Claim, Ticket), Error> {
         Err(Error::Closed)
     }
 
@@ -240,8 +240,8 @@ async fn a_task_that_was_lost_and_came_back_is_interrupted_all_the_same() {
     let host = Arc::new(Host::new(Limits::default()));
     let workers = Workers::start(handed, host, NonZeroUsize::new(2).unwrap()).unwrap();
     let task = task("sleep(300)");
-    let (before, before_ends) = store.begin(task.clone()).unwrap();
-    let (again, again_ends) = store.begin(task).unwrap();
+    let (before, before_ends) = store.begin_nested(task.clone()).unwrap();
+    let (again, again_ends) = store.begin_nested(task).unwrap();
     let lost = before.interrupt().clone();
     assert!(claims.send(before).await.is_ok(), "workers that take it");
     assert!(claims.send(again).await.is_ok(), "workers that take it");

@@ -86,7 +86,7 @@ impl Shared {
         let full = state.queue.len() >= config.queue_limit
             || state.queue.len_of(&entry.task().circle) >= config.circle_queue_limit
             || self.is_too_much(state, entry);
-        if full { Err(Error::Full) } else { Ok(()) }
+        if full { Err(Error::QueueFull) } else { Ok(()) }
     }
 
     /// Whether the waiting tasks would hold too much memory with this one: all of them, or those of its circle, which
@@ -138,7 +138,7 @@ impl Shared {
 
     /// A call with a key that may have been made before.
     async fn known(self: &Arc<Self>, task: &Task, key: &CallKey) -> Result<Option<Known>, Error> {
-        let same = |same: bool, id| if same { Ok(()) } else { Err(Error::Conflict(id)) };
+        let same = |same: bool, id| if same { Ok(()) } else { Err(Error::KeyReused(id)) };
         let under_way = self.lock().keyed.get(key).cloned();
         if let Some(entry) = under_way {
             same(entry.task().is_same_call(task), entry.task().id)?;

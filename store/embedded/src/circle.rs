@@ -119,7 +119,7 @@ impl Circle {
                     continue;
                 }
                 let sentence = "the disk failed, and plays from before have not ended yet; try again";
-                return Err(Error::NoRoom(format!("{}: {sentence}", self.path.display()).into()));
+                return Err(Error::StorageFull(format!("{}: {sentence}", self.path.display()).into()));
             }
             self.close(&mut slot);
         }

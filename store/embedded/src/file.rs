@@ -303,7 +303,7 @@ impl File {
             }
             // What was refused before this file is opened again.
             redb::Error::PreviousIo if self.lacks_room.load(Ordering::Relaxed) => {
-                Error::NoRoom(format!("{}: {cause}", self.path.display()).into())
+                Error::StorageFull(format!("{}: {cause}", self.path.display()).into())
             }
             _ => self.fault(cause),
         }
@@ -338,7 +338,7 @@ fn failure_of(path: &Path, cause: &std::io::Error) -> Error {
         .any(|errno| cause.raw_os_error() == Some(errno.raw_os_error()));
     let sentence = format!("{}: {cause}", path.display()).into();
     if is_lack(cause) {
-        Error::NoRoom(sentence)
+        Error::StorageFull(sentence)
     } else if passes {
         Error::Unavailable(sentence)
     } else {

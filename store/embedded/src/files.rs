@@ -110,7 +110,7 @@ impl Files {
 
     /// Takes note of what went wrong with a circle's file.
     pub(super) fn note(&self, circle: &CircleId, error: &Error) {
-        if let Error::NoRoom(cause) = error {
+        if let Error::StorageFull(cause) = error {
             self.room.lacks(self.circle(circle).folder(), cause);
         }
     }

@@ -85,7 +85,7 @@ impl Lease for Held {
         Ok(view.insert(fresh).clone())
     }
 
-    fn mark(&self) -> Result<(), Error> {
+    fn mark_side_effects(&self) -> Result<(), Error> {
         let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
         // What is not kept is not run again anyway.
         if !*marked && self.entry.task().is_recorded() {
@@ -109,7 +109,7 @@ impl Lease for Held {
             }
             view.open().room().await;
         }
-        let reached_outside = settlement.reached_outside;
+        let side_effects = settlement.side_effects;
         let lost = matches!(settlement.outcome, Outcome::Failed(Failure::Conflict, _));
         let hash = settlement.script_sha256;
         if !lost && !self.shared.settle(&self.entry, view.as_deref(), settlement) {
@@ -119,9 +119,9 @@ impl Lease for Held {
         let open = view.as_ref().map(|view| view.open().clone());
         drop(view);
         self.overtaken += 1;
-        if reached_outside || self.overtaken > RUNS_AGAIN {
+        if side_effects || self.overtaken > RUNS_AGAIN {
             let conflict = Settlement {
-                reached_outside,
+                side_effects,
                 script_sha256: hash,
                 ..Outcome::failed(Failure::Conflict).into()
             };
@@ -142,7 +142,7 @@ impl Lease for Held {
     }
 
     /// As whenever it is dropped.
-    fn give_back(self: Box<Self>) {}
+    fn release(self: Box<Self>) {}
 }
 
 /// Whoever let go of it before the task's end was decided, a worker that unwinds or one whose settling was
@@ -220,7 +220,7 @@ impl Shared {
     /// Takes back a task that its worker let go of. Once this process closes, what is kept is left to the next.
     fn give_back(self: &Arc<Self>, entry: &Arc<Entry>, marked: bool) {
         if entry.is_unwanted() {
-            let cancelled = Settlement { reached_outside: marked, ..Outcome::cancelled().into() };
+            let cancelled = Settlement { side_effects: marked, ..Outcome::cancelled().into() };
             self.settle(entry, None, cancelled);
         } else if self.is_closed() && !marked {
             self.leave(entry);
@@ -295,8 +295,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn lose(self: &Arc<Self>, entry: &Arc<Entry>, reached_outside: bool) {
-        let lost = Settlement { reached_outside, ..Outcome::Lost.into() };
+    pub(super) fn lose(self: &Arc<Self>, entry: &Arc<Entry>, side_effects: bool) {
+        let lost = Settlement { side_effects, ..Outcome::Lost.into() };
         self.settle(entry, None, lost);
     }
 }
@@ -304,7 +304,7 @@ impl Shared {
 /// What a caller is told whose circle's file failed.
 pub(super) fn failed(error: Error) -> Outcome {
     match error {
-        Error::NoRoom(cause) | Error::Unavailable(cause) => {
+        Error::StorageFull(cause) | Error::Unavailable(cause) => {
             tracing::warn!(%cause, "a circle's file cannot be used now");
             Outcome::failed(Failure::Unavailable)
         }

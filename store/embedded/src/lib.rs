@@ -33,18 +33,18 @@ use tokio::{sync::Notify, time::timeout};
 use self::{circle::Circle, entry::Entry, files::Files, lease::Share, queue::Queue, under_way::UnderWay};
 use circles_store::{
     Claim, Error, Kind, Outcome, Quotas, State as TaskState, Store, Task, TaskFilter, TaskId, TaskPage,
-    TaskView, Ticket, Trial, Watch, WatchEvent,
+    TaskView, Ticket, InlineRunner, Watch, WatchEvent,
 };
 
 /// Bounds of an [`EmbeddedStore`].
 #[derive(Clone, Debug)]
 pub struct EmbeddedConfig {
-    /// How many tasks may wait to be claimed, over all circles. One more is [`Error::Full`].
+    /// How many tasks may wait to be claimed, over all circles. One more is [`Error::QueueFull`].
     pub queue_limit: usize,
     /// How many of them one circle may have, so that it cannot shut out the others.
     pub circle_queue_limit: usize,
     /// How many bytes of memory the waiting tasks may hold, a quarter of them those of one circle. One more is
-    /// [`Error::Full`].
+    /// [`Error::QueueFull`].
     pub queue_bytes: usize,
     /// How many tasks may be claimed and not settled. One circle has at most half of them, two have a third each,
     /// so that there is room for another whatever those do.
@@ -89,7 +89,7 @@ const DEATHS: usize = 2;
 /// Dropped, it closes its files and ends its threads.
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
-    trial: Option<Arc<dyn Trial>>,
+    trial: Option<Arc<dyn InlineRunner>>,
     is_served: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
@@ -143,7 +143,7 @@ impl EmbeddedStore {
 
     /// Lets `trial` have every task first of which nothing is kept.
     #[must_use]
-    pub fn with_trial(mut self, trial: Arc<dyn Trial>) -> Self {
+    pub fn with_inline_runner(mut self, trial: Arc<dyn InlineRunner>) -> Self {
         self.trial = Some(trial);
         self
     }
@@ -257,7 +257,7 @@ impl Store for EmbeddedStore {
             return self.shared.submit_recorded(task).await;
         }
         if let Some(trial) = &self.trial
-            && let Some(outcome) = trial.attempt(&task)
+            && let Some(outcome) = trial.try_inline(&task)
         {
             return Ok(Ticket::ready(task.id, outcome));
         }
@@ -272,7 +272,7 @@ impl Store for EmbeddedStore {
         Ok(entry::ticket(&self.shared, entry))
     }
 
-    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+    fn begin_nested(&self, task: Task) -> Result<(Claim, Ticket), Error> {
         if self.shared.is_closed() {
             return Err(Error::Closed);
         }

@@ -21,17 +21,17 @@ use circles_store::{Error, Failure, Kind, Outcome, Settlement, Writes};
 /// What is to be done with a submitted task for whose end there is no room.
 enum Again {
     /// What it wrote was dropped.
-    Run { reached_outside: bool },
+    Run { side_effects: bool },
     /// Its end rests on nothing.
-    Record { reached_outside: bool, script_sha256: Option<[u8; 32]> },
+    Record { side_effects: bool, script_sha256: Option<[u8; 32]> },
 }
 
 impl Again {
-    fn of(writes: &Writes, reached_outside: bool, script_sha256: Option<[u8; 32]>) -> Self {
+    fn of(writes: &Writes, side_effects: bool, script_sha256: Option<[u8; 32]>) -> Self {
         if writes.is_empty() {
-            Self::Record { reached_outside, script_sha256 }
+            Self::Record { side_effects, script_sha256 }
         } else {
-            Self::Run { reached_outside }
+            Self::Run { side_effects }
         }
     }
 }
@@ -51,7 +51,7 @@ impl Shared {
         view: Option<&View>,
         settlement: Settlement,
     ) -> bool {
-        let Settlement { outcome, reads, mut writes, reached_outside, script_sha256 } = settlement;
+        let Settlement { outcome, reads, mut writes, side_effects, script_sha256 } = settlement;
         // Whoever decided the end, what was shown of the play until then belongs to it.
         let outcome = outcome.with_logs(|| entry.live().all());
         let task = entry.task();
@@ -60,8 +60,8 @@ impl Shared {
         }
         let submitted = matches!(task.kind, Kind::Submitted { .. });
         let forbidden = outcome == Outcome::failed(Failure::Forbidden);
-        let leaves_record = !writes.is_empty() || reached_outside || submitted && !forbidden;
-        let refused = outcome.refusal(task.kind, reached_outside, self.files.retention(&task.circle).time);
+        let leaves_record = !writes.is_empty() || side_effects || submitted && !forbidden;
+        let refused = outcome.refusal(task.kind, side_effects, self.files.retention(&task.circle).time);
         // There is nothing in the file of a play that reached nothing outside.
         let is_kept = task.is_recorded() && refused != Some(Duration::ZERO);
         let (started_at, ended_at) = entry.times();
@@ -84,7 +84,7 @@ impl Shared {
             self.finish(entry, outcome);
             return false;
         }
-        let again = if submitted { Some(Again::of(&writes, reached_outside, script_sha256)) } else { None };
+        let again = if submitted { Some(Again::of(&writes, side_effects, script_sha256)) } else { None };
         let then = self.then_finish(entry.clone(), outcome, again);
         let Some(view) = view else {
             self.store_change(&task.circle, change, then);
@@ -99,7 +99,7 @@ impl Shared {
             Taken::Overtaken => true,
             Taken::Full => {
                 let limit = Outcome::failed(Failure::Limit { limit: "database_bytes".to_owned() });
-                self.record(entry, None, Settlement { reached_outside, script_sha256, ..limit.into() });
+                self.record(entry, None, Settlement { side_effects, script_sha256, ..limit.into() });
                 false
             }
         }
@@ -113,7 +113,7 @@ impl Shared {
                 Err(error) => error,
             };
             shared.files.note(&entry.task().circle, &error);
-            match again.filter(|_| matches!(error, Error::NoRoom(_))) {
+            match again.filter(|_| matches!(error, Error::StorageFull(_))) {
                 Some(again) => shared.end_once_there_is_room(entry, outcome, again),
                 None => shared.finish(&entry, lease::failed(error)),
             }
@@ -123,18 +123,18 @@ impl Shared {
     /// A submitted task survives a full disk as it survives a crash.
     fn end_once_there_is_room(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome, again: Again) {
         let shared = self.clone();
-        if let Again::Run { reached_outside } = again {
+        if let Again::Run { side_effects } = again {
             entry.waits_again();
             self.files.room().when_there_is(move || {
-                if reached_outside {
+                if side_effects {
                     shared.retry_or_lose(entry);
                 } else {
                     entry.live().restart();
                     shared.enqueue(entry);
                 }
             });
-        } else if let Again::Record { reached_outside, script_sha256 } = again {
-            let settlement = Settlement { reached_outside, script_sha256, ..outcome.into() };
+        } else if let Again::Record { side_effects, script_sha256 } = again {
+            let settlement = Settlement { side_effects, script_sha256, ..outcome.into() };
             self.files.room().when_there_is(move || {
                 shared.record(&entry, None, settlement);
             });

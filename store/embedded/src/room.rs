@@ -38,7 +38,7 @@ struct State {
 impl Room {
     /// Why nothing can be written, if that is so.
     pub(super) fn lack(&self) -> Option<Error> {
-        self.state().full.clone().map(Error::NoRoom)
+        self.state().full.clone().map(Error::StorageFull)
     }
 
     /// Takes note that nothing fits into a folder.

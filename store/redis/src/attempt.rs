@@ -57,14 +57,14 @@ impl Lease for Attempt {
     }
 
     /// It is given up.
-    fn mark(&self) -> Result<(), Error> {
-        Err(Error::Overtaken)
+    fn mark_side_effects(&self) -> Result<(), Error> {
+        Err(Error::MustRetry)
     }
 
     fn log(&self, _: &LogLine) {}
 
     /// What only read has seen one version, and comes right after it.
-    fn keeps(&self, settlement: &Settlement) -> bool {
+    fn accepts(&self, settlement: &Settlement) -> bool {
         settlement.writes.is_empty()
             && match &settlement.outcome {
                 Outcome::Succeeded(_) => true,
@@ -74,12 +74,12 @@ impl Lease for Attempt {
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        let outcome = self.keeps(&settlement).then_some(settlement.outcome);
+        let outcome = self.accepts(&settlement).then_some(settlement.outcome);
         self.end(outcome);
         Ok(None)
     }
 
-    fn give_back(mut self: Box<Self>) {
+    fn release(mut self: Box<Self>) {
         self.end(None);
     }
 }

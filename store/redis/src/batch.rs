@@ -52,7 +52,7 @@ impl<I: Item, R: Send + 'static> Batcher<I, R> {
         let (sender, reply) = oneshot::channel();
         let lane = self.shards.get(usize::from(shard)).ok_or(Error::Closed)?;
         // What does not fit has waited for a Redis that does not keep up.
-        lane.try_send((item, sender)).map_err(|_| Error::Full)?;
+        lane.try_send((item, sender)).map_err(|_| Error::QueueFull)?;
         reply.await.unwrap_or(Err(Error::Closed))
     }
 }

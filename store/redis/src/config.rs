@@ -15,7 +15,7 @@ pub struct RedisConfig {
     pub pool: String,
     /// If any are named, this process takes only their tasks.
     pub only: Vec<CircleId>,
-    /// How many tasks may wait in a shard. One more is [`Error::Full`](circles_store::Error::Full).
+    /// How many tasks may wait in a shard. One more is [`Error::QueueFull`](circles_store::Error::QueueFull).
     pub queue_limit: usize,
     /// How many of them one circle may have.
     pub circle_queue_limit: usize,

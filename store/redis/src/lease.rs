@@ -55,7 +55,7 @@ impl Lease for Held {
         Ok(view.clone())
     }
 
-    fn mark(&self) -> Result<(), Error> {
+    fn mark_side_effects(&self) -> Result<(), Error> {
         let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
         if !*marked && let Place::Queue(epoch) = &self.place {
             self.shared.block_on(self.shared.mark(&self.task, epoch))?;
@@ -71,23 +71,23 @@ impl Lease for Held {
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
         let is_queued = matches!(self.place, Place::Queue(_));
         if matches!(settlement.outcome, Outcome::Failed(Failure::Unavailable, _))
-            && (is_queued || !settlement.reached_outside)
+            && (is_queued || !settlement.side_effects)
         {
             // It can be run again once Redis is back, or is lost if it must not be: Redis knows what it marked.
-            self.give_back();
+            self.release();
             return Ok(None);
         }
         match self.try_settle(settlement).await {
             Ok(true) => Ok(Some(self)),
             Ok(false) => Ok(None),
             Err(error) => {
-                self.give_back();
+                self.release();
                 Err(error)
             }
         }
     }
 
-    fn give_back(mut self: Box<Self>) {
+    fn release(mut self: Box<Self>) {
         let marked = *self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut self.place, Place::Play(None)) {
             Place::Queue(epoch) => self.shared.give_back(&self.task, epoch),
@@ -106,13 +106,13 @@ impl Held {
     /// Settles; whether it has to be run again.
     async fn try_settle(&mut self, settlement: Settlement) -> Result<bool, Error> {
         let view = self.view.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let reached_outside = settlement.reached_outside;
+        let side_effects = settlement.side_effects;
         let script_sha256 = settlement.script_sha256;
         // However it ends now, the run that was settled last is the one that logged.
         let logs = settlement.outcome.logs().to_vec();
         let ends = |outcome: Outcome| {
             let outcome = outcome.with_logs(|| logs.clone());
-            Settlement { reached_outside, script_sha256, ..outcome.into() }
+            Settlement { side_effects, script_sha256, ..outcome.into() }
         };
         if matches!(settlement.outcome, Outcome::Failed(Failure::Conflict, _)) {
             // What it was to read was gone already.
@@ -139,7 +139,7 @@ impl Held {
             }
         }
         self.overtaken += 1;
-        if reached_outside || self.overtaken > RUNS_AGAIN {
+        if side_effects || self.overtaken > RUNS_AGAIN {
             self.end(ends(Outcome::failed(Failure::Conflict)), None).await?;
             return Ok(false);
         }
@@ -181,13 +181,13 @@ impl Held {
             let shard = self.shared.shard_of(&self.task.circle);
             loop {
                 match self.shared.settles.send(shard, settle.clone()).await {
-                    Err(error @ (Error::Unavailable(_) | Error::Full)) if Instant::now() < self.deadline => {
+                    Err(error @ (Error::Unavailable(_) | Error::QueueFull)) if Instant::now() < self.deadline => {
                         tracing::debug!(task = %self.task.id, %error, "an outcome waits for Redis");
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
-                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if !waits_for_room => break Settled::NoRoom,
-                    Err(Error::NoRoom(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
+                    Err(Error::StorageFull(_)) | Ok(Settled::NoRoom) if !waits_for_room => break Settled::NoRoom,
+                    Err(Error::StorageFull(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
                         tokio::time::sleep(AGAIN).await;
                     }
                     other => break other?,

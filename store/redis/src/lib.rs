@@ -66,7 +66,7 @@ use self::{
 pub use self::{config::RedisConfig, url::RedisUrl};
 use circles_store::{
     Caller, Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, Trial, Watch,
+    Ticket, InlineRunner, Watch,
 };
 
 /// Tasks that one listing looks through before it answers with what it has.
@@ -155,7 +155,7 @@ impl RedisStore {
 
     /// Tries plays of which nothing is kept ahead of all queues, also those that come to other processes: by `trial`,
     /// or as claims like others. Only the first call does anything.
-    pub fn try_with(&self, trial: Arc<dyn Trial>) {
+    pub fn try_with(&self, trial: Arc<dyn InlineRunner>) {
         self.shared.try_with(trial);
     }
 
@@ -311,14 +311,14 @@ impl Shared {
     async fn settle_all(&self, shard: u16, batch: Vec<Settle>) -> Result<Vec<Settled>, Error> {
         match self.settle_together(shard, &batch).await {
             // Where one does not fit, none was settled: those that need no room are not to wait for it.
-            Err(Error::NoRoom(_)) if batch.len() > 1 => {}
+            Err(Error::StorageFull(_)) if batch.len() > 1 => {}
             other => return other,
         }
         let mut settled = Vec::with_capacity(batch.len());
         for one in batch {
             match self.settle_together(shard, &[one]).await {
                 Ok(one) => settled.extend(one),
-                Err(Error::NoRoom(_)) => settled.push(Settled::NoRoom),
+                Err(Error::StorageFull(_)) => settled.push(Settled::NoRoom),
                 Err(error) => return Err(error),
             }
         }
@@ -439,7 +439,7 @@ impl Store for RedisStore {
         self.shared.submit(task, accepted).await
     }
 
-    fn begin(&self, task: Task) -> Result<(Claim, Ticket), Error> {
+    fn begin_nested(&self, task: Task) -> Result<(Claim, Ticket), Error> {
         if self.shared.closing.is_cancelled() {
             return Err(Error::Closed);
         }

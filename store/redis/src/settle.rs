@@ -99,19 +99,19 @@ impl Settle {
         read: Option<u64>,
         config: &RedisConfig,
     ) -> Result<Self, Error> {
-        let Settlement { outcome, mut reads, mut writes, reached_outside, script_sha256 } = settlement;
+        let Settlement { outcome, mut reads, mut writes, side_effects, script_sha256 } = settlement;
         let state = outcome.state();
         if state != State::Succeeded {
             writes.clear();
         }
         // As the script takes ranges, wherever they come from.
         reads.simplify();
-        let refused = outcome.refusal(task.kind, reached_outside, config.remember_for);
+        let refused = outcome.refusal(task.kind, side_effects, config.remember_for);
         let refused = refused.map_or(Refused::Not(false), |time| Refused::For(whole_millis(time)));
         let things = writes.len();
         let submitted = matches!(task.kind, Kind::Submitted { .. });
         let leaves_record = !writes.is_empty()
-            || reached_outside
+            || side_effects
             || submitted && outcome != Outcome::failed(Failure::Forbidden);
         // What only read saw one version, and comes right after it.
         let read = if writes.is_empty() { None } else { read };

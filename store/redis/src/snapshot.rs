@@ -36,7 +36,7 @@ impl View {
                 Value::Array(answer) => break answer.into_iter(),
                 // A step with many reads leaves some to the next.
                 Value::String(_) => {}
-                _ => return Err(Error::Overtaken),
+                _ => return Err(Error::MustRetry),
             }
         };
         let (Some(version), Some(found)) = (answer.next(), answer.next()) else {

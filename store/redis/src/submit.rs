@@ -97,7 +97,7 @@ impl Shared {
             }
             Ok(Reply::Full) => {
                 waiter.forget();
-                Err(Error::Full)
+                Err(Error::QueueFull)
             }
             Ok(Reply::ShareFull(time)) => {
                 waiter.forget();
@@ -113,7 +113,7 @@ impl Shared {
             }
             Ok(Reply::Conflict(id)) => {
                 waiter.forget();
-                Err(Error::Conflict(id))
+                Err(Error::KeyReused(id))
             }
             Ok(Reply::Ended(id, outcome)) => {
                 waiter.forget();

@@ -1,7 +1,7 @@
 //! Plays that workers try where they arrive, past all queues.
 //!
 //! Trying a play changes nothing, so that nothing is kept of it: it may get lost, come twice or too late. A worker runs
-//! it at once if it is sure to be short (see [`Trial`]), and else on a thread of scripts that is free, where it may
+//! it at once if it is sure to be short (see [`InlineRunner`]), and else on a thread of scripts that is free, where it may
 //! read as well (see [`Attempt`]). Workers say in a channel that they try plays. A server hands them some in a
 //! message, and is answered in another. Who hears nothing for a while, or that it was in vain, submits the play as if
 //! nothing had been. While a message is under way the next one gathers.
@@ -28,7 +28,7 @@ use super::{
     attempt::{self, Attempt, Tell},
     vain::Vain,
 };
-use circles_store::{Claim, Kind, Outcome, Source, Task, Trial};
+use circles_store::{Claim, Kind, Outcome, Source, Task, InlineRunner};
 
 /// How often workers say that they try plays, and how long that holds.
 const OFFER_EVERY: Duration = Duration::from_secs(1);
@@ -110,7 +110,7 @@ pub struct Trials {
 
 /// What a process needs that tries plays.
 pub struct Trying {
-    trial: Arc<dyn Trial>,
+    trial: Arc<dyn InlineRunner>,
     /// For whom, and what they are told.
     outcomes: mpsc::Sender<(Arc<str>, Vec<u8>)>,
 }
@@ -181,13 +181,13 @@ impl Shared {
     }
 
     /// Has a play tried, here or by a worker, if it may be short. `None`: nothing has happened.
-    pub(super) async fn attempt(&self, task: &Task) -> Option<Outcome> {
+    pub(super) async fn try_inline(&self, task: &Task) -> Option<Outcome> {
         if task.kind != Kind::Play || task.is_recorded() || task.timeout < 2 * self.config.silence {
             return None;
         }
         let Source::Script(script) = &task.source else { return None };
         if let Some(trying) = self.trying.get().filter(|_| self.serves(&task.circle)) {
-            return trying.trial.attempt(task);
+            return trying.trial.try_inline(task);
         }
         if script.len() > SCRIPT_BYTES {
             return None;
@@ -273,7 +273,7 @@ impl Shared {
     }
 
     /// Begins to try plays.
-    pub(super) fn try_with(self: &Arc<Self>, trial: Arc<dyn Trial>) {
+    pub(super) fn try_with(self: &Arc<Self>, trial: Arc<dyn InlineRunner>) {
         let (outcomes, receiver) = mpsc::channel(OUTCOMES);
         if self.trying.set(Trying { trial, outcomes }).is_ok() {
             self.tracker.spawn_on(self.clone().offer(), &self.runtime);
@@ -295,7 +295,7 @@ impl Shared {
                 tracing::error!("a play in Redis is not one of ours");
                 break;
             };
-            let outcome = if closing { None } else { trying.trial.attempt(&task) };
+            let outcome = if closing { None } else { trying.trial.try_inline(&task) };
             let tried = match outcome {
                 Some(outcome) => Some(Tried::Ended(outcome)),
                 None => (closing || !self.lock().has_room_to_try()).then_some(Tried::NoRoom),

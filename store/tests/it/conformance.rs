@@ -127,7 +127,7 @@ pub async fn a_claim_that_reached_outside_and_is_dropped_is_lost(store: Arc<dyn 
     for task in [task("a"), keyed("a", "k")] {
         let ticket = store.submit(task).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
-        claim.mark().unwrap();
+        claim.mark_side_effects().unwrap();
         drop(claim);
         assert_eq!(soon(ticket).await, Outcome::Lost);
         assert!(store.claim().now_or_never().is_none());
@@ -192,7 +192,7 @@ pub async fn a_full_queue_refuses_at_once_and_opens_again(store: Arc<dyn Store>)
     for number in 0..4 {
         tickets.push(store.submit(task_in(circle(number), "a")).await.unwrap());
     }
-    assert_eq!(store.submit(task_in(circle(9), "b")).await.err(), Some(Error::Full));
+    assert_eq!(store.submit(task_in(circle(9), "b")).await.err(), Some(Error::QueueFull));
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     assert!(store.submit(task_in(circle(9), "c")).await.is_ok());
 }
@@ -200,7 +200,7 @@ pub async fn a_full_queue_refuses_at_once_and_opens_again(store: Arc<dyn Store>)
 pub async fn a_circle_cannot_fill_the_queue(store: Arc<dyn Store>) {
     let _first = store.submit(task("a")).await.unwrap();
     let _second = store.submit(task("b")).await.unwrap();
-    assert_eq!(store.submit(task("c")).await.err(), Some(Error::Full));
+    assert_eq!(store.submit(task("c")).await.err(), Some(Error::QueueFull));
     assert!(store.submit(task_in(circle(2), "d")).await.is_ok());
 }
 
@@ -299,9 +299,9 @@ pub async fn a_key_is_its_callers_and_its_circles_own(store: Arc<dyn Store>) {
 
 pub async fn a_key_used_for_another_call_is_a_conflict(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
-    assert_eq!(store.submit(keyed("b", "k")).await.err(), Some(Error::Conflict(first.task())));
+    assert_eq!(store.submit(keyed("b", "k")).await.err(), Some(Error::KeyReused(first.task())));
     let other_args = Task { args: json!(1), ..keyed("a", "k") };
-    assert_eq!(store.submit(other_args).await.err(), Some(Error::Conflict(first.task())));
+    assert_eq!(store.submit(other_args).await.err(), Some(Error::KeyReused(first.task())));
 }
 
 pub async fn a_keyed_task_goes_on_when_its_caller_goes_away(store: Arc<dyn Store>) {

@@ -262,7 +262,7 @@ async fn documents_cost_what_a_play_reads_and_writes() {
           redis.call('RPUSH', shard .. ':records:' .. circle, '{\"task\":\"00000000-0000-7000-8000-000000000000\",'
             .. '\"caller\":\"\",\"accepted\":1,\"ended\":1,\"state\":\"Succeeded\"}')
         end");
-    let begin = || store.begin(task("")).unwrap();
+    let begin = || store.begin_nested(task("")).unwrap();
     let name = |number: usize| format!("{}{number:06}", "k".repeat(900));
     let mut costs = Costs::of(&redis);
     let (early, early_ticket) = begin();

@@ -146,7 +146,7 @@ fn mark(claim: &Claim) -> Result<Transaction, circles_store::Error> {
 }
 
 fn effects(store: &RedisStore, number: u8, id: TaskId) -> u32 {
-    let (claim, _ticket) = store.begin(Task { circle: circle(number), ..task("look") }).unwrap();
+    let (claim, _ticket) = store.begin_nested(Task { circle: circle(number), ..task("look") }).unwrap();
     let found = claim.snapshot().unwrap().get(&id.to_string()).unwrap();
     found.map_or(0, |times| times.parse().unwrap())
 }

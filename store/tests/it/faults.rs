@@ -34,7 +34,7 @@ fn folder(directory: &Path, circle: CircleId) -> PathBuf {
 
 /// A play that writes one document, as far as it comes.
 async fn write(store: &dyn Store, circle: CircleId, key: &str) -> Result<Outcome, Error> {
-    let (claim, ticket) = store.begin(Task { circle, ..task("write") })?;
+    let (claim, ticket) = store.begin_nested(Task { circle, ..task("write") })?;
     let mut transaction = Transaction::new(claim.snapshot()?);
     transaction.get("other")?;
     transaction.put(key, Some("1".into()));
@@ -43,7 +43,7 @@ async fn write(store: &dyn Store, circle: CircleId, key: &str) -> Result<Outcome
 }
 
 fn read(store: &dyn Store, circle: CircleId, key: &str) -> Result<bool, Error> {
-    let (claim, _ticket) = store.begin(Task { circle, ..task("read") })?;
+    let (claim, _ticket) = store.begin_nested(Task { circle, ..task("read") })?;
     Ok(claim.snapshot()?.get(key)?.is_some())
 }
 
@@ -55,7 +55,7 @@ fn all() -> TaskFilter {
 async fn what_is_settled_after_the_end_is_answered_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
-    let (claim, ticket) = store.begin(task("late")).unwrap();
+    let (claim, ticket) = store.begin_nested(task("late")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     transaction.put("a", Some("1".into()));
     let kept = store.submit(submitted("late")).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_circle_gets_to_the_disk_however_busy_others_are() {
             // While some of its plays are written others follow, so that there is always something to write.
             let mut under_way = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                let (claim, ticket) = store.begin(Task { circle: circle(number), ..task("busy") }).unwrap();
+                let (claim, ticket) = store.begin_nested(Task { circle: circle(number), ..task("busy") }).unwrap();
                 let mut transaction = Transaction::new(claim.snapshot().unwrap());
                 transaction.put("n", Some("1".into()));
                 assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
@@ -188,7 +188,7 @@ async fn a_file_that_goes_away_in_use_fails_all_who_wait_and_goes_on_when_it_is_
     let names: Vec<_> = (0..20).map(|number| format!("lost {number}")).collect();
     let mut plays = Vec::new();
     for name in &names {
-        let (claim, ticket) = store.begin(task("write")).unwrap();
+        let (claim, ticket) = store.begin_nested(task("write")).unwrap();
         let mut transaction = Transaction::new(claim.snapshot().unwrap());
         transaction.put(name, Some("1".into()));
         plays.push((claim, transaction, ticket));
@@ -286,7 +286,7 @@ async fn a_key_whose_play_may_have_reached_outside_is_answered_also_before_it_is
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
-    claim.mark().unwrap();
+    claim.mark_side_effects().unwrap();
     store.shut().await;
     drop((ticket, claim, store));
     let store = open(directory.path(), EmbeddedConfig::default());
@@ -323,12 +323,12 @@ async fn a_settling_that_is_dropped_half_way_gives_its_task_back() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     // One that was overtaken holds the right of way.
-    let (first, _ticket) = store.begin(task("first")).unwrap();
+    let (first, _ticket) = store.begin_nested(task("first")).unwrap();
     let mut transaction = Transaction::new(first.snapshot().unwrap());
     transaction.get("n").unwrap();
     transaction.put("n", Some("1".into()));
     assert_eq!(write(&store, circle(1), "n").await, Ok(success("")));
-    let Ok(Settled::Overtaken(first)) = first.settle(settlement(transaction)).await else {
+    let Ok(Settled::Conflict(first)) = first.settle(settlement(transaction)).await else {
         panic!("settled although it was overtaken");
     };
     let ticket = store.submit(task("second")).await.unwrap();
@@ -353,7 +353,7 @@ async fn a_task_that_reached_outside_is_not_given_to_another_worker_unless_it_ma
         let ticket = store.submit(task).await.unwrap();
         for _ in 0..=retries {
             let claim = soon(store.claim()).await.unwrap();
-            claim.mark().unwrap();
+            claim.mark_side_effects().unwrap();
             drop(claim);
         }
         assert_eq!(soon(ticket).await, Outcome::Lost);

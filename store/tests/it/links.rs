@@ -102,7 +102,7 @@ pub async fn serves(server: &RedisStore, worker: &RedisStore) {
 
 /// Reads what [`counting`] wrote.
 pub fn count(store: &RedisStore) -> u32 {
-    let (claim, _ticket) = store.begin(task("look")).unwrap();
+    let (claim, _ticket) = store.begin_nested(task("look")).unwrap();
     number(&mut Transaction::new(claim.snapshot().unwrap()))
 }
 
@@ -338,7 +338,7 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
     let waits = soon(world.server.submit(submitted("waits"))).await.unwrap();
     world.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     match timeout(PROMPT, world.server.submit(task("refused"))).await.unwrap() {
-        Err(Error::NoRoom(cause)) => assert!(cause.contains("it is full"), "{cause}"),
+        Err(Error::StorageFull(cause)) => assert!(cause.contains("it is full"), "{cause}"),
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("it was accepted"),
     }
@@ -363,17 +363,17 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_reached_outside_and_missed_redis_is_lost_unless_it_may_be_retried() {
     let world = World::start().await;
-    let missed = || Settlement { reached_outside: true, ..Outcome::failed(Failure::Unavailable).into() };
+    let missed = || Settlement { side_effects: true, ..Outcome::failed(Failure::Unavailable).into() };
     let ticket = soon(world.server.submit(keyed("a", "k"))).await.unwrap();
     let claim = soon(world.worker.claim()).await.unwrap();
-    claim.mark().unwrap();
+    claim.mark_side_effects().unwrap();
     assert!(matches!(soon(claim.settle(missed())).await, Ok(Settled::Recorded)));
     // Not that it may do better the next time: the same call would be told so for ever.
     assert_eq!(soon(ticket).await, Outcome::Lost);
     let again = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("count") };
     let ticket = soon(world.server.submit(again)).await.unwrap();
     let claim = soon(world.worker.claim()).await.unwrap();
-    claim.mark().unwrap();
+    claim.mark_side_effects().unwrap();
     assert!(matches!(soon(claim.settle(missed())).await, Ok(Settled::Recorded)));
     settle_counting(soon(world.worker.claim()).await.unwrap()).await;
     assert_eq!(soon(ticket).await, success(""));

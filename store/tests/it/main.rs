@@ -17,7 +17,7 @@ mod trials;
 
 use std::sync::Arc;
 
-use circles_store::{Error, Outcome, Store, Task, Trial};
+use circles_store::{Error, Outcome, Store, Task, InlineRunner};
 use circles_store_embedded::EmbeddedConfig;
 use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::embedded;
@@ -56,15 +56,15 @@ transactions::transactions!(embedded_transactions, within);
 /// Tries everything, and ends it in a way of its own.
 struct Cancels;
 
-impl Trial for Cancels {
-    fn attempt(&self, _: &Task) -> Option<Outcome> {
+impl InlineRunner for Cancels {
+    fn try_inline(&self, _: &Task) -> Option<Outcome> {
         Some(Outcome::cancelled())
     }
 }
 
 #[tokio::test]
 async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
-    let store = embedded(EmbeddedConfig::default()).with_trial(Arc::new(Cancels));
+    let store = embedded(EmbeddedConfig::default()).with_inline_runner(Arc::new(Cancels));
     let tried = store.submit(conformance::task("a")).await.unwrap();
     assert_eq!(tried.await, Outcome::cancelled());
     assert_eq!(store.queued(), 0);

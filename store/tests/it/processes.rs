@@ -97,7 +97,7 @@ async fn a_repeated_call_is_answered_wherever_it_is_made() {
     assert_eq!(soon(ticket).await, success("once"));
     assert_eq!(soon(again).await, success("once"));
     assert_eq!(soon(second.submit(keyed("a", "k"))).await.unwrap().await, success("once"));
-    assert!(matches!(first.submit(keyed("b", "k")).await, Err(Error::Conflict(_))));
+    assert!(matches!(first.submit(keyed("b", "k")).await, Err(Error::KeyReused(_))));
 }
 
 /// Whichever comes first, the outcome on its way or the task that goes back: nothing is left behind.
@@ -227,15 +227,15 @@ async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
     let again = Task { kind: Kind::Submitted { retries: 1 }, ..task("again") };
     let again = server.submit(again).await.unwrap();
     let second = soon(dying.store().claim()).await.unwrap();
-    first.mark().unwrap();
-    second.mark().unwrap();
+    first.mark_side_effects().unwrap();
+    second.mark_side_effects().unwrap();
     dying.die();
     assert_eq!(soon(lost).await, Outcome::Lost);
     let mut other = together.other().await;
     let third = soon(other.store().claim()).await.unwrap();
     assert_eq!(third.task().id, again.task());
     // It was retried as often as it may be.
-    third.mark().unwrap();
+    third.mark_side_effects().unwrap();
     other.die();
     assert_eq!(soon(again).await, Outcome::Lost);
     drop((first, second, third));
@@ -365,7 +365,7 @@ fn settlement_of(who: &str) -> Settlement {
 
 async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
     let asking = Task::new(circle(1), Caller::Anonymous, task("").source, serde_json::json!(null), LEASE);
-    let (claim, ticket) = store.begin(asking).unwrap();
+    let (claim, ticket) = store.begin_nested(asking).unwrap();
     let found = claim.snapshot().unwrap().get(key).unwrap();
     settle(claim, success("")).await;
     assert_eq!(soon(ticket).await, success(""));
@@ -389,7 +389,7 @@ async fn workers_that_raise_the_same_counter_leave_it_exact_and_none_in_conflict
                         transaction.put("n", Some((count + 1).to_string().into()));
                         match claim.settle(settlement(transaction)).await.unwrap() {
                             Settled::Recorded => break,
-                            Settled::Overtaken(again) => claim = again,
+                            Settled::Conflict(again) => claim = again,
                         }
                     }
                 }

@@ -32,7 +32,7 @@ async fn again(directory: &Path) -> (Arc<dyn Store>, usize) {
 }
 
 async fn write(store: &dyn Store, key: &str, value: &str) {
-    let (claim, ticket) = store.begin(task("write")).unwrap();
+    let (claim, ticket) = store.begin_nested(task("write")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     transaction.put(key, Some(value.into()));
     assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
@@ -40,7 +40,7 @@ async fn write(store: &dyn Store, key: &str, value: &str) {
 }
 
 fn read(store: &dyn Store, key: &str) -> Option<String> {
-    let (claim, _ticket) = store.begin(task("read")).unwrap();
+    let (claim, _ticket) = store.begin_nested(task("read")).unwrap();
     claim.snapshot().unwrap().get(key).unwrap().map(|value| value.to_string())
 }
 
@@ -66,7 +66,7 @@ async fn documents_outcomes_keys_and_records_are_there_again() {
     let task = store.task(&circle(1), id, Duration::ZERO).await.unwrap().unwrap();
     assert_eq!(task.outcome, Some(success("done")));
     assert_eq!(soon(store.submit(keyed("b", "k")).await.unwrap()).await, success("once"));
-    assert!(matches!(store.submit(keyed("c", "k")).await.err(), Some(Error::Conflict(_))));
+    assert!(matches!(store.submit(keyed("c", "k")).await.err(), Some(Error::KeyReused(_))));
     assert_eq!(store.provenance(&circle(1), 0, 10).await.unwrap(), before);
     // The chain goes on where it ended.
     write(&*store, "plot/8", "1").await;
@@ -206,7 +206,7 @@ async fn a_task_that_reached_outside_is_lost_unless_it_may_be_retried() {
             let claim = soon(store.claim()).await.unwrap();
             let reaches = crash < retries || retries == 0;
             if reaches {
-                claim.mark().unwrap();
+                claim.mark_side_effects().unwrap();
                 store.shut().await;
                 drop((claim, store));
                 let next = open(directory.path(), EmbeddedConfig::default());
@@ -230,7 +230,7 @@ async fn what_reached_outside_and_is_given_back_as_the_process_ends_is_lost_unle
         let ticket = store.submit(task).await.unwrap();
         let id = ticket.task();
         let claim = soon(store.claim()).await.unwrap();
-        claim.mark().unwrap();
+        claim.mark_side_effects().unwrap();
         store.close().await;
         drop(claim);
         if goes_on {
@@ -245,7 +245,7 @@ async fn what_reached_outside_and_is_given_back_as_the_process_ends_is_lost_unle
         if goes_on {
             // That was its only retry.
             let claim = soon(store.claim()).await.unwrap();
-            claim.mark().unwrap();
+            claim.mark_side_effects().unwrap();
             drop(claim);
         }
         let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
@@ -260,7 +260,7 @@ async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
     let id = ticket.task();
     let claim = soon(store.claim()).await.unwrap();
-    claim.mark().unwrap();
+    claim.mark_side_effects().unwrap();
     store.shut().await;
     drop((ticket, claim, store));
     let (store, _) = again(directory.path()).await;
@@ -279,7 +279,7 @@ async fn what_ended_is_not_taken_up_again_though_its_worker_reached_outside_late
     let ticket = store.submit(late).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(soon(ticket).await, Outcome::timed_out());
-    let _ = claim.mark();
+    let _ = claim.mark_side_effects();
     store.shut().await;
     drop((claim, store));
     let (store, found) = again(directory.path()).await;
@@ -374,7 +374,7 @@ async fn few_files_are_open_however_many_circles_there_are() {
     let store = open(directory.path(), EmbeddedConfig { open_files: 4, ..EmbeddedConfig::default() });
     for round in 0..3 {
         for number in 1..40_u8 {
-            let (claim, ticket) = store.begin(Task { circle: circle(number), ..task("a") }).unwrap();
+            let (claim, ticket) = store.begin_nested(Task { circle: circle(number), ..task("a") }).unwrap();
             let mut transaction = Transaction::new(claim.snapshot().unwrap());
             let count = transaction.get("n").unwrap().map_or(0, |n| n.parse::<u32>().unwrap());
             assert_eq!(count, round);
@@ -437,7 +437,7 @@ async fn a_file_that_is_full_takes_deletions_only() {
     let store = open(directory.path(), EmbeddedConfig { file_bytes: 4 << 20, ..EmbeddedConfig::default() });
     let mut written = 0;
     let refused = loop {
-        let (claim, ticket) = store.begin(task("fill")).unwrap();
+        let (claim, ticket) = store.begin_nested(task("fill")).unwrap();
         let mut transaction = Transaction::new(claim.snapshot().unwrap());
         transaction.put(&written.to_string(), Some(format!("\"{}\"", "x".repeat(200_000)).into()));
         assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
@@ -449,7 +449,7 @@ async fn a_file_that_is_full_takes_deletions_only() {
     };
     let limit = Outcome::failed(circles_store::Failure::Limit { limit: "database_bytes".into() });
     assert_eq!(refused, limit);
-    let (claim, ticket) = store.begin(task("delete")).unwrap();
+    let (claim, ticket) = store.begin_nested(task("delete")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     transaction.put("0", None);
     assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
@@ -473,15 +473,15 @@ async fn waiting_tasks_are_bounded_by_what_they_hold() {
         }
         assert_eq!(
             store.submit(large(number)).await.err(),
-            Some(Error::Full),
+            Some(Error::QueueFull),
             "a quarter of circle {number}"
         );
     }
-    assert_eq!(store.submit(large(5)).await.err(), Some(Error::Full), "all");
+    assert_eq!(store.submit(large(5)).await.err(), Some(Error::QueueFull), "all");
     // A task that is claimed, or that nobody wants any more, waits no longer.
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     tickets.push(store.submit(large(5)).await.unwrap());
-    assert_eq!(store.submit(large(5)).await.err(), Some(Error::Full));
+    assert_eq!(store.submit(large(5)).await.err(), Some(Error::QueueFull));
     drop(tickets);
     let _one = store.submit(large(5)).await.unwrap();
 }

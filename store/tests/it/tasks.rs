@@ -272,9 +272,9 @@ pub async fn record_of_called_play_names_calling_play_and_origin(store: Arc<dyn 
     let deep = into(&other, circle(1));
     assert_eq!((deep.depth(), &deep.caller, deep.origin()), (2, &Caller::Peer(circle(2)), &outer.caller));
     for play in [&outer, &same, &other, &deep] {
-        let (claim, ticket) = store.begin(play.clone()).unwrap();
-        claim.mark().unwrap();
-        let reached = Settlement { reached_outside: true, ..Outcome::Cancelled(Vec::new()).into() };
+        let (claim, ticket) = store.begin_nested(play.clone()).unwrap();
+        claim.mark_side_effects().unwrap();
+        let reached = Settlement { side_effects: true, ..Outcome::Cancelled(Vec::new()).into() };
         assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
         soon(ticket).await;
     }
@@ -300,7 +300,7 @@ pub async fn record_of_called_play_names_calling_play_and_origin(store: Arc<dyn 
 
 pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn Store>) {
     // A play that wrote.
-    let (claim, ticket) = store.begin(task("wrote")).unwrap();
+    let (claim, ticket) = store.begin_nested(task("wrote")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     transaction.put("a", Some("1".into()));
     let (reads, writes) = transaction.into_parts();
@@ -310,9 +310,9 @@ pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn 
     let mut expected = vec![ticket.task()];
     soon(ticket).await;
     // One that reached outside and failed.
-    let (claim, ticket) = store.begin(task("reached outside")).unwrap();
-    claim.mark().unwrap();
-    let reached = Settlement { reached_outside: true, ..Outcome::cancelled().into() };
+    let (claim, ticket) = store.begin_nested(task("reached outside")).unwrap();
+    claim.mark_side_effects().unwrap();
+    let reached = Settlement { side_effects: true, ..Outcome::cancelled().into() };
     assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
     expected.push(ticket.task());
     soon(ticket).await;
@@ -325,7 +325,7 @@ pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn 
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     soon(ticket).await;
-    let (claim, ticket) = store.begin(task("read")).unwrap();
+    let (claim, ticket) = store.begin_nested(task("read")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     transaction.get("a").unwrap();
     let (reads, writes) = transaction.into_parts();

@@ -26,7 +26,7 @@ pub async fn play(store: &Arc<dyn Store>) -> Play {
         json!(null),
         Duration::from_secs(600),
     );
-    let (claim, ticket) = store.begin(task).unwrap();
+    let (claim, ticket) = store.begin_nested(task).unwrap();
     let transaction = Transaction::new(claim.snapshot().unwrap());
     Play { ticket, claim, transaction }
 }
@@ -53,7 +53,7 @@ impl Play {
                 assert_eq!(soon(self.ticket).await, success(""));
                 true
             }
-            Settled::Overtaken(claim) => {
+            Settled::Conflict(claim) => {
                 drop(self.ticket);
                 drop(claim);
                 false
@@ -155,7 +155,7 @@ pub async fn an_overtaken_play_gets_a_newer_snapshot(store: Arc<dyn Store>) {
     one.set("n", "1");
     two.set("n", "7");
     assert!(two.settle().await);
-    let Ok(Settled::Overtaken(claim)) = one.claim.settle(settlement(one.transaction)).await else {
+    let Ok(Settled::Conflict(claim)) = one.claim.settle(settlement(one.transaction)).await else {
         panic!("settled although it was overtaken");
     };
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
@@ -172,8 +172,8 @@ pub async fn a_play_that_reached_outside_is_not_run_again(store: Arc<dyn Store>)
     one.set("n", "1");
     two.set("n", "7");
     assert!(two.settle().await);
-    one.claim.mark().unwrap();
-    let settlement = Settlement { reached_outside: true, ..settlement(one.transaction) };
+    one.claim.mark_side_effects().unwrap();
+    let settlement = Settlement { side_effects: true, ..settlement(one.transaction) };
     assert!(matches!(one.claim.settle(settlement).await, Ok(Settled::Recorded)));
     assert_eq!(soon(one.ticket).await, Outcome::failed(Failure::Conflict));
     assert_eq!(value(&store, "n").await.as_deref(), Some("7"));
@@ -192,7 +192,7 @@ pub async fn a_play_that_is_overtaken_again_and_again_ends_as_a_conflict(store: 
         assert!(other.settle().await);
         match claim.settle(settlement(transaction)).await.unwrap() {
             Settled::Recorded => break,
-            Settled::Overtaken(again) => {
+            Settled::Conflict(again) => {
                 transaction = Transaction::new(again.snapshot().unwrap());
                 claim = again;
             }
@@ -217,7 +217,7 @@ pub async fn a_counter_that_many_raise_ends_exact(store: Arc<dyn Store>) {
                     transaction.put("n", Some((count + 1).to_string().into()));
                     match claim.settle(settlement(transaction)).await.unwrap() {
                         Settled::Recorded => break,
-                        Settled::Overtaken(again) => {
+                        Settled::Conflict(again) => {
                             transaction = Transaction::new(again.snapshot().unwrap());
                             claim = again;
                         }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Claim, Error, Outcome, Settled, Settlement, Source, Store, Task, Ticket, Trial};
+use circles_store::{Claim, Error, Outcome, Settled, Settlement, Source, Store, Task, Ticket, InlineRunner};
 use circles_store_redis::{RedisConfig, RedisStore};
 use futures_util::FutureExt as _;
 
@@ -27,8 +27,8 @@ struct AtOnce {
     tried: AtomicUsize,
 }
 
-impl Trial for AtOnce {
-    fn attempt(&self, task: &Task) -> Option<Outcome> {
+impl InlineRunner for AtOnce {
+    fn try_inline(&self, task: &Task) -> Option<Outcome> {
         self.tried.fetch_add(1, Ordering::SeqCst);
         matches!(&task.source, Source::Script(script) if &**script == "short").then(|| success("at once"))
     }
@@ -144,7 +144,7 @@ async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing
     let read = tokio::task::spawn_blocking(move || snapshot.get("k").unwrap());
     assert_eq!(soon(read).await.unwrap(), None);
     assert_eq!(worker.held(), 0);
-    assert!(claim.keeps(&success("read").into()));
+    assert!(claim.accepts(&success("read").into()));
     settle(claim, success("read")).await;
     assert_eq!(outcome.await, success("read"));
     assert_eq!(holds(), before);
@@ -179,10 +179,10 @@ async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
-    assert!(!claim.keeps(&writes("tried")));
+    assert!(!claim.accepts(&writes("tried")));
     assert!(matches!(claim.settle(writes("tried")).await, Ok(Settled::Recorded)));
     let claim = soon(worker.claim()).await.unwrap();
-    assert!(claim.keeps(&writes("queued")));
+    assert!(claim.accepts(&writes("queued")));
     assert!(matches!(claim.settle(writes("queued")).await, Ok(Settled::Recorded)));
     assert_eq!(outcome.await, success("queued"));
     assert_eq!(soon(server.provenance(&circle(1), 0, 10)).await.unwrap().records.len(), 1);
@@ -217,11 +217,11 @@ async fn nothing_reaches_outside_before_a_play_is_queued() {
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
-    assert_eq!(claim.mark(), Err(Error::Overtaken));
+    assert_eq!(claim.mark_side_effects(), Err(Error::MustRetry));
     // What the play's thread makes of it.
     settle(claim, Outcome::failed(circles_store::Failure::Conflict)).await;
     let claim = soon(worker.claim()).await.unwrap();
-    let claim = soon(tokio::task::spawn_blocking(move || (claim.mark(), claim))).await.unwrap();
+    let claim = soon(tokio::task::spawn_blocking(move || (claim.mark_side_effects(), claim))).await.unwrap();
     assert_eq!(claim.0, Ok(()));
     settle(claim.1, success("sent")).await;
     assert_eq!(outcome.await, success("sent"));

@@ -72,7 +72,7 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
 fn run(play: &Play, link: &Link, task: Task) -> Checked<Outcome> {
     let runtime =
         tokio::runtime::Handle::try_current().map_err(|_| throw("circle: no runtime".to_owned()))?;
-    let (mut claim, ticket) = match link.store.begin(task) {
+    let (mut claim, ticket) = match link.store.begin_nested(task) {
         Ok(begun) => begun,
         Err(error) => return Err(play.fault(error)),
     };
@@ -88,7 +88,7 @@ fn run(play: &Play, link: &Link, task: Task) -> Checked<Outcome> {
         let (played, settlement) = link.host.play(&link.store, claim, || ());
         match runtime.block_on(played.settle(settlement)) {
             Ok(Settled::Recorded) => break Ok(()),
-            Ok(Settled::Overtaken(again)) => claim = again,
+            Ok(Settled::Conflict(again)) => claim = again,
             Err(error) => break Err(play.fault(error)),
         }
     };

@@ -74,8 +74,8 @@ impl Play {
     /// Stops the play for a fault that is not the script's.
     pub fn fault(&self, error: circles_store::Error) -> Box<EvalAltResult> {
         match error {
-            circles_store::Error::Overtaken => return self.stop(Stop::Overtaken),
-            circles_store::Error::Unavailable(cause) | circles_store::Error::NoRoom(cause) => {
+            circles_store::Error::MustRetry => return self.stop(Stop::Overtaken),
+            circles_store::Error::Unavailable(cause) | circles_store::Error::StorageFull(cause) => {
                 tracing::warn!(%cause, "a play cannot go on");
                 return self.stop(Stop::Unavailable);
             }
@@ -99,7 +99,7 @@ impl Play {
     pub fn settlement(&self, outcome: circles_store::Outcome, script_sha256: Option<[u8; 32]>) -> Settlement {
         let (reads, writes) = self.documents.take().map(Transaction::into_parts).unwrap_or_default();
         let outcome = outcome.with_logs(|| self.take_logs());
-        Settlement { outcome, reads, writes, reached_outside: self.reached_outside.get(), script_sha256 }
+        Settlement { outcome, reads, writes, side_effects: self.reached_outside.get(), script_sha256 }
     }
 }
 

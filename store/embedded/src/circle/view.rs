@@ -24,7 +24,7 @@ impl View {
     }
 
     fn check(&self, state: &State) -> Result<(), Error> {
-        if state.failed.is_some() || self.base < state.oldest { Err(Error::Overtaken) } else { Ok(()) }
+        if state.failed.is_some() || self.base < state.oldest { Err(Error::MustRetry) } else { Ok(()) }
     }
 }
 
