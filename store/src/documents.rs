@@ -1,4 +1,4 @@
-//! A circle's documents as one play sees them: a snapshot beneath, its own writes above.
+//! A circle's documents as one play sees them: its own writes over a snapshot.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,27 +6,27 @@ use std::{
     sync::Arc,
 };
 
-use crate::Error;
+use crate::error::Error;
 
 /// The name of a document: 1 to [`KEY_BYTES`] bytes of UTF-8, ordered by its bytes.
 pub type Key = Arc<str>;
 /// A document: JSON text.
 pub type Json = Arc<str>;
 
-/// The longest key.
+/// The most bytes that a key may have.
 pub const KEY_BYTES: usize = 1_024;
 
-/// Keys from one to before another; without an end, all that follow.
+/// A range of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRange {
-    /// Where it begins.
+    /// The lower bound.
     pub start: Bound<Key>,
-    /// Where it ends.
+    /// The upper bound.
     pub end: Bound<Key>,
 }
 
 impl KeyRange {
-    /// The keys that begin with `prefix` and come behind `after`.
+    /// Creates the range of the keys that begin with `prefix` and come after `after`.
     pub fn of_prefix(prefix: &str, after: Option<&str>) -> Self {
         let start = match after {
             Some(after) if after >= prefix => Bound::Excluded(after.into()),
@@ -35,7 +35,7 @@ impl KeyRange {
         Self { start, end: end_of_prefix(prefix) }
     }
 
-    /// Whether nothing can lie in it. Maps panic when asked for some of these.
+    /// Returns whether it can hold no key. `BTreeMap::range` panics for some of these ranges.
     pub fn is_empty(&self) -> bool {
         match (&self.start, &self.end) {
             (Bound::Included(start) | Bound::Excluded(start), Bound::Excluded(end)) => start >= end,
@@ -45,17 +45,17 @@ impl KeyRange {
         }
     }
 
-    /// As maps take it.
+    /// Returns the bounds in the form that `BTreeMap::range` takes.
     pub fn bounds(&self) -> (Bound<&str>, Bound<&str>) {
         (self.start.as_ref().map(AsRef::as_ref), self.end.as_ref().map(AsRef::as_ref))
     }
 }
 
-/// The first text that is above everything that begins with `prefix`, if there is one.
+/// Returns the first text that is greater than every text with this prefix, if there is one.
 fn end_of_prefix(prefix: &str) -> Bound<Key> {
     let mut characters: Vec<char> = prefix.chars().collect();
     while let Some(last) = characters.pop() {
-        // Order of UTF-8 is order of code points; the gap of the surrogates is jumped.
+        // UTF-8 sorts by code points; the gap of the surrogates is skipped.
         let next = match last {
             '\u{D7FF}' => Some('\u{E000}'),
             other => char::from_u32(u32::from(other) + 1),
@@ -68,37 +68,38 @@ fn end_of_prefix(prefix: &str) -> Bound<Key> {
     Bound::Unbounded
 }
 
-/// A circle's documents as they were at one moment. May block on a disk or a network.
+/// A circle's documents at one moment. Reading may block on a disk or a network.
 pub trait Snapshot: Send + Sync {
-    /// The document of this key.
+    /// Returns the document of this key.
     fn get(&self, key: &str) -> Result<Option<Json>, Error>;
 
-    /// The first `limit` documents of a range, in order.
+    /// Returns the first `limit` documents of a range, in order.
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Json)>, Error>;
 }
 
-/// What a play read: keys, there or not, and ranges, with all that was or was not in them.
+/// The keys and ranges that a play read. An absent document counts as read, too: its creation is a conflict.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
-    /// Single documents.
+    /// Keys of single documents.
     pub keys: BTreeSet<Key>,
-    /// Ranges, as far as they were looked at.
+    /// Ranges, up to the last document that the play saw.
     pub ranges: Vec<KeyRange>,
 }
 
-/// How many keys a play's reads are compared by; beyond them they count as ranges that hold all keys in between.
-const MOST_KEYS: usize = 1_000;
-/// How many ranges; beyond them neighbours count as one, with what lies between them. What is compared is compared
-/// while others of the circle wait.
-const MOST_RANGES: usize = 64;
+/// The most keys that validation compares one by one; more are widened to ranges. Other plays of the circle wait while
+/// reads are validated.
+const MAX_READ_KEYS: usize = 1_000;
+/// The most ranges that validation compares; of more, neighbours are joined with the gap between them.
+const MAX_READ_RANGES: usize = 64;
 
 impl Reads {
-    /// Puts ranges in order, joins those that meet, and makes few of many: what is read then is what was, or more.
+    /// Sorts and joins the ranges and bounds their number and that of the keys. The result covers all that was read, and
+    /// possibly more.
     pub fn simplify(&mut self) {
         self.ranges.retain(|range| !range.is_empty());
-        if self.keys.len() > MOST_KEYS {
+        if self.keys.len() > MAX_READ_KEYS {
             let keys: Vec<_> = std::mem::take(&mut self.keys).into_iter().collect();
-            for some in keys.chunks(keys.len().div_ceil(MOST_RANGES)) {
+            for some in keys.chunks(keys.len().div_ceil(MAX_READ_RANGES)) {
                 if let [first, ..] = some
                     && let [.., last] = some
                 {
@@ -115,20 +116,20 @@ impl Reads {
                 _ => joined.push(range),
             }
         }
-        let few = joined.chunks(joined.len().div_ceil(MOST_RANGES).max(1)).filter_map(|some| {
+        let few = joined.chunks(joined.len().div_ceil(MAX_READ_RANGES).max(1)).filter_map(|some| {
             let (first, last) = (some.first()?, some.last()?);
             Some(KeyRange { start: first.start.clone(), end: last.end.clone() })
         });
         self.ranges = few.collect();
     }
 
-    /// Whether nothing was read.
+    /// Returns whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.ranges.is_empty()
     }
 }
 
-/// Where a range begins, in order: a key before what comes behind it.
+/// Returns the start of a range as a sort key: an included key sorts before the same key excluded.
 fn start_of(range: &KeyRange) -> Option<(&str, bool)> {
     match &range.start {
         Bound::Unbounded => None,
@@ -137,7 +138,7 @@ fn start_of(range: &KeyRange) -> Option<(&str, bool)> {
     }
 }
 
-/// Whether a range that begins no sooner than another leaves no key between them.
+/// Returns whether no key lies between a range and the next one, which starts no earlier.
 fn meets(one: &KeyRange, next: &KeyRange) -> bool {
     match (&one.end, &next.start) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => true,
@@ -148,7 +149,7 @@ fn meets(one: &KeyRange, next: &KeyRange) -> bool {
     }
 }
 
-/// The later of two ends.
+/// Returns the later of two ends.
 fn later(one: &Bound<Key>, other: &Bound<Key>) -> Bound<Key> {
     let rank = |end: &Bound<Key>| match end {
         Bound::Excluded(key) => (false, Some(key.clone()), false),
@@ -158,10 +159,10 @@ fn later(one: &Bound<Key>, other: &Bound<Key>) -> Bound<Key> {
     if rank(one) >= rank(other) { one.clone() } else { other.clone() }
 }
 
-/// What a play wrote: documents, and `None` for those it deleted.
+/// The documents that a play wrote; `None` for those it deleted.
 pub type Writes = BTreeMap<Key, Option<Json>>;
 
-/// Reads and writes of one play, before they are settled.
+/// The reads and writes of one play, before it is settled.
 pub struct Transaction {
     snapshot: Arc<dyn Snapshot>,
     reads: Reads,
@@ -169,12 +170,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Nothing read or written yet.
+    /// Creates a transaction on a snapshot.
     pub fn new(snapshot: Arc<dyn Snapshot>) -> Self {
         Self { snapshot, reads: Reads::default(), writes: Writes::new() }
     }
 
-    /// A document, as this play sees it.
+    /// Returns a document as this play sees it.
     pub fn get(&mut self, key: &str) -> Result<Option<Json>, Error> {
         if let Some(own) = self.writes.get(key) {
             return Ok(own.clone());
@@ -190,20 +191,20 @@ impl Transaction {
         self.writes.insert(key.into(), value);
     }
 
-    /// The first `limit` documents of a range as this play sees them.
+    /// Returns the first `limit` documents of a range as this play sees them.
     pub fn scan(&mut self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Json)>, Error> {
         if range.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        // Each own deletion can hide one of the snapshot's, so that many more may be needed.
+        // Each own deletion can hide a document of the snapshot, so the scan asks for that many more.
         let own: Vec<_> = self.writes.range::<str, _>(range.bounds()).collect();
         let hidden = own.iter().filter(|(_, value)| value.is_none()).count();
-        let beneath = self.snapshot.scan(range, limit.saturating_add(hidden))?;
-        let complete = beneath.len() < limit.saturating_add(hidden);
-        let last = beneath.last().map(|(key, _)| key.clone());
-        let mut merged: BTreeMap<Key, Json> = beneath.into_iter().collect();
+        let stored = self.snapshot.scan(range, limit.saturating_add(hidden))?;
+        let complete = stored.len() < limit.saturating_add(hidden);
+        let last = stored.last().map(|(key, _)| key.clone());
+        let mut merged: BTreeMap<Key, Json> = stored.into_iter().collect();
         for (key, value) in own {
-            // Beyond the last that was looked at there may be others before it.
+            // The snapshot may have unseen documents before this key.
             if !complete && last.as_ref().is_some_and(|last| key > last) {
                 break;
             }
@@ -213,7 +214,7 @@ impl Transaction {
             };
         }
         let found: Vec<_> = merged.into_iter().take(limit).collect();
-        // What lies behind the last document that is handed out was not seen by the play.
+        // The play has not seen past the last document that it gets.
         let end = match found.last() {
             Some((last, _)) if found.len() == limit => Bound::Included(last.clone()),
             _ => range.end.clone(),
@@ -222,12 +223,12 @@ impl Transaction {
         Ok(found)
     }
 
-    /// How many documents it writes or deletes.
+    /// Returns how many documents it writes or deletes.
     pub fn written(&self) -> usize {
         self.writes.len()
     }
 
-    /// What was read and what is to be written.
+    /// Returns the reads, simplified, and the writes.
     pub fn into_parts(self) -> (Reads, Writes) {
         let mut reads = self.reads;
         reads.simplify();
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_joined_and_put_in_order() {
+    fn ranges_are_sorted_and_joined() {
         use Bound::{Excluded, Included, Unbounded};
         let ranges = vec![
             range(Included("m"), Excluded("p")),
@@ -262,7 +263,7 @@ mod tests {
         reads.simplify();
         let joined = [
             range(Included("a"), Included("d")),
-            // What is between them was not read.
+            // The key between them was not read.
             range(Excluded("e"), Excluded("g")),
             range(Excluded("g"), Included("h")),
             range(Included("m"), Included("q")),
@@ -276,21 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn many_reads_become_few_that_hold_them_all() {
+    fn many_reads_are_widened_to_few_ranges() {
         let key = |number: usize| -> Key { format!("{number:06}").into() };
         let mut reads = Reads::default();
-        reads.keys.extend((0..MOST_KEYS).map(|number| key(10 * number)));
+        reads.keys.extend((0..MAX_READ_KEYS).map(|number| key(10 * number)));
         reads.ranges.push(range(Bound::Included("x"), Bound::Included("y")));
         let few = {
             let mut few = reads.clone();
             few.simplify();
             few
         };
-        assert_eq!((few.keys.len(), few.ranges.len()), (MOST_KEYS, 1));
+        assert_eq!((few.keys.len(), few.ranges.len()), (MAX_READ_KEYS, 1));
         reads.keys.extend((0..5_000).map(|number| key(7 * number)));
         let keys = reads.keys.clone();
         reads.simplify();
-        assert!(reads.keys.is_empty() && reads.ranges.len() <= MOST_RANGES);
+        assert!(reads.keys.is_empty() && reads.ranges.len() <= MAX_READ_RANGES);
         let holds = |name: &str| {
             reads.ranges.iter().any(|range| std::ops::RangeBounds::<str>::contains(&range.bounds(), name))
         };
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_ends_before_the_next_one() {
+    fn prefix_range_ends_before_next_prefix() {
         let end = |prefix| match end_of_prefix(prefix) {
             Bound::Excluded(end) => end.to_string(),
             _ => "∞".to_owned(),

@@ -1,11 +1,10 @@
-use crate::{Outcome, Task};
+use crate::{outcome::Outcome, task::Task};
 
-/// Runs tasks where they arrive if they are sure to be short, which saves the way through a queue and the hops
-/// between threads.
+/// Runs short plays inline, on the thread on which they arrive, which saves the queue and the hops between threads.
 pub trait InlineRunner: Send + Sync + 'static {
-    /// Runs the task now, on the caller's thread, within a budget too small to delay anybody, and without
-    /// anything of its circle that lies on a disk or in a store. `None`: it was not tried, or given up; nothing has
-    /// happened and it must be queued.
+    /// Runs the task on the caller's thread, within a small budget and without documents or files of its circle.
+    ///
+    /// Returns `None` if the task was not tried or exceeded the budget: it had no effect and must be queued.
     fn try_inline(&self, task: &Task) -> Option<Outcome>;
 }
 

@@ -1,47 +1,28 @@
-use std::time::Duration;
-
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Kind, State};
+use crate::task::State;
 
-/// The final state of a task, with what belongs to it, the lines that its script had logged by then among it.
+/// The final state of a task with its details, among them the lines that its script logged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub enum Outcome {
-    /// The script ended and what it wrote stays.
+    /// The script ended and its writes are stored.
     Succeeded(Success),
-    /// The script or its surroundings failed; nothing it wrote stays.
+    /// The script or its environment failed; its writes are dropped.
     Failed(Failure, Vec<LogLine>),
     /// Its deadline passed, in the queue or while it ran.
     TimedOut(Vec<LogLine>),
-    /// Somebody ended it: its caller, by hand or by going away, or a shutdown.
+    /// Its caller cancelled it or disconnected, or the server shut down.
     Cancelled(Vec<LogLine>),
-    /// Its worker died when it may have had outside effects, so it was not run again. What it logged died with it.
+    /// Its worker died after the task may have had side effects, so the task was not run again. Its log lines are gone.
     Lost,
 }
 
-/// How long a submitted task that may not run is remembered, so that its submitter learns why: not long, as whoever
-/// may do nothing can submit as many as it likes.
-const FORBIDDEN_TASK: Duration = Duration::from_secs(60);
-
 impl Outcome {
-    /// For how long a task that ended so is remembered, without its key, if it is a refusal. Nothing is remembered of a
-    /// play, whose caller was told.
-    pub fn refusal(&self, kind: Kind, side_effects: bool, remember_for: Duration) -> Option<Duration> {
-        if side_effects || !self.is_refusal() {
-            return None;
-        }
-        Some(match (kind, self) {
-            (Kind::Play, _) => Duration::ZERO,
-            (Kind::Submitted { .. }, Self::Failed(Failure::Forbidden, _)) => FORBIDDEN_TASK.min(remember_for),
-            (Kind::Submitted { .. }, _) => remember_for,
-        })
-    }
-
-    /// Whether it was refused before its script ran, or for a reason of ours: nothing has happened, and the same call
-    /// may end otherwise later. So its idempotency key is free again.
+    /// Returns whether the play was refused before its script ran, or failed for a reason that is not the script's. It
+    /// had no effect, and the same call may end otherwise later, so its idempotency key becomes free.
     pub const fn is_refusal(&self) -> bool {
         let Self::Failed(failure, _) = self else { return false };
         matches!(
@@ -55,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// An outcome as it is kept and sent: one without lines as before there were lines in it.
+/// The stored and sent form of an outcome. One without log lines has the form of versions that had none.
 #[derive(Serialize, Deserialize)]
 enum Stored {
     Succeeded(Success),
@@ -99,22 +80,22 @@ impl From<Stored> for Outcome {
 }
 
 impl Outcome {
-    /// A failure before anything was logged.
+    /// Returns a failure without log lines.
     pub const fn failed(failure: Failure) -> Self {
         Self::Failed(failure, Vec::new())
     }
 
-    /// The end of its time before anything was logged.
+    /// Returns a timeout without log lines.
     pub const fn timed_out() -> Self {
         Self::TimedOut(Vec::new())
     }
 
-    /// A cancellation before anything was logged.
+    /// Returns a cancellation without log lines.
     pub const fn cancelled() -> Self {
         Self::Cancelled(Vec::new())
     }
 
-    /// What the script had logged, in order.
+    /// Returns the lines that the script logged, in order.
     pub fn logs(&self) -> &[LogLine] {
         match self {
             Self::Succeeded(success) => &success.logs,
@@ -123,7 +104,7 @@ impl Outcome {
         }
     }
 
-    /// With these lines, unless it has some.
+    /// Adds these log lines, unless the outcome has some.
     #[must_use]
     pub fn with_logs(mut self, lines: impl FnOnce() -> Vec<LogLine>) -> Self {
         if let Self::Failed(_, logs) | Self::TimedOut(logs) | Self::Cancelled(logs) = &mut self
@@ -134,7 +115,7 @@ impl Outcome {
         self
     }
 
-    /// The final state of a task that ended so.
+    /// Returns the final state of a task with this outcome.
     pub const fn state(&self) -> State {
         match self {
             Self::Succeeded(_) => State::Succeeded,
@@ -146,79 +127,79 @@ impl Outcome {
     }
 }
 
-/// What a script that succeeded left.
+/// The result of a script that succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Success {
     /// Its value as Rhai prints it.
     pub output: String,
     /// Its value as JSON.
     pub value: Value,
-    /// What it logged, in order.
+    /// Its log lines, in order.
     pub logs: Vec<LogLine>,
-    /// What it cost.
+    /// Its cost.
     pub stats: Stats,
 }
 
-/// Why a play failed, apart from time and cancellation.
+/// Why a play failed, other than by timeout or cancellation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Failure {
-    /// The script did not compile, or stopped with an error that nobody caught.
+    /// The script did not compile, or stopped with an uncaught error.
     Script {
-        /// Which of the two.
+        /// The phase in which it failed.
         kind: ScriptErrorKind,
-        /// What Rhai says, without the place.
+        /// Rhai's message, without the position.
         message: String,
-        /// Line, counted from 1, where it is known.
+        /// Line, counted from 1, if known.
         line: Option<u32>,
-        /// Column in characters, counted from 1, where it is known.
+        /// Column in characters, counted from 1, if known.
         column: Option<u32>,
-        /// What the script threw, if it threw, be it null.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "there")]
+        /// The value that the script threw, if it threw; the value may be null.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
         thrown: Option<Value>,
     },
-    /// The script passed a limit.
+    /// The script exceeded a limit.
     Limit {
-        /// Its name, as `circles.json` spells it.
+        /// The limit's name, as `circles.json` spells it.
         limit: String,
     },
-    /// The circle's policy does not let this caller do that, or failed.
+    /// The circle's policy forbids this call, or failed.
     Forbidden,
     /// The library has no script of this name.
     NoScript,
-    /// The call was made before and has ended, and what it left is no longer kept.
+    /// The same call was made before and has ended, and its outcome is no longer stored.
     Dropped,
-    /// Other plays overtook its reads as often as it was run.
+    /// Other plays changed documents that it had read, in each of its runs.
     Conflict,
-    /// Redis went away while it ran, and it could not be run again.
+    /// The storage became unavailable while it ran, and it could not be run again.
     Unavailable,
-    /// A fault of ours. The cause stands in the log under this id.
+    /// An internal error. The cause is in the log under this id.
     Internal(Uuid),
 }
 
-/// Of what is there null is a value like others.
-fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+/// Reads a member that is present, so that null is a value and only an absent member is `None`.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(value).map(Some)
 }
 
-/// Whether a script failed before or while it ran.
+/// The phase in which a script failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScriptErrorKind {
     /// The source is not Rhai.
     Compile,
-    /// It stopped while it ran.
+    /// The script stopped while it ran.
     Runtime,
 }
 
-/// One line that a script logged.
+/// A line that a script logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// How the script rated it.
+    /// The level that the script gave it.
     pub level: LogLevel,
-    /// The line, without its end.
+    /// The text without its line break.
     pub text: String,
 }
 
-/// How a script rates a line.
+/// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogLevel {
     /// `debug(…)`
@@ -227,11 +208,11 @@ pub enum LogLevel {
     Info,
     /// A warning.
     Warn,
-    /// An error that the script went on after.
+    /// An error after which the script continued.
     Error,
 }
 
-/// What a play cost.
+/// The cost of a play.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Microseconds from acceptance until a worker began.
@@ -249,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_of_before_they_had_lines_are_read() {
+    fn outcomes_of_earlier_versions_are_read() {
         let read = |value| serde_json::from_value::<Outcome>(value).unwrap();
         assert_eq!(read(json!("TimedOut")), Outcome::timed_out());
         assert_eq!(read(json!("Cancelled")), Outcome::cancelled());
@@ -260,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_kept_with_every_outcome() {
+    fn every_outcome_stores_its_log_lines() {
         let line = LogLine { level: LogLevel::Warn, text: "so far".into() };
         for outcome in [Outcome::failed(Failure::Conflict), Outcome::timed_out(), Outcome::cancelled()] {
             let plain = serde_json::to_value(&outcome).unwrap();

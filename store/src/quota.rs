@@ -6,17 +6,17 @@ use circles_api::CircleId;
 
 /// How much one circle remembers.
 ///
-/// Nothing is forgotten before its time to make room: once a share is full, calls that would need it are refused.
+/// No task is forgotten before its time to make room: once a share is full, further calls that need it are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Tasks of one caller.
     pub caller_tasks: u64,
-    /// Bytes of what these left. What was accepted before they were full may fill them once more; what does not fit
-    /// then is not kept, though that it ended is.
+    /// Bytes of the outcomes of these tasks. Tasks accepted before the share was full may fill it once more; of later
+    /// ones only the end is remembered, without the outcome.
     pub caller_bytes: u64,
-    /// Tasks of all guests together: callers that no access list names, who come with as many keys as they like.
+    /// Tasks of all guests together: callers that no access list names, and that may use any number of keys.
     pub guest_tasks: u64,
-    /// Bytes of what these left, as those of one caller.
+    /// Bytes of the outcomes of the guests' tasks, with the same rule as for one caller.
     pub guest_bytes: u64,
 }
 
@@ -36,14 +36,14 @@ impl Default for Quota {
 /// How much each circle remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Quotas {
-    /// Circles that are not named here.
+    /// The quota of circles without one of their own.
     pub others: Quota,
-    /// By circle.
+    /// Quotas by circle.
     pub circles: HashMap<CircleId, Quota>,
 }
 
 impl Quotas {
-    /// How much a circle remembers.
+    /// Returns how much a circle remembers.
     pub fn of(&self, circle: &CircleId) -> &Quota {
         self.circles.get(circle).unwrap_or(&self.others)
     }

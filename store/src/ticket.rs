@@ -6,51 +6,51 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use crate::{Outcome, TaskId};
+use crate::{outcome::Outcome, task::TaskId};
 
-/// Where the outcome of a task arrives, for the one who submitted it.
+/// Resolves to the outcome of a submitted task.
 ///
-/// Dropped early it says that nobody waits any more: the task is cancelled, unless it carries an idempotency
-/// key and so may be asked for again.
-#[must_use = "a ticket that is dropped cancels its task"]
+/// Dropping it before then cancels the task, unless the task carries an idempotency key or was submitted: the caller
+/// may ask for those again.
+#[must_use = "dropping a ticket cancels its task"]
 pub struct Ticket {
     task: TaskId,
-    outcome: State,
+    progress: Progress,
 }
 
-enum State {
+enum Progress {
     Ready(Option<Box<Outcome>>),
     Waiting(BoxFuture<'static, Outcome>),
 }
 
 impl Ticket {
-    /// A ticket for a task that has ended; for stores.
+    /// Creates a ticket for a task that has ended; for stores.
     pub fn ready(task: TaskId, outcome: Outcome) -> Self {
-        Self { task, outcome: State::Ready(Some(Box::new(outcome))) }
+        Self { task, progress: Progress::Ready(Some(Box::new(outcome))) }
     }
 
-    /// A ticket for a task under way; for stores. Dropping the future must mean what dropping a ticket means.
+    /// Creates a ticket for a task in progress; for stores. Dropping the future must mean what dropping a ticket means.
     pub fn waiting(task: TaskId, outcome: BoxFuture<'static, Outcome>) -> Self {
-        Self { task, outcome: State::Waiting(outcome) }
+        Self { task, progress: Progress::Waiting(outcome) }
     }
 
-    /// Which task; not the one submitted, if its idempotency key was known.
+    /// Returns the task's name; that of an earlier task if the idempotency key was known.
     pub const fn task(&self) -> TaskId {
         self.task
     }
 }
 
-/// Polled again after it is ready, it stays pending.
+/// Stays pending when it is polled after it was ready.
 impl Future for Ticket {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
-        match &mut self.outcome {
-            State::Ready(outcome) => outcome.take().map_or(Poll::Pending, |outcome| Poll::Ready(*outcome)),
-            State::Waiting(waiting) => {
+        match &mut self.progress {
+            Progress::Ready(outcome) => outcome.take().map_or(Poll::Pending, |outcome| Poll::Ready(*outcome)),
+            Progress::Waiting(waiting) => {
                 let polled = waiting.as_mut().poll(context);
                 if polled.is_ready() {
-                    self.outcome = State::Ready(None);
+                    self.progress = Progress::Ready(None);
                 }
                 polled
             }

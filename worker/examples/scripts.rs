@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, Outcome, Source, Store, Task, InlineRunner as _};
+use circles_store::{Caller, CircleId, InlineRunner as _, Outcome, Source, Store, Task};
 use circles_store_embedded::EmbeddedConfig;
 use circles_testing::{embedded, played};
 use circles_worker::{CountingAllocator, Host, Limits};

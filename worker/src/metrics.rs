@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use circles_store::{Failure, Outcome, State, Task, InlineRunner};
+use circles_store::{Failure, InlineRunner, Outcome, State, Task};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{

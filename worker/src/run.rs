@@ -279,7 +279,7 @@ impl Pool {
     }
 
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
-        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_recorded());
+        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_remembered());
         let mut running = self.metrics.begin();
         let run = self.begins(claim.interrupt());
         let on_slow = {

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Failure, Outcome, Task, InlineRunner as _};
+use circles_store::{Failure, InlineRunner as _, Outcome, Task};
 use circles_worker::{CircleSettings, CountingAllocator, Host, LibraryFunction, LibraryScript, Limits};
 use harness::{CIRCLE, Case, Circles, OTHER, SECRET, Stage, on_script_thread, play, put, small};
 use serde_json::{Value, json};

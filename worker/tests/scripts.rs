@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, Outcome, Source, Task, InlineRunner as _};
+use circles_store::{Caller, InlineRunner as _, Outcome, Source, Task};
 use circles_testing::played;
 use circles_worker::{CountingAllocator, Host, Limits};
 use harness::{CIRCLE, Case, Circles, Stage, compare, lasting_all, on_script_thread, play, small};

@@ -18,7 +18,7 @@ use super::{
     lines::{Lines, Reader, Run},
     scripts::CLAIM,
 };
-use circles_store::{Claim, Error, Task, TaskId};
+use circles_store::{Claim, Error, Task, TaskId, settle_policy::ConflictCount};
 
 /// How long a play ends later, at most, so that those who watch it from elsewhere see its last lines first.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -231,7 +231,7 @@ impl Shared {
             place,
             view: Mutex::new(None),
             marked: Mutex::new(false),
-            overtaken: 0,
+            conflicts: ConflictCount::default(),
             right_of_way: None,
         };
         Claim::new(task, deadline, interrupt, Box::new(held))

@@ -14,10 +14,11 @@ use super::{
     settle::{Settle, Settled},
     snapshot::View,
 };
-use circles_store::{Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot, Task};
+use circles_store::{
+    Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot, Task,
+    settle_policy::{ConflictCount, is_conflict, retry_lock_deadline, size_limit_exceeded},
+};
 
-/// How often a play is run again whose reads were overtaken (SPEC §5).
-const RUNS_AGAIN: u32 = 5;
 /// How long a play that another play called waits for the right of way: who has it may be waiting for it.
 const RIGHT_OF_WAY: Duration = Duration::from_millis(200);
 /// Between attempts to settle while another play of the circle, run again, has the right of way.
@@ -35,7 +36,7 @@ pub struct Held {
     pub place: Place,
     pub view: Mutex<Option<Arc<View>>>,
     pub marked: Mutex<bool>,
-    pub overtaken: u32,
+    pub conflicts: ConflictCount,
     pub right_of_way: Option<OwnedMutexGuard<()>>,
 }
 
@@ -114,7 +115,7 @@ impl Held {
             let outcome = outcome.with_logs(|| logs.clone());
             Settlement { side_effects, script_sha256, ..outcome.into() }
         };
-        if matches!(settlement.outcome, Outcome::Failed(Failure::Conflict, _)) {
+        if is_conflict(&settlement.outcome) {
             // What it was to read was gone already.
         } else {
             let read = view.as_ref().and_then(|view| view.version());
@@ -124,12 +125,11 @@ impl Held {
             match self.end(settlement, read).await? {
                 Settled::Recorded | Settled::Gone => return Ok(false),
                 Settled::Full => {
-                    let limit = Failure::Limit { limit: "database_bytes".to_owned() };
-                    self.end(ends(Outcome::failed(limit)), None).await?;
+                    self.end(ends(size_limit_exceeded()), None).await?;
                     return Ok(false);
                 }
                 // It goes back, and ends by its deadline.
-                Settled::NoRoom if self.task.is_recorded() => return Ok(false),
+                Settled::NoRoom if self.task.is_remembered() => return Ok(false),
                 Settled::NoRoom => {
                     // What it wrote is not kept; its caller is told so now, and not by its deadline.
                     self.end(ends(Outcome::failed(Failure::Unavailable)), None).await?;
@@ -138,17 +138,13 @@ impl Held {
                 Settled::Overtaken | Settled::Later => {}
             }
         }
-        self.overtaken += 1;
-        if side_effects || self.overtaken > RUNS_AGAIN {
+        if !self.conflicts.may_retry(side_effects) {
             self.end(ends(Outcome::failed(Failure::Conflict)), None).await?;
             return Ok(false);
         }
         self.shared.restarted(&self.task);
         if self.right_of_way.is_none() {
-            let mut until = self.deadline;
-            if self.task.depth() > 0 {
-                until = until.min(Instant::now() + RIGHT_OF_WAY);
-            }
+            let until = retry_lock_deadline(&self.task, self.deadline, RIGHT_OF_WAY);
             let way = tokio::time::timeout_at(until.into(), self.shared.right_of_way(&self.task.circle));
             // Interrupted, it begins and ends at once.
             self.right_of_way = self.interrupt.run_until_cancelled(way).await.and_then(Result::ok);
@@ -160,7 +156,7 @@ impl Held {
     async fn end(&mut self, settlement: Settlement, read: Option<u64>) -> Result<Settled, Error> {
         let outcome = settlement.outcome.clone();
         // What is remembered needs room in any case, and would be told for good to whoever asks again.
-        let waits_for_room = settlement.writes.is_empty() || self.task.is_recorded();
+        let waits_for_room = settlement.writes.is_empty() || self.task.is_remembered();
         let told = match &self.place {
             Place::Queue(_) => None,
             Place::Play(_) => {
@@ -181,12 +177,16 @@ impl Held {
             let shard = self.shared.shard_of(&self.task.circle);
             loop {
                 match self.shared.settles.send(shard, settle.clone()).await {
-                    Err(error @ (Error::Unavailable(_) | Error::QueueFull)) if Instant::now() < self.deadline => {
+                    Err(error @ (Error::Unavailable(_) | Error::QueueFull))
+                        if Instant::now() < self.deadline =>
+                    {
                         tracing::debug!(task = %self.task.id, %error, "an outcome waits for Redis");
                         tokio::time::sleep(AGAIN).await;
                     }
                     Ok(Settled::Later) if Instant::now() < self.deadline => tokio::time::sleep(LATER).await,
-                    Err(Error::StorageFull(_)) | Ok(Settled::NoRoom) if !waits_for_room => break Settled::NoRoom,
+                    Err(Error::StorageFull(_)) | Ok(Settled::NoRoom) if !waits_for_room => {
+                        break Settled::NoRoom;
+                    }
                     Err(Error::StorageFull(_)) | Ok(Settled::NoRoom) if Instant::now() < self.deadline => {
                         tokio::time::sleep(AGAIN).await;
                     }

@@ -65,8 +65,8 @@ use self::{
 };
 pub use self::{config::RedisConfig, url::RedisUrl};
 use circles_store::{
-    Caller, Claim, Error, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId, TaskPage, TaskView,
-    Ticket, InlineRunner, Watch,
+    Caller, Claim, Error, InlineRunner, KeyRange, LogLine, Outcome, Store, Task, TaskFilter, TaskId,
+    TaskPage, TaskView, Ticket, Watch,
 };
 
 /// Tasks that one listing looks through before it answers with what it has.

@@ -11,7 +11,7 @@ use super::{
     batch::{Item, THING},
     known::{Known, garbled, state_name, whole_millis},
 };
-use circles_store::{Error, Failure, KeyRange, Kind, Outcome, Settlement, State, Task};
+use circles_store::{Error, KeyRange, Outcome, Settlement, State, Task, settle_policy::SettlePlan};
 
 /// What became of a play that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,24 +95,19 @@ impl Settle {
         task: &Task,
         epoch: String,
         told: Option<&Known>,
-        settlement: Settlement,
+        mut settlement: Settlement,
         read: Option<u64>,
         config: &RedisConfig,
     ) -> Result<Self, Error> {
-        let Settlement { outcome, mut reads, mut writes, side_effects, script_sha256 } = settlement;
+        let plan = SettlePlan::new(task, &mut settlement, config.remember_for);
+        let Settlement { outcome, mut reads, writes, script_sha256, .. } = settlement;
         let state = outcome.state();
-        if state != State::Succeeded {
-            writes.clear();
-        }
+        let leaves_record = plan.leaves_record;
         // As the script takes ranges, wherever they come from.
         reads.simplify();
-        let refused = outcome.refusal(task.kind, side_effects, config.remember_for);
-        let refused = refused.map_or(Refused::Not(false), |time| Refused::For(whole_millis(time)));
+        let refused =
+            plan.refusal_retention.map_or(Refused::Not(false), |time| Refused::For(whole_millis(time)));
         let things = writes.len();
-        let submitted = matches!(task.kind, Kind::Submitted { .. });
-        let leaves_record = !writes.is_empty()
-            || side_effects
-            || submitted && outcome != Outcome::failed(Failure::Forbidden);
         // What only read saw one version, and comes right after it.
         let read = if writes.is_empty() { None } else { read };
         let hex = script_sha256.map(|hash| hex::encode(&hash));
@@ -124,7 +119,7 @@ impl Settle {
             })
             .collect();
         // Without any of the rest there is only one thing to be said.
-        let says_all = writes.is_empty() && !leaves_record && !task.is_recorded() && told.is_none();
+        let says_all = writes.is_empty() && !leaves_record && !task.is_remembered() && told.is_none();
         let plain = told.is_some() && writes.is_empty() && !leaves_record;
         let how = How(
             state_name(state),

@@ -84,7 +84,7 @@ impl Shared {
             quota,
             text: serde_json::to_string(&known).map_err(|_| garbled("JSON"))?,
             body: serde_json::to_string(&task).map_err(|_| garbled("JSON"))?,
-            call: known.key.as_ref().map(|_| hex::encode(&task.call())).unwrap_or_default(),
+            call: known.key.as_ref().map(|_| hex::encode(&task.call_hash())).unwrap_or_default(),
             key: known.key.unwrap_or_default(),
             circle: known.circle,
             pool: known.pool,

@@ -58,13 +58,13 @@ pub struct Waiting {
 impl Shared {
     /// Waits for the end of a task on behalf of a call that came then.
     pub(super) fn wait_for(self: &Arc<Self>, task: &Task, id: TaskId, came: Instant) -> Waiter {
-        let receiver = self.expect(id, &task.circle, task.is_recorded());
+        let receiver = self.expect(id, &task.circle, task.is_remembered());
         let deadline = came + task.timeout;
         Waiter {
             shared: self.clone(),
             id,
             circle: task.circle,
-            recorded: task.is_recorded(),
+            recorded: task.is_remembered(),
             deadline,
             receiver,
         }

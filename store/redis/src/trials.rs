@@ -28,7 +28,7 @@ use super::{
     attempt::{self, Attempt, Tell},
     vain::Vain,
 };
-use circles_store::{Claim, Kind, Outcome, Source, Task, InlineRunner};
+use circles_store::{Claim, InlineRunner, Kind, Outcome, Source, Task};
 
 /// How often workers say that they try plays, and how long that holds.
 const OFFER_EVERY: Duration = Duration::from_secs(1);
@@ -181,8 +181,8 @@ impl Shared {
     }
 
     /// Has a play tried, here or by a worker, if it may be short. `None`: nothing has happened.
-    pub(super) async fn try_inline(&self, task: &Task) -> Option<Outcome> {
-        if task.kind != Kind::Play || task.is_recorded() || task.timeout < 2 * self.config.silence {
+    pub(super) async fn attempt(&self, task: &Task) -> Option<Outcome> {
+        if task.kind != Kind::Play || task.is_remembered() || task.timeout < 2 * self.config.silence {
             return None;
         }
         let Source::Script(script) = &task.source else { return None };

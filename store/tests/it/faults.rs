@@ -81,7 +81,8 @@ async fn a_circle_gets_to_the_disk_however_busy_others_are() {
             // While some of its plays are written others follow, so that there is always something to write.
             let mut under_way = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                let (claim, ticket) = store.begin_nested(Task { circle: circle(number), ..task("busy") }).unwrap();
+                let (claim, ticket) =
+                    store.begin_nested(Task { circle: circle(number), ..task("busy") }).unwrap();
                 let mut transaction = Transaction::new(claim.snapshot().unwrap());
                 transaction.put("n", Some("1".into()));
                 assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));

@@ -17,7 +17,7 @@ mod trials;
 
 use std::sync::Arc;
 
-use circles_store::{Error, Outcome, Store, Task, InlineRunner};
+use circles_store::{Error, InlineRunner, Outcome, Store, Task};
 use circles_store_embedded::EmbeddedConfig;
 use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::embedded;

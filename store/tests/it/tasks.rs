@@ -130,7 +130,7 @@ pub async fn states_and_times_agree_whoever_asks(store: Arc<dyn Store>) {
 
     // Awaited and watched from the queue on, given back once, cancelled while it runs.
     for play in [submitted("b"), task("b")] {
-        let is_kept = play.is_recorded();
+        let is_kept = play.is_remembered();
         let ticket = store.submit(play).await.unwrap();
         let id = ticket.task();
         let mut watch = store.watch(&circle(1), id).await.unwrap().unwrap();

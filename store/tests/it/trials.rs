@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Claim, Error, Outcome, Settled, Settlement, Source, Store, Task, Ticket, InlineRunner};
+use circles_store::{Claim, Error, InlineRunner, Outcome, Settled, Settlement, Source, Store, Task, Ticket};
 use circles_store_redis::{RedisConfig, RedisStore};
 use futures_util::FutureExt as _;
 

@@ -156,7 +156,7 @@ impl From<Failed> for Error {
         match failed {
             Failed::Away { address, cause } => unavailable(&address, &cause),
             Failed::Answered { address, error } if error.details().starts_with("OOM") => {
-                Self::NoRoom(format!("{address}: {}", cause_of(&error)).into())
+                Self::StorageFull(format!("{address}: {}", cause_of(&error)).into())
             }
             Failed::Answered { address, error } => unavailable(&address, &cause_of(&error)),
         }
