@@ -2,7 +2,7 @@ use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use circles_api::{CircleId, types::RecordPage};
 use circles_store::{
-    Claim, Error, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, InlineRunner, Watch,
+    Claim, Error, InlineRunner, Store, Task, TaskFilter, TaskId, TaskPage, TaskView, Ticket, Watch,
 };
 use circles_store_embedded::{EmbeddedConfig, EmbeddedStore};
 use tempfile::TempDir;

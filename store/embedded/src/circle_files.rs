@@ -1,4 +1,4 @@
-//! The circles of a store and the threads that work on their files.
+//! The circles of a store, and the threads that work on their files.
 
 use std::{
     collections::HashMap,
@@ -13,135 +13,112 @@ use std::{
 };
 
 use circles_api::CircleId;
+use circles_store::{Error, Quotas};
 use tokio::sync::oneshot;
 
-use super::{
-    circle::{Circle, Open},
-    file::Retention,
-    room::Room,
-};
-use circles_store::{Error, Quotas};
+use crate::{circle::Circle, circle_db::CircleDb, db::Retention, disk_space::DiskSpace};
 
-/// Threads that write files. One writes a circle at a time; several keep a slow disk busy.
-const THREADS: usize = 4;
-
-/// Circles that are known before it is looked for those that nobody uses any more.
-const KNOWN: usize = 1_024;
-/// Files that are closed at once, at most, while somebody waits to open one.
-const CLOSED_AT_ONCE: usize = 8;
+/// Threads that work on files. Each works on one circle at a time; several keep a slow disk busy.
+const FILE_THREADS: usize = 4;
+/// The number of cached circles at which unused ones are first removed.
+const CACHED_CIRCLES: usize = 1_024;
+/// The most files that are closed at a time while a caller waits to open one.
+const MAX_CLOSED_AT_ONCE: usize = 8;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Where circles keep their files.
-pub(super) type Paths = Arc<dyn Fn(&CircleId) -> PathBuf + Send + Sync>;
+/// Returns the path of a circle's file.
+pub(crate) type PathOf = Arc<dyn Fn(&CircleId) -> PathBuf + Send + Sync>;
 
-/// Every circle that was asked for, some with their files open.
-pub(super) struct Files {
-    paths: Paths,
-    circles: Mutex<Known>,
+/// The circles that were asked for, some with open files, and the threads that work on the files.
+pub(crate) struct CircleFiles {
+    path_of: PathOf,
+    circles: Mutex<CircleCache>,
     remember_for: Duration,
     quotas: Quotas,
-    /// Files that may be open at a time, beside those in use.
+    /// The most files that may be open, besides those in use.
     open_limit: usize,
-    opened: Arc<AtomicUsize>,
+    open_count: Arc<AtomicUsize>,
     /// Held while files are closed to make room for others.
     closing: Mutex<()>,
     clock: AtomicU64,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
-    room: Arc<Room>,
+    disk_space: Arc<DiskSpace>,
 }
 
-/// Circles by name. Whoever calls may name as many as there are keys, so those not in use are let go of.
-struct Known {
+/// Circles by name. Callers may ask for any number of circles, so unused ones are removed.
+struct CircleCache {
     circles: HashMap<CircleId, Arc<Circle>>,
-    /// How many there may be until it is looked for those.
-    most: usize,
+    /// The size at which unused circles are removed next.
+    prune_at: usize,
 }
 
-impl Files {
-    pub(super) fn new(
-        paths: Paths,
+impl CircleFiles {
+    pub(crate) fn new(
+        path_of: PathOf,
         remember_for: Duration,
         quotas: Quotas,
         open_limit: usize,
     ) -> Result<Arc<Self>, Error> {
-        let (jobs, waiting) = mpsc::channel::<Job>();
-        let waiting = Arc::new(Mutex::new(waiting));
-        let work = |waiting: Arc<Mutex<mpsc::Receiver<Job>>>| {
-            move || {
-                loop {
-                    let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(job) = job else { return };
-                    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
-                        tracing::error!("work on a circle's file panicked");
-                    }
-                }
-            }
-        };
-        let threads = (0..THREADS).map(|number| {
-            thread::Builder::new().name(format!("circle-files-{number}")).spawn(work(waiting.clone()))
-        });
-        let threads = threads.collect::<Result<_, _>>();
-        let threads = threads.map_err(|error| Error::File(format!("no thread for files: {error}").into()))?;
+        let (jobs, threads) = start_threads()?;
         Ok(Arc::new(Self {
-            paths,
-            circles: Mutex::new(Known { circles: HashMap::new(), most: KNOWN }),
+            path_of,
+            circles: Mutex::new(CircleCache { circles: HashMap::new(), prune_at: CACHED_CIRCLES }),
             remember_for,
             quotas,
             open_limit,
-            opened: Arc::default(),
+            open_count: Arc::default(),
             closing: Mutex::default(),
             clock: AtomicU64::new(0),
             jobs: Mutex::new(Some(jobs)),
             threads: Mutex::new(threads),
-            room: Arc::default(),
+            disk_space: Arc::default(),
         }))
     }
 
-    pub(super) fn retention(&self, circle: &CircleId) -> Retention {
+    pub(crate) fn retention(&self, circle: &CircleId) -> Retention {
         Retention { time: self.remember_for, quota: *self.quotas.of(circle) }
     }
 
-    /// What is known of the room on the disk.
-    pub(super) const fn room(&self) -> &Arc<Room> {
-        &self.room
+    pub(crate) const fn disk_space(&self) -> &Arc<DiskSpace> {
+        &self.disk_space
     }
 
-    /// Takes note of what went wrong with a circle's file.
-    pub(super) fn note(&self, circle: &CircleId, error: &Error) {
+    /// Notes an error of a circle's file: a full disk is probed until it has space again.
+    pub(crate) fn note_error(&self, circle: &CircleId, error: &Error) {
         if let Error::StorageFull(cause) = error {
-            self.room.lacks(self.circle(circle).folder(), cause);
+            self.disk_space.report_full(self.circle(circle).folder(), cause);
         }
     }
 
-    /// The circle of this name; a new one if it was not asked for before.
-    pub(super) fn circle(&self, id: &CircleId) -> Arc<Circle> {
-        let mut known = self.known();
-        if let Some(circle) = known.circles.get(id) {
+    /// Returns the circle of this name, added if it is new.
+    pub(crate) fn circle(&self, id: &CircleId) -> Arc<Circle> {
+        let mut cache = self.cache();
+        if let Some(circle) = cache.circles.get(id) {
             return circle.clone();
         }
-        if known.circles.len() >= known.most {
-            known.circles.retain(|_, circle| Arc::strong_count(circle) > 1 || circle.is_open());
-            known.most = KNOWN.max(2 * known.circles.len());
+        if cache.circles.len() >= cache.prune_at {
+            cache.circles.retain(|_, circle| Arc::strong_count(circle) > 1 || circle.is_open());
+            cache.prune_at = CACHED_CIRCLES.max(2 * cache.circles.len());
         }
-        let circle = Arc::new(Circle::new(*id, (self.paths)(id), self.opened.clone()));
-        known.circles.insert(*id, circle.clone());
+        let circle = Arc::new(Circle::new(*id, (self.path_of)(id), self.open_count.clone()));
+        cache.circles.insert(*id, circle.clone());
         circle
     }
 
-    /// The circle with its file open. Blocks.
-    pub(super) fn open(&self, circle: &Circle) -> Result<Arc<Open>, Error> {
+    /// Returns a circle's database, opened if it was closed. Blocks.
+    pub(crate) fn open(&self, circle: &Circle) -> Result<Arc<CircleDb>, Error> {
         if !circle.is_open() {
-            self.make_room();
+            self.close_least_recent();
         }
         circle.open(self.clock.fetch_add(1, Ordering::Relaxed) + 1, self.retention(circle.id()))
     }
 
-    /// Closes the files that were used longest ago and are not in use, if as many are open as may be. Whoever
-    /// opens one does this first, so that opening cannot get ahead of closing. Blocks.
-    fn make_room(&self) {
-        let is_full = || self.opened.load(Ordering::Relaxed) >= self.open_limit;
+    /// Closes the least recently used files that are not in use, if the limit of open files is reached. Called before
+    /// each opening, so that openings cannot outrun closings. Blocks.
+    fn close_least_recent(&self) {
+        let is_full = || self.open_count.load(Ordering::Relaxed) >= self.open_limit;
         if !is_full() {
             return;
         }
@@ -150,26 +127,26 @@ impl Files {
             return;
         }
         let mut open: Vec<_> =
-            self.known().circles.values().filter(|circle| circle.is_open()).cloned().collect();
+            self.cache().circles.values().filter(|circle| circle.is_open()).cloned().collect();
         open.sort_by_key(|circle| circle.last_use());
-        let most = self.open_limit.saturating_sub(CLOSED_AT_ONCE.min(1 + self.open_limit / 10));
+        let target = self.open_limit.saturating_sub(MAX_CLOSED_AT_ONCE.min(1 + self.open_limit / 10));
         for circle in open {
-            if self.opened.load(Ordering::Relaxed) <= most {
+            if self.open_count.load(Ordering::Relaxed) <= target {
                 break;
             }
             circle.close_if_idle();
         }
     }
 
-    /// Has a thread of ours do something that blocks. `false`: they have gone, and it is not done.
+    /// Has a file thread run a job. Returns false if the threads have ended: then the job is dropped.
     #[must_use]
-    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         jobs.is_some_and(|jobs| jobs.send(Box::new(job)).is_ok())
     }
 
-    /// The same, but where they have gone it is done here and now.
-    pub(super) fn run_or_do(&self, job: impl FnOnce() + Send + 'static) {
+    /// Has a file thread run a job, or runs it on this thread if the threads have ended.
+    pub(crate) fn run_or_do(&self, job: impl FnOnce() + Send + 'static) {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match jobs {
             Some(jobs) => {
@@ -181,86 +158,111 @@ impl Files {
         }
     }
 
-    /// Has what waits for a circle's file brought there.
-    pub(super) fn write(self: &Arc<Self>, open: &Arc<Open>) {
-        let (files, next) = (self.clone(), open.clone());
-        if !self.run(move || files.write_in_turn(&next)) {
-            open.abandon();
+    /// Has a file thread flush a circle's pending changes.
+    pub(crate) fn flush_soon(self: &Arc<Self>, db: &Arc<CircleDb>) {
+        let (files, next) = (self.clone(), db.clone());
+        if !self.run(move || files.flush(&next)) {
+            db.abandon();
         }
     }
 
-    /// Writes to a circle's file for as long as something waits, other circles in between: there are fewer
+    /// Flushes a circle's pending changes, one batch at a time with other circles in between, since there are fewer
     /// threads than busy circles. Blocks.
-    pub(super) fn write_in_turn(self: &Arc<Self>, open: &Arc<Open>) {
-        while open.write() {
-            let (files, next) = (self.clone(), open.clone());
-            if self.run(move || files.write_in_turn(&next)) {
+    pub(crate) fn flush(self: &Arc<Self>, db: &Arc<CircleDb>) {
+        while db.flush_batch() {
+            let (files, next) = (self.clone(), db.clone());
+            if self.run(move || files.flush(&next)) {
                 return;
             }
         }
     }
 
-    /// Asks a circle's file; `None` if it has none.
-    pub(super) async fn ask<T: Send + 'static>(
+    /// Queries a circle's database on a file thread; `None` if the circle has no file.
+    pub(crate) async fn query<T: Send + 'static>(
         self: &Arc<Self>,
         id: &CircleId,
-        question: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
+        query: impl FnOnce(&CircleDb) -> Result<T, Error> + Send + 'static,
     ) -> Result<Option<T>, Error> {
-        self.ask_if(id, |_| true, question).await
+        self.query_if(id, |_| true, query).await
     }
 
-    /// Asks a circle's file unless a first look at it says no; `None` then, or if it has none.
-    pub(super) async fn ask_if<T: Send + 'static>(
+    /// Queries a circle's database if it is open or `condition` holds for the closed one; otherwise returns `None`, as
+    /// for a circle without a file.
+    pub(crate) async fn query_if<T: Send + 'static>(
         self: &Arc<Self>,
         id: &CircleId,
-        look: impl FnOnce(&Circle) -> bool + Send + 'static,
-        question: impl FnOnce(&Open) -> Result<T, Error> + Send + 'static,
+        condition: impl FnOnce(&Circle) -> bool + Send + 'static,
+        query: impl FnOnce(&CircleDb) -> Result<T, Error> + Send + 'static,
     ) -> Result<Option<T>, Error> {
         let circle = self.circle(id);
-        let (answer, answered) = oneshot::channel();
+        let (sender, answer) = oneshot::channel();
         let files = self.clone();
-        let asked = self.run(move || {
+        let is_sent = self.run(move || {
             let result = (|| {
-                if circle.is_open() || circle.has_file()? && look(&circle) {
-                    question(&*files.open(&circle)?).map(Some)
+                if circle.is_open() || circle.has_file()? && condition(&circle) {
+                    query(&*files.open(&circle)?).map(Some)
                 } else {
                     Ok(None)
                 }
             })();
-            // Who asked may have gone.
-            let _ = answer.send(result);
+            // The caller may have gone.
+            let _ = sender.send(result);
         });
-        if !asked {
+        if !is_sent {
             return Err(Error::Closed);
         }
-        answered.await.unwrap_or(Err(Error::Closed))
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
-    /// Does all that was asked for, closes the files and ends. Blocks.
-    pub(super) fn finish(&self) {
-        self.room.end();
+    /// Finishes the jobs, ends the threads and closes the files. Blocks.
+    pub(crate) fn finish(&self) {
+        self.disk_space.close();
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A thread of ours does not panic; if it did, what it had to say is in the log. None waits for itself.
+            // A file thread catches panics of its jobs. It may run this itself, and must not wait for itself.
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
             }
         }
-        let circles: Vec<_> = self.known().circles.values().cloned().collect();
+        let circles: Vec<_> = self.cache().circles.values().cloned().collect();
         for circle in circles {
             circle.close_if_idle();
         }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
-    fn known(&self) -> MutexGuard<'_, Known> {
+    /// No code under this lock can panic, so the data of a poisoned lock is sound.
+    fn cache(&self) -> MutexGuard<'_, CircleCache> {
         self.circles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Starts the file threads. They end once the sender is dropped and the jobs are done.
+fn start_threads() -> Result<(mpsc::Sender<Job>, Vec<thread::JoinHandle<()>>), Error> {
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    let work = |jobs: Arc<Mutex<mpsc::Receiver<Job>>>| {
+        move || {
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = job else { return };
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+                    tracing::error!("work on a circle's file panicked");
+                }
+            }
+        }
+    };
+    let threads = (0..FILE_THREADS).map(|number| {
+        thread::Builder::new().name(format!("circle-files-{number}")).spawn(work(jobs.clone()))
+    });
+    let threads = threads.collect::<Result<_, _>>();
+    let threads =
+        threads.map_err(|error| Error::File(format!("cannot start a file thread: {error}").into()))?;
+    Ok((sender, threads))
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // What is missing in a test fails it.
+#[allow(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
     use super::*;
 
@@ -271,11 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn circles_that_nobody_uses_are_let_go_of() {
+    fn unused_circles_leave_the_cache() {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path().to_owned();
-        let paths = Arc::new(move |circle: &CircleId| folder.join(circle.to_string()));
-        let files = Files::new(paths, Duration::ZERO, Quotas::default(), 8).unwrap();
+        let path_of = Arc::new(move |circle: &CircleId| folder.join(circle.to_string()));
+        let files = CircleFiles::new(path_of, Duration::ZERO, Quotas::default(), 8).unwrap();
         let held = files.circle(&id(0));
         let open = files.circle(&id(1));
         drop(files.open(&open).unwrap());
@@ -283,11 +285,11 @@ mod tests {
         for number in 2..100_000 {
             files.circle(&id(number));
         }
-        assert!(files.known().circles.len() <= KNOWN);
+        assert!(files.cache().circles.len() <= CACHED_CIRCLES);
         assert!(Arc::ptr_eq(&held, &files.circle(&id(0))));
         assert!(files.circle(&id(1)).is_open());
-        assert_eq!(files.opened.load(Ordering::Relaxed), 1);
+        assert_eq!(files.open_count.load(Ordering::Relaxed), 1);
         files.finish();
-        assert_eq!(files.opened.load(Ordering::Relaxed), 0);
+        assert_eq!(files.open_count.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,66 +1,58 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use super::{
-    super::{
-        file::{Documents, sound},
-        versions::{Moment, Versions},
-    },
-    Open, State,
-};
 use circles_store::{Error, Json, Key, KeyRange, Snapshot};
 
+use crate::{
+    circle_db::{CircleDb, SnapshotMoments},
+    db::{Documents, catch_damage},
+    versions::Versions,
+};
+
 /// A circle's documents at one moment.
-pub struct View {
-    // First, so that a file that is closed has nobody reading it any more.
-    pub(super) documents: Arc<Documents>,
-    pub(super) open: Arc<Open>,
-    pub(super) at: Moment,
-    pub(super) base: Moment,
+pub(crate) struct CircleSnapshot {
+    // The first field, so that it is dropped before the last handle on the database.
+    documents: Arc<Documents>,
+    db: Arc<CircleDb>,
+    moments: SnapshotMoments,
 }
 
-impl View {
-    pub const fn open(&self) -> &Arc<Open> {
-        &self.open
+impl CircleSnapshot {
+    /// Returns a snapshot of the newest moment.
+    pub(crate) fn new(db: &Arc<CircleDb>) -> Self {
+        let (moments, documents) = db.add_snapshot();
+        Self { documents, db: db.clone(), moments }
     }
 
-    fn check(&self, state: &State) -> Result<(), Error> {
-        if state.failed.is_some() || self.base < state.oldest { Err(Error::MustRetry) } else { Ok(()) }
+    pub(crate) const fn db(&self) -> &Arc<CircleDb> {
+        &self.db
+    }
+
+    pub(crate) const fn seen(&self) -> SnapshotMoments {
+        self.moments
     }
 }
 
-impl Snapshot for View {
+impl Snapshot for CircleSnapshot {
     fn get(&self, key: &str) -> Result<Option<Json>, Error> {
-        let newer = {
-            let state = self.open.state();
-            self.check(&state)?;
-            state.versions.get(key, self.at)
-        };
-        newer.map_or_else(|| sound(self.open.file.path(), || self.documents.get(key)), Ok)
+        match self.db.newer(self.moments, key)? {
+            Some(newer) => Ok(newer),
+            None => catch_damage(self.db.file().path(), || self.documents.get(key)),
+        }
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Json)>, Error> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let newer: BTreeMap<_, _> = {
-            let state = self.open.state();
-            self.check(&state)?;
-            let found = state.versions.range(range, self.at);
-            found.map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        sound(self.open.file.path(), || Versions::lay_over(newer, self.documents.scan(range)?, limit))
+        let newer = self.db.newer_in(self.moments, range)?;
+        catch_damage(self.db.file().path(), || {
+            Versions::merge_over(newer, self.documents.scan(range)?, limit)
+        })
     }
 }
 
-impl Drop for View {
+impl Drop for CircleSnapshot {
     fn drop(&mut self) {
-        let mut state = self.open.state();
-        if let Some(count) = state.snapshots.get_mut(&self.base) {
-            *count -= 1;
-            if *count == 0 {
-                state.snapshots.remove(&self.base);
-                state.let_go();
-            }
-        }
+        self.db.drop_snapshot(self.moments);
     }
 }

@@ -1,5 +1,3 @@
-//! What waits for room on the disk.
-
 use std::{
     fs,
     io::{self, Write as _},
@@ -14,58 +12,59 @@ use std::{
 
 use circles_store::Error;
 
-/// Between looks at a disk that is full.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How much has to fit before the disk counts as not full: a small commit, by far.
-const ENOUGH: usize = 1 << 20;
+/// Time between probes of a full disk.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+/// A disk that takes a file of this size counts as not full; a small commit needs far less.
+const PROBE_BYTES: usize = 1 << 20;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Whether the disk has room, as far as is known, and what is to be done once it has. While it has none, a thread looks
-/// again and again.
+/// Knows whether the disk is full, and runs jobs once it has space again.
+///
+/// While the disk is full, a thread of its own probes it; a file system does not tell when space becomes free.
 #[derive(Default)]
-pub(super) struct Room(Mutex<State>);
+pub(crate) struct DiskSpace(Mutex<DiskState>);
 
 #[derive(Default)]
-struct State {
-    /// Why nothing can be written.
+struct DiskState {
+    /// The cause, while the disk is full.
     full: Option<Arc<str>>,
     jobs: Vec<Job>,
-    looking: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
-    ended: bool,
+    probe: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+    is_closed: bool,
 }
 
-impl Room {
-    /// Why nothing can be written, if that is so.
-    pub(super) fn lack(&self) -> Option<Error> {
-        self.state().full.clone().map(Error::StorageFull)
+impl DiskSpace {
+    /// Returns [`Error::StorageFull`] while the disk is full.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.state().full.clone().map_or(Ok(()), |cause| Err(Error::StorageFull(cause)))
     }
 
-    /// Takes note that nothing fits into a folder.
-    pub(super) fn lacks(self: &Arc<Self>, folder: &Path, cause: &Arc<str>) {
+    /// Notes that a write into a folder failed because the disk is full.
+    pub(crate) fn report_full(self: &Arc<Self>, folder: &Path, cause: &Arc<str>) {
         let mut state = self.state();
-        if state.ended || state.full.is_some() {
+        if state.is_closed || state.full.is_some() {
             return;
         }
         let (stop, stopped) = mpsc::channel();
-        let (room, folder) = (self.clone(), folder.to_owned());
-        let look = move || room.look(&folder, &stopped);
-        match thread::Builder::new().name("circle-files-room".to_owned()).spawn(look) {
+        let (space, folder) = (self.clone(), folder.to_owned());
+        let probe = move || space.probe(&folder, &stopped);
+        match thread::Builder::new().name("circle-files-disk".to_owned()).spawn(probe) {
             Ok(thread) => {
                 tracing::error!(%cause, "the disk is full");
-                state.looking = Some((stop, thread));
+                state.probe = Some((stop, thread));
                 state.full = Some(cause.clone());
             }
-            // It is found out by the next write.
-            Err(error) => tracing::error!(%error, "no thread to look at a full disk"),
+            // The next write reports it again.
+            Err(error) => tracing::error!(%error, "cannot start a thread to probe the full disk"),
         }
     }
 
-    /// Does something once there is room; at once, if there is, and never, once this has ended.
-    pub(super) fn when_there_is(&self, job: impl FnOnce() + Send + 'static) {
+    /// Runs a job once the disk has space: now if it is not full, never after [`DiskSpace::close`].
+    pub(crate) fn run_when_available(&self, job: impl FnOnce() + Send + 'static) {
         {
             let mut state = self.state();
-            if state.ended {
+            if state.is_closed {
                 return;
             }
             if state.full.is_some() {
@@ -76,13 +75,13 @@ impl Room {
         job();
     }
 
-    fn look(&self, folder: &Path, stopped: &mpsc::Receiver<()>) {
-        while stopped.recv_timeout(LOOK_AGAIN) == Err(RecvTimeoutError::Timeout) {
+    fn probe(&self, folder: &Path, stopped: &mpsc::Receiver<()>) {
+        while stopped.recv_timeout(PROBE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
             if !is_full(folder) {
-                tracing::info!("the disk has room again");
+                tracing::info!("the disk has space again");
                 let jobs = {
                     let mut state = self.state();
-                    (state.full, state.looking) = (None, None);
+                    (state.full, state.probe) = (None, None);
                     std::mem::take(&mut state.jobs)
                 };
                 return jobs.into_iter().for_each(|job| job());
@@ -90,15 +89,15 @@ impl Room {
         }
     }
 
-    /// Stops looking, and forgets what was to be done. Blocks.
-    pub(super) fn end(&self) {
-        let (looking, jobs) = {
+    /// Ends the probing thread and drops the waiting jobs. Blocks.
+    pub(crate) fn close(&self) {
+        let (probe, jobs) = {
             let mut state = self.state();
-            state.ended = true;
-            (state.looking.take(), std::mem::take(&mut state.jobs))
+            state.is_closed = true;
+            (state.probe.take(), std::mem::take(&mut state.jobs))
         };
         drop(jobs);
-        if let Some((stop, thread)) = looking {
+        if let Some((stop, thread)) = probe {
             drop(stop);
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
@@ -106,24 +105,24 @@ impl Room {
         }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// No code under this lock can panic, so the data of a poisoned lock is sound.
+    fn state(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether this is how the system says for now that there is no room, and may say otherwise later.
-pub(super) fn is_lack(cause: &io::Error) -> bool {
+/// Returns whether an I/O error means that the disk or a quota is full, which may change later.
+pub(crate) fn is_storage_full(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Whether not even a little fits into a folder. Any other trouble is found out by who writes there.
+/// Returns whether a small file does not fit into a folder. Other errors count as space: the next write reports them.
 fn is_full(folder: &Path) -> bool {
     let path: PathBuf = folder.join(".room");
     let written = fs::File::create(&path).and_then(|mut file| {
-        file.write_all(&vec![0; ENOUGH])?;
+        file.write_all(&vec![0; PROBE_BYTES])?;
         file.sync_data()
     });
     let _ = fs::remove_file(&path);
-    written.is_err_and(|error| is_lack(&error))
+    written.is_err_and(|error| is_storage_full(&error))
 }

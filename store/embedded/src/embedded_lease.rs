@@ -4,310 +4,160 @@ use std::{
 };
 
 use circles_api::CircleId;
+use circles_store::{
+    Claim, Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot,
+    settle_policy::{ConflictCount, is_conflict, retry_lock_deadline},
+};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{
-    Shared,
-    circle::{Open, RIGHT_OF_WAY, View},
-    done::Done,
-    entry::{Entry, cancel, fault},
-    file::TaskChange,
+use crate::{
+    circle_db::{CircleDb, RETRY_LOCK_WAIT},
+    circle_snapshot::CircleSnapshot,
+    live_task::LiveTask,
+    store_core::StoreCore,
 };
-use circles_store::{Claim, Error, Failure, Kind, Lease, LogLine, Outcome, Settlement, Snapshot};
 
-/// How often a play is run again whose reads were overtaken (SPEC §5).
-const RUNS_AGAIN: u32 = 5;
-
-/// Hands an entry that a worker has begun with to it.
-pub(super) fn claim(shared: &Arc<Shared>, entry: Arc<Entry>, share: Option<Share>) -> Claim {
-    let held = Held {
-        shared: shared.clone(),
-        entry: entry.clone(),
-        view: Mutex::new(None),
-        marked: Mutex::new(false),
-        overtaken: 0,
-        right_of_way: None,
-        _share: share,
+/// Hands a started task to its worker. `slot` is `None` for a nested play, which does not come from the queue.
+pub(crate) fn claim(core: &Arc<StoreCore>, live: Arc<LiveTask>, slot: Option<RunningSlot>) -> Claim {
+    let lease = EmbeddedLease {
+        core: core.clone(),
+        live: live.clone(),
+        snapshot: Mutex::new(None),
+        has_mark: Mutex::new(false),
+        conflicts: ConflictCount::default(),
+        retry_lock: None,
+        _slot: slot,
     };
-    // A worker that stops interrupts the play, and does not say that nobody wants it.
-    Claim::new(entry.task().clone(), entry.deadline(), entry.interrupt().child_token(), Box::new(held))
+    // A child token: a worker that shuts down interrupts its play without cancelling the task.
+    Claim::new(live.task().clone(), live.deadline(), live.interrupt().child_token(), Box::new(lease))
 }
 
-/// The embedded store's end of a claim.
-struct Held {
-    shared: Arc<Shared>,
-    entry: Arc<Entry>,
-    view: Mutex<Option<Arc<View>>>,
-    marked: Mutex<bool>,
-    overtaken: u32,
-    right_of_way: Option<OwnedMutexGuard<()>>,
-    /// Not there for what goes beside the queue.
-    _share: Option<Share>,
+/// The embedded store's side of a claim.
+struct EmbeddedLease {
+    core: Arc<StoreCore>,
+    live: Arc<LiveTask>,
+    snapshot: Mutex<Option<Arc<CircleSnapshot>>>,
+    /// Set once the task was marked as having side effects.
+    has_mark: Mutex<bool>,
+    conflicts: ConflictCount,
+    retry_lock: Option<OwnedMutexGuard<()>>,
+    _slot: Option<RunningSlot>,
 }
 
-/// A circle's share of what may be under way, for as long as a claim from the queue is held.
-pub(super) struct Share {
-    shared: Arc<Shared>,
+/// One of the tasks of a circle that may run at a time, for as long as a claim from the queue is held.
+pub(crate) struct RunningSlot {
+    core: Arc<StoreCore>,
     circle: CircleId,
 }
 
-impl Share {
-    pub(super) fn new(shared: &Arc<Shared>, circle: CircleId) -> Self {
-        Self { shared: shared.clone(), circle }
+impl RunningSlot {
+    pub(crate) fn new(core: &Arc<StoreCore>, circle: CircleId) -> Self {
+        Self { core: core.clone(), circle }
     }
 }
 
-impl Drop for Share {
+impl Drop for RunningSlot {
     fn drop(&mut self) {
-        let waits = {
-            let mut state = self.shared.lock();
-            state.queue.release(&self.circle);
-            !state.queue.is_empty()
+        let has_queued = {
+            let mut tasks = self.core.tasks();
+            tasks.queue.release(&self.circle);
+            !tasks.queue.is_empty()
         };
-        // What waits may have waited for this.
-        if waits {
-            self.shared.work.notify_one();
+        // A queued task may have waited for this slot.
+        if has_queued {
+            self.core.work.notify_one();
         }
     }
 }
 
 #[async_trait::async_trait]
-impl Lease for Held {
+impl Lease for EmbeddedLease {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(view) = &*view {
-            return Ok(view.clone());
+        let mut snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = &*snapshot {
+            return Ok(snapshot.clone());
         }
-        let circle = self.shared.files.circle(&self.entry.task().circle);
-        let opened = self.shared.files.open(&circle);
-        let opened = opened.inspect_err(|error| self.shared.files.note(&self.entry.task().circle, error));
-        let fresh = Arc::new(opened?.snapshot());
-        Ok(view.insert(fresh).clone())
+        let (files, id) = (&self.core.files, &self.live.task().circle);
+        let db = files.open(&files.circle(id)).inspect_err(|error| files.note_error(id, error))?;
+        Ok(snapshot.insert(Arc::new(CircleSnapshot::new(&db))).clone())
     }
 
     fn mark_side_effects(&self) -> Result<(), Error> {
-        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is not kept is not run again anyway.
-        if !*marked && self.entry.task().is_recorded() {
-            self.shared.mark(&self.entry)?;
+        let mut has_mark = self.has_mark.lock().unwrap_or_else(PoisonError::into_inner);
+        // A task that is not stored is not run again after a crash anyway.
+        if !*has_mark && self.live.task().is_remembered() {
+            self.core.mark_side_effects(&self.live)?;
         }
-        *marked = true;
+        *has_mark = true;
         Ok(())
     }
 
     fn log(&self, line: &LogLine) {
-        self.entry.log(line);
+        self.live.log().push(line);
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        let view = self.view.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(view) = &view
+        let snapshot = self.snapshot.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(snapshot) = &snapshot
             && !settlement.writes.is_empty()
         {
-            if self.right_of_way.is_none() {
-                view.open().give_way().await;
+            if self.retry_lock.is_none() {
+                snapshot.db().yield_to_retry().await;
             }
-            view.open().room().await;
+            snapshot.db().backpressure().await;
         }
-        let side_effects = settlement.side_effects;
-        let lost = matches!(settlement.outcome, Outcome::Failed(Failure::Conflict, _));
-        let hash = settlement.script_sha256;
-        if !lost && !self.shared.settle(&self.entry, view.as_deref(), settlement) {
+        let (side_effects, script_sha256) = (settlement.side_effects, settlement.script_sha256);
+        let has_conflict =
+            is_conflict(&settlement.outcome) || self.core.settle(&self.live, snapshot.as_deref(), settlement);
+        if !has_conflict {
             return Ok(None);
         }
-        // Overtaken.
-        let open = view.as_ref().map(|view| view.open().clone());
-        drop(view);
-        self.overtaken += 1;
-        if side_effects || self.overtaken > RUNS_AGAIN {
-            let conflict = Settlement {
-                side_effects,
-                script_sha256: hash,
-                ..Outcome::failed(Failure::Conflict).into()
-            };
-            self.shared.settle(&self.entry, None, conflict);
+        let db = snapshot.as_ref().map(|snapshot| snapshot.db().clone());
+        drop(snapshot);
+        if !self.conflicts.may_retry(side_effects) {
+            let outcome = Outcome::failed(Failure::Conflict);
+            let settlement = Settlement { side_effects, script_sha256, ..outcome.into() };
+            self.core.settle(&self.live, None, settlement);
             return Ok(None);
         }
-        self.entry.live().restart();
-        if self.right_of_way.is_none()
-            && let Some(open) = open
+        self.live.log().restart();
+        if self.retry_lock.is_none()
+            && let Some(db) = db
         {
-            self.right_of_way = self.right_of_way(&open).await;
+            self.retry_lock = self.acquire_retry_lock(&db).await;
         }
-        if self.entry.is_unwanted() {
-            self.shared.settle(&self.entry, None, Outcome::cancelled().into());
+        if self.live.is_cancelled() {
+            self.core.settle(&self.live, None, Outcome::cancelled().into());
             return Ok(None);
         }
         Ok(Some(self))
     }
 
-    /// As whenever it is dropped.
+    /// Dropping the lease returns the task.
     fn release(self: Box<Self>) {}
 }
 
-/// Whoever let go of it before the task's end was decided, a worker that unwinds or one whose settling was
-/// dropped half way, gives the task back.
-impl Drop for Held {
+/// Returns the task if its end is not decided, as when the worker unwinds or drops its settling half way.
+impl Drop for EmbeddedLease {
     fn drop(&mut self) {
-        if let Some(begun) = self.entry.take_begun() {
-            self.shared.files.run_or_do(move || begun.end());
+        if let Some(marker) = self.live.take_run_marker() {
+            self.core.files.run_or_do(move || marker.remove());
         }
-        if self.entry.is_running() {
-            let marked = *self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
-            self.shared.give_back(&self.entry, marked);
+        if self.live.is_running() {
+            let has_mark = *self.has_mark.get_mut().unwrap_or_else(PoisonError::into_inner);
+            self.core.take_back(&self.live, has_mark);
         }
     }
 }
 
-impl Held {
-    /// The right of way of its circle, if it can be had before nobody wants the play any more.
-    async fn right_of_way(&self, open: &Open) -> Option<OwnedMutexGuard<()>> {
-        // Bounded by those who are before it: each has it for one run, and ends by its deadline. But whoever
-        // called this play may be one of them, and waits for it.
-        let mut until = self.entry.deadline();
-        if self.entry.task().depth() > 0 {
-            until = until.min(Instant::now() + RIGHT_OF_WAY);
-        }
+impl EmbeddedLease {
+    /// Waits for the retry lock of the circle; gives up when the task is cancelled or the wait takes too long.
+    async fn acquire_retry_lock(&self, db: &CircleDb) -> Option<OwnedMutexGuard<()>> {
+        let until: Instant = retry_lock_deadline(self.live.task(), self.live.deadline(), RETRY_LOCK_WAIT);
         tokio::select! {
-            guard = open.right_of_way() => Some(guard),
-            () = self.entry.interrupt().cancelled() => None,
+            guard = db.retry_lock() => Some(guard),
+            () = self.live.interrupt().cancelled() => None,
             () = tokio::time::sleep_until(until.into()) => None,
         }
-    }
-}
-
-impl Shared {
-    /// Makes sure that a task which is kept is not run again after a crash. Blocks.
-    fn mark(self: &Arc<Self>, entry: &Entry) -> Result<(), Error> {
-        let task = entry.task();
-        let (done, marked) = std::sync::mpsc::channel();
-        let change = if matches!(task.kind, Kind::Submitted { .. }) {
-            TaskChange::Marked(task.id)
-        } else {
-            // A play with a key has no record until it ends, or gets this far.
-            TaskChange::MarkedPlay(task.clone())
-        };
-        let change = super::file::Change { task: Some(change), ..Default::default() };
-        self.store_change(&task.circle, change, Done::new(move |result| drop(done.send(result))));
-        let left = entry.deadline().saturating_duration_since(Instant::now());
-        marked.recv_timeout(left).unwrap_or_else(|_| Err(Error::File("the disk took too long".into())))
-    }
-
-    /// Ends a task of which nothing else is known, if it has not ended; true if this call was the one.
-    pub(super) fn conclude(self: &Arc<Self>, entry: &Arc<Entry>, outcome: Outcome) -> bool {
-        let Some(was) = entry.decide() else { return false };
-        self.leave_queue(entry, was);
-        self.record(entry, None, outcome.into());
-        true
-    }
-
-    /// Ends a task as its worker says; true if it was overtaken and goes on.
-    pub(super) fn settle(
-        self: &Arc<Self>,
-        entry: &Arc<Entry>,
-        view: Option<&View>,
-        settlement: Settlement,
-    ) -> bool {
-        let Some(was) = entry.decide() else { return false };
-        self.leave_queue(entry, was);
-        let overtaken = self.record(entry, view, settlement);
-        if overtaken {
-            entry.goes_on();
-        }
-        overtaken
-    }
-
-    /// Takes back a task that its worker let go of. Once this process closes, what is kept is left to the next.
-    fn give_back(self: &Arc<Self>, entry: &Arc<Entry>, marked: bool) {
-        if entry.is_unwanted() {
-            let cancelled = Settlement { side_effects: marked, ..Outcome::cancelled().into() };
-            self.settle(entry, None, cancelled);
-        } else if self.is_closed() && !marked {
-            self.leave(entry);
-        } else if marked && !entry.may_retry() {
-            self.lose(entry, true);
-        } else if entry.requeue() && !self.is_closed() {
-            entry.live().restart();
-            if marked {
-                self.retry_or_lose(entry.clone());
-                return;
-            }
-            self.lock().queue.push_front(entry.clone());
-            self.work.notify_one();
-            // It may have been closed, or cancelled, between the question and the queue.
-            if entry.is_unwanted() {
-                cancel(self, entry);
-            } else if self.is_closed() {
-                self.leave(entry);
-            }
-        }
-    }
-
-    /// Takes note that a submitted task begins, so that it is known if the process dies with it.
-    pub(super) async fn begins(self: &Arc<Self>, entry: &Arc<Entry>) {
-        let (task, circle) = (entry.task().id, self.files.circle(&entry.task().circle));
-        let (begun, noted) = tokio::sync::oneshot::channel();
-        let _ = self.files.run(move || {
-            // Who asked may have gone, and with it the task.
-            if let Err(Ok(begun)) = begun.send(circle.running().begin(task)) {
-                begun.end();
-            }
-        });
-        match noted.await {
-            Ok(Ok(begun)) => entry.set_begun(begun),
-            Ok(Err(error)) => tracing::warn!(%task, %error, "it is not noted that a task runs"),
-            // The store is shut.
-            Err(_) => {}
-        }
-    }
-
-    /// Has a task run again in which the process died, if it may be.
-    pub(super) fn run_after_death(self: &Arc<Self>, entry: Arc<Entry>, run: u64, marked: bool) {
-        if !marked || entry.take_retry() {
-            let change = TaskChange::Died { id: entry.task().id, run, retried: marked };
-            self.enqueue_after(change, entry);
-        } else {
-            self.lose(&entry, true);
-        }
-    }
-
-    /// Does what is to be done with a task that this process will not run any more, as it closes. A submitted task is
-    /// taken up by the next process. A play with an idempotency key leaves nothing, so that the same call runs then.
-    /// Any other play is cancelled.
-    pub(super) fn leave(self: &Arc<Self>, entry: &Arc<Entry>) {
-        let task = entry.task();
-        if matches!(task.kind, Kind::Submitted { .. }) {
-            entry.requeue();
-        } else if task.idempotency_key.is_none() {
-            self.conclude(entry, Outcome::cancelled());
-        } else if let Some(was) = entry.decide() {
-            self.leave_queue(entry, was);
-            self.finish(entry, Outcome::failed(Failure::Unavailable));
-        }
-    }
-
-    /// Has a task run again that may have had outside effects, if it may be.
-    pub(super) fn retry_or_lose(self: &Arc<Self>, entry: Arc<Entry>) {
-        if entry.take_retry() {
-            self.enqueue_after(TaskChange::Retried(entry.task().id), entry);
-        } else {
-            self.lose(&entry, true);
-        }
-    }
-
-    pub(super) fn lose(self: &Arc<Self>, entry: &Arc<Entry>, side_effects: bool) {
-        let lost = Settlement { side_effects, ..Outcome::Lost.into() };
-        self.settle(entry, None, lost);
-    }
-}
-
-/// What a caller is told whose circle's file failed.
-pub(super) fn failed(error: Error) -> Outcome {
-    match error {
-        Error::StorageFull(cause) | Error::Unavailable(cause) => {
-            tracing::warn!(%cause, "a circle's file cannot be used now");
-            Outcome::failed(Failure::Unavailable)
-        }
-        other => Outcome::failed(fault(other)),
     }
 }

@@ -1,35 +1,37 @@
-//! What a play logs, as it logs it.
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use circles_store::{LogLine, WatchEvent};
+use tokio::sync::{Notify, futures::Notified};
 
-use futures_util::{StreamExt as _, stream};
-use tokio::sync::Notify;
-
-use super::entry::Entry;
-use circles_store::{LogLine, Watch, WatchEvent};
-
-/// The lines of a play under way; as many as its limits allow.
+/// The log lines of a task in progress. The limits of the play bound their number and size.
 #[derive(Default)]
-pub(super) struct Live {
+pub(crate) struct LogStream {
     lines: Mutex<Lines>,
     news: Notify,
 }
 
 #[derive(Default)]
 struct Lines {
-    /// How often the script was begun anew.
+    /// How often the script was restarted.
     run: u32,
     lines: Vec<LogLine>,
 }
 
-impl Live {
-    pub(super) fn log(&self, line: &LogLine) {
+/// A watcher's position in the stream.
+#[derive(Default)]
+pub(crate) struct LogPosition {
+    run: u32,
+    line: usize,
+}
+
+impl LogStream {
+    pub(crate) fn push(&self, line: &LogLine) {
         self.lines().lines.push(line.clone());
         self.news.notify_waiters();
     }
 
-    /// The script is run again from its beginning.
-    pub(super) fn restart(&self) {
+    /// Drops the lines of a run, since the script is run again from its beginning.
+    pub(crate) fn restart(&self) {
         {
             let mut lines = self.lines();
             lines.run += 1;
@@ -38,69 +40,35 @@ impl Live {
         self.news.notify_waiters();
     }
 
-    /// What the script has logged, if it was run again since it was.
-    pub(super) fn all(&self) -> Vec<LogLine> {
+    /// Returns the lines of the current run.
+    pub(crate) fn lines_so_far(&self) -> Vec<LogLine> {
         self.lines().lines.clone()
     }
 
-    pub(super) fn wake(&self) {
+    /// Wakes the watchers when the task has ended.
+    pub(crate) fn wake(&self) {
         self.news.notify_waiters();
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
+    /// Waits for a line, a restart or the end.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.news.notified()
+    }
+
+    /// Returns the next event of a watcher, if there is one, and moves the watcher past it.
+    pub(crate) fn next_event(&self, position: &mut LogPosition) -> Option<WatchEvent> {
+        let lines = self.lines();
+        if lines.run != position.run {
+            *position = LogPosition { run: lines.run, line: 0 };
+            return Some(WatchEvent::Restarted);
+        }
+        let line = lines.lines.get(position.line)?;
+        position.line += 1;
+        Some(WatchEvent::Logged(line.clone()))
+    }
+
+    /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Where somebody who watches is.
-struct Place {
-    entry: Arc<Entry>,
-    run: u32,
-    line: usize,
-    ended: bool,
-}
-
-impl Place {
-    /// What comes next, if it is there.
-    fn step(&mut self) -> Option<WatchEvent> {
-        // The end is looked for first: no line comes after it.
-        let view = self.entry.view();
-        {
-            let lines = self.entry.live().lines();
-            if lines.run != self.run {
-                self.run = lines.run;
-                self.line = 0;
-                return Some(WatchEvent::Restarted);
-            }
-            if let Some(line) = lines.lines.get(self.line) {
-                self.line += 1;
-                return Some(WatchEvent::Logged(line.clone()));
-            }
-        }
-        view.outcome.is_some().then(|| {
-            self.ended = true;
-            WatchEvent::Ended(Box::new(view))
-        })
-    }
-}
-
-/// All that an entry logged and logs, and its end.
-pub(super) fn watch(entry: Arc<Entry>) -> Watch {
-    let place = Place { entry, run: 0, line: 0, ended: false };
-    let events = stream::unfold(place, |mut place| async move {
-        if place.ended {
-            return None;
-        }
-        let entry = place.entry.clone();
-        loop {
-            let mut news = std::pin::pin!(entry.live().news.notified());
-            news.as_mut().enable();
-            if let Some(event) = place.step() {
-                return Some((event, place));
-            }
-            news.await;
-        }
-    });
-    events.boxed()
 }

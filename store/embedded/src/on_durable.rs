@@ -1,33 +1,34 @@
 use circles_store::Error;
 
-type Tell = Box<dyn FnOnce(Result<(), Error>) + Send>;
+type Callback = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
-/// Whoever waits for a change to be on the disk. Told once, whatever happens: where this is dropped because
-/// nobody is left to do the work, that the store is closed.
-pub struct Done(Option<Tell>);
+/// Called once, when a change is durable or has failed.
+///
+/// Dropped without a call, as when the threads that write files have ended, it reports [`Error::Closed`].
+pub(crate) struct OnDurable(Option<Callback>);
 
-impl Done {
-    pub fn new(tell: impl FnOnce(Result<(), Error>) + Send + 'static) -> Self {
-        Self(Some(Box::new(tell)))
+impl OnDurable {
+    pub(crate) fn new(callback: impl FnOnce(Result<(), Error>) + Send + 'static) -> Self {
+        Self(Some(Box::new(callback)))
     }
 
-    /// The change is on the disk, or never will be.
-    pub fn tell(mut self, result: Result<(), Error>) {
-        if let Some(tell) = self.0.take() {
-            tell(result);
+    /// Reports that the change is durable, or why it never will be.
+    pub(crate) fn report(mut self, result: Result<(), Error>) {
+        if let Some(callback) = self.0.take() {
+            callback(result);
         }
     }
 
-    /// Nothing was to be waited for.
-    pub fn forget(mut self) {
+    /// Drops the callback without a call.
+    pub(crate) fn cancel(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Done {
+impl Drop for OnDurable {
     fn drop(&mut self) {
-        if let Some(tell) = self.0.take() {
-            tell(Err(Error::Closed));
+        if let Some(callback) = self.0.take() {
+            callback(Err(Error::Closed));
         }
     }
 }

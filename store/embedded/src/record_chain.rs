@@ -1,4 +1,4 @@
-//! Seals a circle's records into their chain.
+//! Seals a circle's provenance records into their chain.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -7,48 +7,47 @@ use circles_api::{
     provenance::Head,
     types::{Caller, Record, Sha256, UnixMillis},
 };
-
-use super::file::millis;
 use circles_store::{State, Task, record_via};
 
-/// What a record tells of a play.
+use crate::unix_time::millis;
+
+/// The contents of a record that is not sealed yet.
 #[derive(Clone)]
-pub struct Ended {
-    pub task: Arc<Task>,
-    pub script_sha256: Option<[u8; 32]>,
-    pub ended_at: SystemTime,
-    pub state: State,
+pub(crate) struct UnsealedRecord {
+    pub(crate) task: Arc<Task>,
+    pub(crate) script_sha256: Option<[u8; 32]>,
+    pub(crate) ended_at: SystemTime,
+    pub(crate) state: State,
 }
 
-/// Where a circle's chain of records ends.
+/// The end of a circle's chain of records, to which further records are added.
 #[derive(Clone)]
-pub struct Chain {
+pub(crate) struct RecordChain {
     circle: CircleId,
     head: Head,
 }
 
-impl Chain {
-    /// A chain whose last record this is, if it has any.
-    pub fn after(circle: CircleId, last: Option<&Record>) -> Self {
+impl RecordChain {
+    /// Returns the chain that ends with this record; an empty one for `None`.
+    pub(crate) fn after(circle: CircleId, last: Option<&Record>) -> Self {
         Self { circle, head: last.map_or(Head::START, Head::of) }
     }
 
-    /// Where it ends.
-    pub const fn head(&self) -> Head {
+    pub(crate) const fn head(&self) -> Head {
         self.head
     }
 
-    /// Adds a record.
-    pub fn seal(&mut self, ended: &Ended) -> Result<Record, InvalidValue> {
+    /// Seals a record and adds it to the chain.
+    pub(crate) fn seal(&mut self, unsealed: &UnsealedRecord) -> Result<Record, InvalidValue> {
         let record = Record {
-            task_id: ended.task.id.into(),
-            caller: Caller::try_from(ended.task.caller.to_string())?,
-            via: ended.task.via.as_deref().and_then(record_via).transpose()?,
-            script_sha256: ended.script_sha256.map(Sha256::from),
-            accepted_at: unix_millis(ended.task.accepted_at),
-            ended_at: unix_millis(ended.ended_at),
-            outcome: ended.state.into(),
-            // These three are the seal's.
+            task_id: unsealed.task.id.into(),
+            caller: Caller::try_from(unsealed.task.caller.to_string())?,
+            via: unsealed.task.via.as_deref().and_then(record_via).transpose()?,
+            script_sha256: unsealed.script_sha256.map(Sha256::from),
+            accepted_at: unix_millis(unsealed.task.accepted_at),
+            ended_at: unix_millis(unsealed.ended_at),
+            outcome: unsealed.state.into(),
+            // Sealing replaces these three.
             number: self.head.number,
             previous: self.head.hash.into(),
             hash: self.head.hash.into(),
@@ -59,7 +58,7 @@ impl Chain {
     }
 }
 
-/// Times that the document has no room for become the last that it has.
+/// Returns milliseconds within the bounds of the interface; later times become the last one.
 fn unix_millis(time: SystemTime) -> UnixMillis {
     millis(time).try_into().unwrap_or(UnixMillis::MAX)
 }

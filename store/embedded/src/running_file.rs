@@ -1,7 +1,7 @@
-//! Which submitted tasks of a circle run, in a file beside its database.
+//! The file that names the submitted tasks of a circle that are running, next to the circle's database.
 //!
-//! What is there when a process starts ran when the one before died, and may be what killed it. The file is not
-//! brought to the disk: it has to outlive a process, not a power failure, which no script brings about.
+//! Tasks that are in it when a process starts were running when the process before died, and may be what killed it. The
+//! file is not synced: it has to survive a crash of the process, which a script may cause, but not a power failure.
 
 use std::{
     collections::HashMap,
@@ -11,124 +11,123 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use circles_store::TaskId;
 use uuid::Uuid;
 
-use circles_store::TaskId;
+/// Bytes of a slot: the task's name, then the number of the run.
+const SLOT_BYTES: usize = 24;
 
-/// Bytes of a place in the file: the task, and behind it the number of the run.
-const PLACE: usize = 24;
+/// A number that no other run has, so that one crash counts once, however often the file is read.
+pub(crate) type RunNumber = u64;
 
-/// A number that no other run has: one death counts once, however often it is read.
-pub type Run = u64;
-
-/// The file of one circle, made when its first submitted task begins.
-pub struct Running {
+/// The file of one circle, created when its first submitted task starts.
+pub(crate) struct RunningFile {
     path: PathBuf,
-    state: Mutex<State>,
+    slots: Mutex<Slots>,
 }
 
 #[derive(Default)]
-struct State {
+struct Slots {
     file: Option<fs::File>,
-    /// Whether each place of the file is taken.
-    taken: Vec<bool>,
+    /// For each slot of the file, whether it is in use.
+    in_use: Vec<bool>,
 }
 
-/// A task that runs. Dropped, it does no more.
-pub struct Begun {
-    running: Arc<Running>,
-    place: usize,
+/// The slot of a running task. Dropping it leaves the task in the file.
+pub(crate) struct RunMarker {
+    file: Arc<RunningFile>,
+    slot: usize,
 }
 
-impl Running {
-    /// Of the circle whose database this is.
-    pub fn of(database: &Path) -> Self {
+impl RunningFile {
+    /// Returns the file of the circle with this database.
+    pub(crate) fn of(database: &Path) -> Self {
         let mut path = database.as_os_str().to_owned();
         path.push(".running");
-        Self { path: path.into(), state: Mutex::default() }
+        Self { path: path.into(), slots: Mutex::default() }
     }
 
-    /// What ran when the process before died, and is not known to have ended. To be called before anything begins.
-    /// Blocks.
-    pub fn left(&self) -> HashMap<TaskId, Run> {
-        let mut state = self.state();
+    /// Returns the tasks that were running when the process before died. To be called before any task starts. Blocks.
+    pub(crate) fn left_running(&self) -> HashMap<TaskId, RunNumber> {
+        let mut slots = self.slots();
         match fs::read(&self.path) {
             Ok(bytes) => {
-                let places: Vec<_> = bytes.chunks_exact(PLACE).map(read).collect();
-                // They stay, so that a process that dies while it takes them up leaves them to the next.
-                state.taken = places.iter().map(Option::is_some).collect();
-                places.into_iter().flatten().collect()
+                let found: Vec<_> = bytes.chunks_exact(SLOT_BYTES).map(read_slot).collect();
+                // Their slots stay in use, so that a crash during recovery leaves them to the next process.
+                slots.in_use = found.iter().map(Option::is_some).collect();
+                found.into_iter().flatten().collect()
             }
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(path = %self.path.display(), %error, "cannot see what ran before");
+                    let path = self.path.display();
+                    tracing::warn!(%path, %error, "cannot read which tasks were running before");
                 }
                 HashMap::new()
             }
         }
     }
 
-    /// A task begins. Blocks.
-    pub fn begin(self: &Arc<Self>, task: TaskId) -> io::Result<Begun> {
-        let mut state = self.state();
-        if state.file.is_none() {
+    /// Adds a task that starts. Blocks.
+    pub(crate) fn add(self: &Arc<Self>, task: TaskId) -> io::Result<RunMarker> {
+        let mut slots = self.slots();
+        if slots.file.is_none() {
             let mut options = fs::OpenOptions::new();
             let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-            state.file = Some(options.open(&self.path)?);
+            slots.file = Some(options.open(&self.path)?);
         }
-        let free = state.taken.iter().position(|taken| !taken);
-        let place = free.unwrap_or(state.taken.len());
-        let mut bytes = [0; PLACE];
+        let free = slots.in_use.iter().position(|in_use| !in_use);
+        let slot = free.unwrap_or(slots.in_use.len());
+        let mut bytes = [0; SLOT_BYTES];
         bytes[..16].copy_from_slice(task.as_bytes());
         bytes[16..].copy_from_slice(&Uuid::now_v7().as_u128().to_le_bytes()[..8]);
-        if let Some(file) = &state.file {
-            file.write_all_at(&bytes, offset(place))?;
+        if let Some(file) = &slots.file {
+            file.write_all_at(&bytes, offset(slot))?;
         }
-        match state.taken.get_mut(place) {
-            Some(taken) => *taken = true,
-            None => state.taken.push(true),
+        match slots.in_use.get_mut(slot) {
+            Some(in_use) => *in_use = true,
+            None => slots.in_use.push(true),
         }
-        Ok(Begun { running: self.clone(), place })
+        Ok(RunMarker { file: self.clone(), slot })
     }
 
-    fn end(&self, place: usize) {
-        let mut state = self.state();
-        if let Some(file) = &state.file
-            && let Err(error) = file.write_all_at(&[0; PLACE], offset(place))
+    fn clear(&self, slot: usize) {
+        let mut slots = self.slots();
+        if let Some(file) = &slots.file
+            && let Err(error) = file.write_all_at(&[0; SLOT_BYTES], offset(slot))
         {
-            // At worst a death is counted that was none.
-            tracing::debug!(path = %self.path.display(), %error, "cannot note that a task ended");
+            // At worst, a later crash is counted against this task, too.
+            tracing::debug!(path = %self.path.display(), %error, "cannot note that a task no longer runs");
         }
-        if let Some(taken) = state.taken.get_mut(place) {
-            *taken = false;
+        if let Some(in_use) = slots.in_use.get_mut(slot) {
+            *in_use = false;
         }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// No code under this lock can panic, so the data of a poisoned lock is sound.
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Begun {
-    /// It does no more. Blocks.
-    pub fn end(self) {
-        self.running.end(self.place);
+impl RunMarker {
+    /// Removes the task from the file. Blocks.
+    pub(crate) fn remove(self) {
+        self.file.clear(self.slot);
     }
 }
 
-fn offset(place: usize) -> u64 {
-    (place * PLACE) as u64
+fn offset(slot: usize) -> u64 {
+    (slot * SLOT_BYTES) as u64
 }
 
-fn read(place: &[u8]) -> Option<(TaskId, Run)> {
-    let (task, run) = place.split_first_chunk::<16>()?;
+fn read_slot(slot: &[u8]) -> Option<(TaskId, RunNumber)> {
+    let (task, run) = slot.split_first_chunk::<16>()?;
     let task = Uuid::from_bytes(*task);
-    (!task.is_nil()).then_some((task, Run::from_le_bytes(run.try_into().ok()?)))
+    (!task.is_nil()).then_some((task, RunNumber::from_le_bytes(run.try_into().ok()?)))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // What is missing in a test fails it.
+#[allow(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
     use super::*;
 
@@ -136,19 +135,19 @@ mod tests {
     fn file_names_tasks_that_run() {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("circle.db");
-        let running = Arc::new(Running::of(&database));
-        assert!(running.left().is_empty());
+        let file = Arc::new(RunningFile::of(&database));
+        assert!(file.left_running().is_empty());
         let ids: Vec<_> = (0..3).map(|_| Uuid::now_v7()).collect();
-        let mut begun: Vec<_> = ids.iter().map(|id| running.begin(*id).unwrap()).collect();
-        begun.remove(1).end();
-        let next = Arc::new(Running::of(&database));
-        let left = next.left();
+        let mut markers: Vec<_> = ids.iter().map(|id| file.add(*id).unwrap()).collect();
+        markers.remove(1).remove();
+        let next = Arc::new(RunningFile::of(&database));
+        let left = next.left_running();
         assert_eq!(left.len(), 2);
         assert!(left.contains_key(&ids[0]) && left.contains_key(&ids[2]));
-        // What is left is not written over, and tells of the same runs again.
+        // Slots of tasks that were left are not overwritten, and keep their run numbers.
         let fresh = Uuid::now_v7();
-        let _begun = next.begin(fresh).unwrap();
-        let again = Running::of(&database).left();
+        let _marker = next.add(fresh).unwrap();
+        let again = RunningFile::of(&database).left_running();
         assert_eq!(again.len(), 3);
         assert!(again.contains_key(&fresh) && left.iter().all(|(id, run)| again.get(id) == Some(run)));
     }

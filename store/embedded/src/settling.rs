@@ -1,176 +1,249 @@
-//! How a task ends: what it leaves goes to the disk, and then those who wait are told.
+//! Settling: how the end of a task is decided once, stored if anything of it is kept, and then published.
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use circles_api::CircleId;
-
-use super::{
-    Shared,
-    chain::Ended,
-    circle::{Taken, View},
-    done::Done,
-    entry::{Entry, Was},
-    file::{Change, TaskChange},
-    key_of, lease,
+use circles_store::{
+    Error, Kind, Outcome, Reads, Settlement, Writes,
+    settle_policy::{SettlePlan, size_limit_exceeded},
 };
-use circles_store::{Error, Failure, Kind, Outcome, Settlement, Writes};
 
-/// What is to be done with a submitted task for whose end there is no room.
-enum Again {
-    /// What it wrote was dropped.
-    Run { side_effects: bool },
-    /// Its end rests on nothing.
-    Record { side_effects: bool, script_sha256: Option<[u8; 32]> },
+use crate::{
+    circle_db::{Commit, CommitResult},
+    circle_snapshot::CircleSnapshot,
+    db::{Change, TaskChange},
+    failures::outcome_of,
+    live_task::{LiveTask, Prior},
+    on_durable::OnDurable,
+    record_chain::UnsealedRecord,
+    store_core::StoreCore,
+};
+
+/// How a submitted task continues when the disk was too full to store its end.
+enum DiskFullRetry {
+    /// The play is run again, since its writes were dropped.
+    Rerun { side_effects: bool },
+    /// The same end is stored again, since it has no writes that another play may conflict with.
+    StoreAgain { side_effects: bool, script_sha256: Option<[u8; 32]> },
 }
 
-impl Again {
+impl DiskFullRetry {
     fn of(writes: &Writes, side_effects: bool, script_sha256: Option<[u8; 32]>) -> Self {
         if writes.is_empty() {
-            Self::Record { side_effects, script_sha256 }
+            Self::StoreAgain { side_effects, script_sha256 }
         } else {
-            Self::Run { side_effects }
+            Self::Rerun { side_effects }
         }
     }
 }
 
-impl Shared {
-    pub(super) fn leave_queue(&self, entry: &Entry, was: Was) {
-        if was == Was::Queued {
-            self.lock().queue.remove(entry);
-        }
+impl StoreCore {
+    /// Ends a task with this outcome unless its end is already decided. Returns whether this call decided it.
+    pub(crate) fn conclude(self: &Arc<Self>, live: &Arc<LiveTask>, outcome: Outcome) -> bool {
+        let Some(prior) = live.begin_settling() else { return false };
+        self.leave_queue(live, prior);
+        self.store_end(live, None, outcome.into());
+        true
     }
 
-    /// Takes how a task ended, as its worker or the store itself says, to the disk if anything of it is to be
-    /// kept, and then to those who wait. True if the play was overtaken: then nothing has happened.
-    pub(super) fn record(
+    /// Ends a task as its worker settles it. Returns whether the play had a conflict: then nothing was stored, and the
+    /// worker still has the task.
+    pub(crate) fn settle(
         self: &Arc<Self>,
-        entry: &Arc<Entry>,
-        view: Option<&View>,
+        live: &Arc<LiveTask>,
+        snapshot: Option<&CircleSnapshot>,
         settlement: Settlement,
     ) -> bool {
-        let Settlement { outcome, reads, mut writes, side_effects, script_sha256 } = settlement;
-        // Whoever decided the end, what was shown of the play until then belongs to it.
-        let outcome = outcome.with_logs(|| entry.live().all());
-        let task = entry.task();
-        if !matches!(outcome, Outcome::Succeeded(_)) {
-            writes.clear();
+        let Some(prior) = live.begin_settling() else { return false };
+        self.leave_queue(live, prior);
+        let has_conflict = self.store_end(live, snapshot, settlement);
+        if has_conflict {
+            live.resume();
         }
-        let submitted = matches!(task.kind, Kind::Submitted { .. });
-        let forbidden = outcome == Outcome::failed(Failure::Forbidden);
-        let leaves_record = !writes.is_empty() || side_effects || submitted && !forbidden;
-        let refused = outcome.refusal(task.kind, side_effects, self.files.retention(&task.circle).time);
-        // There is nothing in the file of a play that reached nothing outside.
-        let is_kept = task.is_recorded() && refused != Some(Duration::ZERO);
-        let (started_at, ended_at) = entry.times();
-        let ended_at = ended_at.unwrap_or_else(SystemTime::now);
-        let record = leaves_record.then(|| Ended {
-            task: task.clone(),
-            script_sha256,
-            ended_at,
-            state: outcome.state(),
-        });
-        let kept = is_kept.then(|| TaskChange::Ended {
-            task: task.clone(),
-            started_at,
-            ended_at,
-            outcome: outcome.clone(),
-            refused,
-        });
-        let change = Change { task: kept, record, ..Change::default() };
-        if view.is_none() && change.is_empty() {
-            self.finish(entry, outcome);
+        has_conflict
+    }
+
+    /// Ends a task as lost: its worker or process died after side effects, or too often.
+    pub(crate) fn lose(self: &Arc<Self>, live: &Arc<LiveTask>, side_effects: bool) {
+        let lost = Settlement { side_effects, ..Outcome::Lost.into() };
+        self.settle(live, None, lost);
+    }
+
+    /// Cancels a task: ends it now if it is queued, interrupts its worker if it runs. Returns whether this call was the
+    /// first to do so.
+    pub(crate) fn cancel(self: &Arc<Self>, live: &Arc<LiveTask>) -> bool {
+        if live.is_queued() && self.conclude(live, Outcome::cancelled()) {
+            return true;
+        }
+        let is_first = live.is_undecided() && !live.is_cancelled();
+        live.interrupt().cancel();
+        is_first
+    }
+
+    pub(crate) fn leave_queue(&self, live: &LiveTask, prior: Prior) {
+        if prior == Prior::Queued {
+            self.tasks().queue.remove(live);
+        }
+    }
+
+    /// Stores the end of a task as far as anything of it is kept, and then publishes it. Returns whether the play had a
+    /// conflict: then nothing has happened.
+    fn store_end(
+        self: &Arc<Self>,
+        live: &Arc<LiveTask>,
+        snapshot: Option<&CircleSnapshot>,
+        mut settlement: Settlement,
+    ) -> bool {
+        // Published log lines belong to the outcome even if the worker did not decide it.
+        settlement.outcome = settlement.outcome.with_logs(|| live.log().lines_so_far());
+        let task = live.task();
+        let plan = SettlePlan::new(task, &mut settlement, self.files.retention(&task.circle).time);
+        let Settlement { outcome, reads, writes, side_effects, script_sha256 } = settlement;
+        let change = change_of_end(live, plan, &outcome, script_sha256);
+        if snapshot.is_none() && change.is_empty() {
+            self.finish(live, outcome);
             return false;
         }
-        let again = if submitted { Some(Again::of(&writes, side_effects, script_sha256)) } else { None };
-        let then = self.then_finish(entry.clone(), outcome, again);
-        let Some(view) = view else {
-            self.store_change(&task.circle, change, then);
+        let is_submitted = matches!(task.kind, Kind::Submitted { .. });
+        let retry = is_submitted.then(|| DiskFullRetry::of(&writes, side_effects, script_sha256));
+        let on_durable = self.finish_when_durable(live.clone(), outcome, retry);
+        let Some(snapshot) = snapshot else {
+            self.store_change(&task.circle, change, on_durable);
             return false;
         };
-        match view.open().settle(&reads, Some(view), writes, change, self.config.file_bytes, then) {
-            Taken::Yes(false) => false,
-            Taken::Yes(true) => {
-                self.files.write(view.open());
+        let (seen, size_limit) = (Some(snapshot.seen()), self.config.file_bytes);
+        match snapshot.db().commit(Commit { reads: &reads, seen, writes, change, size_limit }, on_durable) {
+            CommitResult::Accepted { needs_flush } => {
+                if needs_flush {
+                    self.files.flush_soon(snapshot.db());
+                }
                 false
             }
-            Taken::Overtaken => true,
-            Taken::Full => {
-                let limit = Outcome::failed(Failure::Limit { limit: "database_bytes".to_owned() });
-                self.record(entry, None, Settlement { side_effects, script_sha256, ..limit.into() });
+            CommitResult::Conflict => true,
+            CommitResult::Full => {
+                let settlement = Settlement { side_effects, script_sha256, ..size_limit_exceeded().into() };
+                self.store_end(live, None, settlement);
                 false
             }
         }
     }
 
-    fn then_finish(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome, again: Option<Again>) -> Done {
-        let shared = self.clone();
-        Done::new(move |result| {
+    fn finish_when_durable(
+        self: &Arc<Self>,
+        live: Arc<LiveTask>,
+        outcome: Outcome,
+        retry: Option<DiskFullRetry>,
+    ) -> OnDurable {
+        let core = self.clone();
+        OnDurable::new(move |result| {
             let error = match result {
-                Ok(()) => return shared.finish(&entry, outcome),
+                Ok(()) => return core.finish(&live, outcome),
                 Err(error) => error,
             };
-            shared.files.note(&entry.task().circle, &error);
-            match again.filter(|_| matches!(error, Error::StorageFull(_))) {
-                Some(again) => shared.end_once_there_is_room(entry, outcome, again),
-                None => shared.finish(&entry, lease::failed(error)),
+            core.files.note_error(&live.task().circle, &error);
+            match retry.filter(|_| matches!(error, Error::StorageFull(_))) {
+                Some(retry) => core.retry_when_disk_has_space(live, outcome, retry),
+                None => core.finish(&live, outcome_of(error)),
             }
         })
     }
 
-    /// A submitted task survives a full disk as it survives a crash.
-    fn end_once_there_is_room(self: &Arc<Self>, entry: Arc<Entry>, outcome: Outcome, again: Again) {
-        let shared = self.clone();
-        if let Again::Run { side_effects } = again {
-            entry.waits_again();
-            self.files.room().when_there_is(move || {
-                if side_effects {
-                    shared.retry_or_lose(entry);
-                } else {
-                    entry.live().restart();
-                    shared.enqueue(entry);
-                }
-            });
-        } else if let Again::Record { side_effects, script_sha256 } = again {
-            let settlement = Settlement { side_effects, script_sha256, ..outcome.into() };
-            self.files.room().when_there_is(move || {
-                shared.record(&entry, None, settlement);
-            });
+    /// Keeps a submitted task while the disk is full: its submitter was told that it survives.
+    fn retry_when_disk_has_space(
+        self: &Arc<Self>,
+        live: Arc<LiveTask>,
+        outcome: Outcome,
+        retry: DiskFullRetry,
+    ) {
+        let core = self.clone();
+        match retry {
+            DiskFullRetry::Rerun { side_effects } => {
+                live.return_to_queued();
+                self.files.disk_space().run_when_available(move || {
+                    if side_effects {
+                        core.retry_or_lose(live);
+                    } else {
+                        live.log().restart();
+                        core.enqueue(live);
+                    }
+                });
+            }
+            DiskFullRetry::StoreAgain { side_effects, script_sha256 } => {
+                let settlement = Settlement { side_effects, script_sha256, ..outcome.into() };
+                self.files.disk_space().run_when_available(move || {
+                    core.store_end(&live, None, settlement);
+                });
+            }
         }
     }
 
-    /// Brings a change that rests on nothing read to the disk.
-    pub(super) fn store_change(self: &Arc<Self>, circle: &CircleId, change: Change, then: Done) {
-        let (shared, circle) = (self.clone(), self.files.circle(circle));
-        // Where nobody is left to do it, `then` is told so as it is dropped.
+    /// Stores a change without reads.
+    pub(crate) fn store_change(self: &Arc<Self>, circle: &CircleId, change: Change, on_durable: OnDurable) {
+        let (core, circle) = (self.clone(), self.files.circle(circle));
+        // If the threads have ended, dropping the job reports `Error::Closed` to `on_durable`.
         let _ = self.files.run(move || {
-            let open = match shared.files.open(&circle) {
-                Ok(open) => open,
-                Err(error) => return then.tell(Err(error)),
+            let db = match core.files.open(&circle) {
+                Ok(db) => db,
+                Err(error) => return on_durable.report(Err(error)),
             };
-            let none = Writes::new();
-            if let Taken::Yes(true) =
-                open.settle(&circles_store::Reads::default(), None, none, change, u64::MAX, then)
-            {
-                shared.files.write_in_turn(&open);
+            let reads = Reads::default();
+            let commit =
+                Commit { reads: &reads, seen: None, writes: Writes::new(), change, size_limit: u64::MAX };
+            if let CommitResult::Accepted { needs_flush: true } = db.commit(commit, on_durable) {
+                core.files.flush(&db);
             }
         });
     }
 
-    /// Ends a task whose end is decided, and on the disk if it had to go there.
-    pub(super) fn finish(&self, entry: &Arc<Entry>, outcome: Outcome) {
-        // Those who wait are told after the call can be made again with its key.
-        {
-            let mut state = self.lock();
-            state.live.remove(entry);
-            if let Some(key) = key_of(entry.task())
-                && state.keyed.get(&key).is_some_and(|known| Arc::ptr_eq(known, entry))
-            {
-                state.keyed.remove(&key);
-            }
-        }
-        entry.end(outcome);
+    /// Publishes the end of a task that is decided, and durable if it has to be.
+    pub(crate) fn finish(&self, live: &Arc<LiveTask>, outcome: Outcome) {
+        // The key becomes free before callers hear of the end, so that they can make the call again at once.
+        self.tasks().remove(live);
+        live.end(outcome);
     }
+
+    /// Makes a mark durable: the task may have side effects from now on, and is not run again after a crash. Blocks.
+    pub(crate) fn mark_side_effects(self: &Arc<Self>, live: &LiveTask) -> Result<(), Error> {
+        let task = live.task();
+        let (sender, stored) = std::sync::mpsc::channel();
+        let change = if matches!(task.kind, Kind::Submitted { .. }) {
+            TaskChange::Marked(task.id)
+        } else {
+            // A play with a key has no row before this.
+            TaskChange::MarkedPlay(task.clone())
+        };
+        let change = Change { task: Some(change), ..Change::default() };
+        self.store_change(&task.circle, change, OnDurable::new(move |result| drop(sender.send(result))));
+        let left = live.deadline().saturating_duration_since(Instant::now());
+        stored.recv_timeout(left).unwrap_or_else(|_| Err(Error::File("the disk took too long".into())))
+    }
+}
+
+/// Returns what the circle's file keeps of the end of a task, apart from its writes.
+fn change_of_end(
+    live: &LiveTask,
+    plan: SettlePlan,
+    outcome: &Outcome,
+    script_sha256: Option<[u8; 32]>,
+) -> Change {
+    let task = live.task();
+    let (started_at, ended_at) = live.times();
+    let ended_at = ended_at.unwrap_or_else(SystemTime::now);
+    let record = plan.leaves_record.then(|| UnsealedRecord {
+        task: task.clone(),
+        script_sha256,
+        ended_at,
+        state: outcome.state(),
+    });
+    let ended = plan.is_remembered(task).then(|| TaskChange::Ended {
+        task: task.clone(),
+        started_at,
+        ended_at,
+        outcome: outcome.clone(),
+        refusal_retention: plan.refusal_retention,
+    });
+    Change { task: ended, record, ..Change::default() }
 }

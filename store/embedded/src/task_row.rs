@@ -1,67 +1,67 @@
-//! What a circle's file keeps of a task.
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use circles_api::CircleId;
+use circles_store::{Caller, Kind, Outcome, Source, State, Task, TaskId, TaskView, Via};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use super::file::millis;
-use circles_store::{Caller, Kind, Outcome, Source, State, Task, TaskId, TaskView, Via};
+use crate::unix_time::{millis, time, whole_millis};
 
-/// What lists show of a task, and what decides how it goes on.
+/// A task in a circle's file: the columns of lists, and the state that decides how it continues after a crash.
+///
+/// Its fields are stored as JSON under these names; versions of the program share them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Row {
-    pub id: TaskId,
-    pub caller: Caller,
-    pub script_name: Option<Box<str>>,
-    pub kind: Kind,
-    pub key: Option<Box<str>>,
-    /// Hash of what it runs, by which a call that is made again is known.
-    pub call: [u8; 32],
-    pub state: State,
-    pub accepted_ms: u64,
-    pub timeout_ms: u64,
-    pub started_ms: Option<u64>,
-    pub ended_ms: Option<u64>,
-    /// Whether it may have had outside effects.
-    pub marked: bool,
-    /// How often it may be run again in spite of that.
-    pub retries: u8,
-    /// Bytes of its outcome, as far as that is kept.
-    pub bytes: u64,
-    /// Until when it is remembered, if not as long as others.
+pub(crate) struct TaskRow {
+    pub(crate) id: TaskId,
+    pub(crate) caller: Caller,
+    pub(crate) script_name: Option<Box<str>>,
+    pub(crate) kind: Kind,
+    pub(crate) key: Option<Box<str>>,
+    /// Hash of script and arguments, by which a repeated call is recognised.
+    pub(crate) call: [u8; 32],
+    pub(crate) state: State,
+    pub(crate) accepted_ms: u64,
+    pub(crate) timeout_ms: u64,
+    pub(crate) started_ms: Option<u64>,
+    pub(crate) ended_ms: Option<u64>,
+    /// Set if it may have had side effects.
+    pub(crate) marked: bool,
+    /// How often it may still be run again after side effects.
+    pub(crate) retries: u8,
+    /// Bytes of its stored outcome; 0 if the outcome is not stored.
+    pub(crate) bytes: u64,
+    /// Time until which it is remembered, if that differs from the store's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until_ms: Option<u64>,
-    /// Whether it counts in its caller's share; those of earlier versions do not.
+    pub(crate) until_ms: Option<u64>,
+    /// Set if it counts in its caller's share; rows of earlier versions do not.
     #[serde(default)]
-    pub counted: bool,
-    /// Whether it counts in the share of guests, too.
+    pub(crate) counted: bool,
+    /// Set if it counts in the guests' share as well.
     #[serde(default)]
-    pub guest: bool,
-    /// The runs in which its process died.
+    pub(crate) guest: bool,
+    /// The runs during which its process died.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deaths: Vec<u64>,
+    pub(crate) deaths: Vec<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<Box<Via>>,
+    pub(crate) via: Option<Box<Via>>,
 }
 
-/// What a task runs.
+/// The script and arguments of a task, stored until it has run.
 #[derive(Serialize, Deserialize)]
-pub struct Body {
-    pub source: Source,
-    pub args: Value,
+pub(crate) struct TaskBody {
+    source: Source,
+    args: Value,
 }
 
-impl Body {
-    pub fn of(task: &Task) -> Self {
+impl TaskBody {
+    pub(crate) fn of(task: &Task) -> Self {
         Self { source: task.source.clone(), args: task.args.clone() }
     }
 }
 
-impl Row {
-    pub fn accepted(task: &Task) -> Self {
+impl TaskRow {
+    /// Returns the row of a task that was accepted and has not run.
+    pub(crate) fn accepted(task: &Task) -> Self {
         let retries = if let Kind::Submitted { retries } = task.kind { retries } else { 0 };
         Self {
             id: task.id,
@@ -69,10 +69,10 @@ impl Row {
             script_name: task.script_name().map(Into::into),
             kind: task.kind,
             key: task.idempotency_key.clone(),
-            call: call(task),
+            call: task.call_hash(),
             state: State::Queued,
             accepted_ms: millis(task.accepted_at),
-            timeout_ms: u64::try_from(task.timeout.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: whole_millis(task.timeout),
             started_ms: None,
             ended_ms: None,
             marked: false,
@@ -86,7 +86,13 @@ impl Row {
         }
     }
 
-    pub fn ended(self, started_at: Option<SystemTime>, ended_at: SystemTime, outcome: &Outcome) -> Self {
+    /// Returns the row of the task with its end.
+    pub(crate) fn ended(
+        self,
+        started_at: Option<SystemTime>,
+        ended_at: SystemTime,
+        outcome: &Outcome,
+    ) -> Self {
         Self {
             state: outcome.state(),
             started_ms: started_at.map(millis),
@@ -95,16 +101,17 @@ impl Row {
         }
     }
 
-    /// Whether it ended longer ago than ended tasks are remembered.
-    pub fn is_forgotten(&self, now: SystemTime, retention: Duration) -> bool {
+    /// Returns whether it ended and the time for which it is remembered has passed.
+    pub(crate) fn is_forgotten(&self, now: SystemTime, remember_for: Duration) -> bool {
         if let Some(until) = self.until_ms {
             return time(until) <= now;
         }
-        self.ended_ms.is_some_and(|ended| now.duration_since(time(ended)).is_ok_and(|age| age >= retention))
+        self.ended_ms
+            .is_some_and(|ended| now.duration_since(time(ended)).is_ok_and(|age| age >= remember_for))
     }
 
-    /// The task again, after a restart.
-    pub fn task(self, circle: CircleId, body: Body) -> Task {
+    /// Returns the task that the row and its body describe.
+    pub(crate) fn into_task(self, circle: CircleId, body: TaskBody) -> Task {
         Task {
             id: self.id,
             circle,
@@ -120,7 +127,7 @@ impl Row {
         }
     }
 
-    pub fn view(self, outcome: Option<Outcome>) -> TaskView {
+    pub(crate) fn into_view(self, outcome: Option<Outcome>) -> TaskView {
         TaskView {
             id: self.id,
             caller: self.caller,
@@ -135,23 +142,11 @@ impl Row {
     }
 }
 
-/// Hash of what a task runs.
-pub fn call(task: &Task) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    // Values that were JSON once are JSON again; objects keep their members sorted.
-    hash.update(serde_json::to_vec(&(&task.source, &task.args)).unwrap_or_default());
-    hash.finalize().into()
-}
-
-fn time(millis: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(millis)
-}
-
-/// As JSON, which a person can read and a later version can add to.
-pub fn encode(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
+/// Encodes a value as JSON, which people can read and later versions can extend.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(value).map_err(|error| redb::Error::Corrupted(error.to_string()))
 }
 
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, redb::Error> {
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, redb::Error> {
     serde_json::from_slice(bytes).map_err(|error| redb::Error::Corrupted(error.to_string()))
 }

@@ -1,5 +1,5 @@
-//! What a circle's file does not hold yet, or some snapshot may not see yet: multi-version concurrency control
-//! with optimistic validation (Kung and Robinson, 1981: backward validation against what was committed since).
+//! Document versions that a circle's file does not hold yet, or that some snapshot must not see: multi-version
+//! concurrency control with optimistic validation (Kung and Robinson, 1981: backward validation against later commits).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,33 +8,33 @@ use std::{
 
 use circles_store::{Json, Key, KeyRange, Reads, Writes};
 
-/// A moment in a circle's history: how many plays that wrote had been accepted.
-pub type Moment = u64;
+/// A moment in a circle's history: the number of writing plays accepted so far.
+pub(crate) type Moment = u64;
 
-/// Values by key and moment, newest last. Holds all that was written after the oldest moment that anybody needs.
+/// Values by key and moment, newest last. Holds every write after the oldest moment that a snapshot needs.
 #[derive(Default)]
-pub struct Versions {
+pub(crate) struct Versions {
     documents: BTreeMap<Key, Vec<(Moment, Option<Json>)>>,
-    /// What was written when, oldest first, so that it can be let go of.
+    /// The keys written at each moment, oldest first, for removal in that order.
     history: VecDeque<(Moment, Vec<Key>)>,
     bytes: usize,
 }
 
 impl Versions {
-    /// What a document was at a moment, if it was written in the time that is covered.
-    pub fn get(&self, key: &str, at: Moment) -> Option<Option<Json>> {
+    /// Returns a document at a moment, if these versions cover it: `Some(None)` means it was deleted.
+    pub(crate) fn get(&self, key: &str, at: Moment) -> Option<Option<Json>> {
         at_moment(self.documents.get(key)?, at).cloned()
     }
 
-    /// Every document in a range that was written in the time that is covered, as it was at a moment.
-    pub fn range(&self, range: &KeyRange, at: Moment) -> impl Iterator<Item = (&Key, &Option<Json>)> {
+    /// Returns the documents of a range that these versions cover, as they were at a moment.
+    pub(crate) fn range(&self, range: &KeyRange, at: Moment) -> impl Iterator<Item = (&Key, &Option<Json>)> {
         let found = self.documents.range::<str, _>(range.bounds());
         found.filter_map(move |(key, versions)| Some((key, at_moment(versions, at)?)))
     }
 
-    /// Whether anything that was read at a moment has been written since.
-    pub fn overtake(&self, reads: &Reads, since: Moment) -> bool {
-        // The common case, and the only one that costs a long-running circle nothing.
+    /// Returns whether a document that was read at a moment has been written since.
+    pub(crate) fn conflict_with(&self, reads: &Reads, since: Moment) -> bool {
+        // The common case: nothing was written since.
         if self.history.back().is_none_or(|(last, _)| *last <= since) {
             return false;
         }
@@ -46,8 +46,8 @@ impl Versions {
             })
     }
 
-    /// Adds what a play wrote.
-    pub fn write(&mut self, at: Moment, writes: &Writes) {
+    /// Adds the writes of a play.
+    pub(crate) fn write(&mut self, at: Moment, writes: &Writes) {
         for (key, value) in writes {
             self.bytes += size(key, value.as_ref());
             self.documents.entry(key.clone()).or_default().push((at, value.clone()));
@@ -55,8 +55,8 @@ impl Versions {
         self.history.push_back((at, writes.keys().cloned().collect()));
     }
 
-    /// Lets go of what was written up to a moment.
-    pub fn forget(&mut self, until: Moment) {
+    /// Removes the versions written up to a moment.
+    pub(crate) fn forget(&mut self, until: Moment) {
         while self.history.front().is_some_and(|(at, _)| *at <= until) {
             let Some((at, keys)) = self.history.pop_front() else { return };
             for key in keys {
@@ -72,13 +72,13 @@ impl Versions {
         }
     }
 
-    /// Bytes held.
-    pub const fn bytes(&self) -> usize {
+    /// Returns the bytes held.
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Documents of a range at a moment: those of the file, with those that are newer laid over them.
-    pub fn lay_over<E>(
+    /// Merges newer documents of a range over those of the file.
+    pub(crate) fn merge_over<E>(
         newer: BTreeMap<Key, Option<Json>>,
         file: impl Iterator<Item = Result<(Key, Json), E>>,
         limit: usize,
@@ -100,7 +100,7 @@ impl Versions {
                 continue;
             }
             let Some((key, value)) = newer.next() else { break };
-            // The file's version of the same document is older.
+            // The file's version of this document is older.
             while file.next_if(|document| document.as_ref().is_ok_and(|(other, _)| *other == key)).is_some() {
             }
             found.extend(value.map(|value| (key, value)));
@@ -114,6 +114,6 @@ fn at_moment(versions: &[(Moment, Option<Json>)], at: Moment) -> Option<&Option<
 }
 
 fn size(key: &Key, value: Option<&Arc<str>>) -> usize {
-    // Each is looked at when plays are settled, while nothing else is.
+    // The flat part bounds the number of versions: settling looks at each while the circle is locked.
     key.len() + value.map_or(0, |value| value.len()) + 1_024
 }

@@ -1,75 +1,77 @@
-//! What a step of a circle's history puts into its file.
-
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use circles_store::{Json, Key, Outcome, Quota, Task, TaskId};
 use redb::{ReadableTable as _, WriteTransaction};
 
-use super::{
-    super::{
-        chain::Ended,
-        row::{Body, Row, decode, encode},
-    },
-    BODIES, BY_CALLER, BY_END, GUESTS, KEYS, OUTCOMES, Retention, SHARES, TASKS, UNFINISHED, millis,
-    tasks::row,
+use super::tables::{BODIES, BY_CALLER, BY_END, GUESTS, KEYS, OUTCOMES, SHARES, TASKS, UNFINISHED, task_row};
+use crate::{
+    record_chain::UnsealedRecord,
+    running_file::RunNumber,
+    task_row::{TaskBody, TaskRow, decode, encode},
+    unix_time::{millis, whole_millis},
 };
-use circles_store::{Json, Key, Outcome, Quota, Task, TaskId};
 
-/// What one step of a circle's history puts into its file.
-#[derive(Default)]
-pub struct Change {
-    pub documents: Vec<(Key, Option<Json>)>,
-    pub task: Option<TaskChange>,
-    /// For the circle's provenance.
-    pub record: Option<Ended>,
-    /// About how many tasks more than usual are to be forgotten whose time is over.
-    pub sweeps: usize,
+/// How long and how much of a circle's tasks is remembered after their end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    pub(crate) time: Duration,
+    pub(crate) quota: Quota,
 }
 
-/// What happens to the record of a task.
-pub enum TaskChange {
+/// A change of a circle's file.
+#[derive(Default)]
+pub(crate) struct Change {
+    pub(crate) documents: Vec<(Key, Option<Json>)>,
+    pub(crate) task: Option<TaskChange>,
+    pub(crate) record: Option<UnsealedRecord>,
+    /// How many expired tasks to remove, besides those that each commit removes.
+    pub(crate) sweeps: usize,
+}
+
+/// A change of a task's row.
+pub(crate) enum TaskChange {
     Accepted(Arc<Task>),
-    /// It may have had outside effects from here on.
+    /// The task may have side effects from now on.
     Marked(TaskId),
-    /// As `Marked`, of a play that has no record yet.
+    /// As `Marked`, for a play, which has no row yet.
     MarkedPlay(Arc<Task>),
-    /// It is to be run again in spite of its mark.
+    /// The task uses up a retry and is run again without its mark.
     Retried(TaskId),
-    /// The process died in this run of it. `retried` if it is to be run again in spite of its mark.
-    Died {
+    /// The process died during this run. With `uses_retry`, the task is run again without its mark.
+    Crashed {
         id: TaskId,
-        run: u64,
-        retried: bool,
+        run: RunNumber,
+        uses_retry: bool,
     },
     Ended {
         task: Arc<Task>,
         started_at: Option<SystemTime>,
         ended_at: SystemTime,
         outcome: Outcome,
-        /// How long it is remembered, without its key, if it was refused.
-        refused: Option<Duration>,
+        /// For a refused task, how long it is remembered, without its key.
+        refusal_retention: Option<Duration>,
     },
 }
 
 impl TaskChange {
-    fn task(&self) -> TaskId {
+    fn id(&self) -> TaskId {
         match self {
             Self::Accepted(task) | Self::MarkedPlay(task) | Self::Ended { task, .. } => task.id,
-            Self::Marked(id) | Self::Retried(id) | Self::Died { id, .. } => *id,
+            Self::Marked(id) | Self::Retried(id) | Self::Crashed { id, .. } => *id,
         }
     }
 }
 
 impl Change {
-    /// Whether the file stays as it is.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.documents.is_empty() && self.task.is_none() && self.record.is_none() && self.sweeps == 0
     }
 
-    /// Roughly how many bytes it takes while it waits.
-    pub fn size(&self) -> usize {
+    /// Estimates the bytes of memory that it holds.
+    pub(crate) fn size(&self) -> usize {
         let documents = self.documents.iter();
         let documents: usize = documents
             .map(|(key, value)| key.len() + value.as_ref().map_or(0, |value| value.len()) + 64)
@@ -82,81 +84,101 @@ impl Change {
     }
 }
 
-/// Keeps what happened to a task.
-pub(super) fn apply_task(
+/// Applies the changes of tasks, and removes some expired tasks.
+pub(super) fn apply_to_tasks(
     write: &WriteTransaction,
-    change: &TaskChange,
+    changes: &[Change],
     retention: &Retention,
 ) -> Result<(), redb::Error> {
+    let mut ended = 0;
+    for change in changes {
+        if let Some(task) = &change.task {
+            apply(write, task, retention)?;
+            ended += usize::from(matches!(task, TaskChange::Ended { .. }));
+        }
+        ended += change.sweeps;
+    }
+    // More than were added, so that expired tasks do not accumulate.
+    if ended > 0 { remove_expired(write, retention, 2 * ended + 8) } else { Ok(()) }
+}
+
+fn apply(write: &WriteTransaction, change: &TaskChange, retention: &Retention) -> Result<(), redb::Error> {
     let mut tasks = write.open_table(TASKS)?;
-    // Changes of one task may come by each other, as when it is cancelled while it is taken in. Its end stands.
-    if row(&tasks, change.task())?.is_some_and(|row| row.state.is_final()) {
+    let found = task_row(&tasks, change.id())?;
+    // Changes of a task may arrive out of order, as when it is cancelled while it is accepted. Its end is final.
+    if found.as_ref().is_some_and(|row| row.state.is_final()) {
         return Ok(());
     }
-    match change {
-        TaskChange::Accepted(task) => {
-            let id = task.id.as_u128();
-            let row = Row::accepted(task);
-            write.open_table(BODIES)?.insert(id, encode(&Body::of(task))?.as_slice())?;
-            write.open_table(UNFINISHED)?.insert(id, ())?;
-            introduce(write, &row)?;
-            tasks.insert(id, encode(&row)?.as_slice())?;
-        }
-        TaskChange::MarkedPlay(task) => {
-            let mut row = Row::accepted(task);
-            row.marked = true;
-            write.open_table(BODIES)?.insert(task.id.as_u128(), encode(&Body::of(task))?.as_slice())?;
-            write.open_table(UNFINISHED)?.insert(task.id.as_u128(), ())?;
-            introduce(write, &row)?;
-            tasks.insert(task.id.as_u128(), encode(&row)?.as_slice())?;
-        }
-        TaskChange::Marked(id) | TaskChange::Retried(id) => {
-            let Some(mut row) = row(&tasks, *id)? else { return Ok(()) };
-            row.marked = matches!(change, TaskChange::Marked(_));
-            row.retries = row.retries.saturating_sub(u8::from(!row.marked));
-            tasks.insert(id.as_u128(), encode(&row)?.as_slice())?;
-        }
-        TaskChange::Died { id, run, retried } => {
-            let Some(mut row) = row(&tasks, *id)? else { return Ok(()) };
+    let row = match (change, found) {
+        (TaskChange::Accepted(task), _) => Some(add_unfinished(write, task)?),
+        (TaskChange::MarkedPlay(task), _) => Some(TaskRow { marked: true, ..add_unfinished(write, task)? }),
+        (TaskChange::Marked(_), Some(row)) => Some(TaskRow { marked: true, ..row }),
+        (TaskChange::Retried(_), Some(row)) => Some(use_retry(row)),
+        (TaskChange::Crashed { run, uses_retry, .. }, Some(mut row)) => {
             if !row.deaths.contains(run) {
                 row.deaths.push(*run);
             }
-            if *retried {
-                row.marked = false;
-                row.retries = row.retries.saturating_sub(1);
-            }
-            tasks.insert(id.as_u128(), encode(&row)?.as_slice())?;
+            Some(if *uses_retry { use_retry(row) } else { row })
         }
-        TaskChange::Ended { task, started_at, ended_at, outcome, refused } => {
-            let id = task.id.as_u128();
-            write.open_table(BODIES)?.remove(id)?;
-            write.open_table(UNFINISHED)?.remove(id)?;
-            let mut row = Row::accepted(task).ended(*started_at, *ended_at, outcome);
-            let ended = row.ended_ms.unwrap_or(0);
-            // Where those lie that are forgotten at the same time.
-            let mut by_end = ended;
-            if let Some(time) = refused {
-                free_key(write, &row)?;
-                row.key = None;
-                row.until_ms = Some(ended.saturating_add(whole_millis(*time)));
-                by_end = ended.saturating_sub(whole_millis(retention.time.saturating_sub(*time)));
-            }
-            let outcome = encode(outcome)?;
-            row.counted = true;
-            row.bytes = take_share(write, &row, outcome.len() as u64, &retention.quota)?;
-            if row.bytes > 0 {
-                write.open_table(OUTCOMES)?.insert(id, outcome.as_slice())?;
-            }
-            write.open_table(BY_END)?.insert((by_end, id), ())?;
-            introduce(write, &row)?;
-            tasks.insert(id, encode(&row)?.as_slice())?;
+        (TaskChange::Ended { task, started_at, ended_at, outcome, refusal_retention }, _) => {
+            let row = TaskRow::accepted(task).ended(*started_at, *ended_at, outcome);
+            Some(add_ended(write, row, outcome, *refusal_retention, retention)?)
         }
+        (_, None) => None,
+    };
+    if let Some(row) = row {
+        tasks.insert(row.id.as_u128(), encode(&row)?.as_slice())?;
     }
     Ok(())
 }
 
-/// Makes a task to be found by its caller and by its key.
-fn introduce(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
+fn use_retry(row: TaskRow) -> TaskRow {
+    TaskRow { marked: false, retries: row.retries.saturating_sub(1), ..row }
+}
+
+/// Adds what tables other than [`TASKS`] hold of a task that has not ended. Returns its row.
+fn add_unfinished(write: &WriteTransaction, task: &Task) -> Result<TaskRow, redb::Error> {
+    let id = task.id.as_u128();
+    let row = TaskRow::accepted(task);
+    write.open_table(BODIES)?.insert(id, encode(&TaskBody::of(task))?.as_slice())?;
+    write.open_table(UNFINISHED)?.insert(id, ())?;
+    add_to_indexes(write, &row)?;
+    Ok(row)
+}
+
+/// Replaces what tables other than [`TASKS`] hold of a task by its end. Returns the complete row.
+fn add_ended(
+    write: &WriteTransaction,
+    mut row: TaskRow,
+    outcome: &Outcome,
+    refusal_retention: Option<Duration>,
+    retention: &Retention,
+) -> Result<TaskRow, redb::Error> {
+    let id = row.id.as_u128();
+    write.open_table(BODIES)?.remove(id)?;
+    write.open_table(UNFINISHED)?.remove(id)?;
+    let ended = row.ended_ms.unwrap_or(0);
+    // Tasks expire in the order of this table, so a task that expires earlier counts as ended earlier.
+    let mut by_end = ended;
+    if let Some(time) = refusal_retention {
+        free_key(write, &row)?;
+        row.key = None;
+        row.until_ms = Some(ended.saturating_add(whole_millis(time)));
+        by_end = ended.saturating_sub(whole_millis(retention.time.saturating_sub(time)));
+    }
+    let outcome = encode(outcome)?;
+    row.counted = true;
+    row.bytes = add_to_shares(write, &row, outcome.len() as u64, &retention.quota)?;
+    if row.bytes > 0 {
+        write.open_table(OUTCOMES)?.insert(id, outcome.as_slice())?;
+    }
+    write.open_table(BY_END)?.insert((by_end, id), ())?;
+    add_to_indexes(write, &row)?;
+    Ok(row)
+}
+
+/// Adds a task to the indexes by caller and by key.
+fn add_to_indexes(write: &WriteTransaction, row: &TaskRow) -> Result<(), redb::Error> {
     let (caller, id) = (row.caller.to_string(), row.id.as_u128());
     write.open_table(BY_CALLER)?.insert((caller.as_str(), id), ())?;
     if let Some(key) = &row.key {
@@ -165,114 +187,110 @@ fn introduce(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// Has a key lead to no task, if it leads to this one.
-fn free_key(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
+/// Removes the task's idempotency key, unless it belongs to a later task.
+fn free_key(write: &WriteTransaction, row: &TaskRow) -> Result<(), redb::Error> {
     let Some(key) = &row.key else { return Ok(()) };
     let (caller, id) = (row.caller.to_string(), row.id.as_u128());
     let mut keys = write.open_table(KEYS)?;
-    let own = keys.get((caller.as_str(), &**key))?.is_some_and(|of| of.value() == id);
-    if own {
+    let is_own = keys.get((caller.as_str(), &**key))?.is_some_and(|owner| owner.value() == id);
+    if is_own {
         keys.remove((caller.as_str(), &**key))?;
     }
     Ok(())
 }
 
-/// Forgets tasks whose time is over, those first whose time was over first; at most so many at once.
-pub(super) fn forget(
-    write: &WriteTransaction,
-    retention: &Retention,
-    most: usize,
-) -> Result<(), redb::Error> {
+/// Removes up to `limit` expired tasks, those that expired first.
+fn remove_expired(write: &WriteTransaction, retention: &Retention, limit: usize) -> Result<(), redb::Error> {
     let mut by_end = write.open_table(BY_END)?;
     let mut tasks = write.open_table(TASKS)?;
     let oldest = SystemTime::now().checked_sub(retention.time).map_or(0, millis);
-    for _ in 0..most {
+    for _ in 0..limit {
         let Some((ended, id)) = by_end.first()?.map(|(first, _)| first.value()) else { break };
         if ended > oldest {
             break;
         }
         by_end.remove((ended, id))?;
         write.open_table(OUTCOMES)?.remove(id)?;
-        let Some(row) = tasks.remove(id)?.map(|row| decode::<Row>(row.value())).transpose()? else {
+        let Some(row) = tasks.remove(id)?.map(|row| decode::<TaskRow>(row.value())).transpose()? else {
             continue;
         };
         let caller = row.caller.to_string();
         write.open_table(BY_CALLER)?.remove((caller.as_str(), id))?;
         free_key(write, &row)?;
-        give_share_back(write, &row)?;
+        remove_from_shares(write, &row)?;
     }
     Ok(())
 }
 
-/// An outcome of so many bytes is kept however full its caller's share is: there are only so many of these.
-const SMALL: u64 = 512;
+/// Outcomes up to this many bytes are stored even if a share is full: the share bounds their number.
+const ALWAYS_STORED_BYTES: u64 = 512;
 
-/// The shares in which a task counts, each with the bytes that it has.
-fn shares(row: &Row, quota: &Quota) -> impl Iterator<Item = (String, u64)> {
+/// Returns the shares in which a task counts, with the bytes that each may hold.
+fn shares(row: &TaskRow, quota: &Quota) -> impl Iterator<Item = (String, u64)> {
     let own = (row.caller.to_string(), quota.caller_bytes);
     std::iter::once(own).chain(row.guest.then(|| (GUESTS.to_owned(), quota.guest_bytes)))
 }
 
-/// Counts a task that ended in its shares. Returns how many bytes of its outcome are kept: all or, where what was
-/// accepted before a share was full fills it once more, none.
-fn take_share(write: &WriteTransaction, row: &Row, bytes: u64, quota: &Quota) -> Result<u64, redb::Error> {
+/// Counts a task that ended in its shares. Returns how many bytes of its outcome are stored: all of them, or none if
+/// tasks accepted before a share was full have filled it once more.
+fn add_to_shares(
+    write: &WriteTransaction,
+    row: &TaskRow,
+    bytes: u64,
+    quota: &Quota,
+) -> Result<u64, redb::Error> {
     let mut table = write.open_table(SHARES)?;
-    let mut kept = bytes;
-    for (whose, most) in shares(row, quota) {
-        let (_, taken) = table.get(whose.as_str())?.map(|share| share.value()).unwrap_or_default();
-        if bytes > SMALL && taken.saturating_add(bytes) > most.saturating_mul(2) {
-            kept = 0;
+    let mut stored = bytes;
+    for (share, limit) in shares(row, quota) {
+        let (_, used) = table.get(share.as_str())?.map(|share| share.value()).unwrap_or_default();
+        if bytes > ALWAYS_STORED_BYTES && used.saturating_add(bytes) > limit.saturating_mul(2) {
+            stored = 0;
         }
     }
-    for (whose, _) in shares(row, quota) {
-        let (tasks, taken) = table.get(whose.as_str())?.map(|share| share.value()).unwrap_or_default();
-        table.insert(whose.as_str(), (tasks + 1, taken.saturating_add(kept)))?;
+    for (share, _) in shares(row, quota) {
+        let (tasks, used) = table.get(share.as_str())?.map(|share| share.value()).unwrap_or_default();
+        table.insert(share.as_str(), (tasks + 1, used.saturating_add(stored)))?;
     }
-    Ok(kept)
+    Ok(stored)
 }
 
-fn give_share_back(write: &WriteTransaction, row: &Row) -> Result<(), redb::Error> {
+fn remove_from_shares(write: &WriteTransaction, row: &TaskRow) -> Result<(), redb::Error> {
     if !row.counted {
         return Ok(());
     }
     let mut table = write.open_table(SHARES)?;
-    for (whose, _) in shares(row, &Quota::default()) {
-        let (tasks, taken) = table.get(whose.as_str())?.map(|share| share.value()).unwrap_or_default();
+    for (share, _) in shares(row, &Quota::default()) {
+        let (tasks, used) = table.get(share.as_str())?.map(|share| share.value()).unwrap_or_default();
         if tasks <= 1 {
-            table.remove(whose.as_str())?;
+            table.remove(share.as_str())?;
         } else {
-            table.insert(whose.as_str(), (tasks - 1, taken.saturating_sub(row.bytes)))?;
+            table.insert(share.as_str(), (tasks - 1, used.saturating_sub(row.bytes)))?;
         }
     }
     Ok(())
 }
 
-fn whole_millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // What is missing in a test fails it.
+#[allow(clippy::unwrap_used, reason = "tests may panic")]
 mod tests {
     use circles_api::CircleId;
+    use circles_store::{Caller, Kind, Source};
     use serde_json::Value;
 
     use super::*;
-    use circles_store::{Caller, Kind, Source};
-
-    use crate::file::File;
+    use crate::db::DbFile;
 
     fn of_task(task: TaskChange) -> Change {
         Change { task: Some(task), ..Change::default() }
     }
 
-    /// Jobs of one circle are done by several threads: a task that is cancelled while it is taken in may end first.
+    /// Several threads work on one circle: a task that is cancelled while it is accepted may end first.
     #[test]
-    fn the_end_of_a_task_stands_whatever_comes_after_it() {
+    fn end_of_task_stands_against_later_changes() {
         let directory = tempfile::tempdir().unwrap();
         let circle = CircleId::from_bytes([2; 33]).unwrap();
         let keep = Retention { time: Duration::from_secs(60), quota: Quota::default() };
-        let (file, mut chain) = File::open(&directory.path().join("circle.db"), &circle, keep).unwrap();
+        let (file, mut chain) = DbFile::open(&directory.path().join("circle.db"), &circle, keep).unwrap();
         let task =
             Task::new(circle, Caller::Anonymous, Source::script("a"), Value::Null, Duration::from_secs(1));
         let task = Arc::new(Task { kind: Kind::Submitted { retries: 1 }, ..task });
@@ -281,14 +299,14 @@ mod tests {
             started_at: None,
             ended_at: SystemTime::now(),
             outcome,
-            refused: None,
+            refusal_retention: None,
         };
         let after = [
             TaskChange::Accepted(task.clone()),
             TaskChange::MarkedPlay(task.clone()),
             TaskChange::Marked(task.id),
             TaskChange::Retried(task.id),
-            TaskChange::Died { id: task.id, run: 1, retried: true },
+            TaskChange::Crashed { id: task.id, run: 1, uses_retry: true },
             ended(Outcome::timed_out()),
         ];
         file.apply(&[of_task(ended(Outcome::cancelled()))], &mut chain).unwrap();

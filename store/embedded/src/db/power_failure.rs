@@ -1,31 +1,34 @@
-//! A disk that loses power: of what was written since the last sync, any sectors are there and others are not.
+//! Simulates a disk that loses power: any subset of the sectors written since the last sync survives.
 //!
-//! It proves that we and redb wait for the disk where it matters. That the system and the disk do what a sync asks
-//! for, and the rename of a new file, it takes for granted.
+//! The test proves that the store and redb wait for the disk where durability needs it. It does not prove that the
+//! system and the disk carry out a sync, nor that renaming a new file is atomic.
 
 use std::{
     io,
-    sync::{Mutex, MutexGuard},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, SystemTime},
 };
 
-use circles_api::provenance::Verifier;
-use redb::StorageBackend;
-
-use super::{super::chain::Ended, *};
+use circles_api::{CircleId, provenance::Verifier};
 use circles_store::{Caller, Outcome, Quota, State, Task};
+use redb::{Database, StorageBackend};
 
-/// What a disk writes as a whole.
+use super::{Change, DbFile, Retention, TaskChange};
+use crate::record_chain::UnsealedRecord;
+
+/// Bytes that a disk writes as a whole.
 const SECTOR: usize = 512;
 /// Steps of a circle's history.
 const STEPS: usize = 60;
-/// Pairs of documents that each step keeps equal.
+/// Pairs of documents; each step writes both documents of one pair.
 const PAIRS: usize = 7;
 
-/// SplitMix64.
+/// A deterministic random generator (SplitMix64).
 #[derive(Debug)]
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -42,17 +45,17 @@ enum Written {
 
 #[derive(Debug)]
 struct Platters {
-    /// What the process reads.
+    /// The contents that the process reads.
     seen: Vec<u8>,
-    /// What is left in the worst case.
-    safe: Vec<u8>,
-    /// What came since, in order.
-    unsafe_yet: Vec<Written>,
-    dice: Dice,
-    /// How many steps were acknowledged.
-    told: usize,
-    /// What power failures left, and how many steps had been acknowledged by then.
-    cuts: Vec<(Vec<u8>, usize)>,
+    /// The contents as of the last sync.
+    synced: Vec<u8>,
+    /// Later writes, in order.
+    unsynced: Vec<Written>,
+    random: Random,
+    /// The number of acknowledged steps.
+    acknowledged: usize,
+    /// The contents after each power failure, and the number of steps acknowledged before it.
+    failures: Vec<(Vec<u8>, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,11 +65,11 @@ impl Disk {
     fn new(image: Vec<u8>, seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Platters {
             seen: image.clone(),
-            safe: image,
-            unsafe_yet: Vec::new(),
-            dice: Dice(seed),
-            told: 0,
-            cuts: Vec::new(),
+            synced: image,
+            unsynced: Vec::new(),
+            random: Random(seed),
+            acknowledged: 0,
+            failures: Vec::new(),
         })))
     }
 
@@ -76,20 +79,20 @@ impl Disk {
 }
 
 impl Platters {
-    /// Now and then the power fails; this process goes on, and what it would have left is put aside.
-    fn perhaps_cut(&mut self) {
-        if self.dice.below(8) > 0 {
+    /// Sometimes saves what a power failure at this point would leave. The process itself continues.
+    fn maybe_fail(&mut self) {
+        if self.random.below(8) > 0 {
             return;
         }
-        // From nearly nothing to nearly everything.
-        let share = self.dice.below(9);
-        let mut left = self.safe.clone();
-        for written in &self.unsafe_yet {
-            if self.dice.below(8) < share {
+        // Between none and all of the writes survive.
+        let share = self.random.below(9);
+        let mut left = self.synced.clone();
+        for written in &self.unsynced {
+            if self.random.below(8) < share {
                 put(&mut left, written);
             }
         }
-        self.cuts.push((left, self.told));
+        self.failures.push((left, self.acknowledged));
     }
 }
 
@@ -123,17 +126,17 @@ impl StorageBackend for Disk {
         let mut platters = self.platters();
         let length = Written::Length(usize::try_from(len).unwrap());
         put(&mut platters.seen, &length);
-        platters.unsafe_yet.push(length);
-        platters.perhaps_cut();
+        platters.unsynced.push(length);
+        platters.maybe_fail();
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut platters = self.platters();
-        platters.perhaps_cut();
+        platters.maybe_fail();
         let platters = &mut *platters;
-        platters.unsafe_yet.drain(..).for_each(|written| put(&mut platters.safe, &written));
-        platters.perhaps_cut();
+        platters.unsynced.drain(..).for_each(|written| put(&mut platters.synced, &written));
+        platters.maybe_fail();
         Ok(())
     }
 
@@ -145,11 +148,11 @@ impl StorageBackend for Disk {
             let (sector, more) = rest.split_at(rest.len().min(SECTOR - at % SECTOR));
             let sector = Written::Sector(at, sector.to_vec());
             put(&mut platters.seen, &sector);
-            platters.unsafe_yet.push(sector);
+            platters.unsynced.push(sector);
             at += rest.len() - more.len();
             rest = more;
         }
-        platters.perhaps_cut();
+        platters.maybe_fail();
         Ok(())
     }
 }
@@ -160,18 +163,18 @@ fn circle() -> CircleId {
     CircleId::from_bytes(bytes).unwrap()
 }
 
-fn on(disk: &Disk) -> File {
+fn on(disk: &Disk) -> DbFile {
     let retention = Retention { time: Duration::from_secs(3_600), quota: Quota::default() };
-    let database = Database::builder().set_cache_size(CACHE).create_with_backend(disk.clone()).unwrap();
-    File::new(Path::new("a disk"), database, retention, Default::default())
+    let database = Database::builder().set_cache_size(4 << 20).create_with_backend(disk.clone()).unwrap();
+    DbFile::new(Path::new("a disk"), database, retention, Default::default())
 }
 
-/// Step `number`: a task that writes both halves of a pair and counts itself, and its record.
+/// Step `number`: a task that writes both documents of a pair and counts itself, and its record.
 fn step(number: usize) -> Change {
     let script = circles_store::Source::script("a");
     let task = Task::new(circle(), Caller::Anonymous, script, number.into(), Duration::from_secs(9));
     let task = Arc::new(task);
-    // Of many lengths, so that pages split and move.
+    // Many lengths, so that pages split and move.
     let value = format!("\"{number} {}\"", "x".repeat(number * 97 % 3_000));
     let pair = number % PAIRS;
     let document = |key: String, value: &str| (key.as_str().into(), Some(value.into()));
@@ -181,14 +184,19 @@ fn step(number: usize) -> Change {
         document("count".to_owned(), &number.to_string()),
     ];
     let (ended_at, state) = (SystemTime::now(), State::Cancelled);
-    let record = Ended { task: task.clone(), script_sha256: None, ended_at, state };
-    let ended =
-        TaskChange::Ended { task, started_at: None, ended_at, outcome: Outcome::cancelled(), refused: None };
+    let record = UnsealedRecord { task: task.clone(), script_sha256: None, ended_at, state };
+    let ended = TaskChange::Ended {
+        task,
+        started_at: None,
+        ended_at,
+        outcome: Outcome::cancelled(),
+        refusal_retention: None,
+    };
     Change { documents, task: Some(ended), record: Some(record), sweeps: 0 }
 }
 
-/// How many steps a file shows, which are there as a whole and in a sound chain.
-fn audited(file: &File) -> usize {
+/// Checks that a file holds whole steps with a valid chain of records, and returns their number.
+fn audit(file: &DbFile) -> usize {
     let documents = file.documents().unwrap();
     let count: usize = documents.get("count").unwrap().map_or(0, |count| count.parse().unwrap());
     for number in count.saturating_sub(PAIRS - 1).max(1)..=count {
@@ -209,29 +217,32 @@ fn audited(file: &File) -> usize {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_a_power_failure() {
-    let mut cuts = 0;
+fn acknowledged_steps_survive_power_failure() {
+    let mut failures = 0;
     for seed in 0..2 {
         let disk = Disk::new(Vec::new(), seed);
         let file = on(&disk);
-        file.begin(&circle()).unwrap();
+        file.create_tables(&circle()).unwrap();
         let mut chain = file.check(&circle()).unwrap();
-        // What is cut while it is made is made again, under another name: `File::make`.
-        disk.platters().cuts.clear();
+        // A file that fails while it is created is created again, see `DbFile::create`.
+        disk.platters().failures.clear();
         for number in 1..=STEPS {
             file.apply(&[step(number)], &mut chain).unwrap();
-            disk.platters().told = number;
+            disk.platters().acknowledged = number;
         }
-        for (left, told) in std::mem::take(&mut disk.platters().cuts) {
+        for (left, acknowledged) in std::mem::take(&mut disk.platters().failures) {
             let after = Disk::new(left, seed);
             let file = on(&after);
             let mut chain = file.check(&circle()).unwrap();
-            let found = audited(&file);
-            assert!((told..=told + 1).contains(&found), "{told} steps were told, {found} are there");
+            let found = audit(&file);
+            assert!(
+                (acknowledged..=acknowledged + 1).contains(&found),
+                "{acknowledged} steps were acknowledged, {found} are there"
+            );
             file.apply(&[step(found + 1)], &mut chain).unwrap();
-            assert_eq!(audited(&file), found + 1);
-            cuts += 1;
+            assert_eq!(audit(&file), found + 1);
+            failures += 1;
         }
     }
-    assert!(cuts > 100, "{cuts} power failures");
+    assert!(failures > 100, "{failures} power failures");
 }

@@ -1,58 +1,72 @@
-//! What a file remembers of tasks, for those who ask.
+//! Queries of the tasks in a circle's file. They block.
 
 use std::{ops::Bound, time::SystemTime};
 
-use redb::{ReadableTable, TableError};
+use circles_store::{Error, Outcome, TaskFilter, TaskId, TaskPage};
+use redb::{ReadableTable as _, TableError};
 
 use super::{
-    super::{
-        row::{Body, Row, decode},
-        under_way::LOOKS,
-    },
-    BODIES, BY_CALLER, File, GUESTS, KEYS, OUTCOMES, SHARES, TASKS, UNFINISHED,
+    file::DbFile,
+    tables::{BODIES, BY_CALLER, GUESTS, KEYS, OUTCOMES, SHARES, TASKS, UNFINISHED, task_row},
 };
-use circles_store::{Error, Outcome, TaskFilter, TaskId, TaskPage};
+use crate::{
+    embedded_config::MAX_LISTED,
+    task_row::{TaskBody, TaskRow, decode},
+    unix_time::whole_millis,
+};
 
-/// What is remembered for one caller.
+/// How much is remembered for a caller.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shares {
-    /// Tasks, and bytes of what they left.
-    pub own: (u64, u64),
-    /// The same of all guests together.
-    pub guests: (u64, u64),
-    /// When the first of the caller's tasks may be forgotten, in milliseconds of Unix time.
-    pub oldest_ms: Option<u64>,
+pub(crate) struct CallerUsage {
+    pub(crate) own: Usage,
+    /// The usage of all guests together.
+    pub(crate) guests: Usage,
+    /// The expiry of the caller's oldest task, in milliseconds of Unix time.
+    pub(crate) oldest_expiry_ms: Option<u64>,
 }
 
-impl File {
-    /// A task that is remembered, and what it left.
-    pub fn task(&self, id: TaskId) -> Result<Option<(Row, Option<Outcome>)>, Error> {
+/// How much a share holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) tasks: u64,
+    /// Bytes of their outcomes.
+    pub(crate) bytes: u64,
+}
+
+impl DbFile {
+    /// Returns a remembered task and its outcome, if that is stored.
+    pub(crate) fn task(&self, id: TaskId) -> Result<Option<(TaskRow, Option<Outcome>)>, Error> {
         self.read(|read| {
-            let Some(row) = row(&read.open_table(TASKS)?, id)? else { return Ok(None) };
+            let Some(row) = task_row(&read.open_table(TASKS)?, id)? else { return Ok(None) };
             let outcome = read.open_table(OUTCOMES)?.get(id.as_u128())?;
             let outcome = outcome.map(|outcome| decode(outcome.value())).transpose()?;
             Ok(Some((row, outcome)))
         })
     }
 
-    /// The task that was called with this key within the time it is remembered.
-    pub fn task_of_key(&self, caller: &str, key: &str) -> Result<Option<(Row, Option<Outcome>)>, Error> {
+    /// Returns the remembered task with this idempotency key.
+    pub(crate) fn task_of_key(
+        &self,
+        caller: &str,
+        key: &str,
+    ) -> Result<Option<(TaskRow, Option<Outcome>)>, Error> {
         let id = self.read(|read| Ok(read.open_table(KEYS)?.get((caller, key))?.map(|id| id.value())))?;
         let Some(id) = id else { return Ok(None) };
         let found = self.task(TaskId::from_u128(id))?;
-        Ok(found.filter(|(row, _)| !row.is_forgotten(SystemTime::now(), self.retention.time)))
+        Ok(found.filter(|(row, _)| !row.is_forgotten(SystemTime::now(), self.retention().time)))
     }
 
-    /// What is remembered for a caller.
-    pub fn shares(&self, caller: &str) -> Result<Shares, Error> {
+    /// Returns how much is remembered for a caller.
+    pub(crate) fn usage(&self, caller: &str) -> Result<CallerUsage, Error> {
         self.read(|read| {
-            let of = |whose: &str| -> Result<(u64, u64), redb::Error> {
+            let usage_of = |share: &str| -> Result<Usage, redb::Error> {
                 let table = match read.open_table(SHARES) {
-                    // Files of an earlier version have none before the first task ends.
-                    Err(TableError::TableDoesNotExist(_)) => return Ok((0, 0)),
+                    // Files of earlier versions have no such table before the first task ends.
+                    Err(TableError::TableDoesNotExist(_)) => return Ok(Usage::default()),
                     other => other?,
                 };
-                Ok(table.get(whose)?.map(|share| share.value()).unwrap_or_default())
+                let (tasks, bytes) = table.get(share)?.map(|share| share.value()).unwrap_or_default();
+                Ok(Usage { tasks, bytes })
             };
             let first = Bound::Included((caller, 0));
             let last = Bound::Included((caller, u128::MAX));
@@ -60,27 +74,26 @@ impl File {
                 read.open_table(BY_CALLER)?.range::<(&str, u128)>((first, last))?.next().transpose()?;
             let oldest = oldest.map(|(key, _)| TaskId::from_u128(key.value().1));
             let oldest = match oldest {
-                Some(id) => row(&read.open_table(TASKS)?, id)?,
+                Some(id) => task_row(&read.open_table(TASKS)?, id)?,
                 None => None,
             };
-            let oldest_ms = oldest.and_then(|row| {
-                row.until_ms.or(row.ended_ms.map(|ended| {
-                    ended.saturating_add(u64::try_from(self.retention.time.as_millis()).unwrap_or(u64::MAX))
-                }))
+            let remember_for = whole_millis(self.retention().time);
+            let oldest_expiry_ms = oldest.and_then(|row| {
+                row.until_ms.or(row.ended_ms.map(|ended| ended.saturating_add(remember_for)))
             });
-            Ok(Shares { own: of(caller)?, guests: of(GUESTS)?, oldest_ms })
+            Ok(CallerUsage { own: usage_of(caller)?, guests: usage_of(GUESTS)?, oldest_expiry_ms })
         })
     }
 
-    /// Tasks that had not ended, oldest first, with what they run.
-    pub fn unfinished(&self) -> Result<Vec<(Row, Body)>, Error> {
+    /// Returns the tasks that have not ended, oldest first, with their bodies.
+    pub(crate) fn unfinished(&self) -> Result<Vec<(TaskRow, TaskBody)>, Error> {
         self.read(|read| {
             let (tasks, bodies) = (read.open_table(TASKS)?, read.open_table(BODIES)?);
             let mut found = Vec::new();
             for id in read.open_table(UNFINISHED)?.iter()? {
                 let id = TaskId::from_u128(id?.0.value());
                 let body = bodies.get(id.as_u128())?.map(|body| decode(body.value())).transpose()?;
-                if let (Some(row), Some(body)) = (row(&tasks, id)?, body) {
+                if let (Some(row), Some(body)) = (task_row(&tasks, id)?, body) {
                     found.push((row, body));
                 }
             }
@@ -88,29 +101,30 @@ impl File {
         })
     }
 
-    /// A page of tasks that are remembered. Those under way are known better to the process.
-    pub fn tasks(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
+    /// Returns a page of remembered tasks. Tasks in progress may have outdated states.
+    pub(crate) fn tasks(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
         self.read(|read| {
             let tasks = read.open_table(TASKS)?;
             let end = filter.before.map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_u128()));
             let mut page = TaskPage { tasks: Vec::new(), next: None };
-            let mut looks = 0;
+            let mut looked_at = 0;
             let now = SystemTime::now();
-            let mut take = |row: Row| -> bool {
-                looks += 1;
+            // Adds a task to the page; returns whether the page has room for more.
+            let mut add = |row: TaskRow| -> bool {
+                looked_at += 1;
                 let id = row.id;
-                let known = !row.is_forgotten(now, self.retention.time);
-                if known && filter.state.is_none_or(|state| state == row.state) {
-                    page.tasks.push(row.view(None));
+                let is_remembered = !row.is_forgotten(now, self.retention().time);
+                if is_remembered && filter.state.is_none_or(|state| state == row.state) {
+                    page.tasks.push(row.into_view(None));
                 }
-                let full = page.tasks.len() >= filter.limit || looks >= LOOKS;
-                page.next = full.then_some(id);
-                !full
+                let is_full = page.tasks.len() >= filter.limit || looked_at >= MAX_LISTED;
+                page.next = is_full.then_some(id);
+                !is_full
             };
             match &filter.caller {
                 None => {
                     for found in tasks.range::<u128>((Bound::Unbounded, end))?.rev() {
-                        if !take(decode(found?.1.value())?) {
+                        if !add(decode(found?.1.value())?) {
                             break;
                         }
                     }
@@ -124,8 +138,8 @@ impl File {
                     let first = Bound::Included((caller.as_str(), 0));
                     for found in read.open_table(BY_CALLER)?.range::<(&str, u128)>((first, last))?.rev() {
                         let id = TaskId::from_u128(found?.0.value().1);
-                        if let Some(row) = row(&tasks, id)?
-                            && !take(row)
+                        if let Some(row) = task_row(&tasks, id)?
+                            && !add(row)
                         {
                             break;
                         }
@@ -135,12 +149,4 @@ impl File {
             Ok(page)
         })
     }
-}
-
-pub(super) fn row(
-    tasks: &impl ReadableTable<u128, &'static [u8]>,
-    id: TaskId,
-) -> Result<Option<Row>, redb::Error> {
-    let found = tasks.get(id.as_u128())?;
-    found.map(|row| decode(row.value())).transpose()
 }
