@@ -56,7 +56,7 @@ async fn use_and_drop(store: Arc<dyn Store>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dropped_stores_end_their_threads() {
+async fn dropped_store_ends_its_threads() {
     for _ in 0..3 {
         let store = embedded(EmbeddedConfig::default());
         are_there("circle-files", 4).await;

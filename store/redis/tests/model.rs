@@ -86,49 +86,49 @@ const NESTED: Scenario =
 const ALL: [Scenario; 9] = [ONE, AGAIN, DEADLY, TWO, THREE, JOINED, ELSEWHERE, ASKED, NESTED];
 
 #[test]
-fn a_play_keeps_its_promises_whatever_goes_wrong() {
+fn play_promises_hold_under_all_faults() {
     assert!(holds(ONE) > 100_000);
 }
 
 #[test]
-fn a_task_that_may_be_retried_keeps_its_promises_whatever_goes_wrong() {
+fn retry_promises_hold_under_all_faults() {
     assert!(holds(AGAIN) > 100_000);
 }
 
 #[test]
-fn task_that_kills_its_workers_keeps_its_promises() {
+fn deadly_task_promises_hold_under_all_faults() {
     assert!(holds(DEADLY) > 10_000);
 }
 
 #[test]
-fn plays_that_overtake_each_other_keep_their_promises_whatever_goes_wrong() {
+fn conflict_promises_hold_under_all_faults() {
     assert!(holds(TWO) > 10_000);
     assert!(holds(THREE) > 1_000);
 }
 
 #[test]
-fn a_call_made_again_keeps_its_promises_whatever_goes_wrong() {
+fn repeated_call_promises_hold_under_all_faults() {
     assert!(holds(JOINED) > 10_000);
 }
 
 #[test]
-fn a_call_made_again_elsewhere_keeps_its_promises_whatever_goes_wrong() {
+fn repeated_call_on_other_server_promises_hold() {
     assert!(holds(ELSEWHERE) > 10_000);
 }
 
 #[test]
-fn who_asks_for_a_task_is_told_whatever_goes_wrong() {
+fn task_query_promises_hold_under_all_faults() {
     assert!(holds(ASKED) > 10_000);
 }
 
 #[test]
-fn a_play_that_was_never_queued_keeps_its_promises_whatever_goes_wrong() {
+fn nested_play_promises_hold_under_all_faults() {
     assert!(holds(NESTED) > 10_000);
 }
 
 #[test]
 #[ignore = "one fault more: a minute in release, and a gigabyte"]
-fn promises_are_kept_whatever_else_goes_wrong() {
+fn promises_hold_with_one_more_fault() {
     for scenario in ALL {
         let scenario = Scenario { faults: scenario.faults + 1, ..scenario };
         println!("{} states of {scenario:?}", holds(scenario));
@@ -136,7 +136,7 @@ fn promises_are_kept_whatever_else_goes_wrong() {
 }
 
 #[test]
-fn whatever_happens_comes_to_an_end() {
+fn every_scenario_terminates() {
     let mut happened = BTreeSet::new();
     for scenario in ALL {
         happened.extend(has_no_circle(Scenario { faults: scenario.faults.min(2), ..scenario }));
@@ -158,7 +158,7 @@ fn walk(scripts: &Scripts, walks: u64) -> Result<BTreeSet<String>, String> {
 }
 
 #[test]
-fn the_scripts_do_what_the_model_does() {
+fn scripts_match_the_model() {
     let returned = walk(&Scripts::real(), 100).unwrap_or_else(|parting| panic!("{parting}"));
     // What never comes about is not compared.
     let all = [
@@ -194,7 +194,7 @@ fn the_scripts_do_what_the_model_does() {
 }
 
 #[test]
-fn a_script_that_forgets_a_rule_is_found_out() {
+fn script_without_a_rule_is_detected() {
     let forgotten = [
         ("submit", "if under_way[index] or answered[index] or new[id]", "if answered[index] or new[id]"),
         ("submit", "elseif name ~= '' then", "elseif name == '-' then"),
@@ -234,7 +234,7 @@ fn a_script_that_forgets_a_rule_is_found_out() {
 }
 
 #[test]
-fn every_script_that_changes_a_task_is_a_step() {
+fn every_task_script_is_a_model_step() {
     let others = [
         ("shared", "stands before each of them"),
         ("list", "reads"),

@@ -73,7 +73,7 @@ async fn echo(store: Arc<dyn Store>) {
     }
 }
 
-pub async fn an_outcome_reaches_its_submitter(store: Arc<dyn Store>) {
+pub async fn outcome_reaches_submitter(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(claim.task().id, ticket.task());
@@ -81,7 +81,7 @@ pub async fn an_outcome_reaches_its_submitter(store: Arc<dyn Store>) {
     assert_eq!(soon(ticket).await, success("done"));
 }
 
-pub async fn a_waiting_worker_is_woken_by_a_task(store: Arc<dyn Store>) {
+pub async fn submit_wakes_waiting_worker(store: Arc<dyn Store>) {
     let worker = tokio::spawn(echo(store.clone()));
     tokio::task::yield_now().await;
     let ticket = store.submit(task("a")).await.unwrap();
@@ -90,7 +90,7 @@ pub async fn a_waiting_worker_is_woken_by_a_task(store: Arc<dyn Store>) {
     soon(worker).await.unwrap();
 }
 
-pub async fn many_tasks_and_workers_lose_and_double_nothing(store: Arc<dyn Store>) {
+pub async fn many_workers_run_each_task_once(store: Arc<dyn Store>) {
     let mut workers = JoinSet::new();
     for _ in 0..4 {
         workers.spawn(echo(store.clone()));
@@ -113,7 +113,7 @@ pub async fn many_tasks_and_workers_lose_and_double_nothing(store: Arc<dyn Store
     }
 }
 
-pub async fn a_claim_that_is_dropped_gives_its_task_back_first_in_line(store: Arc<dyn Store>) {
+pub async fn dropped_claim_requeues_task_at_front(store: Arc<dyn Store>) {
     let first = store.submit(task("first")).await.unwrap();
     let _second = store.submit(task("second")).await.unwrap();
     drop(soon(store.claim()).await.unwrap());
@@ -123,7 +123,7 @@ pub async fn a_claim_that_is_dropped_gives_its_task_back_first_in_line(store: Ar
     assert_eq!(soon(first).await, success("x"));
 }
 
-pub async fn a_claim_that_reached_outside_and_is_dropped_is_lost(store: Arc<dyn Store>) {
+pub async fn dropped_claim_after_side_effect_loses_task(store: Arc<dyn Store>) {
     for task in [task("a"), keyed("a", "k")] {
         let ticket = store.submit(task).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
@@ -134,7 +134,7 @@ pub async fn a_claim_that_reached_outside_and_is_dropped_is_lost(store: Arc<dyn 
     }
 }
 
-pub async fn a_waiting_claim_that_is_dropped_passes_its_wake_up_on(store: Arc<dyn Store>) {
+pub async fn dropped_waiting_claim_passes_wakeup_on(store: Arc<dyn Store>) {
     let mut impatient = Box::pin(store.claim());
     assert!(impatient.as_mut().now_or_never().is_none());
     let ticket = store.submit(task("a")).await.unwrap();
@@ -163,7 +163,7 @@ pub async fn circles_take_turns(store: Arc<dyn Store>) {
     assert!(before <= 1, "{before} tasks of one circle went before the only one of another");
 }
 
-pub async fn a_circle_that_keeps_what_it_was_given_leaves_room_for_another(store: Arc<dyn Store>) {
+pub async fn busy_circle_leaves_running_slots_for_others(store: Arc<dyn Store>) {
     let (greedy, modest) = (circle(1), circle(2));
     let mut tickets: Vec<Ticket> = Vec::new();
     for _ in 0..100 {
@@ -187,7 +187,7 @@ pub async fn a_circle_that_keeps_what_it_was_given_leaves_room_for_another(store
     assert_eq!(next.unwrap().task().circle, greedy);
 }
 
-pub async fn a_full_queue_refuses_at_once_and_opens_again(store: Arc<dyn Store>) {
+pub async fn full_queue_refuses_until_task_ends(store: Arc<dyn Store>) {
     let mut tickets = Vec::new();
     for number in 0..4 {
         tickets.push(store.submit(task_in(circle(number), "a")).await.unwrap());
@@ -197,14 +197,14 @@ pub async fn a_full_queue_refuses_at_once_and_opens_again(store: Arc<dyn Store>)
     assert!(store.submit(task_in(circle(9), "c")).await.is_ok());
 }
 
-pub async fn a_circle_cannot_fill_the_queue(store: Arc<dyn Store>) {
+pub async fn circle_queue_limit_leaves_room_for_others(store: Arc<dyn Store>) {
     let _first = store.submit(task("a")).await.unwrap();
     let _second = store.submit(task("b")).await.unwrap();
     assert_eq!(store.submit(task("c")).await.err(), Some(Error::QueueFull));
     assert!(store.submit(task_in(circle(2), "d")).await.is_ok());
 }
 
-pub async fn a_caller_that_goes_away_makes_room(store: Arc<dyn Store>) {
+pub async fn dropped_tickets_free_queue_capacity(store: Arc<dyn Store>) {
     for _ in 0..1_000 {
         drop(store.submit(task("a")).await.unwrap());
     }
@@ -214,7 +214,7 @@ pub async fn a_caller_that_goes_away_makes_room(store: Arc<dyn Store>) {
     drop(claim);
 }
 
-pub async fn a_caller_that_goes_away_interrupts_its_running_task(store: Arc<dyn Store>) {
+pub async fn dropped_ticket_interrupts_running_task(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert!(!claim.interrupt().is_cancelled());
@@ -223,7 +223,7 @@ pub async fn a_caller_that_goes_away_interrupts_its_running_task(store: Arc<dyn 
     settle(claim, Outcome::cancelled()).await;
 }
 
-pub async fn a_task_nobody_wants_is_not_given_back(store: Arc<dyn Store>) {
+pub async fn cancelled_task_is_not_requeued(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     drop(ticket);
@@ -231,7 +231,7 @@ pub async fn a_task_nobody_wants_is_not_given_back(store: Arc<dyn Store>) {
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn a_queued_task_is_cancelled_once(store: Arc<dyn Store>) {
+pub async fn queued_task_is_cancelled_once(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(false));
@@ -239,7 +239,7 @@ pub async fn a_queued_task_is_cancelled_once(store: Arc<dyn Store>) {
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn a_running_task_is_cancelled_once_and_ends_as_its_worker_says(store: Arc<dyn Store>) {
+pub async fn running_task_is_cancelled_once_by_its_worker(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
@@ -249,7 +249,7 @@ pub async fn a_running_task_is_cancelled_once_and_ends_as_its_worker_says(store:
     assert_eq!(soon(ticket).await, Outcome::cancelled());
 }
 
-pub async fn cancelling_what_ended_or_never_was_changes_nothing(store: Arc<dyn Store>) {
+pub async fn cancel_of_ended_or_unknown_task_does_nothing(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let id = ticket.task();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
@@ -258,14 +258,14 @@ pub async fn cancelling_what_ended_or_never_was_changes_nothing(store: Arc<dyn S
     assert_eq!(store.cancel(&circle(1), task("never submitted").id).await, Ok(false));
 }
 
-pub async fn a_deadline_passes_in_the_queue_without_a_worker(store: Arc<dyn Store>) {
+pub async fn deadline_ends_queued_task_without_worker(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(30), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
     assert_eq!(soon(ticket).await, Outcome::timed_out());
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn a_worker_that_keeps_a_task_past_its_deadline_is_answered_for(store: Arc<dyn Store>) {
+pub async fn deadline_ends_task_of_stuck_worker(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(300), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
@@ -275,7 +275,7 @@ pub async fn a_worker_that_keeps_a_task_past_its_deadline_is_answered_for(store:
     settle(claim, success("late")).await;
 }
 
-pub async fn a_repeated_call_is_answered_and_not_run(store: Arc<dyn Store>) {
+pub async fn repeated_idempotent_call_runs_once(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
     let again_while_queued = store.submit(keyed("a", "k")).await.unwrap();
     assert_eq!(again_while_queued.task(), first.task());
@@ -289,7 +289,7 @@ pub async fn a_repeated_call_is_answered_and_not_run(store: Arc<dyn Store>) {
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn a_key_is_its_callers_and_its_circles_own(store: Arc<dyn Store>) {
+pub async fn idempotency_key_is_scoped_to_caller_and_circle(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
     let elsewhere = store.submit(Task { circle: circle(2), ..keyed("a", "k") }).await.unwrap();
     let else_who = store.submit(Task { caller: Caller::Peer(circle(3)), ..keyed("a", "k") }).await.unwrap();
@@ -297,14 +297,14 @@ pub async fn a_key_is_its_callers_and_its_circles_own(store: Arc<dyn Store>) {
     assert_ne!(first.task(), else_who.task());
 }
 
-pub async fn a_key_used_for_another_call_is_a_conflict(store: Arc<dyn Store>) {
+pub async fn idempotency_key_of_another_call_is_refused(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
     assert_eq!(store.submit(keyed("b", "k")).await.err(), Some(Error::KeyReused(first.task())));
     let other_args = Task { args: json!(1), ..keyed("a", "k") };
     assert_eq!(store.submit(other_args).await.err(), Some(Error::KeyReused(first.task())));
 }
 
-pub async fn a_keyed_task_goes_on_when_its_caller_goes_away(store: Arc<dyn Store>) {
+pub async fn dropped_ticket_does_not_cancel_keyed_task(store: Arc<dyn Store>) {
     drop(store.submit(keyed("a", "k")).await.unwrap());
     let claim = soon(store.claim()).await.unwrap();
     assert!(!claim.interrupt().is_cancelled());
@@ -312,7 +312,7 @@ pub async fn a_keyed_task_goes_on_when_its_caller_goes_away(store: Arc<dyn Store
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, success("kept"));
 }
 
-pub async fn an_abandoned_keyed_task_that_is_late_is_not_run(store: Arc<dyn Store>) {
+pub async fn overdue_keyed_task_without_ticket_is_not_run(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(1), ..keyed("a", "k") };
     drop(store.submit(late).await.unwrap());
     tokio::time::sleep(Duration::from_millis(5)).await; // Its deadline, which nobody awaits.
@@ -320,7 +320,7 @@ pub async fn an_abandoned_keyed_task_that_is_late_is_not_run(store: Arc<dyn Stor
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::timed_out());
 }
 
-pub async fn closing_ends_what_is_queued_and_lets_run_what_runs(store: Arc<dyn Store>) {
+pub async fn close_ends_queued_and_keeps_running_tasks(store: Arc<dyn Store>) {
     let running = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     let queued = store.submit(task("b")).await.unwrap();
@@ -343,30 +343,30 @@ macro_rules! suite {
         mod $store {
             use super::*;
             $crate::conformance::cases_in! { $crate::conformance; $make;
-                an_outcome_reaches_its_submitter: WIDE,
-                a_waiting_worker_is_woken_by_a_task: WIDE,
-                many_tasks_and_workers_lose_and_double_nothing: WIDE,
-                a_claim_that_is_dropped_gives_its_task_back_first_in_line: WIDE,
-                a_claim_that_reached_outside_and_is_dropped_is_lost: WIDE,
-                a_waiting_claim_that_is_dropped_passes_its_wake_up_on: WIDE,
+                outcome_reaches_submitter: WIDE,
+                submit_wakes_waiting_worker: WIDE,
+                many_workers_run_each_task_once: WIDE,
+                dropped_claim_requeues_task_at_front: WIDE,
+                dropped_claim_after_side_effect_loses_task: WIDE,
+                dropped_waiting_claim_passes_wakeup_on: WIDE,
                 circles_take_turns: WIDE,
-                a_circle_that_keeps_what_it_was_given_leaves_room_for_another: WIDE,
-                a_full_queue_refuses_at_once_and_opens_again: FOUR,
-                a_circle_cannot_fill_the_queue: TWO_A_CIRCLE,
-                a_caller_that_goes_away_makes_room: FOUR,
-                a_caller_that_goes_away_interrupts_its_running_task: WIDE,
-                a_task_nobody_wants_is_not_given_back: WIDE,
-                a_queued_task_is_cancelled_once: WIDE,
-                a_running_task_is_cancelled_once_and_ends_as_its_worker_says: WIDE,
-                cancelling_what_ended_or_never_was_changes_nothing: WIDE,
-                a_deadline_passes_in_the_queue_without_a_worker: WIDE,
-                a_worker_that_keeps_a_task_past_its_deadline_is_answered_for: WIDE,
-                a_repeated_call_is_answered_and_not_run: WIDE,
-                a_key_is_its_callers_and_its_circles_own: WIDE,
-                a_key_used_for_another_call_is_a_conflict: WIDE,
-                a_keyed_task_goes_on_when_its_caller_goes_away: WIDE,
-                an_abandoned_keyed_task_that_is_late_is_not_run: WIDE,
-                closing_ends_what_is_queued_and_lets_run_what_runs: WIDE,
+                busy_circle_leaves_running_slots_for_others: WIDE,
+                full_queue_refuses_until_task_ends: FOUR,
+                circle_queue_limit_leaves_room_for_others: TWO_A_CIRCLE,
+                dropped_tickets_free_queue_capacity: FOUR,
+                dropped_ticket_interrupts_running_task: WIDE,
+                cancelled_task_is_not_requeued: WIDE,
+                queued_task_is_cancelled_once: WIDE,
+                running_task_is_cancelled_once_by_its_worker: WIDE,
+                cancel_of_ended_or_unknown_task_does_nothing: WIDE,
+                deadline_ends_queued_task_without_worker: WIDE,
+                deadline_ends_task_of_stuck_worker: WIDE,
+                repeated_idempotent_call_runs_once: WIDE,
+                idempotency_key_is_scoped_to_caller_and_circle: WIDE,
+                idempotency_key_of_another_call_is_refused: WIDE,
+                dropped_ticket_does_not_cancel_keyed_task: WIDE,
+                overdue_keyed_task_without_ticket_is_not_run: WIDE,
+                close_ends_queued_and_keeps_running_tasks: WIDE,
             }
         }
     };

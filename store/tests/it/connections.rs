@@ -37,14 +37,14 @@ async fn refusal(url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_redis_serves_with_and_without_a_database() {
+async fn redis_url_with_and_without_database_serves() {
     let redis = Redis::start();
     serves(&redis.url()).await;
     serves(&format!("redis://{}", redis.address())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_lets_in_and_a_wrong_one_is_never_shown() {
+async fn password_authenticates_and_is_never_shown() {
     let redis = Redis::builder().password("pa%ss").start();
     let at = redis.address();
     serves(&format!("redis://:pa%25ss@{at}")).await;
@@ -75,7 +75,7 @@ const RULES: [&str; 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_needs_few_rights_and_is_told_which_are_missing() {
+async fn acl_user_needs_few_rights_and_hears_missing_ones() {
     let redis = Redis::start();
     let at = redis.address();
     let grant = |name: &str, rules: &[&str]| {
@@ -95,7 +95,7 @@ async fn a_user_needs_few_rights_and_is_told_which_are_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_serves() {
+async fn unix_socket_serves() {
     let redis = Redis::builder().set(&["--unixsocket", "redis.sock"]).start();
     serves(&format!("redis+unix://{}", redis.file("redis.sock").display())).await;
     let refusal = refusal(&format!("redis+unix://{}", redis.file("another.sock").display())).await;
@@ -103,7 +103,7 @@ async fn a_socket_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_asks_for_a_password_too() {
+async fn unix_socket_requires_password() {
     let redis = Redis::builder().password("secret").set(&["--unixsocket", "redis.sock"]).start();
     let path = redis.file("redis.sock");
     serves(&format!("redis+unix://default:secret@localhost{}", path.display())).await;
@@ -112,7 +112,7 @@ async fn a_socket_asks_for_a_password_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tls_serves_whom_the_certificates_name() {
+async fn tls_checks_certificates_on_both_sides() {
     let redis = Redis::builder().tls().start();
     let at = redis.tls_address().unwrap();
     let file = |name: &str| redis.file(name).display().to_string();
@@ -140,7 +140,7 @@ async fn tls_serves_whom_the_certificates_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_lead_to_their_primary() {
+async fn sentinels_resolve_primary() {
     let sentinels = Sentinels::start();
     serves(&sentinels.url()).await;
     let refusal = refusal(&sentinels.url().replace("=mine", "=yours")).await;
@@ -148,7 +148,7 @@ async fn sentinels_lead_to_their_primary() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_serves() {
+async fn cluster_serves() {
     let cluster = Cluster::start();
     serves(&cluster.url()).await;
     // Each of its nodes knows the others.
@@ -158,7 +158,7 @@ async fn a_cluster_serves() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_none_or_another_is_said_to_be() {
+async fn wrong_kind_of_redis_is_reported() {
     let redis = Redis::start();
     let not_a_cluster = refusal(&format!("redis-cluster://{}", redis.address())).await;
     assert!(not_a_cluster.contains("it is not a cluster"), "{not_a_cluster}");
@@ -169,7 +169,7 @@ async fn a_redis_that_is_none_or_another_is_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dangerous_settings_are_warned_of() {
+async fn dangerous_redis_settings_are_reported() {
     let durable = Redis::builder().durable().set(&["--maxmemory", "1gb"]).start();
     let store = connect(&durable.url()).await;
     assert_eq!(store.warnings().await, Ok(Vec::new()));
@@ -181,7 +181,7 @@ async fn dangerous_settings_are_warned_of() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_cluster_all_primaries_are_looked_at() {
+async fn settings_of_all_cluster_primaries_are_checked() {
     let cluster = Cluster::start();
     let store = connect(&cluster.url()).await;
     assert_eq!(store.warnings().await, Ok(Vec::new()));

@@ -127,7 +127,7 @@ fn filter(caller: Option<Caller>, state: Option<State>) -> TaskFilter {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listing_costs_the_same_however_much_is_remembered() {
+async fn listing_cost_is_independent_of_history() {
     let redis = Redis::start();
     let store = store(&redis.url()).await;
     fill(&redis, REMEMBERED);
@@ -164,7 +164,7 @@ async fn listing_costs_the_same_however_much_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reaping_costs_the_same_however_much_is_over() {
+async fn reaping_cost_is_independent_of_backlog() {
     let redis = Redis::start();
     let url = redis.url();
     let store = store(&url).await;
@@ -214,7 +214,7 @@ async fn reaping_costs_the_same_however_much_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queue_of_late_tasks_is_passed_in_small_steps() {
+async fn overdue_queue_is_skipped_in_small_steps() {
     let redis = Redis::start();
     let store = store(&redis.url()).await;
     fill(
@@ -248,7 +248,7 @@ async fn queue_of_late_tasks_is_passed_in_small_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_cost_what_a_play_reads_and_writes() {
+async fn document_cost_is_bounded_by_reads_and_writes() {
     let redis = Redis::start();
     let store: Arc<dyn Store> = Arc::new(store(&redis.url()).await);
     fill(&redis, "
@@ -296,7 +296,7 @@ async fn documents_cost_what_a_play_reads_and_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_come_in_small_parts() {
+async fn answers_are_fetched_in_small_batches() {
     let redis = Redis::start();
     let store = store(&redis.url()).await;
     let mut tickets = Vec::new();

@@ -157,7 +157,7 @@ fn report(what: &str, (accepted, unknown): (usize, usize)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_change_the_primary_as_planned_and_nothing_is_lost() {
+async fn planned_sentinel_failover_loses_nothing() {
     let mut sentinels = Sentinels::start();
     let load = Load::start(&sentinels.url()).await;
     for _ in 0..2 {
@@ -169,7 +169,7 @@ async fn sentinels_change_the_primary_as_planned_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_replace_a_primary_that_dies() {
+async fn sentinels_replace_dead_primary() {
     let mut sentinels = Sentinels::start();
     let load = Load::start(&sentinels.url()).await;
     load.more(100).await;
@@ -183,7 +183,7 @@ async fn sentinels_replace_a_primary_that_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_replace_a_primary_that_answers_nobody() {
+async fn sentinels_replace_frozen_primary() {
     let mut sentinels = Sentinels::start();
     let load = Load::start(&sentinels.url()).await;
     load.more(100).await;
@@ -200,7 +200,7 @@ async fn sentinels_replace_a_primary_that_answers_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn primaries_of_a_cluster_change_as_planned_and_nothing_is_lost() {
+async fn planned_cluster_failover_loses_nothing() {
     let cluster = Cluster::start();
     let load = Load::start(&cluster.url()).await;
     for shard in 0..4 {
@@ -212,7 +212,7 @@ async fn primaries_of_a_cluster_change_as_planned_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_replaces_a_primary_that_dies() {
+async fn cluster_replaces_dead_primary() {
     let mut cluster = Cluster::start();
     let load = Load::start(&cluster.url()).await;
     load.more(100).await;
@@ -226,7 +226,7 @@ async fn a_cluster_replaces_a_primary_that_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slots_that_move_to_another_node_take_all_that_they_hold() {
+async fn moving_cluster_slots_loses_nothing() {
     let cluster = Cluster::start();
     let load = Load::start(&cluster.url()).await;
     for shard in 0..4 {

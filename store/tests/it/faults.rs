@@ -52,7 +52,7 @@ fn all() -> TaskFilter {
 }
 
 #[tokio::test]
-async fn what_is_settled_after_the_end_is_answered_at_once() {
+async fn settling_after_shutdown_fails_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let (claim, ticket) = store.begin_nested(task("late")).unwrap();
@@ -69,7 +69,7 @@ async fn what_is_settled_after_the_end_is_answered_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_circle_gets_to_the_disk_however_busy_others_are() {
+async fn busy_circles_do_not_starve_disk_writes_of_others() {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(open(directory.path(), EmbeddedConfig::default()));
     let stop = Arc::new(AtomicBool::new(false));
@@ -112,7 +112,7 @@ async fn a_circle_gets_to_the_disk_however_busy_others_are() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_that_are_opened_side_by_side_stay_few() {
+async fn concurrent_opens_respect_open_file_limit() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(open(directory.path(), few(8)));
     let mut callers = JoinSet::new();
@@ -136,7 +136,7 @@ async fn files_that_are_opened_side_by_side_stay_few() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_takes_long_to_open_holds_up_nobody_else() {
+async fn slow_file_open_does_not_block_other_circles() {
     let directory = tempfile::tempdir().unwrap();
     let slow = folder(directory.path(), circle(1));
     fs::create_dir(&slow).unwrap();
@@ -160,7 +160,7 @@ async fn a_file_that_takes_long_to_open_holds_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_emptied_is_refused_and_not_begun_anew() {
+async fn emptied_file_is_refused_not_recreated() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     assert_eq!(write(&store, circle(1), "a").await, Ok(success("")));
@@ -179,7 +179,7 @@ async fn a_file_that_was_emptied_is_refused_and_not_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_file_that_goes_away_in_use_fails_all_who_wait_and_goes_on_when_it_is_back() {
+async fn missing_file_fails_waiters_until_it_returns() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     assert_eq!(write(&store, circle(1), "before").await, Ok(success("")));
@@ -220,7 +220,7 @@ async fn a_file_that_goes_away_in_use_fails_all_who_wait_and_goes_on_when_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_file_is_an_error_and_neither_a_panic_nor_a_hang() {
+async fn damaged_file_is_an_error_not_a_panic_or_hang() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     for number in 0..50 {
@@ -255,7 +255,7 @@ async fn a_damaged_file_is_an_error_and_neither_a_panic_nor_a_hang() {
 }
 
 #[tokio::test]
-async fn times_beyond_every_clock_are_only_long() {
+async fn huge_timeouts_do_not_overflow() {
     let directory = tempfile::tempdir().unwrap();
     let config = EmbeddedConfig { remember_for: Duration::MAX, ..EmbeddedConfig::default() };
     let store = open(directory.path(), config);
@@ -268,7 +268,7 @@ async fn times_beyond_every_clock_are_only_long() {
 }
 
 #[tokio::test]
-async fn a_list_shows_nothing_that_is_forgotten() {
+async fn list_omits_expired_tasks() {
     let directory = tempfile::tempdir().unwrap();
     let config = EmbeddedConfig { remember_for: Duration::from_millis(200), ..EmbeddedConfig::default() };
     let store = open(directory.path(), config);
@@ -282,7 +282,7 @@ async fn a_list_shows_nothing_that_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_key_whose_play_may_have_reached_outside_is_answered_also_before_it_is_taken_up() {
+async fn marked_keyed_play_is_lost_even_before_recovery() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
@@ -295,7 +295,7 @@ async fn a_key_whose_play_may_have_reached_outside_is_answered_also_before_it_is
 }
 
 #[tokio::test]
-async fn what_this_process_accepted_is_not_taken_up_again() {
+async fn recovery_skips_tasks_of_this_process() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket: Ticket = store.submit(submitted("a")).await.unwrap();
@@ -306,7 +306,7 @@ async fn what_this_process_accepted_is_not_taken_up_again() {
 }
 
 #[tokio::test]
-async fn a_submitted_task_whose_worker_goes_with_the_process_is_run_by_the_next() {
+async fn submission_claimed_at_shutdown_runs_in_next_process() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket = store.submit(submitted("a")).await.unwrap();
@@ -320,7 +320,7 @@ async fn a_submitted_task_whose_worker_goes_with_the_process_is_run_by_the_next(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_settling_that_is_dropped_half_way_gives_its_task_back() {
+async fn dropped_settle_requeues_task() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     // One that was overtaken holds the right of way.
@@ -345,7 +345,7 @@ async fn a_settling_that_is_dropped_half_way_gives_its_task_back() {
 }
 
 #[tokio::test]
-async fn a_task_that_reached_outside_is_not_given_to_another_worker_unless_it_may_be() {
+async fn dropped_claim_after_side_effect_uses_retries() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let once = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("once more") };
@@ -364,7 +364,7 @@ async fn a_task_that_reached_outside_is_not_given_to_another_worker_unless_it_ma
 
 /// Polled again after it is ready, a ticket stays pending.
 #[tokio::test]
-async fn a_ticket_that_is_asked_again_stays_pending() {
+async fn ticket_polled_after_ready_stays_pending() {
     let directory = tempfile::tempdir().unwrap();
     let store: EmbeddedStore = open(directory.path(), EmbeddedConfig::default());
     let mut ticket = store.submit(task("a")).await.unwrap();

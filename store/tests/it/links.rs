@@ -140,7 +140,7 @@ async fn refusal(store: &RedisStore, bound: Duration) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_lost_is_not_asked_for_by_doing_it_again() {
+async fn lost_reply_does_not_submit_twice() {
     let world = World::start().await;
     let task = keyed("count", "k");
     world.to_server.count(task.id.to_string());
@@ -160,7 +160,7 @@ async fn an_answer_that_is_lost_is_not_asked_for_by_doing_it_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_settlement_happens_once_whatever_happens_to_its_messages() {
+async fn settlement_applies_once_despite_lost_messages() {
     for trap in [RequestFault::CutBefore, RequestFault::CutAfter, RequestFault::Twice] {
         let world = World::start().await;
         let (ticket, claim) = world.running().await;
@@ -176,7 +176,7 @@ async fn a_settlement_happens_once_whatever_happens_to_its_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_submission_that_comes_twice_is_one() {
+async fn duplicated_submit_is_accepted_once() {
     let world = World::start().await;
     let task = submitted("count");
     let sprung = world.to_server.inject(RequestFault::Twice, task.id.to_string());
@@ -190,7 +190,7 @@ async fn a_submission_that_comes_twice_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_redis_is_away_callers_are_told_at_once_and_then_all_goes_on() {
+async fn unreachable_redis_fails_fast_and_recovers() {
     let mut world = World::start().await;
     let (ticket, claim) = world.running().await;
     let id = ticket.task();
@@ -213,7 +213,7 @@ async fn while_redis_is_away_callers_are_told_at_once_and_then_all_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_of_redis_loses_nothing() {
+async fn redis_restart_loses_nothing() {
     let mut world = World::start().await;
     let tickets: Vec<_> =
         futures_util::future::join_all((0..20).map(|_| world.server.submit(submitted("count"))))
@@ -239,7 +239,7 @@ async fn a_restart_of_redis_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_swallows_is_found_out_and_callers_do_not_wait_for_it() {
+async fn dead_connection_is_detected_and_fails_fast() {
     for mode in [Mode::Hold, Mode::Discard] {
         let world = World::start().await;
         world.serves().await;
@@ -258,7 +258,7 @@ async fn a_connection_that_swallows_is_found_out_and_callers_do_not_wait_for_it(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_swallows_is_found_out_though_nobody_calls() {
+async fn idle_dead_connection_is_detected() {
     let world = World::start().await;
     world.to_server.set(Mode::Discard);
     sleep(BOUND + PROMPT).await;
@@ -268,7 +268,7 @@ async fn a_connection_that_swallows_is_found_out_though_nobody_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_waited_to_the_deadline_does_not_wait_for_a_slow_network_as_well() {
+async fn deadline_bounds_wait_on_slow_redis() {
     let world = World::start().await;
     let late = Task { timeout: Duration::from_secs(2), ..task("late") };
     let ticket = soon(world.server.submit(late)).await.unwrap();
@@ -282,7 +282,7 @@ async fn who_has_waited_to_the_deadline_does_not_wait_for_a_slow_network_as_well
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_nobody_heard_is_asked_for() {
+async fn missed_answer_is_fetched() {
     let world = World::start().await;
     // The connection that listens is gone when the answer is published.
     let (ticket, claim) = world.running().await;
@@ -295,7 +295,7 @@ async fn an_answer_that_nobody_heard_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
+async fn deaf_pubsub_is_detected_and_answers_arrive() {
     let world = World::start().await;
     // Ids of connections, which Redis gives but once.
     let listening = || {
@@ -327,7 +327,7 @@ async fn a_store_that_has_gone_deaf_still_answers_and_finds_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
+async fn full_redis_is_reported_and_loses_nothing() {
     let world = World::start().await;
     let play = soon(world.server.submit(task("count"))).await.unwrap();
     let claim = soon(world.worker.claim()).await.unwrap();
@@ -361,7 +361,7 @@ async fn when_redis_is_full_it_is_said_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_reached_outside_and_missed_redis_is_lost_unless_it_may_be_retried() {
+async fn side_effect_with_missed_redis_is_lost_or_retried() {
     let world = World::start().await;
     let missed = || Settlement { side_effects: true, ..Outcome::failed(Failure::Unavailable).into() };
     let ticket = soon(world.server.submit(keyed("a", "k"))).await.unwrap();
@@ -380,7 +380,7 @@ async fn what_reached_outside_and_missed_redis_is_lost_unless_it_may_be_retried(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_is_said_to_be_one_and_a_primary_again_serves() {
+async fn replica_is_reported_and_promoted_primary_serves() {
     let world = World::start().await;
     let (ticket, claim) = world.running().await;
     let counted = settlement(counting(&claim));
@@ -405,7 +405,7 @@ async fn a_replica_is_said_to_be_one_and_a_primary_again_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_password_that_was_changed_is_said_and_never_shown() {
+async fn changed_password_is_reported_and_never_shown() {
     let redis = Redis::builder().password("the-first-one").start();
     let store = connect(&format!("redis://:the-first-one@{}", redis.address())).await;
     redis.ask(&["ACL", "SETUSER", "default", "resetpass", ">another", ">for-the-test"]);

@@ -63,7 +63,7 @@ impl InlineRunner for Cancels {
 }
 
 #[tokio::test]
-async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
+async fn inline_runner_gets_plain_plays_until_close() {
     let store = embedded(EmbeddedConfig::default()).with_inline_runner(Arc::new(Cancels));
     let tried = store.submit(conformance::task("a")).await.unwrap();
     assert_eq!(tried.await, Outcome::cancelled());
@@ -76,6 +76,6 @@ async fn a_trial_has_every_task_first_that_has_no_key_until_the_store_closes() {
 
 /// In Redis, whatever is told is kept already.
 #[tokio::test]
-async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept() {
-    tasks::who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(within(conformance::WIDE)).await;
+async fn repeated_submit_returns_once_task_is_durable() {
+    tasks::repeated_submit_returns_once_task_is_durable(within(conformance::WIDE)).await;
 }

@@ -76,7 +76,7 @@ fn one() -> RedisConfig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_of_one_is_run_by_another_and_answered() {
+async fn task_runs_in_another_process_and_is_answered() {
     let together = Together::begin();
     let (server, worker) = (together.store().await, together.store().await);
     let ticket = server.submit(task("a")).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_task_of_one_is_run_by_another_and_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_call_is_answered_wherever_it_is_made() {
+async fn repeated_call_is_answered_by_any_server() {
     let together = Together::begin();
     let (first, second, worker) = (together.store().await, together.store().await, together.store().await);
     let ticket = first.submit(keyed("a", "k")).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_repeated_call_is_answered_wherever_it_is_made() {
 
 /// Whichever comes first, the outcome on its way or the task that goes back: nothing is left behind.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_settling_that_is_dropped_half_way_leaves_nothing_held() {
+async fn dropped_settle_leaves_no_held_task() {
     let together = Together::begin();
     let store = RedisStore::connect(&together.url, one()).await.unwrap();
     for _ in 0..20 {
@@ -114,7 +114,7 @@ async fn a_settling_that_is_dropped_half_way_leaves_nothing_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_goes_away_and_a_cancel_reach_the_worker() {
+async fn disconnect_and_cancel_reach_remote_worker() {
     let together = Together::begin();
     let (server, worker) = (together.store().await, together.store().await);
     let ticket = server.submit(task("a")).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_caller_that_goes_away_and_a_cancel_reach_the_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_watches_from_elsewhere_sees_every_line_before_the_end() {
+async fn remote_watch_delivers_every_line_before_the_end() {
     let together = Together::begin();
     let (server, late, worker) = (together.store().await, together.store().await, together.store().await);
     let ticket = server.submit(task("a")).await.unwrap();
@@ -159,7 +159,7 @@ async fn who_watches_from_elsewhere_sees_every_line_before_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_watches_sees_that_another_worker_begins_anew() {
+async fn watch_reports_restart_on_another_worker() {
     let together = Together::begin();
     let (server, mut dying) = (together.store().await, together.other().await);
     let ticket = server.submit(task("a")).await.unwrap();
@@ -180,7 +180,7 @@ async fn who_watches_sees_that_another_worker_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_dead_worker_held_is_run_by_another() {
+async fn lease_expires_when_worker_dies() {
     let together = Together::begin();
     let (server, mut dying) = (together.store().await, together.other().await);
     let ticket = server.submit(task("a")).await.unwrap();
@@ -195,7 +195,7 @@ async fn what_a_dead_worker_held_is_run_by_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_lost_and_claimed_again_is_interrupted_where_it_runs_for_nobody() {
+async fn reclaimed_task_interrupts_its_stale_run() {
     let redis = circles_testing::redis_of_this_test();
     let together = Together::begin();
     let server = together.store().await;
@@ -219,7 +219,7 @@ async fn what_is_lost_and_claimed_again_is_interrupted_where_it_runs_for_nobody(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
+async fn marked_task_of_dead_worker_is_lost_or_retried() {
     let together = Together::begin();
     let (server, mut dying) = (together.store().await, together.other().await);
     let lost = server.submit(task("lost")).await.unwrap();
@@ -242,7 +242,7 @@ async fn what_a_dead_worker_had_marked_is_lost_unless_it_may_be_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn task_whose_workers_die_twice_is_lost() {
+async fn task_is_lost_after_two_worker_deaths() {
     let together = Together::begin();
     let server = together.store().await;
     for (task, has_key) in
@@ -268,7 +268,7 @@ async fn task_whose_workers_die_twice_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn worker_that_gives_back_has_not_died() {
+async fn released_task_does_not_count_worker_death() {
     let together = Together::begin();
     let server = together.store().await;
     let ticket = server.submit(task("a")).await.unwrap();
@@ -330,7 +330,7 @@ async fn redis_of_another_format_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_heard_after_its_lease_changes_nothing() {
+async fn settlement_after_lease_changes_nothing() {
     let together = Together::begin();
     let server = together.store().await;
     let address = together.url.trim_start_matches("redis://").split('/').next().unwrap().parse().unwrap();
@@ -373,7 +373,7 @@ async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_that_raise_the_same_counter_leave_it_exact_and_none_in_conflict() {
+async fn concurrent_counter_across_workers_loses_no_increment() {
     let together = Together::begin();
     let server = together.store().await;
     let mut workers = JoinSet::new();
@@ -413,7 +413,7 @@ async fn workers_that_raise_the_same_counter_leave_it_exact_and_none_in_conflict
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_and_chosen_circles_take_only_their_own() {
+async fn pool_and_chosen_circles_claim_only_their_tasks() {
     let together = Together::begin();
     let pools = HashMap::from([(circle(2), "big".to_owned())]);
     let server = together.store_with(RedisConfig { pools, ..one() }).await;
@@ -451,7 +451,7 @@ async fn a_pool_and_chosen_circles_take_only_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_is_claimed_ahead_of_short_plays_and_goes_back_when_the_worker_closes() {
+async fn prefetched_tasks_are_released_on_close() {
     let together = Together::begin();
     let server = together.store().await;
     let ahead = RedisConfig { ahead: Duration::from_secs(3600), running_limit: 8, ..one() };
@@ -476,7 +476,7 @@ async fn work_is_claimed_ahead_of_short_plays_and_goes_back_when_the_worker_clos
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_takes_tasks_is_seen_until_it_is_gone() {
+async fn worker_is_counted_until_it_is_gone() {
     let together = Together::begin();
     let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
     let server = RedisStore::connect(&together.url, config).await.unwrap();
@@ -497,7 +497,7 @@ async fn who_takes_tasks_is_seen_until_it_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_that_share_a_redis_agree_on_the_shards() {
+async fn stores_on_one_redis_agree_on_shards() {
     let together = Together::begin();
     let few = RedisStore::connect(&together.url, RedisConfig { shards: 4, ..one() }).await.unwrap();
     let many = RedisStore::connect(&together.url, RedisConfig { shards: 64, ..one() }).await.unwrap();
@@ -511,7 +511,7 @@ async fn stores_that_share_a_redis_agree_on_the_shards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_waits_keeps_its_connection() {
+async fn waiting_worker_keeps_its_connection() {
     let together = Together::begin();
     let redis = circles_testing::redis_of_this_test();
     let worker = together.store().await;

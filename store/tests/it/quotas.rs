@@ -113,7 +113,7 @@ async fn joined_call_of_refused_play_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forbidden_submission_is_told_without_record_or_key() {
+async fn forbidden_submission_leaves_no_record_or_key() {
     for store in stores(Quota::default(), DAY).await {
         let task = Task { kind: Kind::Submitted { retries: 0 }, ..of(7, "a", "k") };
         let id = play(&store, task.clone(), &refusals()[0]).await.unwrap();
@@ -127,7 +127,7 @@ async fn forbidden_submission_is_told_without_record_or_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn full_share_refuses_new_keys_and_keeps_the_old() {
+async fn full_share_refuses_new_keys_and_answers_known_ones() {
     for store in stores(Quota { caller_tasks: 3, ..Quota::default() }, DAY).await {
         for key in ["1", "2", "3"] {
             play(&store, of(7, "a", key), &success(key)).await.unwrap();
@@ -152,7 +152,7 @@ async fn full_share_refuses_new_keys_and_keeps_the_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tasks_under_way_count_in_their_share() {
+async fn live_tasks_count_in_their_share() {
     for store in stores(Quota { caller_tasks: 2, ..Quota::default() }, DAY).await {
         let _first = store.submit(of(7, "a", "1")).await.unwrap();
         let _second = store.submit(of(7, "a", "2")).await.unwrap();
@@ -165,7 +165,7 @@ async fn tasks_under_way_count_in_their_share() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_share_one_room_that_others_do_not_need() {
+async fn guests_share_one_quota() {
     let quota = Quota { guest_tasks: 3, ..Quota::default() };
     for store in stores(quota, DAY).await {
         // As many keys as a stranger likes to make.
@@ -180,7 +180,7 @@ async fn guests_share_one_room_that_others_do_not_need() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn share_has_room_again_when_its_time_is_over() {
+async fn share_has_room_again_after_expiry() {
     let quota = Quota { caller_tasks: 2, ..Quota::default() };
     for store in stores(quota, Duration::from_millis(500)).await {
         play(&store, of(7, "a", "1"), &success("")).await.unwrap();
@@ -194,7 +194,7 @@ async fn share_has_room_again_when_its_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn key_outlives_an_outcome_for_which_there_is_no_room() {
+async fn key_outlives_outcome_that_exceeds_quota() {
     let large = |text: &str| {
         let output = format!("{text}{}", "x".repeat(2_000));
         Outcome::Succeeded(Success { value: serde_json::Value::Null, output, ..as_success(text) })

@@ -45,7 +45,7 @@ fn read(store: &dyn Store, key: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn documents_outcomes_keys_and_records_are_there_again() {
+async fn restart_keeps_documents_outcomes_keys_and_records() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     write(&store, "plot/7", "{\"width\":12}").await;
@@ -78,7 +78,7 @@ async fn documents_outcomes_keys_and_records_are_there_again() {
 }
 
 #[tokio::test]
-async fn a_submitted_task_is_run_by_the_next_process() {
+async fn submitted_task_runs_in_next_process() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let queued = store.submit(submitted("queued")).await.unwrap().task();
@@ -112,7 +112,7 @@ fn killed(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn submitted_task_that_kills_two_processes_is_lost() {
+async fn task_is_lost_after_two_process_deaths() {
     let mut directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path(), EmbeddedConfig::default());
     let deadly = store.submit(submitted("deadly")).await.unwrap().task();
@@ -143,7 +143,7 @@ async fn submitted_task_that_kills_two_processes_is_lost() {
 }
 
 #[tokio::test]
-async fn process_that_ends_in_order_has_not_died() {
+async fn orderly_shutdown_does_not_count_as_crash() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path(), EmbeddedConfig::default());
     let id = store.submit(submitted("a")).await.unwrap().task();
@@ -163,7 +163,7 @@ async fn process_that_ends_in_order_has_not_died() {
 }
 
 #[tokio::test]
-async fn what_waits_is_taken_up_however_many_circles_there_are() {
+async fn recovery_finds_tasks_in_closed_files() {
     let directory = tempfile::tempdir().unwrap();
     let submitted_in = |number| Task { circle: circle(number), ..submitted("a") };
     let store = open(directory.path(), EmbeddedConfig::default());
@@ -182,7 +182,7 @@ async fn what_waits_is_taken_up_however_many_circles_there_are() {
 }
 
 #[tokio::test]
-async fn a_deadline_counts_also_while_there_is_no_process() {
+async fn deadline_counts_while_no_process_runs() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let late = Task { timeout: Duration::from_millis(1), ..submitted("a") };
@@ -195,7 +195,7 @@ async fn a_deadline_counts_also_while_there_is_no_process() {
 }
 
 #[tokio::test]
-async fn a_task_that_reached_outside_is_lost_unless_it_may_be_retried() {
+async fn crash_after_side_effect_loses_or_retries_task() {
     for (retries, last) in [(0, State::Lost), (1, State::Succeeded)] {
         let directory = tempfile::tempdir().unwrap();
         let mut store = open(directory.path(), EmbeddedConfig::default());
@@ -222,7 +222,7 @@ async fn a_task_that_reached_outside_is_lost_unless_it_may_be_retried() {
 }
 
 #[tokio::test]
-async fn what_reached_outside_and_is_given_back_as_the_process_ends_is_lost_unless_it_may_be_retried() {
+async fn release_at_close_after_side_effect_loses_or_retries_task() {
     let once = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("a") };
     for (task, goes_on) in [(keyed("a", "k"), false), (submitted("a"), false), (once, true)] {
         let directory = tempfile::tempdir().unwrap();
@@ -254,7 +254,7 @@ async fn what_reached_outside_and_is_given_back_as_the_process_ends_is_lost_unle
 }
 
 #[tokio::test]
-async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
+async fn crash_after_side_effect_loses_keyed_play() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
@@ -272,7 +272,7 @@ async fn a_play_with_a_key_that_reached_outside_is_not_run_again() {
 }
 
 #[tokio::test]
-async fn what_ended_is_not_taken_up_again_though_its_worker_reached_outside_later() {
+async fn late_mark_does_not_revive_ended_task() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let late = Task { timeout: Duration::from_millis(100), ..keyed("a", "k") };
@@ -288,7 +288,7 @@ async fn what_ended_is_not_taken_up_again_though_its_worker_reached_outside_late
 }
 
 #[tokio::test]
-async fn a_file_that_a_killed_process_left_half_made_is_made_again() {
+async fn half_created_file_is_created_again() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join(circle(1).to_string());
     std::fs::create_dir(&folder).unwrap();
@@ -303,7 +303,7 @@ async fn a_file_that_a_killed_process_left_half_made_is_made_again() {
 }
 
 #[tokio::test]
-async fn stores_that_make_a_file_at_the_same_time_do_not_harm_each_other() {
+async fn concurrent_file_creation_keeps_one_owner() {
     for _ in 0..20 {
         let directory = tempfile::tempdir().unwrap();
         let stores = [(); 2].map(|()| open(directory.path(), EmbeddedConfig::default()));
@@ -319,7 +319,7 @@ async fn stores_that_make_a_file_at_the_same_time_do_not_harm_each_other() {
 }
 
 #[tokio::test]
-async fn a_play_that_touches_nothing_durable_never_touches_the_disk() {
+async fn transient_play_never_touches_the_disk() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let ticket = store.submit(task("40 + 2")).await.unwrap();
@@ -334,7 +334,7 @@ fn filter() -> circles_store::TaskFilter {
 }
 
 #[tokio::test]
-async fn a_second_process_is_told_that_the_file_is_in_use() {
+async fn second_process_is_refused_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path(), EmbeddedConfig::default());
     write(&first, "a", "1").await;
@@ -346,7 +346,7 @@ async fn a_second_process_is_told_that_the_file_is_in_use() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_this_circles_is_refused() {
+async fn file_of_another_circle_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     write(&store, "a", "1").await;
@@ -369,7 +369,7 @@ async fn a_file_that_is_not_this_circles_is_refused() {
 }
 
 #[tokio::test]
-async fn few_files_are_open_however_many_circles_there_are() {
+async fn open_files_stay_within_limit() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig { open_files: 4, ..EmbeddedConfig::default() });
     for round in 0..3 {
@@ -394,7 +394,7 @@ async fn few_files_are_open_however_many_circles_there_are() {
 }
 
 #[tokio::test]
-async fn what_ended_long_ago_is_forgotten() {
+async fn expired_task_and_key_are_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let config = EmbeddedConfig { remember_for: Duration::ZERO, ..EmbeddedConfig::default() };
     let store = open(directory.path(), config);
@@ -408,7 +408,7 @@ async fn what_ended_long_ago_is_forgotten() {
 
 /// Of a play with a key that ends because the process does, nothing is kept: the same call runs in the next one.
 #[tokio::test]
-async fn keyed_plays_ended_by_a_close_run_when_called_again() {
+async fn keyed_play_ended_by_close_runs_when_called_again() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     let running = store.submit(keyed("a", "running")).await.unwrap();
@@ -432,7 +432,7 @@ async fn keyed_plays_ended_by_a_close_run_when_called_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_full_takes_deletions_only() {
+async fn full_file_accepts_only_deletions() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig { file_bytes: 4 << 20, ..EmbeddedConfig::default() });
     let mut written = 0;
@@ -457,7 +457,7 @@ async fn a_file_that_is_full_takes_deletions_only() {
 }
 
 #[tokio::test]
-async fn waiting_tasks_are_bounded_by_what_they_hold() {
+async fn queued_tasks_are_bounded_by_memory() {
     // In memory, a map of one member takes many times what its JSON does.
     let large =
         |number| Task { circle: circle(number), args: vec![json!({ "": 0 }); 1_000].into(), ..task("a") };

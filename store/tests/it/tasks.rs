@@ -28,7 +28,7 @@ fn filter(limit: usize) -> TaskFilter {
     TaskFilter { caller: None, state: None, before: None, limit }
 }
 
-pub async fn a_submitted_task_runs_without_its_caller(store: Arc<dyn Store>) {
+pub async fn submitted_task_runs_without_ticket(store: Arc<dyn Store>) {
     let ticket = store.submit(submitted("a")).await.unwrap();
     let id = ticket.task();
     drop(ticket);
@@ -42,7 +42,7 @@ pub async fn a_submitted_task_runs_without_its_caller(store: Arc<dyn Store>) {
     assert_eq!(store.task(&circle(2), id, Duration::ZERO).await, Ok(None), "it is not another circle's");
 }
 
-pub async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(store: Arc<dyn Store>) {
+pub async fn repeated_submit_returns_once_task_is_durable(store: Arc<dyn Store>) {
     let call = || Task { idempotency_key: Some("k".into()), ..submitted("a") };
     let (told, other) = soon(select(store.submit(call()), store.submit(call()))).await.factor_first();
     // Both rest on the same write.
@@ -50,7 +50,7 @@ pub async fn who_repeats_a_submission_is_told_no_sooner_than_it_is_kept(store: A
     assert_eq!(told.unwrap().task(), other.unwrap().task());
 }
 
-pub async fn a_submission_that_was_a_play_before_is_told_of_once_the_play_is_kept(store: Arc<dyn Store>) {
+pub async fn submit_that_joins_play_returns_once_play_is_durable(store: Arc<dyn Store>) {
     let play = store.submit(keyed("a", "k")).await.unwrap();
     let call = Task { idempotency_key: Some("k".into()), ..submitted("a") };
     let mut submission = Box::pin(store.submit(call));
@@ -63,7 +63,7 @@ pub async fn a_submission_that_was_a_play_before_is_told_of_once_the_play_is_kep
     assert_eq!((ticket.task(), soon(ticket).await), (id, success("done")));
 }
 
-pub async fn who_waits_for_a_task_is_told_when_it_ends(store: Arc<dyn Store>) {
+pub async fn task_query_waits_for_end(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     let waiting = tokio::spawn({
         let store = store.clone();
@@ -75,13 +75,13 @@ pub async fn who_waits_for_a_task_is_told_when_it_ends(store: Arc<dyn Store>) {
     assert_eq!(seen.outcome, Some(success("done")));
 }
 
-pub async fn who_waits_too_short_is_told_how_far_it_is(store: Arc<dyn Store>) {
+pub async fn task_query_returns_state_after_short_wait(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     let seen = soon(store.task(&circle(1), id, Duration::from_millis(5))).await.unwrap().unwrap();
     assert_eq!(seen.state, State::Queued);
 }
 
-pub async fn a_plain_play_is_known_while_it_is_under_way(store: Arc<dyn Store>) {
+pub async fn plain_play_is_listed_until_it_ends(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let id = ticket.task();
     assert_eq!(state(&store, id).await, Some(State::Queued));
@@ -90,7 +90,7 @@ pub async fn a_plain_play_is_known_while_it_is_under_way(store: Arc<dyn Store>) 
     assert_eq!(state(&store, id).await, None);
 }
 
-pub async fn a_submitted_task_is_cancelled_and_says_so(store: Arc<dyn Store>) {
+pub async fn cancelled_submission_is_remembered(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     assert_eq!(store.cancel(&circle(1), id).await, Ok(true));
     let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
@@ -120,7 +120,7 @@ async fn seen(store: &Arc<dyn Store>, id: TaskId) -> Times {
     times(&view)
 }
 
-pub async fn states_and_times_agree_whoever_asks(store: Arc<dyn Store>) {
+pub async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
     // Cancelled in the queue: it never began, and has ended as soon as that is said.
     let id = store.submit(submitted("a")).await.unwrap().task();
     assert_eq!(seen(&store, id).await, (State::Queued, None, None));
@@ -179,14 +179,14 @@ pub async fn states_and_times_agree_whoever_asks(store: Arc<dyn Store>) {
     assert_eq!(seen(&store, id).await, times(&awaited));
 }
 
-pub async fn a_task_that_nobody_looks_at_times_out(store: Arc<dyn Store>) {
+pub async fn unobserved_task_times_out(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(1), ..submitted("a") };
     let id = store.submit(late).await.unwrap().task();
     let seen = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
     assert_eq!(seen.state, State::TimedOut);
 }
 
-pub async fn pages_show_each_task_once_and_only_those_asked_for(store: Arc<dyn Store>) {
+pub async fn pages_list_each_matching_task_once(store: Arc<dyn Store>) {
     let ana = Caller::Peer(circle(7));
     let mut all = Vec::new();
     for number in 0..7 {
@@ -232,7 +232,7 @@ pub async fn pages_show_each_task_once_and_only_those_asked_for(store: Arc<dyn S
     drop(running);
 }
 
-pub async fn who_watches_sees_every_line_and_the_end(store: Arc<dyn Store>) {
+pub async fn watch_delivers_every_line_and_the_end(store: Arc<dyn Store>) {
     let line = |text: &str| LogLine { level: LogLevel::Info, text: text.to_owned() };
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
@@ -254,7 +254,7 @@ pub async fn who_watches_sees_every_line_and_the_end(store: Arc<dyn Store>) {
     assert!(store.watch(&circle(1), ticket.task()).await.unwrap().is_none());
 }
 
-pub async fn a_task_that_ended_is_watched_as_its_end(store: Arc<dyn Store>) {
+pub async fn watch_of_ended_task_delivers_its_end(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap();
@@ -263,7 +263,7 @@ pub async fn a_task_that_ended_is_watched_as_its_end(store: Arc<dyn Store>) {
     assert_eq!(soon(watch.next()).await, None);
 }
 
-pub async fn record_of_called_play_names_calling_play_and_origin(store: Arc<dyn Store>) {
+pub async fn nested_play_record_names_calling_play_and_origin(store: Arc<dyn Store>) {
     let outer = task("outer");
     let into = |from: &Task, to| from.call_into(to, Source::script("inner"), Value::Null, from.timeout);
     let (same, other) = (into(&outer, circle(1)), into(&outer, circle(2)));
@@ -298,7 +298,7 @@ pub async fn record_of_called_play_names_calling_play_and_origin(store: Arc<dyn 
     }
 }
 
-pub async fn what_had_effects_or_was_submitted_leaves_one_record(store: Arc<dyn Store>) {
+pub async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn Store>) {
     // A play that wrote.
     let (claim, ticket) = store.begin_nested(task("wrote")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
@@ -351,19 +351,19 @@ macro_rules! tasks {
         mod $store {
             use super::*;
             $crate::conformance::cases_in! { $crate::tasks; $make;
-                a_submitted_task_runs_without_its_caller: WIDE,
-                a_submission_that_was_a_play_before_is_told_of_once_the_play_is_kept: WIDE,
-                who_waits_for_a_task_is_told_when_it_ends: WIDE,
-                who_waits_too_short_is_told_how_far_it_is: WIDE,
-                a_plain_play_is_known_while_it_is_under_way: WIDE,
-                a_submitted_task_is_cancelled_and_says_so: WIDE,
-                states_and_times_agree_whoever_asks: WIDE,
-                a_task_that_nobody_looks_at_times_out: WIDE,
-                pages_show_each_task_once_and_only_those_asked_for: WIDE,
-                who_watches_sees_every_line_and_the_end: WIDE,
-                a_task_that_ended_is_watched_as_its_end: WIDE,
-                what_had_effects_or_was_submitted_leaves_one_record: WIDE,
-                record_of_called_play_names_calling_play_and_origin: WIDE,
+                submitted_task_runs_without_ticket: WIDE,
+                submit_that_joins_play_returns_once_play_is_durable: WIDE,
+                task_query_waits_for_end: WIDE,
+                task_query_returns_state_after_short_wait: WIDE,
+                plain_play_is_listed_until_it_ends: WIDE,
+                cancelled_submission_is_remembered: WIDE,
+                all_queries_agree_on_states_and_times: WIDE,
+                unobserved_task_times_out: WIDE,
+                pages_list_each_matching_task_once: WIDE,
+                watch_delivers_every_line_and_the_end: WIDE,
+                watch_of_ended_task_delivers_its_end: WIDE,
+                writes_side_effects_and_submissions_leave_records: WIDE,
+                nested_play_record_names_calling_play_and_origin: WIDE,
             }
         }
     };

@@ -66,7 +66,7 @@ async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
     play(store).await.get(key)
 }
 
-pub async fn what_a_play_wrote_is_there_once_it_succeeded(store: Arc<dyn Store>) {
+pub async fn writes_are_visible_once_play_succeeds(store: Arc<dyn Store>) {
     let mut first = play(&store).await;
     first.set("a", "1");
     assert_eq!(first.get("a").as_deref(), Some("1"), "it sees its own");
@@ -79,7 +79,7 @@ pub async fn what_a_play_wrote_is_there_once_it_succeeded(store: Arc<dyn Store>)
     assert_eq!(value(&store, "a").await, None);
 }
 
-pub async fn a_play_that_failed_leaves_nothing(store: Arc<dyn Store>) {
+pub async fn failed_play_leaves_no_writes(store: Arc<dyn Store>) {
     let failures = [
         Outcome::cancelled(),
         Outcome::timed_out(),
@@ -95,7 +95,7 @@ pub async fn a_play_that_failed_leaves_nothing(store: Arc<dyn Store>) {
     }
 }
 
-pub async fn a_play_sees_one_moment(store: Arc<dyn Store>) {
+pub async fn play_reads_one_snapshot(store: Arc<dyn Store>) {
     let mut reader = play(&store).await;
     assert_eq!(reader.get("a"), None);
     let mut writer = play(&store).await;
@@ -109,7 +109,7 @@ pub async fn a_play_sees_one_moment(store: Arc<dyn Store>) {
     assert!(reader.settle().await, "a play that only reads is never overtaken");
 }
 
-pub async fn of_two_that_read_what_the_other_writes_one_is_run_again(store: Arc<dyn Store>) {
+pub async fn write_skew_is_a_conflict(store: Arc<dyn Store>) {
     // Write skew: each alone is right, both together are what no order of the two would leave.
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     for play in [&mut one, &mut two] {
@@ -123,7 +123,7 @@ pub async fn of_two_that_read_what_the_other_writes_one_is_run_again(store: Arc<
     assert_eq!(value(&store, "on call/bo").await, None);
 }
 
-pub async fn a_document_that_appears_in_a_range_overtakes_who_looked_there(store: Arc<dyn Store>) {
+pub async fn insert_into_scanned_range_is_a_conflict(store: Arc<dyn Store>) {
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     let range = KeyRange::of_prefix("seat/", None);
     assert!(one.transaction.scan(&range, 10).unwrap().is_empty());
@@ -133,7 +133,7 @@ pub async fn a_document_that_appears_in_a_range_overtakes_who_looked_there(store
     assert!(!one.settle().await);
 }
 
-pub async fn what_was_not_looked_at_overtakes_nobody(store: Arc<dyn Store>) {
+pub async fn write_outside_reads_is_no_conflict(store: Arc<dyn Store>) {
     let mut first = play(&store).await;
     for key in ["seat/1", "seat/2", "seat/3"] {
         first.set(key, "0");
@@ -149,7 +149,7 @@ pub async fn what_was_not_looked_at_overtakes_nobody(store: Arc<dyn Store>) {
     assert!(one.settle().await);
 }
 
-pub async fn an_overtaken_play_gets_a_newer_snapshot(store: Arc<dyn Store>) {
+pub async fn conflict_gives_newer_snapshot(store: Arc<dyn Store>) {
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     one.get("n");
     one.set("n", "1");
@@ -166,7 +166,7 @@ pub async fn an_overtaken_play_gets_a_newer_snapshot(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "n").await.as_deref(), Some("8"));
 }
 
-pub async fn a_play_that_reached_outside_is_not_run_again(store: Arc<dyn Store>) {
+pub async fn conflict_after_side_effect_ends_play(store: Arc<dyn Store>) {
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     one.get("n");
     one.set("n", "1");
@@ -179,7 +179,7 @@ pub async fn a_play_that_reached_outside_is_not_run_again(store: Arc<dyn Store>)
     assert_eq!(value(&store, "n").await.as_deref(), Some("7"));
 }
 
-pub async fn a_play_that_is_overtaken_again_and_again_ends_as_a_conflict(store: Arc<dyn Store>) {
+pub async fn play_fails_after_five_conflict_retries(store: Arc<dyn Store>) {
     let one = play(&store).await;
     let (mut claim, mut transaction) = (one.claim, one.transaction);
     let mut runs = 0;
@@ -203,7 +203,7 @@ pub async fn a_play_that_is_overtaken_again_and_again_ends_as_a_conflict(store: 
     assert_eq!(value(&store, "n").await.as_deref(), Some("1"));
 }
 
-pub async fn a_counter_that_many_raise_ends_exact(store: Arc<dyn Store>) {
+pub async fn concurrent_counter_loses_no_increment(store: Arc<dyn Store>) {
     let mut workers = JoinSet::new();
     for _ in 0..8 {
         let store = store.clone();
@@ -368,23 +368,23 @@ macro_rules! transactions {
             use $crate::conformance::WIDE;
 
             $crate::conformance::cases_in! { $crate::transactions; $make;
-                what_a_play_wrote_is_there_once_it_succeeded: WIDE,
-                a_play_that_failed_leaves_nothing: WIDE,
-                a_play_sees_one_moment: WIDE,
-                of_two_that_read_what_the_other_writes_one_is_run_again: WIDE,
-                a_document_that_appears_in_a_range_overtakes_who_looked_there: WIDE,
-                what_was_not_looked_at_overtakes_nobody: WIDE,
-                an_overtaken_play_gets_a_newer_snapshot: WIDE,
-                a_play_that_reached_outside_is_not_run_again: WIDE,
-                a_play_that_is_overtaken_again_and_again_ends_as_a_conflict: WIDE,
-                a_counter_that_many_raise_ends_exact: WIDE,
+                writes_are_visible_once_play_succeeds: WIDE,
+                failed_play_leaves_no_writes: WIDE,
+                play_reads_one_snapshot: WIDE,
+                write_skew_is_a_conflict: WIDE,
+                insert_into_scanned_range_is_a_conflict: WIDE,
+                write_outside_reads_is_no_conflict: WIDE,
+                conflict_gives_newer_snapshot: WIDE,
+                conflict_after_side_effect_ends_play: WIDE,
+                play_fails_after_five_conflict_retries: WIDE,
+                concurrent_counter_loses_no_increment: WIDE,
             }
 
             proptest::proptest! {
                 #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, ..Default::default() })]
 
                 #[test]
-                fn plays_side_by_side_are_as_one_after_the_other(steps in $crate::transactions::steps()) {
+                fn concurrent_plays_are_serializable(steps in $crate::transactions::steps()) {
                     let mut runtime = tokio::runtime::Builder::new_multi_thread();
                     let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
                     runtime.block_on(async { $crate::transactions::plays_side_by_side($make(WIDE), steps).await });

@@ -82,7 +82,7 @@ fn claims(worker: &Arc<RedisStore>) -> impl Future<Output = Claim> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_play_is_tried_ahead_of_all_queues_and_leaves_nothing_in_redis() {
+async fn fast_path_play_leaves_nothing_in_redis() {
     let together = Together::begin();
     let (server, _worker, trial) = pair(&together).await;
     let before = holds();
@@ -94,7 +94,7 @@ async fn a_play_is_tried_ahead_of_all_queues_and_leaves_nothing_in_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_plays_are_tried_together_and_each_has_its_own_outcome() {
+async fn concurrent_fast_path_plays_keep_their_outcomes() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let runner = {
@@ -121,7 +121,7 @@ async fn many_plays_are_tried_together_and_each_has_its_own_outcome() {
 
 /// What is kept, and what is to be seen while it runs, goes through the queue.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_is_not_tried() {
+async fn remembered_tasks_skip_the_fast_path() {
     let together = Together::begin();
     let (server, worker, trial) = pair(&together).await;
     for kept in [keyed("short", "k"), submitted("short")] {
@@ -133,7 +133,7 @@ async fn what_is_kept_is_not_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing_in_redis() {
+async fn fast_path_read_only_play_leaves_nothing_in_redis() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let before = holds();
@@ -152,7 +152,7 @@ async fn a_play_that_only_reads_is_run_where_a_thread_is_free_and_leaves_nothing
 
 /// The attack: so many plays are tried that what waits in the queue is never run.
 #[tokio::test(flavor = "multi_thread")]
-async fn plays_that_are_tried_leave_threads_to_the_queue() {
+async fn fast_path_leaves_threads_to_the_queue() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let threads = [claims(&worker), claims(&worker)];
@@ -173,7 +173,7 @@ fn writes(output: &str) -> Settlement {
 
 /// Tried, queued, and run: it must have happened once.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
+async fn fast_path_write_is_queued_and_applied_once() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let claim = claims(&worker);
@@ -190,7 +190,7 @@ async fn a_play_that_writes_is_given_up_and_queued_and_written_once() {
 
 /// A play that is being tried when its server begins to end was accepted in time: its outcome comes, or it is queued.
 #[tokio::test(flavor = "multi_thread")]
-async fn close_lets_plays_under_trial_go_on() {
+async fn close_lets_fast_path_plays_finish() {
     for in_vain in [false, true] {
         let together = Together::begin();
         let (server, worker, _) = pair(&together).await;
@@ -211,7 +211,7 @@ async fn close_lets_plays_under_trial_go_on() {
 
 /// The attack: a play that is tried sends a letter, and is then run again.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_reaches_outside_before_a_play_is_queued() {
+async fn fast_path_allows_no_side_effect() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let claim = claims(&worker);
@@ -229,7 +229,7 @@ async fn nothing_reaches_outside_before_a_play_is_queued() {
 
 /// Whatever a worker says late, or when it has gone: the play is run once, and its caller told so.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_play_whose_worker_says_nothing_is_queued() {
+async fn fast_path_play_of_silent_worker_is_queued() {
     let together = Together::begin();
     let (server, silent, _) = pair_with(&together, RedisConfig::default()).await;
     let other = another(&together).await;
@@ -244,7 +244,7 @@ async fn a_play_whose_worker_says_nothing_is_queued() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_play_that_takes_too_long_for_a_trial_is_queued() {
+async fn slow_fast_path_play_is_queued() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let tried = claims(&worker);
@@ -257,7 +257,7 @@ async fn a_play_that_takes_too_long_for_a_trial_is_queued() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outcomes_that_are_large_come_through_the_queue() {
+async fn large_outcome_goes_through_the_queue() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let large = "x".repeat(1 << 20);
@@ -269,7 +269,7 @@ async fn outcomes_that_are_large_come_through_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_of_a_pool_or_of_chosen_circles_tries_no_other_plays() {
+async fn fast_path_respects_pools_and_chosen_circles() {
     let together = Together::begin();
     let pools = HashMap::from([(circle(2), "big".to_owned())]);
     let config = |pool: &str, only: &[u8]| RedisConfig {
@@ -300,7 +300,7 @@ async fn a_worker_of_a_pool_or_of_chosen_circles_tries_no_other_plays() {
 
 /// Those who share a Redis and not a database share its channels, too.
 #[tokio::test(flavor = "multi_thread")]
-async fn plays_are_not_handed_to_workers_of_another_database() {
+async fn fast_path_stays_within_its_database() {
     let (here, there) = (Together::begin(), Together::begin());
     let (server, _worker, tried_here) = pair(&here).await;
     let (other, _other_worker, tried_there) = pair(&there).await;
@@ -313,7 +313,7 @@ async fn plays_are_not_handed_to_workers_of_another_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_takes_tasks_itself_tries_them_itself() {
+async fn fast_path_prefers_own_process() {
     let together = Together::begin();
     let (server, trial) = (another(&together).await, Arc::new(AtOnce::default()));
     server.try_with(trial.clone());
@@ -323,7 +323,7 @@ async fn a_process_that_takes_tasks_itself_tries_them_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_closes_is_handed_nothing_more_and_gives_back_what_it_tries() {
+async fn closing_worker_leaves_the_fast_path() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let tried = claims(&worker);
@@ -338,7 +338,7 @@ async fn a_worker_that_closes_is_handed_nothing_more_and_gives_back_what_it_trie
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_goes_away_leaves_nothing() {
+async fn disconnect_leaves_no_fast_path_play() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let tried = claims(&worker);
@@ -355,7 +355,7 @@ async fn a_caller_that_goes_away_leaves_nothing() {
 
 /// Redis belongs to servers and workers; what comes through it is doubted all the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_are_not_ours_disturb_nobody() {
+async fn foreign_fast_path_messages_are_ignored() {
     let together = Together::begin();
     let (server, worker, _) = pair(&together).await;
     let redis = circles_testing::redis_of_this_test();

@@ -44,32 +44,32 @@ macro_rules! broken {
 }
 
 broken! {
-    a_task_sent_twice_is_accepted_once: NamesAreKnown, with(1, ONE), ENDS_ONCE;
-    a_call_made_twice_is_accepted_once: KeysAreKnown, with(0, JOINED), RUNS_ONCE;
-    a_claim_sent_twice_brings_the_same: ClaimsAreNumbered, with(1, STRAYS_STAY), OVER;
-    a_mark_comes_before_the_effect: MarkComesFirst, with(1, ONE), REACHED;
-    a_mark_is_the_holders: MarkLooksAtTheEpoch, with(1, ONE), REACHED;
-    what_ended_is_not_settled: SettleLooksForTheClaim, with(1, ONE), EFFECTS;
-    a_settlement_is_the_holders: SettleLooksAtTheEpoch, with(1, ONE), REASON;
-    what_was_overtaken_is_not_settled: SettleLooksAtTheReads, with(0, TWO), SEEN;
-    a_nested_play_is_settled_once: NestedEndsOnce, with(1, NESTED), EFFECTS;
-    a_nested_play_is_remembered: NestedIsRemembered, with(2, NESTED), EFFECTS;
-    a_marked_task_is_lost: MarkedIsLost, with(1, ONE), REACHED;
-    task_that_killed_two_workers_ends: DeadlyIsLost, with(2, ONE), DEADLY;
-    worker_that_wakes_counts_as_alive: LivingAreForgiven, with(2, ONE), REASON;
-    a_retry_is_counted: RetriesAreCounted, with(2, AGAIN), REACHED;
-    a_lease_ends: LeasesEnd, with(1, ONE), OVER;
-    a_holder_gives_back: GiveBackLooksAtTheEpoch, with(2, ONE), LOST;
-    a_cancelled_task_that_is_given_back_ends: CancelledEnds, with(2, ONE), NOT_BEGUN;
-    a_stray_claim_goes_back: StraysGoBack, with(2, ONE), OVER;
-    an_unsettled_play_goes_back: UnsettledGoesBack, with(3, SUBMITTED), OVER;
-    a_newer_claim_stays_known: ClaimsAreKnownByEpoch, with(1, ONE), KNOWN;
-    an_overtaken_play_that_reached_outside_ends: ReachedRunsOnce, with(0, TWO), REACHED;
-    an_answer_is_kept: AnswersAreKept, with(1, ONE), OVER;
-    an_answer_is_acknowledged_once_told: ToldIsAcknowledged, with(1, ONE), OVER;
-    who_joins_looks: JoinedIsLookedUp, with(1, JOINED), OVER;
-    who_joins_ends_nothing: JoinedKeepsItsDeadline, with(1, JOINED), REASON;
-    a_deadline_is_final: DeadlineIsFinal, with(1, ONE), TOLD;
+    duplicated_task_is_accepted_once: NamesAreKnown, with(1, ONE), ENDS_ONCE;
+    duplicated_call_is_accepted_once: KeysAreKnown, with(0, JOINED), RUNS_ONCE;
+    duplicated_claim_returns_same_tasks: ClaimsAreNumbered, with(1, STRAYS_STAY), OVER;
+    mark_precedes_side_effect: MarkComesFirst, with(1, ONE), REACHED;
+    mark_needs_current_epoch: MarkLooksAtTheEpoch, with(1, ONE), REACHED;
+    ended_task_is_not_settled: SettleLooksForTheClaim, with(1, ONE), EFFECTS;
+    settlement_needs_current_epoch: SettleLooksAtTheEpoch, with(1, ONE), REASON;
+    conflict_is_not_settled: SettleLooksAtTheReads, with(0, TWO), SEEN;
+    nested_play_is_settled_once: NestedEndsOnce, with(1, NESTED), EFFECTS;
+    nested_play_is_remembered: NestedIsRemembered, with(2, NESTED), EFFECTS;
+    marked_task_is_lost: MarkedIsLost, with(1, ONE), REACHED;
+    task_ends_after_two_worker_deaths: DeadlyIsLost, with(2, ONE), DEADLY;
+    late_worker_counts_as_alive: LivingAreForgiven, with(2, ONE), REASON;
+    retries_are_counted: RetriesAreCounted, with(2, AGAIN), REACHED;
+    lease_expires: LeasesEnd, with(1, ONE), OVER;
+    release_needs_current_epoch: GiveBackLooksAtTheEpoch, with(2, ONE), LOST;
+    cancelled_task_ends_when_released: CancelledEnds, with(2, ONE), NOT_BEGUN;
+    stray_claim_is_released: StraysGoBack, with(2, ONE), OVER;
+    unsettled_play_is_released: UnsettledGoesBack, with(3, SUBMITTED), OVER;
+    newer_claim_stays_known: ClaimsAreKnownByEpoch, with(1, ONE), KNOWN;
+    conflict_after_side_effect_ends_task: ReachedRunsOnce, with(0, TWO), REACHED;
+    answer_is_kept_until_acknowledged: AnswersAreKept, with(1, ONE), OVER;
+    received_answer_is_acknowledged: ToldIsAcknowledged, with(1, ONE), OVER;
+    joined_call_looks_task_up: JoinedIsLookedUp, with(1, JOINED), OVER;
+    joined_call_does_not_end_task: JoinedKeepsItsDeadline, with(1, JOINED), REASON;
+    deadline_is_final: DeadlineIsFinal, with(1, ONE), TOLD;
 }
 
 #[test]
