@@ -16,7 +16,8 @@ use std::{
 
 use circles_auth::Permission;
 use circles_store::{
-    Caller, CircleId, Claim, Failure, Kind, Outcome, Settlement, Source, Stats, Store, Success, Task, InlineRunner,
+    Caller, CircleId, Claim, Failure, InlineRunner, Kind, Outcome, Settlement, Source, Stats, Store, Success,
+    Task,
 };
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use tokio_util::sync::CancellationToken;
