@@ -1,11 +1,11 @@
-//! A model of how tasks go through Redis: who submits, claims, renews, settles, reaps and answers, and all that may
-//! go wrong in between. `docs/tasks-on-redis.md` says what it is about.
+//! A model of tasks on Redis: submitting, claiming, renewing, settling, reaping and answering, and every fault that can
+//! come between these steps. `docs/tasks-on-redis.md` describes it.
 //!
-//! `world.rs` lists what may happen, `scripts.rs` does what the scripts do, and `promises.rs` says what holds whatever
-//! happens. `replay.rs` holds the model against the scripts.
+//! `world.rs` lists the possible actions, `scripts.rs` does what the scripts do, and `promises.rs` lists what must hold in
+//! every state. `replay.rs` compares the model with the real scripts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
-#![allow(clippy::print_stdout)] // What a rule is for is shown to who asks.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Tests may panic.
+#![allow(clippy::print_stdout)] // `--nocapture` shows how each rule's promise breaks.
 
 mod model {
     pub mod callers;
@@ -27,15 +27,15 @@ mod model {
 use std::{collections::BTreeSet, fs, path::Path};
 
 use model::{
-    check::{has_no_circle, holds},
+    check::{assert_terminates, holds},
     replay::Replay,
     scenario::{Call, Kind, PLAY, Rules, Scenario},
     shard::Scripts,
 };
 
-/// A play that fails or has an effect outside, and two workers.
+/// A play that may fail and has a side effect, and two workers.
 const ONE: Scenario = Scenario {
-    calls: &[Call { reaches_outside: true, may_fail: true, ..PLAY }],
+    calls: &[Call { has_side_effect: true, may_fail: true, ..PLAY }],
     workers: 2,
     servers: 1,
     slots: 2,
@@ -43,47 +43,48 @@ const ONE: Scenario = Scenario {
     rules: Rules::ALL,
 };
 
-/// A task that may be run again once.
-const AGAIN: Scenario = Scenario {
-    calls: &[Call { kind: Kind::Submitted { retries: 1 }, reaches_outside: true, ..PLAY }],
+/// A task with one retry.
+const RETRIED: Scenario = Scenario {
+    calls: &[Call { kind: Kind::Submitted { retries: 1 }, has_side_effect: true, ..PLAY }],
     ..ONE
 };
 
-/// A task that may be what its workers die of.
+/// A task that may be the cause of its workers' deaths.
 const DEADLY: Scenario =
     Scenario { calls: &[Call { kind: Kind::Submitted { retries: 0 }, ..PLAY }], slots: 1, ..ONE };
 
-/// Plays of one circle, each of which may overtake the other.
-const TWO: Scenario = Scenario { calls: &[PLAY, Call { reaches_outside: true, ..PLAY }], faults: 1, ..ONE };
+/// Two plays of one circle that may conflict.
+const CONFLICTING: Scenario =
+    Scenario { calls: &[PLAY, Call { has_side_effect: true, ..PLAY }], faults: 1, ..ONE };
 
-/// Plays of which one has the right of way when others want to settle.
-const THREE: Scenario = Scenario { calls: &[PLAY; 3], workers: 1, faults: 0, ..ONE };
+/// Plays of which one holds the retry lock when others settle.
+const CONTENDED: Scenario = Scenario { calls: &[PLAY; 3], workers: 1, faults: 0, ..ONE };
 
-/// A call that is made again at the same server.
+/// A call that is repeated at the same server.
 const JOINED: Scenario = Scenario { calls: &[Call { key: true, ..PLAY }; 2], faults: 2, ..ONE };
 
-/// A call that is made again at another server.
+/// A call that is repeated at another server.
 const ELSEWHERE: Scenario = Scenario {
     calls: &[Call { key: true, ..PLAY }, Call { key: true, server: 1, ..PLAY }],
     servers: 2,
     ..JOINED
 };
 
-/// A task for whose end somebody waits at another server.
-const ASKED: Scenario = Scenario {
+/// A task whose end is awaited at another server.
+const QUERIED: Scenario = Scenario {
     calls: &[
         Call { kind: Kind::Submitted { retries: 0 }, ..PLAY },
-        Call { kind: Kind::Asks, server: 1, ..PLAY },
+        Call { kind: Kind::Query, server: 1, ..PLAY },
     ],
     servers: 2,
     ..JOINED
 };
 
-/// A play that another one calls, and one that overtakes it.
+/// A nested play, and a play that may conflict with it.
 const NESTED: Scenario =
     Scenario { calls: &[Call { kind: Kind::Nested, ..PLAY }, PLAY], workers: 1, faults: 2, ..ONE };
 
-const ALL: [Scenario; 9] = [ONE, AGAIN, DEADLY, TWO, THREE, JOINED, ELSEWHERE, ASKED, NESTED];
+const ALL: [Scenario; 9] = [ONE, RETRIED, DEADLY, CONFLICTING, CONTENDED, JOINED, ELSEWHERE, QUERIED, NESTED];
 
 #[test]
 fn play_promises_hold_under_all_faults() {
@@ -92,7 +93,7 @@ fn play_promises_hold_under_all_faults() {
 
 #[test]
 fn retry_promises_hold_under_all_faults() {
-    assert!(holds(AGAIN) > 100_000);
+    assert!(holds(RETRIED) > 100_000);
 }
 
 #[test]
@@ -102,8 +103,8 @@ fn deadly_task_promises_hold_under_all_faults() {
 
 #[test]
 fn conflict_promises_hold_under_all_faults() {
-    assert!(holds(TWO) > 10_000);
-    assert!(holds(THREE) > 1_000);
+    assert!(holds(CONFLICTING) > 10_000);
+    assert!(holds(CONTENDED) > 1_000);
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn repeated_call_on_other_server_promises_hold() {
 
 #[test]
 fn task_query_promises_hold_under_all_faults() {
-    assert!(holds(ASKED) > 10_000);
+    assert!(holds(QUERIED) > 10_000);
 }
 
 #[test]
@@ -139,13 +140,14 @@ fn promises_hold_with_one_more_fault() {
 fn every_scenario_terminates() {
     let mut happened = BTreeSet::new();
     for scenario in ALL {
-        happened.extend(has_no_circle(Scenario { faults: scenario.faults.min(2), ..scenario }));
+        happened.extend(assert_terminates(Scenario { faults: scenario.faults.min(2), ..scenario }));
     }
-    // As many as `Action` has.
+    // The number of variants of `Action`.
     assert_eq!(happened.len(), 34, "{happened:#?}");
 }
 
-/// Walks through every scenario in a real Redis as well. What was returned, by kind; or how the two part.
+/// Takes random walks through every scenario in the model and in a real Redis. Returns the kinds of replies, or the
+/// first difference.
 fn walk(scripts: &Scripts, walks: u64) -> Result<BTreeSet<String>, String> {
     let mut replay = Replay::start();
     let mut returned = BTreeSet::new();
@@ -159,21 +161,21 @@ fn walk(scripts: &Scripts, walks: u64) -> Result<BTreeSet<String>, String> {
 
 #[test]
 fn scripts_match_the_model() {
-    let returned = walk(&Scripts::real(), 100).unwrap_or_else(|parting| panic!("{parting}"));
-    // What never comes about is not compared.
+    let returned = walk(&Scripts::real(), 100).unwrap_or_else(|difference| panic!("{difference}"));
+    // Every kind of reply must occur in the walks, or it would not be compared.
     let all = [
         "Acknowledged",
         "Answered(1)",
-        "Cancelled(Again)",
+        "Cancelled(AlreadyCancelled)",
         "Cancelled(Ended)",
         "Cancelled(Nothing)",
         "Cancelled(Running)",
-        "Cancelled(Told)",
+        "Cancelled(Interrupted)",
         "Claimed(0)",
         "Claimed(1)",
         "Claimed(2)",
         "Looked(Ended)",
-        "Looked(UnderWay)",
+        "Looked(InProgress)",
         "Marked(false)",
         "Marked(true)",
         "Reaped(0, 0)",
@@ -182,8 +184,8 @@ fn scripts_match_the_model() {
         "Renewed(0)",
         "Renewed(1)",
         "Settled(Gone)",
-        "Settled(Later)",
-        "Settled(Overtaken)",
+        "Settled(Locked)",
+        "Settled(Conflict)",
         "Settled(Recorded)",
         "Submitted(Ended)",
         "Submitted(Known)",

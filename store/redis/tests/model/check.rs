@@ -1,7 +1,7 @@
-//! Looks at everything that may happen.
+//! Searches all reachable states.
 //!
-//! The search is ours: what is found first has the fewest faults, and of those the fewest steps; that everything
-//! comes to an end is looked for in circles, not assumed.
+//! The search is written here because it finds the counterexample with the fewest faults, and of those the one with the
+//! fewest steps, and because it proves termination by the absence of cycles.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry},
@@ -14,21 +14,21 @@ use super::{
     world::{Action, State},
 };
 
-/// Of a state; two different ones are as good as never alike.
-type Name = u64;
+/// The hash of a state. Collisions are too unlikely to matter.
+type StateHash = u64;
 
-fn name(state: &State) -> Name {
+fn name(state: &State) -> StateHash {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(state)
 }
 
-/// What was looked at.
+/// The states visited so far.
 #[derive(Default)]
 struct Search {
-    /// Each state, and how it came about first.
-    met: HashMap<Name, Option<(Name, Action)>>,
+    /// Each state, with the state and action that led to it first.
+    visited: HashMap<StateHash, Option<(StateHash, Action)>>,
 }
 
-/// A promise that is not kept, and how that comes about.
+/// A broken promise, with the actions that lead there.
 struct Broken {
     promise: &'static str,
     state: State,
@@ -36,40 +36,40 @@ struct Broken {
 }
 
 impl Search {
-    /// Looks at every state, those of few faults first. One that came about with fewer is not looked at again with
-    /// more: less may happen then.
+    /// Visits every state, those with few faults first. A state that was reached with fewer faults is not visited again
+    /// with more: fewer actions follow then.
     fn run(&mut self, scenario: &Scenario, promises: &[Promise]) -> Option<Broken> {
-        let mut beginnings = vec![(State::default(), None)];
+        let mut frontier = vec![(State::default(), None)];
         for faults_left in (0..=scenario.faults).rev() {
-            let mut ahead = VecDeque::new();
-            for (state, from) in beginnings.drain(..) {
-                self.meet(state, from, &mut ahead);
+            let mut queue = VecDeque::new();
+            for (state, from) in frontier.drain(..) {
+                self.visit(state, from, &mut queue);
             }
-            // States with one fault more.
+            // States with one more fault.
             let mut later = HashMap::new();
             let mut actions = Vec::new();
-            while let Some((of, state)) = ahead.pop_front() {
-                if let Some((promise, _)) = promises.iter().find(|(_, is_kept)| !is_kept(scenario, &state)) {
-                    return Some(Broken { promise, state, actions: self.way_to(of) });
+            while let Some((of, state)) = queue.pop_front() {
+                if let Some((promise, _)) = promises.iter().find(|(_, holds)| !holds(scenario, &state)) {
+                    return Some(Broken { promise, state, actions: self.path_to(of) });
                 }
-                scenario.possible(&state, &mut actions);
+                scenario.actions_of(&state, &mut actions);
                 for action in actions.drain(..) {
                     let is_fault = action.is_fault(scenario, &state);
                     if is_fault && faults_left == 0 {
                         continue;
                     }
                     let mut next = state.clone();
-                    scenario.happen(&mut next, action);
+                    scenario.apply(&mut next, action);
                     if is_fault {
                         let next_name = name(&next);
-                        if !self.met.contains_key(&next_name)
+                        if !self.visited.contains_key(&next_name)
                             && let Entry::Vacant(vacant) = later.entry(next_name)
                         {
                             vacant.insert(());
-                            beginnings.push((next, Some((of, action))));
+                            frontier.push((next, Some((of, action))));
                         }
                     } else {
-                        self.meet(next, Some((of, action)), &mut ahead);
+                        self.visit(next, Some((of, action)), &mut queue);
                     }
                 }
             }
@@ -77,17 +77,22 @@ impl Search {
         None
     }
 
-    fn meet(&mut self, state: State, from: Option<(Name, Action)>, ahead: &mut VecDeque<(Name, State)>) {
+    fn visit(
+        &mut self,
+        state: State,
+        from: Option<(StateHash, Action)>,
+        queue: &mut VecDeque<(StateHash, State)>,
+    ) {
         let name = name(&state);
-        if let Entry::Vacant(vacant) = self.met.entry(name) {
+        if let Entry::Vacant(vacant) = self.visited.entry(name) {
             vacant.insert(from);
-            ahead.push_back((name, state));
+            queue.push_back((name, state));
         }
     }
 
-    fn way_to(&self, mut name: Name) -> Vec<Action> {
+    fn path_to(&self, mut name: StateHash) -> Vec<Action> {
         let mut actions = Vec::new();
-        while let Some(Some((before, action))) = self.met.get(&name) {
+        while let Some(Some((before, action))) = self.visited.get(&name) {
             actions.push(*action);
             name = *before;
         }
@@ -99,20 +104,20 @@ impl Search {
 impl Broken {
     fn text(&self) -> String {
         let steps: String = self.actions.iter().map(|action| format!("    {action:?}\n")).collect();
-        format!("not so: {}\n{steps}", self.promise)
+        format!("broken: {}\n{steps}", self.promise)
     }
 }
 
-/// Holds a scenario against all promises; how many states it has. Shows how one is broken.
+/// Checks a scenario against all promises and returns the number of its states. Panics with the counterexample.
 pub fn holds(scenario: Scenario) -> usize {
     let mut search = Search::default();
     if let Some(broken) = search.run(&scenario, &PROMISES) {
         panic!("{}{:#?}", broken.text(), broken.state);
     }
-    search.met.len()
+    search.visited.len()
 }
 
-/// How a promise is broken without a rule; with it, all are kept.
+/// Checks that a promise breaks without a rule, and that all hold with it. Prints the counterexample.
 pub fn broken_without(rule: Rule, scenario: Scenario, promise: &str) {
     let promise = PROMISES.iter().find(|(name, _)| *name == promise).expect("a promise of this name");
     holds(scenario);
@@ -123,43 +128,45 @@ pub fn broken_without(rule: Rule, scenario: Scenario, promise: &str) {
     println!("without {rule:?}, {}", broken.text());
 }
 
-/// Looks whether anything can go round in circles; what may happen, by name. As much as goes wrong uses up what may,
-/// so without a circle everything comes to an end.
-pub fn has_no_circle(scenario: Scenario) -> BTreeSet<String> {
-    let mut happened = BTreeSet::new();
-    // States that were met with so many faults left, and whether all behind them were.
-    let mut met: HashMap<(Name, u8), bool> = HashMap::new();
-    let mut path: Vec<(Name, State, u8, Vec<Action>)> = Vec::new();
+/// Checks that no sequence of actions returns to a state, and returns the names of the actions taken. Every fault uses up
+/// one of a bounded number, so without a cycle every sequence ends.
+pub fn assert_terminates(scenario: Scenario) -> BTreeSet<String> {
+    let mut taken = BTreeSet::new();
+    // States by the faults left, and whether all states after them are done.
+    let mut visited: HashMap<(StateHash, u8), bool> = HashMap::new();
+    let mut path: Vec<(StateHash, State, u8, Vec<Action>)> = Vec::new();
     let mut next = Some((State::default(), scenario.faults));
     loop {
         if let Some((state, faults)) = next.take() {
             let name = name(&state);
-            match met.entry((name, faults)) {
-                Entry::Occupied(met) => assert!(met.get(), "{scenario:?}: it comes again: {state:#?}"),
+            match visited.entry((name, faults)) {
+                Entry::Occupied(visited) => {
+                    assert!(visited.get(), "{scenario:?}: a cycle through {state:#?}")
+                }
                 Entry::Vacant(vacant) => {
                     vacant.insert(false);
                     let mut actions = Vec::new();
-                    scenario.possible(&state, &mut actions);
+                    scenario.actions_of(&state, &mut actions);
                     path.push((name, state, faults, actions));
                 }
             }
         }
-        let Some((name, state, faults, actions)) = path.last_mut() else { return happened };
+        let Some((name, state, faults, actions)) = path.last_mut() else { return taken };
         let Some(action) = actions.pop() else {
-            met.insert((*name, *faults), true);
+            visited.insert((*name, *faults), true);
             path.pop();
             continue;
         };
         if let Some(left) = faults.checked_sub(u8::from(action.is_fault(&scenario, state))) {
-            happened.insert(kind(action));
+            taken.insert(kind(action));
             let mut state = state.clone();
-            scenario.happen(&mut state, action);
+            scenario.apply(&mut state, action);
             next = Some((state, left));
         }
     }
 }
 
-/// The name of an action, without whom it concerns.
+/// Returns the name of an action, without its arguments.
 fn kind(action: Action) -> String {
     let text = format!("{action:?}");
     text.split('(').next().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! What lies in a shard of a real Redis, read as the model knows it.
+//! Reads a shard of a real Redis into the form that the model has.
 
 use circles_testing::RedisReply;
 use serde_json::Value as Json;
@@ -6,14 +6,14 @@ use serde_json::Value as Json;
 use super::{
     redis::{Held, Lease, Live, Redis, Remembered},
     resp::pairs,
-    scenario::{Id, SERVERS, Set, TASKS, WORKERS, Who},
-    shard::{CIRCLE, KEY, LONG, NOBODY, Shard, number, outcome, server, small, task, way, worker},
+    scenario::{Id, SERVERS, Set, TASKS, WORKERS, Node},
+    shard::{CIRCLE, KEY, FOREVER_MS, ANONYMOUS, Shard, number, outcome, server, small, task, retry_lock, worker},
 };
 
-/// What PTTL says of a key that is not there.
-const NOT_THERE: i64 = -2;
+/// The reply of PTTL for a missing key.
+const PTTL_MISSING: i64 = -2;
 
-/// Asked all at once, and read in turn.
+/// Replies to commands that were sent together, in order.
 struct Answers(std::vec::IntoIter<RedisReply>);
 
 impl Answers {
@@ -31,7 +31,7 @@ impl Answers {
 }
 
 impl Shard<'_> {
-    /// What lies in the shard.
+    /// Returns the contents of the shard.
     pub fn redis(&mut self) -> Result<Redis, String> {
         let mut answers = self.ask_for_all();
         let mut redis = Redis {
@@ -40,14 +40,14 @@ impl Shard<'_> {
             epoch: answers.text().map_or(0, |epoch| small(&epoch)),
             key: answers.text().map(|id| number(&id)),
             version: answers.text().map_or(0, |version| small(&version)),
-            way: answers.text().map(|id| number(&id)),
+            retry_lock: answers.text().map(|id| number(&id)),
             ..Redis::default()
         };
         for (id, text) in answers.pairs() {
             redis.live[usize::from(number(&id))] = Some(live(&text));
         }
-        for (who, text) in answers.pairs() {
-            redis.claims[usize::from(number(&who))] = Some(claim(&text));
+        for (node, text) in answers.pairs() {
+            redis.claims[usize::from(number(&node))] = Some(claim(&text));
         }
         for text in answers.next().texts() {
             let record: Json = serde_json::from_str(&text).expect("JSON");
@@ -64,16 +64,16 @@ impl Shard<'_> {
         for id in 0..TASKS {
             redis.remembered[id] = answers.text().map(|state| remembered(&state));
             let left = answers.next().number();
-            if left != NOT_THERE {
-                if left <= LONG as i64 {
+            if left != PTTL_MISSING {
+                if left <= FOREVER_MS as i64 {
                     return Err(format!(
-                        "a nested play is known for {left} ms, and may come again for {LONG} ms"
+                        "a nested play is known for {left} ms, and may come again for {FOREVER_MS} ms"
                     ));
                 }
                 redis.done.insert(id as Id);
             }
         }
-        look_at_the_rest(&mut answers, &redis)?;
+        check_derived_keys(&mut answers, &redis)?;
         Ok(redis)
     }
 
@@ -87,19 +87,19 @@ impl Shard<'_> {
             vec!["HGET", &key, "task"],
             vec!["HGET", &circle, "version"],
         ];
-        let way = way();
-        questions.extend([vec!["GET", &way], vec!["HGETALL", ":live"], vec!["HGETALL", ":workers"]]);
+        let retry_lock = retry_lock();
+        questions.extend([vec!["GET", &retry_lock], vec!["HGETALL", ":live"], vec!["HGETALL", ":workers"]]);
         questions.push(vec!["LRANGE", &records, "0", "-1"]);
-        let workers: Vec<_> = (0..WORKERS).map(|who| worker(who as Who)).collect();
+        let workers: Vec<_> = (0..WORKERS).map(|node| worker(node as Node)).collect();
         questions.extend(workers.iter().map(|worker| vec!["ZSCORE", ":leases", worker]));
-        let answers: Vec<_> = (0..SERVERS).map(|who| format!(":answers:{}", server(who as Who))).collect();
+        let answers: Vec<_> = (0..SERVERS).map(|node| format!(":answers:{}", server(node as Node))).collect();
         questions.extend(answers.iter().map(|answers| vec!["HGETALL", &**answers]));
         let ended = |of: &str| (0..TASKS).map(|id| format!(":{of}:{}", task(id as Id))).collect::<Vec<_>>();
         let (tasks, done) = (ended("task"), ended("done"));
         for (task, done) in tasks.iter().zip(&done) {
             questions.extend([vec!["HGET", task, "state"], vec!["PTTL", done]]);
         }
-        let of = |name: &str| (format!(":{name}:{CIRCLE}"), format!(":{name}:{CIRCLE}:{NOBODY}"));
+        let of = |name: &str| (format!(":{name}:{CIRCLE}"), format!(":{name}:{CIRCLE}:{ANONYMOUS}"));
         let ((open, own_open), (ended, own_ended)) = (of("open"), of("tasks"));
         let shares = format!(":shares:{CIRCLE}");
         questions.extend([
@@ -113,7 +113,7 @@ impl Shard<'_> {
             vec!["ZRANGEBYSCORE", ":expiry", "-inf", "+inf"],
             vec!["HGET", &shares, "tasks -"],
         ]);
-        let holds: Vec<_> = (0..WORKERS).map(|who| format!(":holds:{}", worker(who as Who))).collect();
+        let holds: Vec<_> = (0..WORKERS).map(|node| format!(":holds:{}", worker(node as Node))).collect();
         questions.extend(holds.iter().map(|holds| vec!["ZRANGE", holds, "0", "-1"]));
         let keyed = questions.into_iter().map(|question| {
             let name = self.key(question[1]);
@@ -125,8 +125,8 @@ impl Shard<'_> {
     }
 }
 
-/// What follows from the rest does.
-fn look_at_the_rest(answers: &mut Answers, redis: &Redis) -> Result<(), String> {
+/// Checks keys whose contents follow from the others.
+fn check_derived_keys(answers: &mut Answers, redis: &Redis) -> Result<(), String> {
     let waiting = redis.queue.len();
     let count = answers.text().unwrap_or_else(|| "0".to_owned());
     let turns = answers.next().texts().len();
@@ -168,25 +168,25 @@ fn look_at_the_rest(answers: &mut Answers, redis: &Redis) -> Result<(), String> 
     Ok(())
 }
 
-/// `parse` in `shared.lua`.
+/// Parses as `parse` in `shared.lua`.
 fn live(text: &str) -> Live {
     let words: Vec<_> = text.splitn(7, ' ').collect();
     let [deadline, flags, retried, first, circle, caller, rest] = words[..] else { panic!("{text}") };
-    assert_eq!((circle, caller), (CIRCLE, NOBODY));
+    assert_eq!((circle, caller), (CIRCLE, ANONYMOUS));
     let rest: Json = serde_json::from_str(rest).expect("JSON");
     let more = rest.get("servers").and_then(Json::as_array).filter(|_| flags.contains('m'));
     let mut servers = Set::of(number(first));
-    for who in more.into_iter().flatten() {
-        servers.insert(number(who.as_str().expect("a name")));
+    for node in more.into_iter().flatten() {
+        servers.insert(number(node.as_str().expect("a name")));
     }
     let deaths = rest.get("deaths").and_then(Json::as_array).into_iter().flatten();
     let deaths: Vec<_> = deaths.map(|epoch| small(epoch.as_str().expect("an epoch"))).collect();
     assert!(deaths.len() < 2, "{text}");
     let death = deaths.first().copied().unwrap_or(0);
-    Live { servers, death, retried: small(retried), late: deadline == "0" }
+    Live { servers, death, retried: small(retried), overdue: deadline == "0" }
 }
 
-/// `held` in `shared.lua`.
+/// Parses as `held` in `shared.lua`.
 fn held(id: &str, text: &str) -> Held {
     let words: Vec<_> = text.split(' ').collect();
     let [epoch, worker, claim, _, flags] = words[..] else { panic!("{text}") };
@@ -200,7 +200,7 @@ fn held(id: &str, text: &str) -> Held {
     }
 }
 
-/// A worker's last claim: its number and the tasks.
+/// Parses a worker's last claim: its number and tasks.
 fn claim(text: &str) -> (u8, Vec<Id>) {
     let (claim, tasks) = text.split_once(' ').expect("tasks");
     (small(claim), tasks.split(' ').map(number).collect())

@@ -1,24 +1,24 @@
-//! What lies in a shard, as far as it concerns tasks, and what has happened.
+//! The state of a shard, as far as it concerns tasks, and the history of the tasks.
 
-use super::scenario::{Id, Outcome, SERVERS, Set, TASKS, WORKERS, Who};
+use super::scenario::{Id, Node, Outcome, SERVERS, Set, TASKS, WORKERS};
 
-/// `:live`, as far as it changes.
+/// The parts of `:live` that change.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Live {
-    /// Who is told of its end.
+    /// The servers that receive its outcome.
     pub servers: Set,
     pub retried: u8,
-    /// The epoch of the claim with which its worker died; 0 if none did.
+    /// The epoch of the claim during which its worker died; 0 if none did.
     pub death: u8,
-    /// Whether its deadline has passed.
-    pub late: bool,
+    /// Set once its deadline has passed.
+    pub overdue: bool,
 }
 
 /// `:held`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Held {
     pub task: Id,
-    pub worker: Who,
+    pub worker: Node,
     pub number: u8,
     pub epoch: u8,
     pub marked: bool,
@@ -38,7 +38,7 @@ pub enum Lease {
     HasEnded,
 }
 
-/// What lies in a shard; `shared.lua` says where.
+/// The contents of a shard; `shared.lua` lists the keys.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Redis {
     pub live: [Option<Live>; TASKS],
@@ -55,48 +55,48 @@ pub struct Redis {
     pub remembered: [Option<Remembered>; TASKS],
     /// Plays that were never queued and have ended.
     pub done: Set,
-    /// The play that was overtaken and has the right of way.
-    pub way: Option<Id>,
-    /// Of the circle's documents; each success writes, and so makes one.
+    /// The play that had a conflict and holds the retry lock.
+    pub retry_lock: Option<Id>,
+    /// The version of the circle's documents; each success writes and adds one.
     pub version: u8,
     pub records: [u8; TASKS],
 }
 
-/// What happened, whether or not Redis still knows.
+/// The history of the tasks, including parts that Redis has forgotten.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub struct History {
-    /// How often each was accepted.
+    /// Acceptances by task.
     pub accepted: [u8; TASKS],
-    /// How often each ended, and how at last.
+    /// Ends by task.
     pub ended: [u8; TASKS],
     pub outcomes: [Option<Outcome>; TASKS],
-    /// How often what each wrote was made to stay.
+    /// By task, how often its writes were stored.
     pub effects: [u8; TASKS],
-    /// How many runs of each had effects outside.
-    pub reached: [u8; TASKS],
-    /// Somebody wanted it cancelled.
-    pub unwanted: Set,
-    /// Its deadline has passed.
-    pub late: Set,
-    /// Tasks that were lost when they were given back, and the claims that held them.
-    pub lost: [Option<(Who, u8)>; TASKS],
+    /// By task, how many runs had side effects.
+    pub side_effect: [u8; TASKS],
+    /// Tasks whose cancellation was requested.
+    pub cancel_requested: Set,
+    /// Tasks whose deadline has passed.
+    pub overdue: Set,
+    /// Tasks that were lost when their worker released them, with the claims that held them.
+    pub lost: [Option<(Node, u8)>; TASKS],
     /// Tasks that were marked.
     pub marked: Set,
-    /// By task, the epochs of the claims with which a worker died, and is not known to live; 0 for none.
+    /// By task, the epochs of claims whose worker died; 0 for none. An epoch is removed if the worker turns out to live.
     pub deaths: [[u8; 2]; TASKS],
-    /// A worker was handed what two had died with.
-    pub begun_deadly: bool,
-    /// A worker was handed what somebody had cancelled.
-    pub begun_unwanted: bool,
-    /// Something was written over that its writer had not seen.
+    /// Set once a worker claimed a task with which two workers had died.
+    pub ran_deadly: bool,
+    /// Set once a worker claimed a cancelled task.
+    pub ran_cancelled: bool,
+    /// Set once a write replaced a version that its writer had not read.
     pub overwritten: bool,
 }
 
-/// Tasks of whose end each server is told.
+/// By server, the tasks whose outcome is published to it.
 pub type Published = [Set; SERVERS];
 
 impl History {
-    /// How often a worker died with a task.
+    /// Returns how many workers died while they ran a task.
     pub fn deaths_of(&self, task: Id) -> usize {
         self.deaths[usize::from(task)].iter().filter(|epoch| **epoch != 0).count()
     }
@@ -107,15 +107,15 @@ impl Redis {
         self.held.iter().find(|held| held.task == task)
     }
 
-    pub fn is_held_as(&self, task: Id, worker: Who, epoch: u8) -> bool {
+    pub fn is_held_as(&self, task: Id, worker: Node, epoch: u8) -> bool {
         self.held(task).is_some_and(|held| held.worker == worker && held.epoch == epoch)
     }
 
-    pub fn is_way_of_another(&self, task: Id) -> bool {
-        self.way.is_some_and(|way| way != task)
+    pub fn is_locked_by_another(&self, task: Id) -> bool {
+        self.retry_lock.is_some_and(|retry_lock| retry_lock != task)
     }
 
-    pub fn holds_any(&self, worker: Who) -> bool {
+    pub fn holds_any(&self, worker: Node) -> bool {
         self.held.iter().any(|held| held.worker == worker)
     }
 }

@@ -1,4 +1,4 @@
-//! Holds the model against the scripts: what it does by chance is done in a real Redis as well, step by step.
+//! Compares the model with the scripts: takes random walks in both, step by step.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use super::{
     world::{Event, State},
 };
 
-/// How many things happen in a walk at most; most come to their end before.
+/// The most actions of a walk; most walks end before.
 const STEPS: usize = 80;
 
-/// A real Redis, and how many walks it has seen.
+/// A real Redis, and the number of walks taken there.
 pub struct Replay {
     commands: Connection,
     messages: Connection,
@@ -28,14 +28,15 @@ impl Replay {
         let redis = RealRedis::start();
         let url = redis.url();
         let mut commands = Connection::open(&url);
-        // Keeps hashes in the order in which they grew, as the model does.
+        // Small hashes keep the order of insertion, as the model does.
         commands.ask(&["CONFIG", "SET", "hash-max-ziplist-value", "65536"]);
         let mut messages = Connection::open(&url);
         messages.ask(&["PSUBSCRIBE", "circles:server:*"]);
         Self { commands, messages, walks: 0, _redis: redis }
     }
 
-    /// Takes a walk through a scenario, here and there. What was returned, by kind; or where the two part.
+    /// Takes a random walk through a scenario, in the model and in Redis. Returns the kinds of replies, or the first
+    /// difference.
     pub fn walk(
         &mut self,
         scenario: &Scenario,
@@ -51,8 +52,8 @@ impl Replay {
         let (mut taken, mut returned) = (String::new(), BTreeSet::new());
         for _ in 0..STEPS {
             actions.clear();
-            scenario.possible(&state, &mut actions);
-            // What goes wrong has more ways to do so: half as often is often enough.
+            scenario.actions_of(&state, &mut actions);
+            // Most actions are faults, so faults are excluded half of the time.
             if dice.below(2) == 0 && !scenario.is_quiet(&state) {
                 actions.retain(|action| !action.is_fault(scenario, &state));
             }
@@ -61,8 +62,8 @@ impl Replay {
             }
             let action = dice.one_of(&actions);
             taken += &format!("    {action:?}\n");
-            let Some(event) = scenario.happen(&mut state, action) else { continue };
-            let real = shard.happen(&event);
+            let Some(event) = scenario.apply(&mut state, action) else { continue };
+            let real = shard.apply(&event);
             if let (Event::Step(step, reply, published), Some(real)) = (event, real) {
                 if real != (reply.clone(), published) {
                     let model = (reply, published);
@@ -79,7 +80,7 @@ impl Replay {
     }
 }
 
-/// What kind of reply it is, without names, outcomes and large numbers.
+/// Returns the kind of a reply, without names, outcomes and large numbers.
 fn kind(reply: &Reply) -> String {
     match reply {
         Reply::Submitted(Some(Submitted::Known(_))) => "Submitted(Known)".to_owned(),

@@ -1,22 +1,23 @@
-//! What a model is about: a few calls, who takes part, how much goes wrong, and which rules hold.
+//! A scenario: its calls, servers and workers, the number of faults, and the rules that hold.
 
 use std::fmt;
 
-/// How many calls there may be.
+/// The most calls of a scenario.
 pub const TASKS: usize = 3;
-/// How many workers there may be.
+/// The most workers.
 pub const WORKERS: usize = 2;
-/// How many servers there may be.
+/// The most servers.
 pub const SERVERS: usize = 2;
-/// How often a play that was overtaken is run again; in the store five times, which shows nothing more.
-pub const RUNS_AGAIN: u8 = 1;
+/// How often a play is run again after a conflict. The store does so five times; more than one adds no new behaviour
+/// here.
+pub const CONFLICT_RETRIES: u8 = 1;
 
-/// A call, and the task that it makes.
+/// The number of a call, and of the task that it creates.
 pub type Id = u8;
-/// A worker or a server.
-pub type Who = u8;
+/// The number of a worker or a server.
+pub type Node = u8;
 
-/// A few small numbers.
+/// A set of small numbers.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Set(u8);
 
@@ -72,37 +73,37 @@ pub enum Kind {
     Submitted {
         retries: u8,
     },
-    /// Called by a play and run where that runs; it was never queued.
+    /// Called by a play and run by the same worker, without the queue.
     Nested,
-    /// No task of its own: it waits for the end of the first one.
-    Asks,
+    /// Creates no task: it waits for the end of the first call's task.
+    Query,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     pub kind: Kind,
-    /// Whether it has an idempotency key. All that have one have the same, and are the same call.
+    /// Set if it has an idempotency key. Calls with a key have the same key and are the same call.
     pub key: bool,
-    /// Where it is made.
-    pub server: Who,
-    /// Whether its script has an effect outside the database.
-    pub reaches_outside: bool,
-    /// Whether its script may fail.
+    /// The server at which it is made.
+    pub server: Node,
+    /// Set if its script has a side effect.
+    pub has_side_effect: bool,
+    /// Set if its script may fail.
     pub may_fail: bool,
 }
 
-/// A call of a play that reaches nothing outside and does not fail.
+/// A play without side effects that does not fail.
 pub const PLAY: Call =
-    Call { kind: Kind::Play, key: false, server: 0, reaches_outside: false, may_fail: false };
+    Call { kind: Kind::Play, key: false, server: 0, has_side_effect: false, may_fail: false };
 
 impl Call {
-    /// Whether it is remembered once it has ended, and goes on if nobody waits.
-    pub const fn is_kept(&self) -> bool {
-        self.key || self.is_submitted() || self.asks()
+    /// Returns whether it is remembered after its end, and continues without its caller.
+    pub const fn is_remembered(&self) -> bool {
+        self.key || self.is_submitted() || self.is_query()
     }
 
-    pub const fn asks(&self) -> bool {
-        matches!(self.kind, Kind::Asks)
+    pub const fn is_query(&self) -> bool {
+        matches!(self.kind, Kind::Query)
     }
 
     pub const fn is_submitted(&self) -> bool {
@@ -120,7 +121,7 @@ impl Call {
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What keeps the promises: without any of these one is broken.
+        /// The rules that keep the promises: without any of them a promise breaks.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Rule {
             $($(#[$doc])* $name,)*
@@ -134,73 +135,73 @@ macro_rules! rules {
 
 rules! {
     /// A task whose name is known is not accepted again.
-    NamesAreKnown,
+    TaskNamesAreUnique,
     /// A call whose key is known is not accepted again.
-    KeysAreKnown,
-    /// A claim of the same number brings the same tasks.
+    KeysAreUnique,
+    /// A repeated claim with the same number returns the same tasks.
     ClaimsAreNumbered,
-    /// A task is marked before its first effect outside.
+    /// A task is marked before its first side effect.
     MarkComesFirst,
     /// Only the claim that holds a task marks it.
-    MarkLooksAtTheEpoch,
-    /// Only a task that is held is settled.
-    SettleLooksForTheClaim,
+    MarkChecksEpoch,
+    /// Only a held task is settled.
+    SettleChecksClaim,
     /// Only the claim that holds a task settles it.
-    SettleLooksAtTheEpoch,
-    /// A play whose reads were overtaken is not settled.
-    SettleLooksAtTheReads,
-    /// A play that was never queued is settled once.
+    SettleChecksEpoch,
+    /// A play whose reads have changed is not settled.
+    SettleChecksReads,
+    /// A nested play is settled once.
     NestedEndsOnce,
-    /// That is remembered as long as the same settlement may come again.
+    /// The end of a nested play is remembered as long as its settlement may be sent again.
     NestedIsRemembered,
-    /// A marked task whose worker has gone is not run again, unless it may be.
+    /// A marked task whose worker has gone is not run again, unless it has a retry left.
     MarkedIsLost,
     /// A task with which two workers died is not run again.
     DeadlyIsLost,
-    /// A worker that gives back what was taken from it has not died.
-    LivingAreForgiven,
-    /// How often that was done is remembered.
+    /// A worker that releases a task that was taken from it has not died.
+    LiveWorkersAreForgiven,
+    /// Retries are counted.
     RetriesAreCounted,
-    /// Tasks of workers whose lease has ended are taken from them.
-    LeasesEnd,
-    /// Only the claim that holds a task gives it back.
-    GiveBackLooksAtTheEpoch,
-    /// A cancelled task that is given back ends.
+    /// A worker's tasks are taken from it when its lease expires.
+    LeasesExpire,
+    /// Only the claim that holds a task releases it.
+    ReleaseChecksEpoch,
+    /// A cancelled task ends when it is released.
     CancelledEnds,
-    /// What Redis holds for a worker that does not know of it goes back.
-    StraysGoBack,
-    /// A play whose settling is given up goes back.
-    UnsettledGoesBack,
-    /// A worker that lets go of a claim keeps a newer one of the same task.
-    ClaimsAreKnownByEpoch,
-    /// A play that reached outside is not run again when it was overtaken.
-    ReachedRunsOnce,
+    /// A task that Redis holds for a worker that does not know of it is released.
+    StraysAreReleased,
+    /// A play whose settlement is abandoned is released.
+    UnsettledIsReleased,
+    /// A worker that ends a claim keeps a newer claim of the same task.
+    ClaimsAreKeyedByEpoch,
+    /// A play with side effects is not run again after a conflict.
+    SideEffectRunsOnce,
     /// Answers are kept until they are acknowledged.
     AnswersAreKept,
-    /// Only what a server was told is acknowledged.
-    ToldIsAcknowledged,
-    /// Who joins a call under way looks whether it has ended meanwhile, also at what is remembered.
+    /// Only answers that a server received are acknowledged.
+    OnlyReceivedIsAcknowledged,
+    /// A server that joins a call checks whether it has ended meanwhile, also among the remembered tasks.
     JoinedIsLookedUp,
-    /// Who joins a call under way does not end it at a deadline of its own.
-    JoinedKeepsItsDeadline,
-    /// Who is answered at its deadline without its worker's word ends the task first.
+    /// A caller that joins a call does not end its task at a deadline of its own.
+    JoinedCallDoesNotEndTask,
+    /// A server that answers a caller at its deadline without the worker ends the task first.
     DeadlineIsFinal,
 }
 
-/// What a model is about.
+/// A scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     pub calls: &'static [Call],
     pub workers: u8,
     pub servers: u8,
-    /// How many plays a worker runs at a time.
+    /// The number of plays that a worker runs at a time.
     pub slots: usize,
-    /// How much may go wrong.
+    /// The number of faults.
     pub faults: u8,
     pub rules: Rules,
 }
 
-/// Which rules hold.
+/// The set of rules that hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     but: u32,

@@ -2,11 +2,11 @@
 
 use super::{
     redis::{Held, History, Lease, Live, Published, Redis, Remembered},
-    scenario::{Id, Outcome, Rule, Scenario, Set, WORKERS, Who},
+    scenario::{Id, Node, Outcome, Rule, Scenario, Set, WORKERS},
     step::{Cancelled, Looked, Reply, Settled, Step, Submitted, Which},
 };
 
-/// A step under way.
+/// A step that is running.
 struct Script<'a> {
     scenario: &'a Scenario,
     redis: &'a mut Redis,
@@ -15,7 +15,7 @@ struct Script<'a> {
 }
 
 impl Redis {
-    /// Does a step, whole.
+    /// Runs a step atomically.
     pub fn run(&mut self, scenario: &Scenario, history: &mut History, step: &Step) -> (Reply, Published) {
         let mut script = Script { scenario, redis: self, history, published: Published::default() };
         let reply = match step {
@@ -24,8 +24,8 @@ impl Redis {
             }
             Step::Claim { worker, number, most } => script.claim(*worker, *number, *most),
             Step::Mark { task, worker, epoch } => Reply::Marked(script.mark(*task, *worker, *epoch)),
-            Step::Settle { worker, task, epoch, outcome, read, reached } => {
-                Reply::Settled(script.settle(*worker, *task, *epoch, *outcome, *read, *reached))
+            Step::Settle { worker, task, epoch, outcome, read, side_effect } => {
+                Reply::Settled(script.settle(*worker, *task, *epoch, *outcome, *read, *side_effect))
             }
             Step::Renew { worker, back } => script.renew(*worker, back),
             Step::Reap => script.reap(),
@@ -39,7 +39,7 @@ impl Redis {
 }
 
 impl Script<'_> {
-    fn submit(&mut self, server: Who, acknowledged: Set, task: Option<Id>) -> Option<Submitted> {
+    fn submit(&mut self, server: Node, acknowledged: Set, task: Option<Id>) -> Option<Submitted> {
         for id in acknowledged.iter() {
             self.redis.answers[usize::from(server)][usize::from(id)] = None;
         }
@@ -47,18 +47,18 @@ impl Script<'_> {
         let (at, call) = (usize::from(id), self.scenario.call(id));
         let is_known = self.redis.live[at].is_some()
             || self.redis.answers[usize::from(server)][at].is_some()
-            || (call.is_kept() && self.redis.remembered[at].is_some());
-        if is_known && self.scenario.holds(Rule::NamesAreKnown) {
+            || (call.is_remembered() && self.redis.remembered[at].is_some());
+        if is_known && self.scenario.holds(Rule::TaskNamesAreUnique) {
             return Some(Submitted::Accepted);
         }
         if call.key
-            && self.scenario.holds(Rule::KeysAreKnown)
+            && self.scenario.holds(Rule::KeysAreUnique)
             && let Some(other) = self.redis.key
         {
             if let Some(Remembered::Ended(outcome)) = self.redis.remembered[usize::from(other)] {
                 return Some(Submitted::Ended(other, outcome));
             }
-            if self.ends_late(other) {
+            if self.expire_if_overdue(other) {
                 return Some(Submitted::Ended(other, Outcome::TimedOut));
             }
             if let Some(live) = &mut self.redis.live[usize::from(other)] {
@@ -69,16 +69,16 @@ impl Script<'_> {
         if call.key {
             self.redis.key = Some(id);
         }
-        if call.is_kept() {
+        if call.is_remembered() {
             self.redis.remembered[at] = Some(Remembered::Queued);
         }
-        self.redis.live[at] = Some(Live { servers: Set::of(server), retried: 0, death: 0, late: false });
+        self.redis.live[at] = Some(Live { servers: Set::of(server), retried: 0, death: 0, overdue: false });
         self.redis.queue.push(id);
         self.history.accepted[at] += 1;
         Some(Submitted::Accepted)
     }
 
-    fn claim(&mut self, worker: Who, number: u8, most: u8) -> Reply {
+    fn claim(&mut self, worker: Node, number: u8, most: u8) -> Reply {
         let at = usize::from(worker);
         let mut tasks = Vec::new();
         let last = self.redis.claims[at].clone();
@@ -109,14 +109,14 @@ impl Script<'_> {
         Reply::Claimed(self.redis.queue.len() as u8, tasks)
     }
 
-    fn hold(&mut self, id: Id, worker: Who, number: u8) -> Option<(Id, u8)> {
+    fn hold(&mut self, id: Id, worker: Node, number: u8) -> Option<(Id, u8)> {
         let live = self.redis.live[usize::from(id)]?;
-        if live.late {
+        if live.overdue {
             self.finish(id, Outcome::TimedOut, self.scenario.call(id).is_submitted());
             return None;
         }
-        self.history.begun_unwanted |= self.history.unwanted.has(id);
-        self.history.begun_deadly |= self.history.deaths_of(id) > 1;
+        self.history.ran_cancelled |= self.history.cancel_requested.has(id);
+        self.history.ran_deadly |= self.history.deaths_of(id) > 1;
         self.redis.epoch += 1;
         let epoch = self.redis.epoch;
         self.redis.held.push(Held { task: id, worker, number, epoch, marked: false, cancelled: false });
@@ -124,10 +124,12 @@ impl Script<'_> {
         Some((id, epoch))
     }
 
-    fn mark(&mut self, task: Id, worker: Who, epoch: u8) -> bool {
-        let looks = self.scenario.holds(Rule::MarkLooksAtTheEpoch);
-        let Some(held) = self.redis.held.iter_mut().find(|held| held.task == task) else { return !looks };
-        if looks && (held.worker != worker || held.epoch != epoch) {
+    fn mark(&mut self, task: Id, worker: Node, epoch: u8) -> bool {
+        let checks_epoch = self.scenario.holds(Rule::MarkChecksEpoch);
+        let Some(held) = self.redis.held.iter_mut().find(|held| held.task == task) else {
+            return !checks_epoch;
+        };
+        if checks_epoch && (held.worker != worker || held.epoch != epoch) {
             return false;
         }
         held.marked = true;
@@ -137,12 +139,12 @@ impl Script<'_> {
 
     fn settle(
         &mut self,
-        worker: Who,
+        worker: Node,
         task: Id,
         epoch: u8,
         outcome: Outcome,
         read: Option<u8>,
-        reached: bool,
+        side_effect: bool,
     ) -> Settled {
         let at = usize::from(task);
         if epoch == 0 {
@@ -153,22 +155,22 @@ impl Script<'_> {
             self.forgive(task, epoch);
             return Settled::Gone;
         }
-        if read.is_some() && self.redis.is_way_of_another(task) {
-            return Settled::Later;
+        if read.is_some() && self.redis.is_locked_by_another(task) {
+            return Settled::Locked;
         }
         if read.is_some_and(|read| read != self.redis.version) {
-            if self.scenario.holds(Rule::SettleLooksAtTheReads) {
-                self.redis.way = Some(task);
-                return Settled::Overtaken;
+            if self.scenario.holds(Rule::SettleChecksReads) {
+                self.redis.retry_lock = Some(task);
+                return Settled::Conflict;
             }
             self.history.overwritten = true;
         }
         if read.is_some() {
-            self.redis.way = None;
+            self.redis.retry_lock = None;
             self.redis.version += 1;
             self.history.effects[at] += 1;
         }
-        let leaves = read.is_some() || reached || self.scenario.call(task).is_submitted();
+        let leaves = read.is_some() || side_effect || self.scenario.call(task).is_submitted();
         self.finish(task, outcome, leaves);
         if epoch == 0 {
             self.redis.done.insert(task);
@@ -176,23 +178,23 @@ impl Script<'_> {
         Settled::Recorded
     }
 
-    fn may_settle(&self, worker: Who, task: Id, epoch: u8) -> bool {
-        if !self.scenario.holds(Rule::SettleLooksForTheClaim) {
+    fn may_settle(&self, worker: Node, task: Id, epoch: u8) -> bool {
+        if !self.scenario.holds(Rule::SettleChecksClaim) {
             return true;
         }
-        if !self.scenario.holds(Rule::SettleLooksAtTheEpoch) {
+        if !self.scenario.holds(Rule::SettleChecksEpoch) {
             return self.redis.held(task).is_some();
         }
         self.redis.is_held_as(task, worker, epoch)
     }
 
-    fn renew(&mut self, worker: Who, back: &[(Id, u8)]) -> Reply {
+    fn renew(&mut self, worker: Node, back: &[(Id, u8)]) -> Reply {
         for (task, epoch) in back {
-            let looks = self.scenario.holds(Rule::GiveBackLooksAtTheEpoch);
+            let checks_epoch = self.scenario.holds(Rule::ReleaseChecksEpoch);
             let is_held = self.redis.held(*task).is_some();
-            if if looks { self.redis.is_held_as(*task, worker, *epoch) } else { is_held } {
+            if if checks_epoch { self.redis.is_held_as(*task, worker, *epoch) } else { is_held } {
                 let holder = self.redis.held(*task).map(|held| (held.worker, held.epoch));
-                self.give_back(*task, false);
+                self.release(*task, false);
                 if self.history.outcomes[usize::from(*task)] == Some(Outcome::Lost) {
                     self.history.lost[usize::from(*task)] = holder;
                 }
@@ -208,18 +210,18 @@ impl Script<'_> {
 
     fn reap(&mut self) -> Reply {
         let (mut back, mut lost) = (0, 0);
-        let gone = |redis: &Redis, worker: Who| redis.leases[usize::from(worker)] == Some(Lease::HasEnded);
+        let gone = |redis: &Redis, worker: Node| redis.leases[usize::from(worker)] == Some(Lease::HasEnded);
         for worker in 0..WORKERS {
-            if gone(self.redis, worker as Who) {
+            if gone(self.redis, worker as Node) {
                 for held in self.redis.held.clone() {
-                    if held.worker == worker as Who {
-                        if self.give_back(held.task, true) { back += 1 } else { lost += 1 }
+                    if held.worker == worker as Node {
+                        if self.release(held.task, true) { back += 1 } else { lost += 1 }
                     }
                 }
             }
         }
         for worker in 0..WORKERS {
-            if gone(self.redis, worker as Who) {
+            if gone(self.redis, worker as Node) {
                 self.redis.leases[worker] = None;
                 self.redis.claims[worker] = None;
             }
@@ -227,20 +229,20 @@ impl Script<'_> {
         Reply::Reaped { back, lost }
     }
 
-    /// The worker of a claim is there, though it seemed dead.
+    /// Removes a death from the count, since the worker of the claim turns out to live.
     fn forgive(&mut self, task: Id, epoch: u8) {
         let at = usize::from(task);
         let Some(live) = &mut self.redis.live[at] else { return };
         for death in self.history.deaths[at].iter_mut().filter(|death| **death == epoch) {
             *death = 0;
         }
-        if live.death == epoch && self.scenario.holds(Rule::LivingAreForgiven) {
+        if live.death == epoch && self.scenario.holds(Rule::LiveWorkersAreForgiven) {
             live.death = 0;
         }
     }
 
-    /// Takes a claim back, whose worker may have died; whether its task waits again.
-    fn give_back(&mut self, task: Id, has_died: bool) -> bool {
+    /// Releases a claim, whose worker may have died. Returns whether its task is queued again.
+    fn release(&mut self, task: Id, has_died: bool) -> bool {
         let Some(held) = self.redis.held(task).copied() else { return false };
         let call = self.scenario.call(task);
         let is_over = held.cancelled && self.scenario.holds(Rule::CancelledEnds);
@@ -294,26 +296,26 @@ impl Script<'_> {
         {
             let first = !held.cancelled;
             held.cancelled = true;
-            return if first { Cancelled::Told } else { Cancelled::Again };
+            return if first { Cancelled::Interrupted } else { Cancelled::AlreadyCancelled };
         }
         self.redis.queue.retain(|id| *id != task);
         self.finish(task, outcome, self.scenario.call(task).is_submitted() || was_marked);
         Cancelled::Ended
     }
 
-    fn answers(&self, server: Who, tasks: Set) -> Reply {
+    fn answers(&self, server: Node, tasks: Set) -> Reply {
         let kept = &self.redis.answers[usize::from(server)];
         Reply::Answered(tasks.iter().filter_map(|id| Some((id, kept[usize::from(id)]?))).collect())
     }
 
-    fn look(&mut self, task: Id, server: Who) -> Looked {
+    fn look(&mut self, task: Id, server: Node) -> Looked {
         let at = usize::from(task);
-        if self.ends_late(task) {
+        if self.expire_if_overdue(task) {
             return Looked::Ended(Outcome::TimedOut);
         }
         if let Some(live) = &mut self.redis.live[at] {
             live.servers.insert(server);
-            return Looked::UnderWay;
+            return Looked::InProgress;
         }
         match self.redis.remembered[at] {
             Some(Remembered::Ended(outcome)) => Looked::Ended(outcome),
@@ -321,10 +323,10 @@ impl Script<'_> {
         }
     }
 
-    /// Ends a task whose deadline has passed in the queue; whether it has.
-    fn ends_late(&mut self, task: Id) -> bool {
-        let is_late = self.redis.live[usize::from(task)].is_some_and(|live| live.late);
-        if !is_late || self.redis.held(task).is_some() {
+    /// Ends a queued task whose deadline has passed. Returns whether it did.
+    fn expire_if_overdue(&mut self, task: Id) -> bool {
+        let is_overdue = self.redis.live[usize::from(task)].is_some_and(|live| live.overdue);
+        if !is_overdue || self.redis.held(task).is_some() {
             return false;
         }
         self.redis.queue.retain(|id| *id != task);
@@ -349,7 +351,7 @@ impl Script<'_> {
     }
 
     fn remember(&mut self, task: Id, state: Remembered) {
-        if self.scenario.call(task).is_kept() {
+        if self.scenario.call(task).is_remembered() {
             self.redis.remembered[usize::from(task)] = Some(state);
         }
     }

@@ -1,4 +1,4 @@
-//! A shard of a real Redis, where the real scripts do what happens in the model.
+//! A shard of a real Redis, where the real scripts repeat what the model does.
 
 use circles_testing::RedisReply;
 use serde_json::json;
@@ -6,21 +6,21 @@ use serde_json::json;
 use super::{
     redis::Published,
     resp::{Connection, pairs},
-    scenario::{Id, Outcome, Scenario, Who},
+    scenario::{Id, Outcome, Scenario, Node},
     step::{Cancelled, Looked, Reply, Settled, Step, Submitted, Which},
     world::Event,
 };
 
-/// Longer than any test; where time is to pass, it is made to.
-pub const LONG: u64 = 3_600_000;
+/// Longer than any test. The test changes stored times instead of waiting.
+pub const FOREVER_MS: u64 = 3_600_000;
 pub const CIRCLE: &str = "c";
 pub const KEY: &str = "c::k";
-/// A caller that proved nothing, as words and keys have it.
-pub const NOBODY: &str = "-";
+/// The anonymous caller in keys and words.
+pub const ANONYMOUS: &str = "-";
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Succeeded, Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled, Outcome::Lost];
 
-/// The scripts that do steps, by the names of their files, and what stands before each.
+/// The scripts of the steps by file name, and the shared part before each.
 pub struct Scripts {
     pub shared: String,
     pub texts: Vec<(&'static str, String)>,
@@ -40,7 +40,7 @@ impl Scripts {
         scripts!("submit", "claim", "mark", "settle", "renew", "reap", "cancel", "answers", "look")
     }
 
-    /// With one text in place of another, which is there once.
+    /// Returns the scripts with a text that occurs once replaced by another.
     pub fn changed(name: &str, from: &str, to: &str) -> Self {
         let mut scripts = Self::real();
         let texts = scripts.texts.iter_mut().map(|(name, text)| (*name, text));
@@ -58,7 +58,7 @@ impl Scripts {
     }
 }
 
-/// The script that does a step.
+/// Returns the name of the script of a step.
 pub const fn script_of(step: &Step) -> &'static str {
     match step {
         Step::Submit { .. } => "submit",
@@ -77,7 +77,7 @@ pub struct Shard<'a> {
     pub scenario: &'a Scenario,
     pub scripts: &'a Scripts,
     pub commands: &'a mut Connection,
-    /// Hears what is published to servers.
+    /// Receives what is published to servers.
     pub messages: &'a mut Connection,
     pub name: String,
 }
@@ -86,16 +86,16 @@ pub fn task(id: Id) -> String {
     format!("t{id}")
 }
 
-pub fn worker(who: Who) -> String {
-    format!("w{who}")
+pub fn worker(node: Node) -> String {
+    format!("w{node}")
 }
 
-pub fn server(who: Who) -> String {
-    format!("s{who}")
+pub fn server(node: Node) -> String {
+    format!("s{node}")
 }
 
-/// Where the right of way is.
-pub fn way() -> String {
+/// Returns the key of the circle's retry lock.
+pub fn retry_lock() -> String {
     format!(":way:{CIRCLE}")
 }
 
@@ -103,7 +103,7 @@ pub fn number(name: &str) -> u8 {
     name.get(1..).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{name} is no name"))
 }
 
-/// An outcome, also behind the times that servers are told with it.
+/// Parses an outcome, with or without the times that precede it in messages to servers.
 pub fn outcome(text: &str) -> Outcome {
     let name = text.rsplit(' ').next().unwrap_or_default().trim_matches('"');
     OUTCOMES.into_iter().find(|outcome| format!("{outcome:?}") == name).unwrap_or_else(|| panic!("{text}"))
@@ -114,29 +114,29 @@ pub fn small(text: &str) -> u8 {
 }
 
 impl Shard<'_> {
-    /// Lets the same happen here. What a script returned and published.
-    pub fn happen(&mut self, event: &Event) -> Option<(Reply, Published)> {
+    /// Applies an event of the model. Returns the script's reply and what it published.
+    pub fn apply(&mut self, event: &Event) -> Option<(Reply, Published)> {
         match event {
             Event::Step(step, ..) => {
                 let text = self.scripts.text(script_of(step));
                 let mut script: Vec<Vec<u8>> = ["EVAL", &text, "1", &self.name].map(Into::into).into();
                 script.extend(self.arguments(step));
-                // Whoever has the right of way keeps it until the model says otherwise.
-                let persist: Vec<Vec<u8>> = ["PERSIST", &self.key(&way())].map(Into::into).into();
+                // The retry lock must not expire before the model says so.
+                let persist: Vec<Vec<u8>> = ["PERSIST", &self.key(&retry_lock())].map(Into::into).into();
                 let whole = [vec![b"MULTI".to_vec()], script, persist, vec![b"EXEC".to_vec()]];
                 let answer = self.commands.ask_all(&whole).pop().expect("an answer").list().swap_remove(0);
                 return Some((reply(step, answer), self.published()));
             }
-            Event::LeaseEnds(who) => {
-                self.ask(&["ZADD", ":leases", "XX", "0", &worker(*who)]);
+            Event::LeaseEnds(node) => {
+                self.ask(&["ZADD", ":leases", "XX", "0", &worker(*node)]);
             }
             Event::DeadlinePasses(id) => {
                 let text = self.ask(&["HGET", ":live", &task(*id)]).optional_text().expect("a task");
                 let (_, rest) = text.split_once(' ').expect("words");
                 self.ask(&["HSET", ":live", &task(*id), &format!("0 {rest}")]);
             }
-            Event::WayEnds => {
-                self.ask(&["DEL", &way()]);
+            Event::RetryLockExpires => {
+                self.ask(&["DEL", &retry_lock()]);
             }
             Event::Forget(id) => {
                 self.ask(&["DEL", &format!(":done:{}", task(*id))]);
@@ -157,33 +157,33 @@ impl Shard<'_> {
         format!("{}{rest}", self.name)
     }
 
-    /// What is known of a task when it is submitted, as `Known` in `store/redis/src/known.rs` writes it.
+    /// Returns the metadata of a submitted task, as the store writes it.
     fn known(&self, id: Id) -> String {
         let call = self.scenario.call(id);
         let mut known = json!({
-            "circle": CIRCLE, "caller": "", "accepted": 0, "timeout": LONG, "pool": "", "kept": call.is_kept(),
-            "remember": LONG, "submitted": call.is_submitted(), "retries": call.retries(),
+            "circle": CIRCLE, "caller": "", "accepted": 0, "timeout": FOREVER_MS, "pool": "", "kept": call.is_remembered(),
+            "remember": FOREVER_MS, "submitted": call.is_submitted(), "retries": call.retries(),
         });
         if call.key {
             known["key"] = json!(KEY);
         }
-        if call.is_kept() {
-            known["most"] = json!(LONG);
+        if call.is_remembered() {
+            known["most"] = json!(FOREVER_MS);
         }
         known.to_string()
     }
 
-    /// What a script is told, as it says at its top.
+    /// Returns the arguments of a step, as its script documents them.
     fn arguments(&self, step: &Step) -> Vec<Vec<u8>> {
         let texts = match step {
-            Step::Submit { server: who, acknowledged, task: id } => {
+            Step::Submit { server: node, acknowledged, task: id } => {
                 let most = "1000".to_owned();
                 let count = acknowledged.iter().count().to_string();
-                let mut texts = vec![server(*who), most.clone(), most, count];
+                let mut texts = vec![server(*node), most.clone(), most, count];
                 texts.extend(acknowledged.iter().map(task));
                 if let Some(id) = id {
                     let call = self.scenario.call(*id);
-                    let flags = match (call.is_kept(), call.is_submitted()) {
+                    let flags = match (call.is_remembered(), call.is_submitted()) {
                         (_, true) => "ks",
                         (true, false) => "k",
                         (false, false) => "-",
@@ -192,39 +192,39 @@ impl Shard<'_> {
                     let words = [
                         &*task(*id),
                         CIRCLE,
-                        NOBODY,
-                        &LONG.to_string(),
+                        ANONYMOUS,
+                        &FOREVER_MS.to_string(),
                         flags,
                         "",
                         &self.known(*id),
                         "body",
                         key,
                         name,
-                        if call.is_kept() { "1000 1000000" } else { "" },
+                        if call.is_remembered() { "1000 1000000" } else { "" },
                     ];
                     texts.extend(words.map(str::to_owned));
                 }
                 texts
             }
-            Step::Claim { worker: who, number, most } => {
-                let numbers = [number.to_string(), most.to_string(), LONG.to_string()];
-                let mut texts = vec![worker(*who)];
+            Step::Claim { worker: node, number, most } => {
+                let numbers = [number.to_string(), most.to_string(), FOREVER_MS.to_string()];
+                let mut texts = vec![worker(*node)];
                 texts.extend(numbers);
                 texts.extend([String::new(), "0".to_owned()]);
                 texts
             }
-            Step::Mark { task: id, worker: who, epoch } => vec![task(*id), worker(*who), epoch.to_string()],
-            Step::Settle { worker: who, task: id, epoch, outcome, read, reached } => {
+            Step::Mark { task: id, worker: node, epoch } => vec![task(*id), worker(*node), epoch.to_string()],
+            Step::Settle { worker: node, task: id, epoch, outcome, read, side_effect } => {
                 let is_nested = *epoch == 0;
-                let told = if is_nested { self.known(*id) } else { String::new() };
+                let received = if is_nested { self.known(*id) } else { String::new() };
                 let epoch = if is_nested { String::new() } else { epoch.to_string() };
-                let texts = [worker(*who), task(*id), epoch, told, format!("\"{outcome:?}\"")];
+                let texts = [worker(*node), task(*id), epoch, received, format!("\"{outcome:?}\"")];
                 let mut arguments: Vec<Vec<u8>> = texts.map(Into::into).into();
-                arguments.push(self.how(*id, *outcome, *read, *reached));
+                arguments.push(self.how(*id, *outcome, *read, *side_effect));
                 return arguments;
             }
-            Step::Renew { worker: who, back } => {
-                let mut texts = vec![worker(*who), LONG.to_string()];
+            Step::Renew { worker: node, back } => {
+                let mut texts = vec![worker(*node), FOREVER_MS.to_string()];
                 texts.extend(back.iter().flat_map(|(id, epoch)| [task(*id), epoch.to_string()]));
                 texts
             }
@@ -238,34 +238,44 @@ impl Shard<'_> {
                 let state = format!("{outcome:?}");
                 vec![task(*id), CIRCLE.to_owned(), state.clone(), format!("\"{state}\""), only.to_owned()]
             }
-            Step::Answers { server: who, tasks } => {
-                let mut texts = vec![server(*who)];
+            Step::Answers { server: node, tasks } => {
+                let mut texts = vec![server(*node)];
                 texts.extend(tasks.iter().map(task));
                 texts
             }
-            Step::Look { task: id, server: who } => {
-                vec![task(*id), CIRCLE.to_owned(), server(*who), String::new()]
+            Step::Look { task: id, server: node } => {
+                vec![task(*id), CIRCLE.to_owned(), server(*node), String::new()]
             }
         };
         texts.into_iter().map(String::into_bytes).collect()
     }
 
-    /// How an outcome was come to, as `store/redis/src/settle.rs` packs it. What writes counts up `n`.
-    fn how(&self, id: Id, outcome: Outcome, read: Option<u8>, reached: bool) -> Vec<u8> {
+    /// Packs the details of a settlement as the store does. A play that writes increments `n`.
+    fn how(&self, id: Id, outcome: Outcome, read: Option<u8>, side_effect: bool) -> Vec<u8> {
         let call = self.scenario.call(id);
-        let leaves = read.is_some() || reached || call.is_submitted();
-        if !leaves && !call.is_kept() && !call.is_nested() {
+        let leaves = read.is_some() || side_effect || call.is_submitted();
+        if !leaves && !call.is_remembered() && !call.is_nested() {
             return Vec::new();
         }
         let (read, keys) =
             (read.map_or(json!(false), |read| json!(read)), if read.is_some() { vec!["n"] } else { vec![] });
         let writes: Vec<String> = keys.iter().flat_map(|key| [(*key).to_owned(), task(id)]).collect();
         let ranges: [&str; 0] = [];
-        rmp_serde::to_vec(&(format!("{outcome:?}"), leaves, false, read, keys, ranges, writes, LONG, false))
-            .expect("MessagePack")
+        rmp_serde::to_vec(&(
+            format!("{outcome:?}"),
+            leaves,
+            false,
+            read,
+            keys,
+            ranges,
+            writes,
+            FOREVER_MS,
+            false,
+        ))
+        .expect("MessagePack")
     }
 
-    /// What was published since the last time.
+    /// Returns what was published since the last call.
     fn published(&mut self) -> Published {
         let mut published = Published::default();
         self.messages.send(&["PING"]);
@@ -274,13 +284,13 @@ impl Shard<'_> {
             match &message[..] {
                 [RedisReply::Bytes(kind), _, channel, RedisReply::Bytes(packed)] if kind == b"pmessage" => {
                     let channel = channel.optional_text().expect("a channel");
-                    let (shard, told): (String, Vec<String>) =
+                    let (shard, received): (String, Vec<String>) =
                         rmp_serde::from_slice(packed).expect("MessagePack");
                     assert_eq!(shard, self.name);
-                    let who = channel.strip_prefix("circles:server:").expect("a server's channel");
-                    for pair in told.chunks_exact(2) {
+                    let node = channel.strip_prefix("circles:server:").expect("a server's channel");
+                    for pair in received.chunks_exact(2) {
                         outcome(&pair[1]);
-                        published[usize::from(number(who))].insert(number(&pair[0]));
+                        published[usize::from(number(node))].insert(number(&pair[0]));
                     }
                 }
                 _ => return published,
@@ -308,8 +318,8 @@ fn reply(step: &Step, answer: RedisReply) -> Reply {
         Step::Settle { .. } => Reply::Settled(match &*answer.texts()[0] {
             "recorded" => Settled::Recorded,
             "gone" => Settled::Gone,
-            "overtaken" => Settled::Overtaken,
-            "later" => Settled::Later,
+            "overtaken" => Settled::Conflict,
+            "later" => Settled::Locked,
             other => panic!("{other}"),
         }),
         Step::Renew { .. } => {
@@ -325,8 +335,8 @@ fn reply(step: &Step, answer: RedisReply) -> Reply {
         }
         Step::Cancel { .. } => Reply::Cancelled(match &*answer.optional_text().expect("a word") {
             "ended" => Cancelled::Ended,
-            "told" => Cancelled::Told,
-            "again" => Cancelled::Again,
+            "told" => Cancelled::Interrupted,
+            "again" => Cancelled::AlreadyCancelled,
             "none" => Cancelled::Nothing,
             "running" => Cancelled::Running,
             other => panic!("{other}"),
@@ -339,7 +349,7 @@ fn reply(step: &Step, answer: RedisReply) -> Reply {
         Step::Look { .. } => Reply::Looked(match &answer.texts()[..] {
             [] => Looked::Unknown,
             [_, _, _, _, ended, _] if !ended.is_empty() => Looked::Ended(outcome(ended)),
-            _ => Looked::UnderWay,
+            _ => Looked::InProgress,
         }),
     }
 }

@@ -1,37 +1,37 @@
-//! What is asked of Redis in one step, and what it answers.
+//! The steps that Redis runs atomically, and their replies.
 
-use super::scenario::{Id, Outcome, Set, Who};
+use super::scenario::{Id, Node, Outcome, Set};
 
-/// A script that is run, and what it is told.
+/// A script with its arguments.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
     Submit {
-        server: Who,
+        server: Node,
         acknowledged: Set,
         task: Option<Id>,
     },
     Claim {
-        worker: Who,
+        worker: Node,
         number: u8,
         most: u8,
     },
     Mark {
         task: Id,
-        worker: Who,
+        worker: Node,
         epoch: u8,
     },
-    /// `epoch` is 0 for a play that was never queued. `read` is the version that it read, if it wrote.
+    /// `epoch` is 0 for a nested play. `read` is the version that a writing play read.
     Settle {
-        worker: Who,
+        worker: Node,
         task: Id,
         epoch: u8,
         outcome: Outcome,
         read: Option<u8>,
-        reached: bool,
+        side_effect: bool,
     },
-    /// With the claims that are given back: task and epoch.
+    /// `back` are the claims that are released: task and epoch.
     Renew {
-        worker: Who,
+        worker: Node,
         back: Vec<(Id, u8)>,
     },
     Reap,
@@ -41,35 +41,35 @@ pub enum Step {
         which: Which,
     },
     Answers {
-        server: Who,
+        server: Node,
         tasks: Set,
     },
     Look {
         task: Id,
-        server: Who,
+        server: Node,
     },
 }
 
-/// Which tasks are ended by `cancel`.
+/// Selects the tasks that `cancel` ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Which {
-    /// One that waits; a running one through its worker.
+    /// A queued task at once, a running one through its worker.
     Any,
-    /// One that waits.
+    /// A queued task only.
     Queued,
-    /// A running one as well, at once.
+    /// A queued or running task, at once.
     Now,
 }
 
-/// What a script returns.
+/// The reply of a script.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Reply {
     Submitted(Option<Submitted>),
-    /// How many wait still; tasks and epochs.
+    /// The number of tasks that stay queued; then the claimed tasks with their epochs.
     Claimed(u8, Vec<(Id, u8)>),
     Marked(bool),
     Settled(Settled),
-    /// What the worker holds: task, epoch, whether it was cancelled.
+    /// The claims that the worker holds: task, epoch, whether it was cancelled.
     Renewed(Vec<(Id, u8, bool)>),
     Reaped {
         back: u8,
@@ -91,16 +91,16 @@ pub enum Submitted {
 pub enum Settled {
     Recorded,
     Gone,
-    Overtaken,
-    /// Another play has the right of way.
-    Later,
+    Conflict,
+    /// Another play holds the retry lock.
+    Locked,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Cancelled {
     Ended,
-    Told,
-    Again,
+    Interrupted,
+    AlreadyCancelled,
     Nothing,
     Running,
 }
@@ -108,6 +108,6 @@ pub enum Cancelled {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Looked {
     Unknown,
-    UnderWay,
+    InProgress,
     Ended(Outcome),
 }

@@ -1,79 +1,79 @@
-//! Workers and what they run: `store/redis/src/claims.rs` and `lease.rs`.
+//! Workers and their runs: the store's handling of claims and leases.
 
 use super::{
     redis::Lease,
-    scenario::{Call, Id, Outcome, RUNS_AGAIN, Rule, Scenario, TASKS, Who},
+    scenario::{CONFLICT_RETRIES, Call, Id, Node, Outcome, Rule, Scenario, TASKS},
     step::{Reply, Settled, Step},
     world::{Action, Answer, Claiming, Doing, Event, Fate, Phase, Run, State, Worker},
 };
 
 impl Scenario {
-    pub fn possible_of_worker(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
-        let worker = &state.workers[usize::from(who)];
+    pub fn worker_actions(&self, state: &State, node: Node, actions: &mut Vec<Action>) {
+        let worker = &state.workers[usize::from(node)];
         if worker.is_dead {
             return;
         }
-        self.possible_of_claims(state, who, actions);
+        self.claim_actions(state, node, actions);
         for (at, run) in worker.runs.iter().enumerate() {
             if let Some(run) = run {
-                self.possible_of_run(state, who, at, run, actions);
+                self.run_actions(state, node, at, run, actions);
             }
         }
-        let is_late =
-            state.redis.leases[usize::from(who)] == Some(Lease::HasEnded) && state.redis.holds_any(who);
-        if is_late || worker.runs.iter().flatten().any(|run| is_news(state, who, run)) {
-            actions.push(Action::Renew(who));
+        let lease_ended =
+            state.redis.leases[usize::from(node)] == Some(Lease::HasEnded) && state.redis.holds_any(node);
+        if lease_ended || worker.runs.iter().flatten().any(|run| is_news(state, node, run)) {
+            actions.push(Action::Renew(node));
         }
-        if self.holds(Rule::StraysGoBack) && !strays(state, who).is_empty() {
-            actions.push(Action::GiveStraysBack(who));
+        if self.holds(Rule::StraysAreReleased) && !strays(state, node).is_empty() {
+            actions.push(Action::ReleaseStrays(node));
         }
-        // Somebody lives.
+        // One worker stays alive.
         let others = state.workers.iter().take(usize::from(self.workers)).filter(|worker| !worker.is_dead);
-        if others.count() > 1 && self.is_next(state, who) {
-            actions.push(Action::WorkerDies(who));
+        if others.count() > 1 && self.is_next(state, node) {
+            actions.push(Action::WorkerDies(node));
         }
     }
 
-    /// As workers are alike, the first may as well be the one that does something first.
-    fn is_next(&self, state: &State, who: Who) -> bool {
+    /// Workers are alike, so only orders in which worker 0 acts first are searched.
+    fn is_next(&self, state: &State, node: Node) -> bool {
         let first = &state.workers[0];
-        who == 0 || first.number > 0 || first.is_dead || self.calls.iter().any(Call::is_nested)
+        node == 0 || first.number > 0 || first.is_dead || self.calls.iter().any(Call::is_nested)
     }
 
-    fn possible_of_claims(&self, state: &State, who: Who, actions: &mut Vec<Action>) {
-        let worker = &state.workers[usize::from(who)];
-        let goes_back = worker.runs.iter().flatten().any(|run| run.doing == Doing::GoingBack);
-        let asks = match worker.claiming {
+    fn claim_actions(&self, state: &State, node: Node, actions: &mut Vec<Action>) {
+        let worker = &state.workers[usize::from(node)];
+        let is_releasing = worker.runs.iter().flatten().any(|run| run.doing == Doing::Releasing);
+        let may_claim = match worker.claiming {
             Claiming::Replied(_) => {
-                actions.push(Action::ClaimReplied(who));
+                actions.push(Action::ClaimReplied(node));
                 false
             }
             Claiming::Unanswered(_) => {
-                actions.push(Action::ClaimGivenUp(who));
+                actions.push(Action::ClaimGivenUp(node));
                 true
             }
-            Claiming::Not => !state.redis.queue.is_empty() && !goes_back && self.has_room(worker),
+            Claiming::Not => !state.redis.queue.is_empty() && !is_releasing && self.has_free_slot(worker),
         };
-        if asks && self.is_next(state, who) {
-            actions.extend([Fate::Done, Fate::Slow, Fate::ReplyLost].map(|fate| Action::Claim(who, fate)));
-            if state.under_way.is_none() {
-                actions.push(Action::Claim(who, Fate::Late));
+        if may_claim && self.is_next(state, node) {
+            actions.extend([Fate::Done, Fate::Slow, Fate::ReplyLost].map(|fate| Action::Claim(node, fate)));
+            if state.in_flight.is_none() {
+                actions.push(Action::Claim(node, Fate::Delayed));
             }
         }
     }
 
-    fn possible_of_run(&self, state: &State, who: Who, at: usize, run: &Run, actions: &mut Vec<Action>) {
+    fn run_actions(&self, state: &State, node: Node, at: usize, run: &Run, actions: &mut Vec<Action>) {
         let call = self.call(run.task);
         let mut settle = |outcome| {
             let fates = [Fate::Done, Fate::RequestLost, Fate::ReplyLost];
-            actions.extend(fates.map(|fate| Action::Settle(who, at, outcome, fate)));
-            if state.under_way.is_none() {
-                actions.push(Action::Settle(who, at, outcome, Fate::Late));
+            actions.extend(fates.map(|fate| Action::Settle(node, at, outcome, fate)));
+            if state.in_flight.is_none() {
+                actions.push(Action::Settle(node, at, outcome, Fate::Delayed));
             }
         };
         match run.doing {
             Doing::Running => {
-                if !call.reaches_outside || run.reached {
+                if !call.has_side_effect || run.side_effect {
                     settle(Outcome::Succeeded);
                 }
                 if call.may_fail {
@@ -82,77 +82,77 @@ impl Scenario {
                 if run.interrupted {
                     settle(Outcome::Cancelled);
                 }
-                if state.history.late.has(run.task) {
+                if state.history.overdue.has(run.task) {
                     settle(Outcome::TimedOut);
                 }
-                if call.reaches_outside && !run.reached {
+                if call.has_side_effect && !run.side_effect {
                     if run.marked || !self.holds(Rule::MarkComesFirst) {
-                        actions.push(Action::ReachOutside(who, at));
+                        actions.push(Action::SideEffect(node, at));
                     }
                     if !run.marked {
                         let fates = [Fate::Done, Fate::Slow, Fate::ReplyLost];
-                        actions.extend(fates.map(|fate| Action::Mark(who, at, fate)));
-                        if state.under_way.is_none() {
-                            actions.push(Action::Mark(who, at, Fate::Late));
+                        actions.extend(fates.map(|fate| Action::Mark(node, at, fate)));
+                        if state.in_flight.is_none() {
+                            actions.push(Action::Mark(node, at, Fate::Delayed));
                         }
                     }
                 }
-                actions.push(Action::Drop(who, at));
+                actions.push(Action::Drop(node, at));
             }
             Doing::Settling(outcome) => {
-                // It waits for the right of way, but not past its deadline.
-                let waits = outcome == Outcome::Succeeded && state.redis.is_way_of_another(run.task);
-                if !waits || state.history.late.has(run.task) {
+                // It waits for the retry lock, but not past its deadline.
+                let waits = outcome == Outcome::Succeeded && state.redis.is_locked_by_another(run.task);
+                if !waits || state.history.overdue.has(run.task) {
                     settle(outcome);
                 }
-                actions.push(Action::Drop(who, at));
-                if state.history.late.has(run.task) {
-                    actions.push(Action::SettleGivenUp(who, at));
+                actions.push(Action::Drop(node, at));
+                if state.history.overdue.has(run.task) {
+                    actions.push(Action::SettleGivenUp(node, at));
                 }
             }
-            Doing::GoingBack => {
-                actions.extend([Fate::Done, Fate::ReplyLost].map(|fate| Action::GiveBack(who, at, fate)));
-                if state.under_way.is_none() {
-                    actions.push(Action::GiveBack(who, at, Fate::Late));
+            Doing::Releasing => {
+                actions.extend([Fate::Done, Fate::ReplyLost].map(|fate| Action::Release(node, at, fate)));
+                if state.in_flight.is_none() {
+                    actions.push(Action::Release(node, at, Fate::Delayed));
                 }
-                actions.push(Action::GiveBackGivenUp(who, at));
+                actions.push(Action::ReleaseGivenUp(node, at));
             }
         }
     }
 
-    pub fn happen_to_worker(&self, state: &mut State, who: Who, action: Action) -> Option<Event> {
+    pub fn apply_to_worker(&self, state: &mut State, node: Node, action: Action) -> Option<Event> {
         match action {
-            Action::Claim(_, fate) => self.claim(state, who, fate),
+            Action::Claim(_, fate) => self.claim(state, node, fate),
             Action::ClaimReplied(_) => {
-                let claiming = std::mem::take(&mut state.worker(who).claiming);
+                let claiming = std::mem::take(&mut state.worker(node).claiming);
                 if let Claiming::Replied(tasks) = claiming {
-                    begin(state, who, &tasks);
+                    begin(state, node, &tasks);
                 }
                 None
             }
             Action::ClaimGivenUp(_) => {
-                state.worker(who).claiming = Claiming::Not;
+                state.worker(node).claiming = Claiming::Not;
                 None
             }
-            Action::Renew(_) => Some(self.renew(state, who, Vec::new())),
-            Action::GiveStraysBack(_) => {
-                let back = strays(state, who);
-                Some(self.renew(state, who, back))
+            Action::Renew(_) => Some(self.renew(state, node, Vec::new())),
+            Action::ReleaseStrays(_) => {
+                let back = strays(state, node);
+                Some(self.renew(state, node, back))
             }
             Action::WorkerDies(_) => {
-                let runs = state.worker(who).runs;
+                let runs = state.worker(node).runs;
                 for run in runs.into_iter().flatten().filter(|run| self.call(run.task).is_nested()) {
                     state.caller(run.task).phase = Phase::Gone;
                 }
-                *state.worker(who) = Worker { is_dead: true, ..Worker::default() };
+                *state.worker(node) = Worker { is_dead: true, ..Worker::default() };
                 None
             }
             _ => None,
         }
     }
 
-    /// Whether a worker may begin to run something.
-    pub fn has_room(&self, worker: &Worker) -> bool {
+    /// Returns whether a worker may start a run.
+    pub fn has_free_slot(&self, worker: &Worker) -> bool {
         !worker.is_dead && worker.claiming == Claiming::Not && self.free(worker) > 0
     }
 
@@ -160,20 +160,20 @@ impl Scenario {
         self.slots - worker.runs.iter().flatten().count()
     }
 
-    fn claim(&self, state: &mut State, who: Who, fate: Fate) -> Option<Event> {
-        let worker = state.worker(who);
+    fn claim(&self, state: &mut State, node: Node, fate: Fate) -> Option<Event> {
+        let worker = state.worker(node);
         let most = if let Claiming::Unanswered(most) = worker.claiming {
             most
         } else {
             worker.number += 1;
             self.free(worker) as u8
         };
-        let step = Step::Claim { worker: who, number: worker.number, most };
+        let step = Step::Claim { worker: node, number: worker.number, most };
         let (reply, event) = state.send(self, step, fate);
-        state.worker(who).claiming = match reply {
+        state.worker(node).claiming = match reply {
             Some(Reply::Claimed(_, tasks)) if fate == Fate::Slow => Claiming::Replied(tasks),
             Some(Reply::Claimed(_, tasks)) => {
-                begin(state, who, &tasks);
+                begin(state, node, &tasks);
                 Claiming::Not
             }
             _ => Claiming::Unanswered(most),
@@ -181,11 +181,11 @@ impl Scenario {
         event
     }
 
-    /// Renews, gives back, and interrupts what the worker knows of and does not hold any more.
-    fn renew(&self, state: &mut State, who: Who, back: Vec<(Id, u8)>) -> Event {
-        let (reply, event) = state.step(self, Step::Renew { worker: who, back });
+    /// Renews the lease, releases claims, and interrupts runs whose claim the worker no longer holds.
+    fn renew(&self, state: &mut State, node: Node, back: Vec<(Id, u8)>) -> Event {
+        let (reply, event) = state.step(self, Step::Renew { worker: node, back });
         if let Reply::Renewed(holds) = reply {
-            let worker = state.worker(who);
+            let worker = state.worker(node);
             for run in worker.runs.iter_mut().flatten() {
                 let is_known = run.epoch != 0 && worker.holding[usize::from(run.task)] == run.epoch;
                 run.interrupted |= is_known && !holds.contains(&(run.task, run.epoch, false));
@@ -194,17 +194,17 @@ impl Scenario {
         event
     }
 
-    pub fn happen_to_run(&self, state: &mut State, who: Who, at: usize, action: Action) -> Option<Event> {
-        let run = state.worker(who).runs[at]?;
+    pub fn apply_to_run(&self, state: &mut State, node: Node, at: usize, action: Action) -> Option<Event> {
+        let run = state.worker(node).runs[at]?;
         match action {
             Action::Mark(_, _, fate) => {
-                let step = Step::Mark { task: run.task, worker: who, epoch: run.epoch };
+                let step = Step::Mark { task: run.task, worker: node, epoch: run.epoch };
                 let (reply, event) = state.send(self, step, fate);
-                let run = state.worker(who).runs[at].as_mut()?;
+                let run = state.worker(node).runs[at].as_mut()?;
                 if reply == Some(Reply::Marked(true)) {
                     run.marked = true;
                     if fate == Fate::Done {
-                        self.reach_outside(state, who, at);
+                        self.perform_side_effect(state, node, at);
                     }
                 } else {
                     // The effect must not happen, so the script fails.
@@ -212,100 +212,107 @@ impl Scenario {
                 }
                 event
             }
-            Action::ReachOutside(..) => {
-                self.reach_outside(state, who, at);
+            Action::SideEffect(..) => {
+                self.perform_side_effect(state, node, at);
                 None
             }
-            Action::Settle(_, _, outcome, fate) => self.settle(state, who, at, outcome, fate),
+            Action::Settle(_, _, outcome, fate) => self.settle(state, node, at, outcome, fate),
             Action::SettleGivenUp(..) | Action::Drop(..) if self.call(run.task).is_nested() => {
-                state.worker(who).runs[at] = None;
-                // Who called knows no more than that.
+                state.worker(node).runs[at] = None;
+                // The calling play hears no more than that.
                 state.caller(run.task).phase = Phase::Answered(Answer::Unavailable);
                 None
             }
-            Action::SettleGivenUp(..) if !self.holds(Rule::UnsettledGoesBack) => {
-                state.worker(who).runs[at] = None;
+            Action::SettleGivenUp(..) if !self.holds(Rule::UnsettledIsReleased) => {
+                state.worker(node).runs[at] = None;
                 None
             }
             Action::SettleGivenUp(..) | Action::Drop(..) => {
-                state.worker(who).runs[at].as_mut()?.doing = Doing::GoingBack;
+                state.worker(node).runs[at].as_mut()?.doing = Doing::Releasing;
                 None
             }
-            Action::GiveBack(_, _, fate) => {
+            Action::Release(_, _, fate) => {
                 let back = vec![(run.task, run.epoch)];
                 if fate == Fate::Done {
-                    let event = self.renew(state, who, back);
-                    self.let_go(state, who, at);
+                    let event = self.renew(state, node, back);
+                    self.end_run(state, node, at);
                     return Some(event);
                 }
-                // It is tried again until it is heard of.
-                state.send(self, Step::Renew { worker: who, back }, fate).1
+                // The release is sent again until its reply arrives.
+                state.send(self, Step::Renew { worker: node, back }, fate).1
             }
-            Action::GiveBackGivenUp(..) => {
-                self.let_go(state, who, at);
+            Action::ReleaseGivenUp(..) => {
+                self.end_run(state, node, at);
                 None
             }
             _ => None,
         }
     }
 
-    fn reach_outside(&self, state: &mut State, who: Who, at: usize) {
-        if let Some(run) = &mut state.worker(who).runs[at] {
-            run.reached = true;
+    fn perform_side_effect(&self, state: &mut State, node: Node, at: usize) {
+        if let Some(run) = &mut state.worker(node).runs[at] {
+            run.side_effect = true;
             let task = usize::from(run.task);
-            state.history.reached[task] += 1;
+            state.history.side_effect[task] += 1;
         }
     }
 
-    fn settle(&self, state: &mut State, who: Who, at: usize, outcome: Outcome, fate: Fate) -> Option<Event> {
-        let run = state.worker(who).runs[at]?;
+    fn settle(
+        &self,
+        state: &mut State,
+        node: Node,
+        at: usize,
+        outcome: Outcome,
+        fate: Fate,
+    ) -> Option<Event> {
+        let run = state.worker(node).runs[at]?;
         let read = (outcome == Outcome::Succeeded).then_some(run.read);
-        let (task, epoch, reached) = (run.task, run.epoch, run.reached);
-        let step = Step::Settle { worker: who, task, epoch, outcome, read, reached };
+        let (task, epoch, side_effect) = (run.task, run.epoch, run.side_effect);
+        let step = Step::Settle { worker: node, task, epoch, outcome, read, side_effect };
         let (reply, event) = state.send(self, step, fate);
-        let (version, is_late) = (state.redis.version, state.history.late.has(task));
-        let run = state.worker(who).runs[at].as_mut()?;
+        let (version, is_overdue) = (state.redis.version, state.history.overdue.has(task));
+        let run = state.worker(node).runs[at].as_mut()?;
         match reply {
             None => run.doing = Doing::Settling(outcome),
-            Some(Reply::Settled(Settled::Later)) if !is_late => run.doing = Doing::Settling(outcome),
-            Some(Reply::Settled(Settled::Overtaken | Settled::Later)) => {
-                let is_over = run.reached && self.holds(Rule::ReachedRunsOnce);
-                if is_over || run.overtaken >= RUNS_AGAIN {
+            Some(Reply::Settled(Settled::Locked)) if !is_overdue => run.doing = Doing::Settling(outcome),
+            Some(Reply::Settled(Settled::Conflict | Settled::Locked)) => {
+                let is_over = run.side_effect && self.holds(Rule::SideEffectRunsOnce);
+                if is_over || run.conflicts >= CONFLICT_RETRIES {
                     run.doing = Doing::Settling(Outcome::Failed);
                 } else {
-                    let overtaken = run.overtaken + 1;
+                    let conflicts = run.conflicts + 1;
                     let (marked, interrupted) = (run.marked, run.interrupted);
-                    *run = Run { marked, interrupted, overtaken, ..Run::of(task, epoch, version) };
+                    *run = Run { marked, interrupted, conflicts, ..Run::of(task, epoch, version) };
                 }
             }
             Some(_) => {
                 if epoch == 0 {
                     state.caller(task).phase = Phase::Answered(Answer::Outcome(task, outcome));
                 }
-                self.let_go(state, who, at);
+                self.end_run(state, node, at);
             }
         }
         event
     }
 
-    /// A run is over, one way or another.
-    fn let_go(&self, state: &mut State, who: Who, at: usize) {
-        let worker = state.worker(who);
+    /// Ends a run.
+    fn end_run(&self, state: &mut State, node: Node, at: usize) {
+        let worker = state.worker(node);
         let Some(run) = worker.runs[at].take() else { return };
         let holding = &mut worker.holding[usize::from(run.task)];
-        if *holding == run.epoch || !self.holds(Rule::ClaimsAreKnownByEpoch) {
+        if *holding == run.epoch || !self.holds(Rule::ClaimsAreKeyedByEpoch) {
             *holding = 0;
         }
     }
 
-    /// Whether the end of a play that was never queued may come once more.
+    /// Returns whether the settlement of a nested play may be sent again.
     pub fn may_be_settled_again(&self, state: &State, task: Id) -> bool {
         let runs =
             state.workers.iter().any(|worker| worker.runs.iter().flatten().any(|run| run.task == task));
-        runs || matches!(&state.under_way, Some(Step::Settle { task: other, .. }) if *other == task)
+        runs || matches!(&state.in_flight, Some(Step::Settle { task: other, .. }) if *other == task)
     }
 
-    /// A play calls another circle, on its worker's thread and beside the queue.
+    /// A play calls another circle, on its worker's thread and without the queue.
     pub fn begin_nested(&self, state: &mut State, id: Id) {
         let version = state.redis.version;
         if let Some(free) = state.worker(0).runs.iter_mut().find(|run| run.is_none()) {
@@ -323,17 +330,17 @@ impl Run {
             read,
             doing: Doing::Running,
             marked: false,
-            reached: false,
+            side_effect: false,
             interrupted: false,
-            overtaken: 0,
+            conflicts: 0,
         }
     }
 }
 
-/// A worker begins to run what it claimed.
-fn begin(state: &mut State, who: Who, tasks: &[(Id, u8)]) {
+/// A worker starts its claimed tasks.
+fn begin(state: &mut State, node: Node, tasks: &[(Id, u8)]) {
     let version = state.redis.version;
-    let worker = state.worker(who);
+    let worker = state.worker(node);
     for (task, epoch) in tasks {
         worker.holding[usize::from(*task)] = *epoch;
         if let Some(free) = worker.runs.iter_mut().find(|run| run.is_none()) {
@@ -342,18 +349,18 @@ fn begin(state: &mut State, who: Who, tasks: &[(Id, u8)]) {
     }
 }
 
-/// Whether a renewal would interrupt a run.
-fn is_news(state: &State, who: Who, run: &Run) -> bool {
+/// Returns whether a renewal would interrupt a run.
+fn is_news(state: &State, node: Node, run: &Run) -> bool {
     let is_known =
-        run.epoch != 0 && state.workers[usize::from(who)].holding[usize::from(run.task)] == run.epoch;
-    let held = state.redis.held(run.task).filter(|held| held.worker == who && held.epoch == run.epoch);
+        run.epoch != 0 && state.workers[usize::from(node)].holding[usize::from(run.task)] == run.epoch;
+    let held = state.redis.held(run.task).filter(|held| held.worker == node && held.epoch == run.epoch);
     is_known && !run.interrupted && held.is_none_or(|held| held.cancelled)
 }
 
-/// What Redis holds for a worker that does not know of it.
-fn strays(state: &State, who: Who) -> Vec<(Id, u8)> {
-    let holding: &[u8; TASKS] = &state.workers[usize::from(who)].holding;
-    let held = state.redis.held.iter().filter(|held| held.worker == who);
+/// Returns the claims that Redis holds for a worker that does not know of them.
+fn strays(state: &State, node: Node) -> Vec<(Id, u8)> {
+    let holding: &[u8; TASKS] = &state.workers[usize::from(node)].holding;
+    let held = state.redis.held.iter().filter(|held| held.worker == node);
     held.filter(|held| holding[usize::from(held.task)] != held.epoch)
         .map(|held| (held.task, held.epoch))
         .collect()

@@ -1,109 +1,109 @@
-//! Servers, workers and what lies between them and Redis: everything that may happen next.
+//! Servers, workers and their messages: all actions that are possible next.
 
 use super::{
     redis::{History, Lease, Published, Redis},
-    scenario::{Id, Outcome, Rule, SERVERS, Scenario, Set, TASKS, WORKERS, Who},
+    scenario::{Id, Node, Outcome, Rule, SERVERS, Scenario, Set, TASKS, WORKERS},
     step::{Reply, Step, Submitted},
 };
 
-/// What becomes of a script that is sent.
+/// The fate of a script that is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Fate {
     Done,
-    /// It is run, and other things happen before what came of it is heard.
+    /// It runs, and other actions come before its reply.
     Slow,
-    /// It is never run.
+    /// It never runs.
     RequestLost,
-    /// It is run, and nobody hears what came of it.
+    /// It runs, and its reply is lost.
     ReplyLost,
-    /// Who sent it gives it up, and it is run some time later.
-    Late,
-    /// It is run, and some time later once more.
+    /// Its sender gives up, and it runs later.
+    Delayed,
+    /// It runs, and runs again later.
     Twice,
 }
 
-/// Something that happens.
+/// An action.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Action {
     /// A call is made.
     Submit(Id, Fate),
-    /// Its server hears what became of it.
+    /// Its server receives the reply.
     SubmitReplied(Id),
-    /// A server hears that a task has ended.
-    Hear(Who, Id),
-    MessageLost(Who, Id),
+    /// A server receives the outcome of a task.
+    Hear(Node, Id),
+    MessageLost(Node, Id),
     /// A server asks for answers that it may have missed.
-    Answers(Who),
-    /// A server acknowledges what it was told.
-    Acknowledge(Who),
-    /// Who joined a call under way looks how it is.
+    Answers(Node),
+    /// A server acknowledges the outcomes that it received.
+    Acknowledge(Node),
+    /// A server looks up the task of a call that it joined.
     Look(Id, Fate),
-    /// The deadline of who waits has passed: its task ends if it still waits; else its worker is to say so.
+    /// The deadline of a waiting caller has passed: its task ends if it is queued; otherwise its worker should end it.
     CancelAtDeadline(Id),
-    /// And nothing was heard of it since: it is answered without its worker.
+    /// The worker did not end it in time: the server answers without it.
     AnswerWithout(Id, Fate),
-    /// A caller goes away.
-    CallerGoes(Id),
-    /// Its server sees to it that its play ends.
+    /// A caller disconnects.
+    CallerDisconnects(Id),
+    /// Its server cancels the play.
     CancelUnwanted(Id),
-    /// Somebody cancels a task by its name.
+    /// A task is cancelled by name.
     CancelByHand(Id),
-    /// A server that closes ends what waits.
+    /// A closing server ends queued plays.
     CancelQueued(Id),
-    ServerDies(Who),
-    /// A worker takes tasks.
-    Claim(Who, Fate),
-    ClaimReplied(Who),
-    /// After a reply was lost twice.
-    ClaimGivenUp(Who),
+    ServerDies(Node),
+    /// A worker claims tasks.
+    Claim(Node, Fate),
+    ClaimReplied(Node),
+    /// The worker gives up after a reply was lost twice.
+    ClaimGivenUp(Node),
     /// A play calls another circle.
     Begin(Id),
-    Mark(Who, usize, Fate),
-    /// A script has its effect outside.
-    ReachOutside(Who, usize),
-    Settle(Who, usize, Outcome, Fate),
-    /// Redis is away until after the deadline.
-    SettleGivenUp(Who, usize),
+    Mark(Node, usize, Fate),
+    /// A script has its side effect.
+    SideEffect(Node, usize),
+    Settle(Node, usize, Outcome, Fate),
+    /// Redis is unreachable until after the deadline.
+    SettleGivenUp(Node, usize),
     /// A claim is dropped unsettled.
-    Drop(Who, usize),
-    GiveBack(Who, usize, Fate),
-    GiveBackGivenUp(Who, usize),
-    Renew(Who),
-    /// A worker gives back what Redis holds for it and it does not know of.
-    GiveStraysBack(Who),
+    Drop(Node, usize),
+    Release(Node, usize, Fate),
+    ReleaseGivenUp(Node, usize),
+    Renew(Node),
+    /// A worker releases claims that Redis holds for it and it does not know of.
+    ReleaseStrays(Node),
     Reap,
-    /// A worker has gone, or stands still, for longer than its lease.
-    LeaseEnds(Who),
-    WorkerDies(Who),
+    /// A worker is dead or frozen for longer than its lease.
+    LeaseEnds(Node),
+    WorkerDies(Node),
     DeadlinePasses(Id),
-    /// That a play which was never queued has ended is no longer known.
+    /// Redis forgets that a nested play has ended.
     Forget(Id),
-    /// Nobody has the right of way any more.
-    WayEnds,
-    /// A script is run that was given up.
+    /// The retry lock expires.
+    RetryLockExpires,
+    /// A delayed script runs.
     Arrive,
 }
 
-/// What an action meant to Redis.
+/// The effect of an action on Redis.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
     Step(Step, Reply, Published),
-    LeaseEnds(Who),
+    LeaseEnds(Node),
     DeadlinePasses(Id),
     Forget(Id),
-    WayEnds,
+    RetryLockExpires,
 }
 
-/// What a caller was answered.
+/// The answer to a caller.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Answer {
-    /// What became of a task.
+    /// The outcome of a task.
     Outcome(Id, Outcome),
     /// A task was accepted.
     Accepted(Id),
-    /// Redis cannot be reached: it may have happened or not.
+    /// Redis cannot be reached: the call may have been accepted or not.
     Unavailable,
-    /// The deadline has passed, and its server does not know what becomes of the task.
+    /// The deadline has passed, and the server does not know the outcome.
     DeadlinePassed(Id),
 }
 
@@ -112,34 +112,34 @@ pub enum Phase {
     /// It has not called.
     #[default]
     Idle,
-    /// Redis has its call, and its server not yet the reply.
+    /// Redis has accepted its call, and its server has not received the reply.
     Submitting(Submitted),
-    /// For the end of a task.
+    /// It waits for the end of a task.
     Waiting(Id),
-    /// Its task was cancelled at its deadline.
-    LastWord(Id),
+    /// Its deadline has passed, and its server waits for the worker to end the task.
+    Expiring(Id),
     Answered(Answer),
     Gone,
 }
 
-/// Who calls, and what its server keeps for it.
+/// A caller, and what its server keeps for it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Caller {
     pub phase: Phase,
-    /// Its answer was heard before the reply to its call.
-    pub told: bool,
-    /// Its play is to be cancelled.
-    pub unwanted: bool,
-    /// It has to be looked whether what it joined has ended.
-    pub looks: bool,
+    /// Set if the outcome arrived before the reply to its call.
+    pub received: bool,
+    /// Set if its play has to be cancelled.
+    pub cancel_requested: bool,
+    /// Set if its server has to look up the task of a call that it joined.
+    pub must_look: bool,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Server {
     pub is_dead: bool,
-    /// What is published to it.
+    /// Published outcomes that it has not received yet.
     pub messages: Set,
-    /// What it was told and has not acknowledged.
+    /// Outcomes that it received and has not acknowledged in Redis.
     pub acknowledged: Set,
 }
 
@@ -147,9 +147,9 @@ pub struct Server {
 pub enum Claiming {
     #[default]
     Not,
-    /// Redis has handed out tasks, and the worker has not heard yet.
+    /// Redis has assigned tasks, and the worker has not received the reply.
     Replied(Vec<(Id, u8)>),
-    /// It never heard, and will ask once more for so many.
+    /// The reply was lost; the worker repeats the claim for this many tasks.
     Unanswered(u8),
 }
 
@@ -157,36 +157,36 @@ pub enum Claiming {
 pub enum Doing {
     Running,
     Settling(Outcome),
-    GoingBack,
+    Releasing,
 }
 
 /// A task that a worker runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Run {
     pub task: Id,
-    /// Of its claim; 0 if it was never queued.
+    /// The epoch of its claim; 0 for a nested play.
     pub epoch: u8,
     /// The version of the documents that it reads.
     pub read: u8,
     pub doing: Doing,
     pub marked: bool,
-    pub reached: bool,
+    pub side_effect: bool,
     pub interrupted: bool,
-    pub overtaken: u8,
+    pub conflicts: u8,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Worker {
     pub is_dead: bool,
-    /// Of its last claim.
+    /// The number of its last claim.
     pub number: u8,
     pub claiming: Claiming,
     pub runs: [Option<Run>; 2],
-    /// By task, the epoch of the claim that it knows of; 0 if none.
+    /// By task, the epoch of the claim that it knows of; 0 for none.
     pub holding: [u8; TASKS],
 }
 
-/// All there is.
+/// The state of the whole system.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     pub redis: Redis,
@@ -194,8 +194,8 @@ pub struct State {
     pub servers: [Server; SERVERS],
     pub callers: [Caller; TASKS],
     pub workers: [Worker; WORKERS],
-    /// A script that was sent and is still to be run.
-    pub under_way: Option<Step>,
+    /// A delayed script that has yet to run.
+    pub in_flight: Option<Step>,
 }
 
 impl State {
@@ -203,15 +203,15 @@ impl State {
         &mut self.callers[usize::from(id)]
     }
 
-    pub fn server(&mut self, who: Who) -> &mut Server {
-        &mut self.servers[usize::from(who)]
+    pub fn server(&mut self, node: Node) -> &mut Server {
+        &mut self.servers[usize::from(node)]
     }
 
-    pub fn worker(&mut self, who: Who) -> &mut Worker {
-        &mut self.workers[usize::from(who)]
+    pub fn worker(&mut self, node: Node) -> &mut Worker {
+        &mut self.workers[usize::from(node)]
     }
 
-    /// Does a step in Redis, and sends what is published.
+    /// Runs a step in Redis and sends what it publishes.
     pub fn step(&mut self, scenario: &Scenario, step: Step) -> (Reply, Event) {
         let (reply, published) = self.redis.run(scenario, &mut self.history, &step);
         for (server, tasks) in self.servers.iter_mut().zip(published) {
@@ -222,12 +222,12 @@ impl State {
         (reply.clone(), Event::Step(step, reply, published))
     }
 
-    /// Sends a step to this fate. There is a reply if it is heard.
+    /// Sends a step with this fate. Returns the reply if it arrives.
     pub fn send(&mut self, scenario: &Scenario, step: Step, fate: Fate) -> (Option<Reply>, Option<Event>) {
-        if matches!(fate, Fate::Late | Fate::Twice) {
-            self.under_way = Some(step.clone());
+        if matches!(fate, Fate::Delayed | Fate::Twice) {
+            self.in_flight = Some(step.clone());
         }
-        if matches!(fate, Fate::Late | Fate::RequestLost) {
+        if matches!(fate, Fate::Delayed | Fate::RequestLost) {
             return (None, None);
         }
         let (reply, event) = self.step(scenario, step);
@@ -236,8 +236,7 @@ impl State {
 }
 
 impl Action {
-    /// Whether something goes wrong, which it may not do for ever: else everything may always go wrong again
-    /// before anything ends.
+    /// Returns whether the action is a fault. The number of faults is bounded, so that every sequence of actions ends.
     pub fn is_fault(&self, scenario: &Scenario, state: &State) -> bool {
         match *self {
             Self::Submit(_, fate)
@@ -246,24 +245,24 @@ impl Action {
             | Self::Claim(_, fate)
             | Self::Mark(_, _, fate)
             | Self::Settle(_, _, _, fate)
-            | Self::GiveBack(_, _, fate) => fate != Fate::Done,
+            | Self::Release(_, _, fate) => fate != Fate::Done,
             Self::MessageLost(..)
-            | Self::CallerGoes(_)
+            | Self::CallerDisconnects(_)
             | Self::CancelByHand(_)
             | Self::CancelQueued(_)
             | Self::ServerDies(_)
             | Self::ClaimGivenUp(_)
             | Self::SettleGivenUp(..)
             | Self::Drop(..)
-            | Self::GiveBackGivenUp(..)
+            | Self::ReleaseGivenUp(..)
             | Self::WorkerDies(_)
             | Self::DeadlinePasses(_) => true,
-            // Who has gone renews nothing.
+            // The lease of a dead worker always ends.
             Self::LeaseEnds(worker) => !state.workers[usize::from(worker)].is_dead,
-            // What is published comes sooner, as a rule.
+            // A published outcome usually arrives before the server asks for it.
             Self::Answers(server) => !state.servers[usize::from(server)].messages.is_empty(),
-            // Of a claim under way it hears in time, as a rule.
-            Self::GiveStraysBack(worker) => state.workers[usize::from(worker)].claiming != Claiming::Not,
+            // The reply to a claim usually arrives before the next renewal.
+            Self::ReleaseStrays(worker) => state.workers[usize::from(worker)].claiming != Claiming::Not,
             Self::Forget(_) => !scenario.holds(Rule::NestedIsRemembered),
             Self::SubmitReplied(_)
             | Self::Hear(..)
@@ -272,34 +271,34 @@ impl Action {
             | Self::CancelUnwanted(_)
             | Self::ClaimReplied(_)
             | Self::Begin(_)
-            | Self::ReachOutside(..)
+            | Self::SideEffect(..)
             | Self::Renew(_)
             | Self::Reap
-            | Self::WayEnds
+            | Self::RetryLockExpires
             | Self::Arrive => false,
         }
     }
 }
 
 impl Scenario {
-    /// What may happen, each of which changes something.
-    pub fn possible(&self, state: &State, actions: &mut Vec<Action>) {
+    /// Adds the possible actions, each of which changes the state.
+    pub fn actions_of(&self, state: &State, actions: &mut Vec<Action>) {
         for id in self.ids() {
-            self.possible_of_caller(state, id, actions);
+            self.caller_actions(state, id, actions);
         }
         for server in 0..self.servers {
-            self.possible_of_server(state, server, actions);
+            self.server_actions(state, server, actions);
         }
         for worker in 0..self.workers {
-            self.possible_of_worker(state, worker, actions);
+            self.worker_actions(state, worker, actions);
         }
         for (worker, lease) in state.redis.leases.iter().enumerate() {
             let worker_is_dead = state.workers[worker].is_dead;
-            if *lease == Some(Lease::Runs) && (worker_is_dead || state.redis.holds_any(worker as Who)) {
-                actions.push(Action::LeaseEnds(worker as Who));
+            if *lease == Some(Lease::Runs) && (worker_is_dead || state.redis.holds_any(worker as Node)) {
+                actions.push(Action::LeaseEnds(worker as Node));
             }
         }
-        if state.redis.leases.contains(&Some(Lease::HasEnded)) && self.holds(Rule::LeasesEnd) {
+        if state.redis.leases.contains(&Some(Lease::HasEnded)) && self.holds(Rule::LeasesExpire) {
             actions.push(Action::Reap);
         }
         for task in state.redis.done.iter() {
@@ -307,16 +306,16 @@ impl Scenario {
                 actions.push(Action::Forget(task));
             }
         }
-        if state.redis.way.is_some() {
-            actions.push(Action::WayEnds);
+        if state.redis.retry_lock.is_some() {
+            actions.push(Action::RetryLockExpires);
         }
-        if state.under_way.is_some() {
+        if state.in_flight.is_some() {
             actions.push(Action::Arrive);
         }
     }
 
-    /// Lets something happen; what it meant to Redis.
-    pub fn happen(&self, state: &mut State, action: Action) -> Option<Event> {
+    /// Applies an action. Returns its effect on Redis.
+    pub fn apply(&self, state: &mut State, action: Action) -> Option<Event> {
         match action {
             Action::LeaseEnds(worker) => {
                 state.redis.leases[usize::from(worker)] = Some(Lease::HasEnded);
@@ -324,21 +323,21 @@ impl Scenario {
             }
             Action::Reap => Some(state.step(self, Step::Reap).1),
             Action::DeadlinePasses(id) => {
-                state.history.late.insert(id);
+                state.history.overdue.insert(id);
                 let live = state.redis.live[usize::from(id)].as_mut()?;
-                live.late = true;
+                live.overdue = true;
                 Some(Event::DeadlinePasses(id))
             }
             Action::Forget(id) => {
                 state.redis.done.remove(id);
                 Some(Event::Forget(id))
             }
-            Action::WayEnds => {
-                state.redis.way = None;
-                Some(Event::WayEnds)
+            Action::RetryLockExpires => {
+                state.redis.retry_lock = None;
+                Some(Event::RetryLockExpires)
             }
             Action::Arrive => {
-                let step = state.under_way.take()?;
+                let step = state.in_flight.take()?;
                 Some(state.step(self, step).1)
             }
             Action::Submit(id, _)
@@ -346,15 +345,15 @@ impl Scenario {
             | Action::Look(id, _)
             | Action::CancelAtDeadline(id)
             | Action::AnswerWithout(id, _)
-            | Action::CallerGoes(id)
+            | Action::CallerDisconnects(id)
             | Action::CancelUnwanted(id)
             | Action::CancelByHand(id)
-            | Action::CancelQueued(id) => self.happen_to_caller(state, id, action),
+            | Action::CancelQueued(id) => self.apply_to_caller(state, id, action),
             Action::Hear(server, _)
             | Action::MessageLost(server, _)
             | Action::Answers(server)
             | Action::Acknowledge(server)
-            | Action::ServerDies(server) => self.happen_to_server(state, server, action),
+            | Action::ServerDies(server) => self.apply_to_server(state, server, action),
             Action::Begin(id) => {
                 self.begin_nested(state, id);
                 None
@@ -363,22 +362,22 @@ impl Scenario {
             | Action::ClaimReplied(worker)
             | Action::ClaimGivenUp(worker)
             | Action::Renew(worker)
-            | Action::GiveStraysBack(worker)
-            | Action::WorkerDies(worker) => self.happen_to_worker(state, worker, action),
+            | Action::ReleaseStrays(worker)
+            | Action::WorkerDies(worker) => self.apply_to_worker(state, worker, action),
             Action::Mark(worker, at, _)
-            | Action::ReachOutside(worker, at)
+            | Action::SideEffect(worker, at)
             | Action::Settle(worker, at, _, _)
             | Action::SettleGivenUp(worker, at)
             | Action::Drop(worker, at)
-            | Action::GiveBack(worker, at, _)
-            | Action::GiveBackGivenUp(worker, at) => self.happen_to_run(state, worker, at, action),
+            | Action::Release(worker, at, _)
+            | Action::ReleaseGivenUp(worker, at) => self.apply_to_run(state, worker, at, action),
         }
     }
 
-    /// Whether nothing is to come unless something goes wrong.
+    /// Returns whether every possible action is a fault.
     pub fn is_quiet(&self, state: &State) -> bool {
         let mut actions = Vec::new();
-        self.possible(state, &mut actions);
+        self.actions_of(state, &mut actions);
         actions.iter().all(|action| action.is_fault(self, state))
     }
 }
