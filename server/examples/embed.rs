@@ -21,7 +21,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = CircleSettings::under(&folder, &circle.circle_id());
     let host = Arc::new(Host::with_circles(Limits::default(), [(circle.circle_id(), settings)].into()));
     let file = move |circle: &_| folder.join(format!("{circle}/circle.db"));
-    let store = Arc::new(EmbeddedStore::new(EmbeddedConfig::default(), file)?.with_inline_runner(host.clone()));
+    let store =
+        Arc::new(EmbeddedStore::new(EmbeddedConfig::default(), file)?.with_inline_runner(host.clone()));
     let server =
         Server::bind(([127, 0, 0, 1], 0).into(), Settings::new([circle.into()]), store.clone()).await?;
     let workers = Workers::start(store.clone(), host, NonZeroUsize::MIN)?;

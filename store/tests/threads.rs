@@ -1,6 +1,6 @@
-//! A store that is dropped leaves no thread behind. A test binary of its own: threads are counted by name.
+//! A dropped store leaves no thread behind. A test binary of its own, since threads are counted by name.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Tests may panic.
 
 use std::{
     fs,
@@ -15,21 +15,21 @@ use circles_testing::{Redis, embedded};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-/// Nothing here takes as long, unless it never comes.
-const NEVER: Duration = Duration::from_secs(60);
+/// Longer than any step takes.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many threads of this process have a name that begins so.
+/// Returns how many threads of this process have a name with this prefix.
 fn threads(name: &str) -> usize {
     let names = fs::read_dir("/proc/self/task").unwrap().filter_map(|thread| {
-        // It may have ended meanwhile.
+        // The thread may have ended meanwhile.
         fs::read_to_string(thread.ok()?.path().join("comm")).ok()
     });
     names.filter(|found| found.starts_with(name)).count()
 }
 
-/// Waits until so many have such a name: a thread names itself, and none may be waited for from outside.
+/// Waits until this many threads have such a name. A thread names itself after its start, and cannot be joined here.
 async fn are_there(name: &str, count: usize) {
-    let last = Instant::now() + NEVER;
+    let last = Instant::now() + STEP_TIMEOUT;
     while threads(name) != count {
         assert!(Instant::now() < last, "{} threads {name} instead of {count}", threads(name));
         sleep(Duration::from_millis(5)).await;
@@ -41,14 +41,14 @@ fn circle() -> CircleId {
 }
 
 fn task(kind: Kind) -> Task {
-    Task { kind, ..Task::new(circle(), Caller::Anonymous, Source::script("1"), Value::Null, NEVER) }
+    Task { kind, ..Task::new(circle(), Caller::Anonymous, Source::script("1"), Value::Null, STEP_TIMEOUT) }
 }
 
-/// Uses a store in every way that lasts, and drops it while claims, tickets and waits are left.
+/// Uses a store, and drops it while claims, tickets and watches are left.
 async fn use_and_drop(store: Arc<dyn Store>) {
     let ticket = store.submit(task(Kind::Play)).await.unwrap();
     let submitted = store.submit(task(Kind::Submitted { retries: 0 })).await.unwrap();
-    let claim = timeout(NEVER, store.claim()).await.unwrap().unwrap();
+    let claim = timeout(STEP_TIMEOUT, store.claim()).await.unwrap().unwrap();
     let watch = store.watch(&circle(), submitted.task()).await.unwrap();
     assert!(watch.is_some());
     drop(store);
@@ -70,7 +70,7 @@ async fn dropped_store_ends_its_threads() {
         use_and_drop(Arc::new(store)).await;
         are_there("redis", 0).await;
     }
-    // One that could not connect has none either.
+    // A store that could not connect has no thread either.
     assert!(RedisStore::connect("redis://127.0.0.1:1", RedisConfig::default()).await.is_err());
     are_there("redis", 0).await;
 }

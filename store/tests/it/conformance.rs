@@ -1,4 +1,4 @@
-//! What every store promises (SPEC §5), as far as plays need it.
+//! Promises of every store (SPEC §5) about plays.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
 
-/// Nothing here takes longer than this unless a wake-up was lost.
-const LOST: Duration = Duration::from_secs(20);
+/// No step takes longer than this unless a wake-up was lost.
+const WAKEUP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How many tasks the store under test may queue.
+/// The queue limits of the store under test.
 #[derive(Clone, Copy)]
 pub struct Bounds {
     pub queue: usize,
@@ -39,7 +39,7 @@ pub fn keyed(script: &str, key: &str) -> Task {
     Task { idempotency_key: Some(key.into()), ..task(script) }
 }
 
-/// What a claimed task runs.
+/// Returns the script of a claimed task.
 pub fn script(claim: &Claim) -> &str {
     match &claim.task().source {
         Source::Script(script) => script,
@@ -47,7 +47,7 @@ pub fn script(claim: &Claim) -> &str {
     }
 }
 
-/// Settles what touched nothing, and so cannot be overtaken.
+/// Settles a play that touched nothing, and so has no conflict.
 pub async fn settle(claim: Claim, outcome: Outcome) {
     assert!(matches!(claim.settle(outcome).await, Ok(Settled::Recorded)));
 }
@@ -62,7 +62,7 @@ pub fn success(output: &str) -> Outcome {
 }
 
 pub async fn soon<F: Future>(what: F) -> F::Output {
-    timeout(LOST, what).await.expect("a wake-up was lost")
+    timeout(WAKEUP_TIMEOUT, what).await.expect("a wake-up was lost")
 }
 
 /// A worker that answers every script with its own text, until the store closes.
@@ -170,7 +170,7 @@ pub async fn busy_circle_leaves_running_slots_for_others(store: Arc<dyn Store>) 
         tickets.push(store.submit(task_in(greedy, "greedy")).await.unwrap());
     }
     let mut held = Vec::new();
-    // Half of the room, and the next one only when one of these ends.
+    // Half of the running limit; the next one is claimed when one of these ends.
     for _ in 0..EmbeddedConfig::default().running_limit / 2 {
         held.push(soon(store.claim()).await.unwrap());
     }
@@ -271,7 +271,7 @@ pub async fn deadline_ends_task_of_stuck_worker(store: Arc<dyn Store>) {
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(soon(ticket).await, Outcome::timed_out());
     soon(claim.interrupt().cancelled()).await;
-    // Too late: the task has its final state.
+    // The task already has its final state.
     settle(claim, success("late")).await;
 }
 
@@ -315,7 +315,7 @@ pub async fn dropped_ticket_does_not_cancel_keyed_task(store: Arc<dyn Store>) {
 pub async fn overdue_keyed_task_without_ticket_is_not_run(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(1), ..keyed("a", "k") };
     drop(store.submit(late).await.unwrap());
-    tokio::time::sleep(Duration::from_millis(5)).await; // Its deadline, which nobody awaits.
+    tokio::time::sleep(Duration::from_millis(5)).await; // Past its deadline, which no ticket enforces.
     assert!(store.claim().now_or_never().is_none());
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::timed_out());
 }
@@ -337,7 +337,7 @@ pub async fn close_ends_queued_and_keeps_running_tasks(store: Arc<dyn Store>) {
     assert_eq!(soon(running).await, success("finished"));
 }
 
-/// Names every promise once; a store that is handed in keeps them all.
+/// The list of promises. It is instantiated for each store.
 macro_rules! suite {
     ($store:ident, $make:expr) => {
         mod $store {

@@ -6,7 +6,7 @@ use circles_testing::{Cluster, Redis, Sentinels, loopback};
 
 use crate::conformance::{settle, soon, success, task};
 
-/// Connects; a store is given few shards, so that each is looked after often.
+/// Connects a store with few shards, so that maintenance visits each of them often.
 pub async fn connect(url: &str) -> RedisStore {
     soon(RedisStore::connect(url, config())).await.unwrap()
 }
@@ -15,7 +15,7 @@ pub fn config() -> RedisConfig {
     RedisConfig { shards: 4, ..RedisConfig::default() }
 }
 
-/// A task is submitted by one process, run by another, and told of to the first.
+/// Checks that tasks of one store run on another and that the first receives their outcomes.
 async fn serves(url: &str) {
     let (server, worker) = (connect(url).await, connect(url).await);
     for number in 0..8 {
@@ -60,7 +60,7 @@ async fn password_authenticates_and_is_never_shown() {
     }
 }
 
-/// What a user of an access list needs, as the guide for operators says it.
+/// The ACL rules that a user needs, as in the operators' guide.
 const RULES: [&str; 10] = [
     "~circles:*",
     "&circles:*",
@@ -119,18 +119,18 @@ async fn tls_checks_certificates_on_both_sides() {
     let (cert, key) = (file("client.pem"), file("client.key"));
     serves(&format!("rediss://{at}/2?ca={}&cert={cert}&key={key}", file("ca.pem"))).await;
     for (url, part) in [
-        // Signed by somebody else.
+        // Signed by another authority.
         (
             format!("rediss://{at}?ca={}&cert={cert}&key={key}", file("other.pem")),
             "its certificate is not one to trust",
         ),
-        // Without a certificate of our own, which this Redis asks for.
+        // Without a client certificate, which this Redis requires.
         (format!("rediss://{at}?ca={}", file("ca.pem")), "it does not take the certificate shown to it"),
-        // Signed by nobody whom this system trusts.
+        // Signed by an authority that this system does not trust.
         (format!("rediss://{at}?cert={cert}&key={key}"), "its certificate is not one to trust"),
-        // Not a file with a key.
+        // A key file without a key.
         (format!("rediss://{at}?ca={}&cert={cert}&key={cert}", file("ca.pem")), "client.pem"),
-        // TLS where there is none, and none where there is.
+        // TLS on a plain port, and plain text on a TLS port.
         (format!("rediss://{}?ca={}", redis.address(), file("ca.pem")), "no answer"),
         (format!("redis://{at}"), "onnection"),
     ] {
@@ -151,7 +151,7 @@ async fn sentinels_resolve_primary() {
 async fn cluster_serves() {
     let cluster = Cluster::start();
     serves(&cluster.url()).await;
-    // Each of its nodes knows the others.
+    // Any node leads to the others.
     serves(&format!("redis-cluster://{}", cluster.nodes()[5].address())).await;
     let refusal = refusal(&format!("redis://{}", cluster.nodes()[0].address())).await;
     assert!(refusal.contains("must begin with redis-cluster://"), "{refusal}");

@@ -1,4 +1,4 @@
-//! What a script in Redis costs when much lies there: others wait for as long as it runs.
+//! The cost of a Redis script is bounded however much is stored: other clients wait while it runs.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,21 +13,21 @@ use crate::{
     transactions::settlement,
 };
 
-/// How much lies there.
+/// The number of stored entries.
 const MANY: usize = 50_000;
-/// How much is put there at a time.
+/// The number of entries that are added at a time.
 const SOME: usize = 1_000;
-/// Commands of one script, at most, but for those that a play's own documents need.
+/// The most commands of one script, besides those for a play's own documents.
 const COMMANDS: i64 = 6_000;
-/// Microseconds that one script may take: far more than on an idle machine, far less than walking through everything.
+/// The most microseconds of one script: far more than on an idle machine, far less than a walk through all entries.
 const TIME: i64 = 400_000;
 
-/// What scripts have cost since the last look.
+/// The cost of scripts since the last measurement.
 struct Costs<'a> {
     redis: &'a Redis,
     scripts: i64,
     commands: i64,
-    /// Microseconds of processor time of all of them.
+    /// Processor time in microseconds.
     processor: i64,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Costs<'a> {
         costs
     }
 
-    /// The commands of a script on average, and the longest that one took.
+    /// Returns the average number of commands of a script, and the microseconds of the longest one.
     fn look(&mut self) -> (i64, i64) {
         let stats = self.redis.ask(&["INFO", "commandstats"]).text();
         let calls: BTreeMap<&str, i64> = stats
@@ -68,7 +68,7 @@ impl<'a> Costs<'a> {
         let processor = Duration::from_secs_f64(processor).as_micros() as i64;
         let ran = (scripts - self.scripts).max(1);
         let each = (commands - self.commands) / ran;
-        // On a machine that has other things to do a script takes long that did not do much.
+        // On a busy machine a script may wait; its processor time bounds what it did.
         let longest = longest.min(processor - self.processor);
         (self.scripts, self.commands, self.processor) = (scripts, commands, processor);
         (each, longest)
@@ -81,7 +81,7 @@ impl<'a> Costs<'a> {
     }
 }
 
-/// Fills a shard by Lua that is run for some numbers at a time, from `first` to `last`.
+/// Fills a shard with Lua code, which runs for the numbers from `first` to `last`, some at a time.
 fn fill(redis: &Redis, lua: &str) {
     let lua = format!(
         "local shard, circle, first, last = 'circles:{{0}}', ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])\n{lua}"
@@ -96,7 +96,7 @@ async fn store(url: &str) -> RedisStore {
     let many = 10 * MANY as u64;
     let quota = Quota { caller_tasks: many, caller_bytes: 1 << 40, guest_tasks: many, guest_bytes: 1 << 40 };
     let quotas = Quotas { others: quota, ..Quotas::default() };
-    // Nothing is looked after while a test measures.
+    // No maintenance runs while a test measures.
     let lease = Duration::from_secs(600);
     let config = RedisConfig {
         shards: 1,
@@ -109,7 +109,7 @@ async fn store(url: &str) -> RedisStore {
     RedisStore::connect(url, config).await.unwrap()
 }
 
-/// Remembered tasks of a caller that proved nothing, with names that are older than any.
+/// Remembered tasks of an anonymous caller, with names that sort before all others.
 const REMEMBERED: &str = "
     for index = first, last do
       local id = string.format('00000000-0000-7000-8000-%012x', index)
@@ -146,14 +146,14 @@ async fn listing_cost_is_independent_of_history() {
         costs.are_bounded(&format!("{caller:?} {state:?}"));
         let shows_some = caller != Some(Caller::Peer(circle(9))) && state.is_none();
         assert_eq!(page.tasks.len(), if shows_some { 50 } else { 0 });
-        // What finds nothing among so many says where to go on.
+        // A page that finds nothing among so many tasks still names the next page.
         assert_eq!(
             page.next.is_some(),
             shows_some || state.is_some_and(State::is_final),
             "{caller:?} {state:?}"
         );
     }
-    // The pages lead through all of them.
+    // The pages lead through all tasks.
     let mut asked = filter(Some(Caller::Anonymous), Some(State::Lost));
     let mut pages = 1;
     while let Some(next) = soon(store.tasks(&circle(1), asked.clone())).await.unwrap().next {
@@ -169,7 +169,7 @@ async fn reaping_cost_is_independent_of_backlog() {
     let url = redis.url();
     let store = store(&url).await;
     fill(&redis, REMEMBERED);
-    // All of it is over, and workers have died that held as much.
+    // All tasks have expired, and dead workers held as many.
     fill(
         &redis,
         "
@@ -188,7 +188,7 @@ async fn reaping_cost_is_independent_of_backlog() {
         end",
     );
     let mut costs = Costs::of(&redis);
-    // A lease of this process is one of many: to renew it costs what it holds itself.
+    // Renewing the lease of this process costs only what it holds itself.
     let ticket = soon(store.submit(Task { circle: circle(2), ..task("mine") })).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     costs.are_bounded("claim");
@@ -196,7 +196,7 @@ async fn reaping_cost_is_independent_of_backlog() {
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     soon(ticket).await;
     costs.are_bounded("renew");
-    // Another process looks after what is there as soon as it begins.
+    // Another process reaps as soon as it starts.
     redis.ask(&["DEL", "circles:reaper"]);
     let _other =
         RedisStore::connect(&url, RedisConfig { lease: Duration::from_secs(2), ..RedisConfig::default() })
@@ -268,7 +268,7 @@ async fn document_cost_is_bounded_by_reads_and_writes() {
     let (early, early_ticket) = begin();
     let mut early_reads = Transaction::new(early.snapshot().unwrap());
     early_reads.get(&name(1)).unwrap();
-    // As much as may be kept for those who read before it.
+    // As many old versions as are kept for earlier readers.
     for play in 0..20 {
         let (claim, ticket) = begin();
         let mut writes = Transaction::new(claim.snapshot().unwrap());
@@ -279,7 +279,7 @@ async fn document_cost_is_bounded_by_reads_and_writes() {
         soon(ticket).await;
     }
     costs.are_bounded("settle");
-    // It reads in many places what others have changed around, and each long key is like the next.
+    // It reads in many places near changed keys, and the long keys differ only at their end.
     for number in 0..200 {
         let range = KeyRange::of_prefix(&name(20_000 + 100 * number), None);
         early_reads.scan(&range, 10).unwrap();

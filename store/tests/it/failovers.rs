@@ -1,7 +1,7 @@
-//! What a store does when the Redis beneath it becomes another one.
+//! Failovers of the Redis that a store uses.
 //!
-//! Replication is asynchronous: a primary that dies may take its last writes with it, and Redis promises no more. So
-//! what was acknowledged is held to be there only after a change that was planned; all else always.
+//! Replication is asynchronous, so a primary that dies may lose its last writes. Acknowledged tasks must therefore survive
+//! planned failovers only; all other promises always hold.
 
 use std::{
     sync::{
@@ -25,19 +25,19 @@ use crate::{
     transactions::settlement,
 };
 
-/// Circles, in as many shards as there are.
+/// The number of circles.
 const CIRCLES: u8 = 8;
-/// Who submits at a time.
+/// The number of concurrent callers.
 const CALLERS: u8 = 4;
 
-/// Those who submit and those who run, for as long as it takes.
+/// Callers and workers that run until the end of a test.
 struct Load {
     server: Arc<RedisStore>,
     worker: Arc<RedisStore>,
-    /// Tasks that were acknowledged, with their circles.
+    /// Acknowledged tasks, with their circles.
     accepted: Arc<Mutex<Vec<(u8, TaskId)>>>,
     refused: Arc<AtomicUsize>,
-    /// Nobody submits any more.
+    /// Cancelled to stop the callers.
     enough: CancellationToken,
     stop: CancellationToken,
     running: JoinSet<()>,
@@ -45,7 +45,7 @@ struct Load {
 
 impl Load {
     async fn start(url: &str) -> Self {
-        // A worker's tasks are another's soon after a step of its own was lost.
+        // A short lease, since a lost step leaves a task held until its lease expires.
         let config = || RedisConfig { lease: Duration::from_secs(3), ..config() };
         let connect = || async move { Arc::new(RedisStore::connect(url, config()).await.unwrap()) };
         let (server, worker) = (connect().await, connect().await);
@@ -71,7 +71,7 @@ impl Load {
         load
     }
 
-    /// Waits until so many more were accepted.
+    /// Waits until this many more tasks were accepted.
     async fn more(&self, tasks: usize) {
         let goal = self.accepted.lock().unwrap().len() + tasks;
         until("tasks that are accepted", async || {
@@ -80,8 +80,8 @@ impl Load {
         .await;
     }
 
-    /// Ends it, and holds what is there against what was said. How many tasks were accepted, and how many of them
-    /// nobody knows.
+    /// Stops the load and compares the tasks in Redis with the acknowledged ones. Returns how many were accepted, and how
+    /// many of these are unknown.
     async fn end(mut self) -> (usize, usize) {
         self.enough.cancel();
         let accepted = { self.accepted.lock().unwrap().clone() };
@@ -130,13 +130,13 @@ async fn submit(
 async fn work(worker: Arc<RedisStore>, stop: CancellationToken) {
     while let Some(Ok(claim)) = stop.run_until_cancelled(worker.claim()).await {
         if let Ok(transaction) = mark(&claim) {
-            // Whatever became of it shows in the end.
+            // The check at the end finds the result.
             let _ = claim.settle(settlement(transaction)).await;
         }
     }
 }
 
-/// Writes down that the task ran once more.
+/// Counts a run of the task in its document.
 fn mark(claim: &Claim) -> Result<Transaction, circles_store::Error> {
     let mut transaction = Transaction::new(claim.snapshot()?);
     let key = claim.task().id.to_string();
@@ -193,7 +193,7 @@ async fn sentinels_replace_frozen_primary() {
         sentinels.await_other(before);
     });
     load.more(100).await;
-    // It comes back, believes that it is the primary, and is told otherwise.
+    // The old primary comes back and is demoted.
     sentinels.resume(before);
     load.more(100).await;
     report("sentinels, frozen", load.end().await);
@@ -232,7 +232,7 @@ async fn moving_cluster_slots_loses_nothing() {
     for shard in 0..4 {
         load.more(50).await;
         tokio::task::block_in_place(|| {
-            // Half of it is there, and half still here: for that while nobody is served from it.
+            // While half of the slot has moved, it serves no client.
             cluster.move_slot(&format!("circles:{{{shard}}}"), || {
                 std::thread::sleep(Duration::from_millis(500))
             });

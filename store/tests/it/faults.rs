@@ -1,4 +1,4 @@
-//! What the embedded store does when the disk, the file or the process fails.
+//! Failures of the disk, a file or the process under the embedded store.
 
 use std::{
     fs,
@@ -32,7 +32,7 @@ fn folder(directory: &Path, circle: CircleId) -> PathBuf {
     directory.join(circle.to_string())
 }
 
-/// A play that writes one document, as far as it comes.
+/// Runs a play that writes one document.
 async fn write(store: &dyn Store, circle: CircleId, key: &str) -> Result<Outcome, Error> {
     let (claim, ticket) = store.begin_nested(Task { circle, ..task("write") })?;
     let mut transaction = Transaction::new(claim.snapshot()?);
@@ -78,7 +78,7 @@ async fn busy_circles_do_not_starve_disk_writes_of_others() {
     for number in 0..8 {
         let (store, stop, in_swing) = (store.clone(), stop.clone(), in_swing.clone());
         busy.spawn(async move {
-            // While some of its plays are written others follow, so that there is always something to write.
+            // Plays follow each other so closely that changes are always pending.
             let mut under_way = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let (claim, ticket) =
@@ -90,7 +90,7 @@ async fn busy_circles_do_not_starve_disk_writes_of_others() {
                 if under_way.len() == 128 {
                     in_swing.send(()).await.unwrap();
                 }
-                // Ahead of the disk, by less than it can catch up with.
+                // Ahead of the disk, but not so far that it cannot catch up.
                 if under_way.len().is_multiple_of(64) {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -130,7 +130,7 @@ async fn concurrent_opens_respect_open_file_limit() {
         let open = links.filter(|path| path.starts_with(directory.path()) && path.is_file()).count();
         most = most.max(open);
     }
-    // The limit, and one for each thread that opens one at the moment.
+    // The limit, and one for each thread that is opening a file.
     assert!(most <= 8 + 4 + 1, "{most} files were open");
 }
 
@@ -201,7 +201,7 @@ async fn missing_file_fails_waiters_until_it_returns() {
     for outcome in futures_util::future::join_all(settling).await {
         assert!(matches!(outcome, Outcome::Failed(..)), "{outcome:?}");
     }
-    // It is not begun anew, and says so to whoever asks for anything.
+    // The file is not created again, and every call reports that.
     assert!(read(&store, circle(1), "before").is_err());
     assert!(store.submit(submitted("a")).await.is_err());
     assert!(store.submit(keyed("a", "k")).await.is_err());
@@ -276,7 +276,7 @@ async fn list_omits_expired_tasks() {
     let id = ticket.task();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     soon(ticket).await;
-    tokio::time::sleep(Duration::from_millis(220)).await; // As long as it is remembered.
+    tokio::time::sleep(Duration::from_millis(220)).await; // As long as tasks are remembered.
     assert_eq!(store.task(&circle(1), id, Duration::ZERO).await, Ok(None));
     assert_eq!(store.tasks(&circle(1), all()).await.unwrap().tasks, []);
 }
@@ -323,14 +323,14 @@ async fn submission_claimed_at_shutdown_runs_in_next_process() {
 async fn dropped_settle_requeues_task() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
-    // One that was overtaken holds the right of way.
+    // A play with a conflict holds the retry lock.
     let (first, _ticket) = store.begin_nested(task("first")).unwrap();
     let mut transaction = Transaction::new(first.snapshot().unwrap());
     transaction.get("n").unwrap();
     transaction.put("n", Some("1".into()));
     assert_eq!(write(&store, circle(1), "n").await, Ok(success("")));
     let Ok(Settled::Conflict(first)) = first.settle(settlement(transaction)).await else {
-        panic!("settled although it was overtaken");
+        panic!("settled despite the conflict");
     };
     let ticket = store.submit(task("second")).await.unwrap();
     let second = soon(store.claim()).await.unwrap();
@@ -362,7 +362,6 @@ async fn dropped_claim_after_side_effect_uses_retries() {
     }
 }
 
-/// Polled again after it is ready, a ticket stays pending.
 #[tokio::test]
 async fn ticket_polled_after_ready_stays_pending() {
     let directory = tempfile::tempdir().unwrap();

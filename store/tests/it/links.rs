@@ -1,4 +1,4 @@
-//! What a store does when the network, or Redis, fails beneath it.
+//! Failures of the network or of Redis under a store.
 
 use std::{
     collections::BTreeSet,
@@ -21,12 +21,12 @@ use crate::{
     transactions::settlement,
 };
 
-/// Longer than a command takes that gets no answer.
-const BOUND: Duration = Duration::from_secs(4);
-/// Longer than any answer takes where nothing is wrong, with room for a busy machine.
-const PROMPT: Duration = Duration::from_secs(1);
+/// Longer than the timeout of a command.
+const COMMAND_BOUND: Duration = Duration::from_secs(4);
+/// Longer than any reply takes without a fault, even on a busy machine.
+const REPLY_BOUND: Duration = Duration::from_secs(1);
 
-/// A server and a worker, each with a network of its own to one Redis.
+/// A server and a worker, each with its own network connection to one Redis.
 struct World {
     redis: Redis,
     to_server: Proxy,
@@ -43,12 +43,12 @@ impl World {
         let server = connect(&format!("redis://{}", to_server.address())).await;
         let worker = connect(&format!("redis://{}", to_worker.address())).await;
         let world = Self { redis, to_server, to_worker, server, worker };
-        // From now on Redis knows the scripts, so that each step is one request.
+        // Loads the scripts into Redis, so that each later step is one request.
         world.serves().await;
         world
     }
 
-    /// A submitted task that counts, as far as it runs.
+    /// Submits a counting task and claims it.
     async fn running(&self) -> (Ticket, Claim) {
         let ticket = soon(self.server.submit(submitted("count"))).await.unwrap();
         let claim = soon(self.worker.claim()).await.unwrap();
@@ -56,12 +56,12 @@ impl World {
         (ticket, claim)
     }
 
-    /// The network is as it was: a whole round succeeds, with nobody's help.
+    /// Checks that plays succeed again without outside help.
     async fn serves(&self) {
         serves(&self.server, &self.worker).await;
     }
 
-    /// What happened to the only task: it ran once, and everything says so.
+    /// Checks that the only task ran once, by its count, its state and its record.
     async fn counted_once(&self, task: TaskId) {
         assert_eq!(count(&self.server), 1);
         assert_eq!(tasks(&self.server).await, [(task, State::Succeeded)]);
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-/// Tries until there is something.
+/// Tries until the attempt returns a value.
 pub async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let last = Instant::now() + Duration::from_secs(40);
     loop {
@@ -84,11 +84,11 @@ pub async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -
     }
 }
 
-/// Plays go through from one store to the other.
+/// Checks that a play of one store runs on the other.
 pub async fn serves(server: &RedisStore, worker: &RedisStore) {
     let ticket = until("a store that accepts", async || server.submit(task("again")).await.ok()).await;
     let id = ticket.task();
-    // Others may have been left in the queue.
+    // Earlier tasks may still be queued.
     loop {
         let claim = soon(worker.claim()).await.unwrap();
         let is_it = claim.task().id == id;
@@ -100,7 +100,7 @@ pub async fn serves(server: &RedisStore, worker: &RedisStore) {
     assert_eq!(soon(ticket).await, success("again"));
 }
 
-/// Reads what [`counting`] wrote.
+/// Returns the count that [`counting`] wrote.
 pub fn count(store: &RedisStore) -> u32 {
     let (claim, _ticket) = store.begin_nested(task("look")).unwrap();
     number(&mut Transaction::new(claim.snapshot().unwrap()))
@@ -110,7 +110,7 @@ fn number(transaction: &mut Transaction) -> u32 {
     transaction.get("n").unwrap().map_or(0, |n| n.parse().unwrap())
 }
 
-/// What a play writes that counts itself.
+/// Returns the transaction of a play that increments the count.
 pub fn counting(claim: &Claim) -> Transaction {
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     let next = number(&mut transaction) + 1;
@@ -129,7 +129,7 @@ async fn tasks(store: &RedisStore) -> Vec<(TaskId, State)> {
     page.tasks.into_iter().map(|task| (task.id, task.state)).collect()
 }
 
-/// Why a store accepts nothing, which it says in time.
+/// Returns why a store refuses a task, and checks that it does so in time.
 async fn refusal(store: &RedisStore, bound: Duration) -> String {
     match timeout(bound, store.submit(task("refused"))).await {
         Ok(Err(Error::Unavailable(cause))) => cause.to_string(),
@@ -148,7 +148,7 @@ async fn lost_reply_does_not_submit_twice() {
     let lost = soon(world.server.submit(task.clone())).await;
     assert!(matches!(lost, Err(Error::Unavailable(_))), "nobody knows whether it was accepted");
     soon(sprung).await.unwrap();
-    // The same call finds the task that was accepted.
+    // Repeating the call finds the accepted task.
     let again = Task { id: submitted("").id, ..task.clone() };
     let ticket = until("a store that answers", async || world.server.submit(again.clone()).await.ok()).await;
     assert_eq!(ticket.task(), task.id);
@@ -197,15 +197,15 @@ async fn unreachable_redis_fails_fast_and_recovers() {
     let counted = settlement(counting(&claim));
     world.redis.kill();
     for _ in 0..10 {
-        let cause = refusal(&world.server, PROMPT).await;
+        let cause = refusal(&world.server, REPLY_BOUND).await;
         assert!(cause.contains(&world.to_server.address().to_string()), "{cause}");
         for store in [&world.server, &world.worker] {
-            assert!(matches!(timeout(PROMPT, store.workers()).await, Ok(Err(Error::Unavailable(_)))));
+            assert!(matches!(timeout(REPLY_BOUND, store.workers()).await, Ok(Err(Error::Unavailable(_)))));
         }
     }
     let settled = tokio::spawn(claim.settle(counted));
     world.redis.restart();
-    // Who waited is told, of what was settled meanwhile.
+    // The waiting caller receives the outcome that was settled meanwhile.
     assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
     assert_eq!(soon(ticket).await, success(""));
     world.serves().await;
@@ -244,12 +244,12 @@ async fn dead_connection_is_detected_and_fails_fast() {
         let world = World::start().await;
         world.serves().await;
         world.to_server.set(mode);
-        let cause = refusal(&world.server, BOUND).await;
+        let cause = refusal(&world.server, COMMAND_BOUND).await;
         assert!(cause.contains("no answer in time"), "{cause}");
-        // From now on nobody waits.
+        // From now on callers fail without waiting.
         sleep(Duration::from_millis(300)).await;
         for _ in 0..5 {
-            refusal(&world.server, PROMPT / 4).await;
+            refusal(&world.server, REPLY_BOUND / 4).await;
         }
         world.to_server.set(Mode::Pass);
         world.serves().await;
@@ -261,8 +261,8 @@ async fn dead_connection_is_detected_and_fails_fast() {
 async fn idle_dead_connection_is_detected() {
     let world = World::start().await;
     world.to_server.set(Mode::Discard);
-    sleep(BOUND + PROMPT).await;
-    refusal(&world.server, PROMPT / 4).await;
+    sleep(COMMAND_BOUND + REPLY_BOUND).await;
+    refusal(&world.server, REPLY_BOUND / 4).await;
     world.to_server.set(Mode::Pass);
     world.serves().await;
 }
@@ -273,7 +273,7 @@ async fn deadline_bounds_wait_on_slow_redis() {
     let late = Task { timeout: Duration::from_secs(2), ..task("late") };
     let ticket = soon(world.server.submit(late)).await.unwrap();
     let claim = soon(world.worker.claim()).await.unwrap();
-    // There and back takes a command almost as long as it may take, and it takes two to end what runs.
+    // A round trip takes almost as long as the timeout of a command, and ending a running task takes two.
     world.to_server.set(Mode::Delay(Duration::from_millis(1_400)));
     assert_eq!(soon(ticket).await, Outcome::failed(Failure::Unavailable));
     world.to_server.set(Mode::Pass);
@@ -284,7 +284,7 @@ async fn deadline_bounds_wait_on_slow_redis() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn missed_answer_is_fetched() {
     let world = World::start().await;
-    // The connection that listens is gone when the answer is published.
+    // The pub/sub connection is gone when the answer is published.
     let (ticket, claim) = world.running().await;
     let counted = settlement(counting(&claim));
     world.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
@@ -297,7 +297,7 @@ async fn missed_answer_is_fetched() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deaf_pubsub_is_detected_and_answers_arrive() {
     let world = World::start().await;
-    // Ids of connections, which Redis gives but once.
+    // Ids of connections, which Redis never reuses.
     let listening = || {
         let list = world.redis.ask(&["CLIENT", "LIST", "TYPE", "pubsub"]).text();
         list.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<BTreeSet<_>>()
@@ -337,15 +337,15 @@ async fn full_redis_is_reported_and_loses_nothing() {
     let kept_counted = settlement(counting(&kept_claim));
     let waits = soon(world.server.submit(submitted("waits"))).await.unwrap();
     world.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    match timeout(PROMPT, world.server.submit(task("refused"))).await.unwrap() {
+    match timeout(REPLY_BOUND, world.server.submit(task("refused"))).await.unwrap() {
         Err(Error::StorageFull(cause)) => assert!(cause.contains("it is full"), "{cause}"),
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("it was accepted"),
     }
-    // What it wrote has no room, and its caller is told.
+    // Its writes do not fit, and its caller is told.
     assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
     assert_eq!(soon(play).await, Outcome::failed(Failure::Unavailable));
-    // One that is remembered waits for room: whoever makes the call again would be told for ever that there is none.
+    // A remembered play waits for room: if it failed now, every repetition of the call would get that failure.
     world.to_worker.count(kept.task().to_string());
     let settled = tokio::spawn(kept_claim.settle(kept_counted));
     until("a settlement that comes again", async || (world.to_worker.counted() > 1).then_some(())).await;
@@ -368,7 +368,7 @@ async fn side_effect_with_missed_redis_is_lost_or_retried() {
     let claim = soon(world.worker.claim()).await.unwrap();
     claim.mark_side_effects().unwrap();
     assert!(matches!(soon(claim.settle(missed())).await, Ok(Settled::Recorded)));
-    // Not that it may do better the next time: the same call would be told so for ever.
+    // Not `Unavailable`: every repetition of the call would get that answer.
     assert_eq!(soon(ticket).await, Outcome::Lost);
     let again = Task { kind: Kind::Submitted { retries: 1 }, ..submitted("count") };
     let ticket = soon(world.server.submit(again)).await.unwrap();
@@ -386,16 +386,16 @@ async fn replica_is_reported_and_promoted_primary_serves() {
     let counted = settlement(counting(&claim));
     let other = Redis::start();
     let (ip, port) = (other.address().ip().to_string(), other.address().port().to_string());
-    // It does not follow yet, so it keeps what it holds.
+    // It cannot sync with its primary, so it keeps its data.
     world.redis.ask(&["CONFIG", "SET", "masterauth", "none"]);
     other.suspend();
     world.redis.ask(&["REPLICAOF", &ip, &port]);
     let settled = tokio::spawn(claim.settle(counted));
-    let cause = refusal(&world.server, PROMPT).await;
+    let cause = refusal(&world.server, REPLY_BOUND).await;
     assert!(cause.contains("it is a replica"), "{cause}");
-    // Also while connections are made in vain.
+    // Also while new connections fail.
     sleep(Duration::from_millis(500)).await;
-    let cause = refusal(&world.server, PROMPT).await;
+    let cause = refusal(&world.server, REPLY_BOUND).await;
     assert!(cause.contains("it is a replica"), "{cause}");
     world.redis.ask(&["REPLICAOF", "NO", "ONE"]);
     assert!(matches!(soon(settled).await.unwrap(), Ok(Settled::Recorded)));
@@ -409,7 +409,7 @@ async fn changed_password_is_reported_and_never_shown() {
     let redis = Redis::builder().password("the-first-one").start();
     let store = connect(&format!("redis://:the-first-one@{}", redis.address())).await;
     redis.ask(&["ACL", "SETUSER", "default", "resetpass", ">another", ">for-the-test"]);
-    // It lets in who is in, until the connection breaks.
+    // Open connections stay authenticated until they break.
     let ask = |words: &[&str]| redis.try_ask_as("for-the-test", words).unwrap();
     ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     let cause = until("a connection that broke", async || {

@@ -1,11 +1,12 @@
-//! One suite of promises, run on every store.
+//! The conformance suite, run on every store, and tests of single stores.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Tests may panic.
 
 mod conformance;
 mod connections;
 mod costs;
 mod failovers;
+mod fast_path;
 mod faults;
 mod links;
 mod processes;
@@ -13,7 +14,6 @@ mod quotas;
 mod restarts;
 mod tasks;
 mod transactions;
-mod trials;
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn on_redis(bounds: conformance::Bounds) -> Arc<dyn Store> {
     let config = RedisConfig {
         queue_limit: bounds.queue,
         circle_queue_limit: bounds.circle_queue,
-        // Limits of the queue are a shard's.
+        // The limits of the queue are per shard.
         shards: if bounds.queue < conformance::WIDE.queue { 1 } else { 16 },
         ..RedisConfig::default()
     };
@@ -53,7 +53,7 @@ conformance::suite!(embedded_tasks, within);
 tasks::tasks!(embedded_records, within);
 transactions::transactions!(embedded_transactions, within);
 
-/// Tries everything, and ends it in a way of its own.
+/// Ends every play as cancelled.
 struct Cancels;
 
 impl InlineRunner for Cancels {
@@ -65,8 +65,8 @@ impl InlineRunner for Cancels {
 #[tokio::test]
 async fn inline_runner_gets_plain_plays_until_close() {
     let store = embedded(EmbeddedConfig::default()).with_inline_runner(Arc::new(Cancels));
-    let tried = store.submit(conformance::task("a")).await.unwrap();
-    assert_eq!(tried.await, Outcome::cancelled());
+    let inlined = store.submit(conformance::task("a")).await.unwrap();
+    assert_eq!(inlined.await, Outcome::cancelled());
     assert_eq!(store.queued(), 0);
     let _keyed = store.submit(conformance::keyed("a", "k")).await.unwrap();
     assert_eq!(store.queued(), 1);
@@ -74,7 +74,7 @@ async fn inline_runner_gets_plain_plays_until_close() {
     assert_eq!(store.submit(conformance::task("b")).await.err(), Some(Error::Closed));
 }
 
-/// In Redis, whatever is told is kept already.
+/// On Redis a submitted task is durable before any caller hears of it.
 #[tokio::test]
 async fn repeated_submit_returns_once_task_is_durable() {
     tasks::repeated_submit_returns_once_task_is_durable(within(conformance::WIDE)).await;

@@ -1,4 +1,4 @@
-//! What holds between processes that share a Redis: each store here stands for one.
+//! Promises between processes that share a Redis; each store stands for a process.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,16 +18,16 @@ use crate::{
     transactions::settlement,
 };
 
-/// Leases that end while a test waits for it, and not sooner.
+/// Short enough for tests to wait for, long enough not to expire on a busy machine.
 const LEASE: Duration = Duration::from_secs(2);
 
-/// A database that stores share.
-pub struct Together {
+/// A database that several stores share.
+pub struct SharedRedis {
     url: String,
 }
 
-impl Together {
-    pub fn begin() -> Self {
+impl SharedRedis {
+    pub fn new() -> Self {
         Self { url: circles_testing::redis_of_this_test().url() }
     }
 
@@ -44,23 +44,23 @@ impl Together {
         self.connect(config).await
     }
 
-    /// One that may die without a word.
-    async fn other(&self) -> Other {
-        Other { store: Some(self.store().await) }
+    /// Connects a store that may die.
+    async fn mortal(&self) -> MortalStore {
+        MortalStore { store: Some(self.store().await) }
     }
 }
 
 /// A process that may die.
-struct Other {
+struct MortalStore {
     store: Option<Arc<dyn Store>>,
 }
 
-impl Other {
+impl MortalStore {
     fn store(&self) -> &Arc<dyn Store> {
         self.store.as_ref().unwrap()
     }
 
-    /// Whatever it does, it does no more.
+    /// Ends the process without releasing its tasks.
     fn die(&mut self) {
         let store = self.store.take().unwrap();
         assert_eq!(Arc::strong_count(&store), 1, "it dies with its last handle");
@@ -77,8 +77,8 @@ fn one() -> RedisConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn task_runs_in_another_process_and_is_answered() {
-    let together = Together::begin();
-    let (server, worker) = (together.store().await, together.store().await);
+    let shared = SharedRedis::new();
+    let (server, worker) = (shared.store().await, shared.store().await);
     let ticket = server.submit(task("a")).await.unwrap();
     let claim = soon(worker.claim()).await.unwrap();
     assert_eq!(claim.task().id, ticket.task());
@@ -88,8 +88,8 @@ async fn task_runs_in_another_process_and_is_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_call_is_answered_by_any_server() {
-    let together = Together::begin();
-    let (first, second, worker) = (together.store().await, together.store().await, together.store().await);
+    let shared = SharedRedis::new();
+    let (first, second, worker) = (shared.store().await, shared.store().await, shared.store().await);
     let ticket = first.submit(keyed("a", "k")).await.unwrap();
     let again = second.submit(keyed("a", "k")).await.unwrap();
     assert_eq!(again.task(), ticket.task());
@@ -100,11 +100,11 @@ async fn repeated_call_is_answered_by_any_server() {
     assert!(matches!(first.submit(keyed("b", "k")).await, Err(Error::KeyReused(_))));
 }
 
-/// Whichever comes first, the outcome on its way or the task that goes back: nothing is left behind.
+/// The outcome and the released task race; in both orders the worker holds nothing afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_settle_leaves_no_held_task() {
-    let together = Together::begin();
-    let store = RedisStore::connect(&together.url, one()).await.unwrap();
+    let shared = SharedRedis::new();
+    let store = RedisStore::connect(&shared.url, one()).await.unwrap();
     for _ in 0..20 {
         let _ticket = store.submit(task("a")).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
@@ -115,8 +115,8 @@ async fn dropped_settle_leaves_no_held_task() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disconnect_and_cancel_reach_remote_worker() {
-    let together = Together::begin();
-    let (server, worker) = (together.store().await, together.store().await);
+    let shared = SharedRedis::new();
+    let (server, worker) = (shared.store().await, shared.store().await);
     let ticket = server.submit(task("a")).await.unwrap();
     let claim = soon(worker.claim()).await.unwrap();
     drop(ticket);
@@ -133,10 +133,10 @@ async fn disconnect_and_cancel_reach_remote_worker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn remote_watch_delivers_every_line_before_the_end() {
-    let together = Together::begin();
-    let (server, late, worker) = (together.store().await, together.store().await, together.store().await);
+    let shared = SharedRedis::new();
+    let (server, late, worker) = (shared.store().await, shared.store().await, shared.store().await);
     let ticket = server.submit(task("a")).await.unwrap();
-    // One that watches before it runs, one that comes later.
+    // One watches before the task runs, one starts later.
     let mut watch = server.watch(&circle(1), ticket.task()).await.unwrap().unwrap();
     let claim = soon(worker.claim()).await.unwrap();
     claim.log(&line("first"));
@@ -146,7 +146,7 @@ async fn remote_watch_delivers_every_line_before_the_end() {
     for number in 0..300 {
         claim.log(&line(&number.to_string()));
     }
-    // What failed does not bring its lines along.
+    // A cancelled outcome does not carry the lines.
     settle(claim, Outcome::cancelled()).await;
     for watch in [&mut watch, &mut other] {
         for number in 0..300 {
@@ -160,8 +160,8 @@ async fn remote_watch_delivers_every_line_before_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_reports_restart_on_another_worker() {
-    let together = Together::begin();
-    let (server, mut dying) = (together.store().await, together.other().await);
+    let shared = SharedRedis::new();
+    let (server, mut dying) = (shared.store().await, shared.mortal().await);
     let ticket = server.submit(task("a")).await.unwrap();
     let claim = soon(dying.store().claim()).await.unwrap();
     let mut watch = server.watch(&circle(1), ticket.task()).await.unwrap().unwrap();
@@ -169,7 +169,7 @@ async fn watch_reports_restart_on_another_worker() {
     assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("half"))));
     dying.die();
     drop(claim);
-    let worker = together.store().await;
+    let worker = shared.store().await;
     let claim = soon(worker.claim()).await.unwrap();
     claim.log(&line("whole"));
     settle(claim, success("")).await;
@@ -181,12 +181,12 @@ async fn watch_reports_restart_on_another_worker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lease_expires_when_worker_dies() {
-    let together = Together::begin();
-    let (server, mut dying) = (together.store().await, together.other().await);
+    let shared = SharedRedis::new();
+    let (server, mut dying) = (shared.store().await, shared.mortal().await);
     let ticket = server.submit(task("a")).await.unwrap();
     let first = soon(dying.store().claim()).await.unwrap();
     dying.die();
-    let worker = together.store().await;
+    let worker = shared.store().await;
     let claim = soon(worker.claim()).await.unwrap();
     assert_eq!(claim.task().id, first.task().id);
     settle(claim, success("by another")).await;
@@ -197,14 +197,14 @@ async fn lease_expires_when_worker_dies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reclaimed_task_interrupts_its_stale_run() {
     let redis = circles_testing::redis_of_this_test();
-    let together = Together::begin();
-    let server = together.store().await;
-    // It does not look by itself whether it still holds what it took.
+    let shared = SharedRedis::new();
+    let server = shared.store().await;
+    // A long lease, so that the worker does not renew it during the test.
     let config = RedisConfig { lease: Duration::from_secs(300), shards: 4, ..RedisConfig::default() };
-    let worker = RedisStore::connect(&together.url, config).await.unwrap();
+    let worker = RedisStore::connect(&shared.url, config).await.unwrap();
     let ticket = server.submit(task("a")).await.unwrap();
     let lost = soon(worker.claim()).await.unwrap();
-    // Its lease ends, and somebody else looks after what it held.
+    // Its lease ends, and another process reaps its task.
     for shard in 0..4 {
         redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", worker.id()]);
     }
@@ -220,8 +220,8 @@ async fn reclaimed_task_interrupts_its_stale_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn marked_task_of_dead_worker_is_lost_or_retried() {
-    let together = Together::begin();
-    let (server, mut dying) = (together.store().await, together.other().await);
+    let shared = SharedRedis::new();
+    let (server, mut dying) = (shared.store().await, shared.mortal().await);
     let lost = server.submit(task("lost")).await.unwrap();
     let first = soon(dying.store().claim()).await.unwrap();
     let again = Task { kind: Kind::Submitted { retries: 1 }, ..task("again") };
@@ -231,10 +231,10 @@ async fn marked_task_of_dead_worker_is_lost_or_retried() {
     second.mark_side_effects().unwrap();
     dying.die();
     assert_eq!(soon(lost).await, Outcome::Lost);
-    let mut other = together.other().await;
+    let mut other = shared.mortal().await;
     let third = soon(other.store().claim()).await.unwrap();
     assert_eq!(third.task().id, again.task());
-    // It was retried as often as it may be.
+    // That was its only retry.
     third.mark_side_effects().unwrap();
     other.die();
     assert_eq!(soon(again).await, Outcome::Lost);
@@ -243,22 +243,22 @@ async fn marked_task_of_dead_worker_is_lost_or_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn task_is_lost_after_two_worker_deaths() {
-    let together = Together::begin();
-    let server = together.store().await;
+    let shared = SharedRedis::new();
+    let server = shared.store().await;
     for (task, has_key) in
         [(task("plain"), false), (submitted("submitted"), false), (keyed("keyed", "k"), true)]
     {
         let again = Task { id: TaskId::now_v7(), ..task.clone() };
         let ticket = server.submit(task).await.unwrap();
         for _ in 0..2 {
-            let mut dying = together.other().await;
+            let mut dying = shared.mortal().await;
             let claim = soon(dying.store().claim()).await.unwrap();
             assert_eq!(claim.task().id, ticket.task());
             dying.die();
             drop(claim);
         }
         assert_eq!(soon(ticket).await, Outcome::Lost);
-        let worker = together.store().await;
+        let worker = shared.store().await;
         assert!(worker.claim().now_or_never().is_none());
         if has_key {
             assert_eq!(soon(server.submit(again).await.unwrap()).await, Outcome::Lost);
@@ -269,20 +269,20 @@ async fn task_is_lost_after_two_worker_deaths() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn released_task_does_not_count_worker_death() {
-    let together = Together::begin();
-    let server = together.store().await;
+    let shared = SharedRedis::new();
+    let server = shared.store().await;
     let ticket = server.submit(task("a")).await.unwrap();
-    // Shut down in order, as often as one likes.
+    // An orderly shutdown counts as no death.
     for _ in 0..3 {
-        let worker = together.connect(one()).await;
+        let worker = shared.connect(one()).await;
         drop(soon(worker.claim()).await.unwrap());
         soon(worker.shut()).await;
     }
-    // One that slept beyond its lease says so when it wakes.
+    // A worker that slept past its lease is forgiven when it wakes.
     let redis = circles_testing::redis_of_this_test();
     for _ in 0..3 {
         let config = RedisConfig { lease: Duration::from_secs(300), shards: 4, ..RedisConfig::default() };
-        let sleeper = RedisStore::connect(&together.url, config).await.unwrap();
+        let sleeper = RedisStore::connect(&shared.url, config).await.unwrap();
         let claim = soon(sleeper.claim()).await.unwrap();
         for shard in 0..4 {
             redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", sleeper.id()]);
@@ -296,12 +296,12 @@ async fn released_task_does_not_count_worker_death() {
         settle(claim, success("too late")).await;
         soon(sleeper.shut()).await;
     }
-    let worker = together.store().await;
+    let worker = shared.store().await;
     settle(soon(worker.claim()).await.unwrap(), success("at last")).await;
     assert_eq!(soon(ticket).await, success("at last"));
 }
 
-/// The shard in which the tests' circle lies.
+/// Returns the shard of the tests' circle.
 fn shard_of(redis: &circles_testing::Redis) -> usize {
     let lives = |shard: &usize| redis.ask(&["EXISTS", &format!("circles:{{{shard}}}:live")]).number() == 1;
     (0..4).find(lives).unwrap()
@@ -309,21 +309,21 @@ fn shard_of(redis: &circles_testing::Redis) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_of_another_format_is_refused() {
-    let together = Together::begin();
+    let shared = SharedRedis::new();
     let redis = circles_testing::redis_of_this_test();
     let config = || RedisConfig { shards: 4, ..RedisConfig::default() };
-    drop(RedisStore::connect(&together.url, config()).await.unwrap());
-    // An earlier version left no format; its documents stay, tasks under way have to end first.
+    drop(RedisStore::connect(&shared.url, config()).await.unwrap());
+    // Earlier versions stored no format. Their documents are kept, but their tasks have to end first.
     redis.ask(&["DEL", "circles:format"]);
     redis.ask(&["HSET", "circles:{2}:live", "t", "1 - 0 - c {}"]);
-    let Err(Error::Unavailable(why)) = RedisStore::connect(&together.url, config()).await.map(drop) else {
+    let Err(Error::Unavailable(why)) = RedisStore::connect(&shared.url, config()).await.map(drop) else {
         panic!("no error")
     };
     assert!(why.contains("earlier version"), "{why}");
     redis.ask(&["DEL", "circles:{2}:live"]);
-    drop(RedisStore::connect(&together.url, config()).await.unwrap());
+    drop(RedisStore::connect(&shared.url, config()).await.unwrap());
     redis.ask(&["SET", "circles:format", "9"]);
-    let Err(Error::Unavailable(why)) = RedisStore::connect(&together.url, config()).await.map(drop) else {
+    let Err(Error::Unavailable(why)) = RedisStore::connect(&shared.url, config()).await.map(drop) else {
         panic!("no error")
     };
     assert!(why.contains("format 9"), "{why}");
@@ -331,21 +331,21 @@ async fn redis_of_another_format_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settlement_after_lease_changes_nothing() {
-    let together = Together::begin();
-    let server = together.store().await;
-    let address = together.url.trim_start_matches("redis://").split('/').next().unwrap().parse().unwrap();
+    let shared = SharedRedis::new();
+    let server = shared.store().await;
+    let address = shared.url.trim_start_matches("redis://").split('/').next().unwrap().parse().unwrap();
     let proxy = Proxy::for_tcp(address).await;
-    let url = together.url.replace(&address.to_string(), &proxy.address().to_string());
+    let url = shared.url.replace(&address.to_string(), &proxy.address().to_string());
     let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
     let zombie: Arc<dyn Store> = Arc::new(RedisStore::connect(&url, config).await.unwrap());
     let ticket = server.submit(submitted("a")).await.unwrap();
     let id = ticket.task();
     let claim = soon(zombie.claim()).await.unwrap();
     proxy.set(Mode::Hold);
-    let worker = together.store().await;
+    let worker = shared.store().await;
     let second = soon(worker.claim()).await.unwrap();
     assert_eq!(second.task().id, claim.task().id);
-    // It does not know yet, and brings its outcome.
+    // The worker does not know that its lease has ended, and settles.
     let settling = tokio::spawn(claim.settle(settlement_of("zombie")));
     proxy.set(Mode::Pass);
     assert!(matches!(soon(settling).await.unwrap(), Ok(Settled::Recorded)));
@@ -357,7 +357,7 @@ async fn settlement_after_lease_changes_nothing() {
     assert_eq!(server.provenance(&circle(1), 0, 10).await.unwrap().records.len(), 1);
 }
 
-/// A play that wrote who it was, and read nothing.
+/// Returns the settlement of a play that writes its name without reading.
 fn settlement_of(who: &str) -> Settlement {
     let writes = [("who".into(), Some(format!("\"{who}\"").into()))].into_iter().collect();
     Settlement { writes, ..success("").into() }
@@ -374,11 +374,11 @@ async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_counter_across_workers_loses_no_increment() {
-    let together = Together::begin();
-    let server = together.store().await;
+    let shared = SharedRedis::new();
+    let server = shared.store().await;
     let mut workers = JoinSet::new();
     for _ in 0..4 {
-        let store = together.store().await;
+        let store = shared.store().await;
         for _ in 0..4 {
             let store = store.clone();
             workers.spawn(async move {
@@ -414,11 +414,11 @@ async fn concurrent_counter_across_workers_loses_no_increment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pool_and_chosen_circles_claim_only_their_tasks() {
-    let together = Together::begin();
+    let shared = SharedRedis::new();
     let pools = HashMap::from([(circle(2), "big".to_owned())]);
-    let server = together.store_with(RedisConfig { pools, ..one() }).await;
-    let big = together.store_with(RedisConfig { pool: "big".to_owned(), ..one() }).await;
-    let only = together.store_with(RedisConfig { only: vec![circle(3)], ..one() }).await;
+    let server = shared.store_with(RedisConfig { pools, ..one() }).await;
+    let big = shared.store_with(RedisConfig { pool: "big".to_owned(), ..one() }).await;
+    let only = shared.store_with(RedisConfig { only: vec![circle(3)], ..one() }).await;
     let mut waiting_big = Box::pin(big.claim());
     let mut waiting_only = Box::pin(only.claim());
     assert!(waiting_big.as_mut().now_or_never().is_none() && waiting_only.as_mut().now_or_never().is_none());
@@ -433,13 +433,13 @@ async fn pool_and_chosen_circles_claim_only_their_tasks() {
     let claim = soon(waiting_only).await.unwrap();
     assert_eq!(script(&claim), "3");
     settle(claim, success("only")).await;
-    // Once more, now that both wait already.
+    // Again, while both are waiting.
     let (waiting_big, waiting_only) = (big.claim(), only.claim());
     tickets.push(server.submit(task_of(3)).await.unwrap());
     tickets.push(server.submit(task_of(2)).await.unwrap());
     settle(soon(waiting_only).await.unwrap(), success("only")).await;
     settle(soon(waiting_big).await.unwrap(), success("big")).await;
-    let any = together.store().await;
+    let any = shared.store().await;
     let claim = soon(any.claim()).await.unwrap();
     assert_eq!(script(&claim), "1");
     settle(claim, success("any")).await;
@@ -452,10 +452,10 @@ async fn pool_and_chosen_circles_claim_only_their_tasks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prefetched_tasks_are_released_on_close() {
-    let together = Together::begin();
-    let server = together.store().await;
+    let shared = SharedRedis::new();
+    let server = shared.store().await;
     let ahead = RedisConfig { ahead: Duration::from_secs(3600), running_limit: 8, ..one() };
-    let worker = together.store_with(ahead).await;
+    let worker = shared.store_with(ahead).await;
     let mut tickets = Vec::new();
     for number in 0..8_u8 {
         tickets.push(server.submit(Task { circle: circle(number % 4), ..task("a") }).await.unwrap());
@@ -464,7 +464,7 @@ async fn prefetched_tasks_are_released_on_close() {
     let id = claim.task().id;
     worker.close().await;
     settle(claim, success("")).await;
-    let heir = together.store().await;
+    let heir = shared.store().await;
     for _ in 0..7 {
         let claim = soon(heir.claim()).await.unwrap();
         assert_ne!(claim.task().id, id);
@@ -477,11 +477,11 @@ async fn prefetched_tasks_are_released_on_close() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn worker_is_counted_until_it_is_gone() {
-    let together = Together::begin();
+    let shared = SharedRedis::new();
     let config = RedisConfig { lease: LEASE, shards: 4, ..one() };
-    let server = RedisStore::connect(&together.url, config).await.unwrap();
+    let server = RedisStore::connect(&shared.url, config).await.unwrap();
     assert_eq!(server.workers().await.unwrap(), 0);
-    let mut other = together.other().await;
+    let mut other = shared.mortal().await;
     assert!(other.store().claim().now_or_never().is_none());
     let all = |count: usize| {
         let server = &server;
@@ -498,9 +498,9 @@ async fn worker_is_counted_until_it_is_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_on_one_redis_agree_on_shards() {
-    let together = Together::begin();
-    let few = RedisStore::connect(&together.url, RedisConfig { shards: 4, ..one() }).await.unwrap();
-    let many = RedisStore::connect(&together.url, RedisConfig { shards: 64, ..one() }).await.unwrap();
+    let shared = SharedRedis::new();
+    let few = RedisStore::connect(&shared.url, RedisConfig { shards: 4, ..one() }).await.unwrap();
+    let many = RedisStore::connect(&shared.url, RedisConfig { shards: 64, ..one() }).await.unwrap();
     let (server, worker): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(few), Arc::new(many));
     for number in 0..20 {
         let id: CircleId = circle(number);
@@ -512,9 +512,9 @@ async fn stores_on_one_redis_agree_on_shards() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_worker_keeps_its_connection() {
-    let together = Together::begin();
+    let shared = SharedRedis::new();
     let redis = circles_testing::redis_of_this_test();
-    let worker = together.store().await;
+    let worker = shared.store().await;
     let claiming = tokio::spawn(async move { worker.claim().await.map(drop) });
     let waiting = || {
         let clients = redis.ask(&["CLIENT", "LIST"]).text();
@@ -527,7 +527,7 @@ async fn waiting_worker_keeps_its_connection() {
         calls.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok()).unwrap_or(0)
     };
     let first = until("a worker that waits", async || waiting()).await;
-    // Each of these came back with nothing.
+    // Each of these waits returned nothing.
     let begun = calls();
     until("three more waits", async || (calls() >= begun + 3).then_some(())).await;
     let still = until("a worker that still waits", async || waiting()).await;

@@ -1,4 +1,4 @@
-//! How much is remembered for callers, what is not, and that nothing makes room for others before its time.
+//! Quotas: how much is remembered for callers, and that no task is forgotten early to make room.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A store of each kind.
+/// Returns a store of each kind.
 async fn stores(quota: Quota, remember_for: Duration) -> [Arc<dyn Store>; 2] {
     let quotas = Quotas { others: quota, ..Quotas::default() };
     let config = RedisConfig { quotas: quotas.clone(), remember_for, shards: 4, ..RedisConfig::default() };
@@ -37,7 +37,7 @@ fn guest(caller: u8, key: &str) -> Task {
     Task { guest: true, ..of(caller, "a", key) }
 }
 
-/// Submits, and has it end so.
+/// Runs a task with this outcome.
 async fn play(store: &Arc<dyn Store>, task: Task, outcome: &Outcome) -> Result<Uuid, Error> {
     let ticket = store.submit(task).await?;
     let id = ticket.task();
@@ -71,20 +71,20 @@ async fn refused_play_leaves_nothing_and_frees_its_key() {
             let key = number.to_string();
             let id = play(&store, of(7, "a", &key), refusal).await.unwrap();
             assert_eq!(store.task(&circle(1), id, Duration::ZERO).await, Ok(None), "{refusal:?}");
-            // The same call and another one may be made with the key.
+            // The key is free for the same call and for another one.
             play(&store, of(7, "a", &key), refusal).await.unwrap();
             play(&store, of(7, "b", &key), refusal).await.unwrap();
         }
         assert_eq!(listed(&store).await, 0);
         assert!(store.provenance(&circle(1), 0, 10).await.unwrap().records.is_empty());
-        // What remains is counters and the worker's, however many plays were refused.
+        // Only counters and the worker's keys remain, however many plays were refused.
         let after = redis.ask(&["DBSIZE"]).number();
         for number in 0..100 {
             play(&store, of(7, "a", &number.to_string()), &refusals()[0]).await.unwrap();
         }
         let at_last = redis.ask(&["DBSIZE"]).number();
         assert!(at_last <= after + 2, "{before} keys, {after} after some and {at_last} after more");
-        // What then runs is remembered.
+        // A later play with the key is remembered.
         let id = play(&store, of(7, "a", "0"), &success("once")).await.unwrap();
         assert_eq!(soon(store.submit(of(7, "a", "0")).await.unwrap()).await, success("once"));
         assert!(store.task(&circle(1), id, Duration::ZERO).await.unwrap().is_some());
@@ -100,7 +100,7 @@ async fn joined_call_of_refused_play_is_answered() {
         assert_eq!(first.task(), second.task());
         settle(soon(store.claim()).await.unwrap(), refusals()[0].clone()).await;
         assert_eq!(soon(first).await, refusals()[0]);
-        // It may have been made again, if it was heard of too late.
+        // If the second call arrived after the refusal, it runs again.
         let again = async {
             settle(soon(store.claim()).await.unwrap(), refusals()[0].clone()).await;
             std::future::pending::<()>().await;
@@ -138,7 +138,7 @@ async fn full_share_refuses_new_keys_and_answers_known_ones() {
             };
             assert!(wait > Duration::ZERO && wait <= DAY, "{wait:?}");
         }
-        // Another caller is not concerned, and fills a share of its own; and what needs none runs.
+        // Another caller has a share of its own, and plays that are not remembered need none.
         for key in ["1", "2", "3"] {
             play(&store, of(8, "a", key), &success("other")).await.unwrap();
         }
@@ -157,7 +157,7 @@ async fn live_tasks_count_in_their_share() {
         let _first = store.submit(of(7, "a", "1")).await.unwrap();
         let _second = store.submit(of(7, "a", "2")).await.unwrap();
         assert!(matches!(store.submit(of(7, "a", "3")).await.err(), Some(Error::ShareFull(_))));
-        // Refused, it gives its place back.
+        // A refused task frees its part of the share.
         settle(soon(store.claim()).await.unwrap(), refusals()[0].clone()).await;
         soon(_first).await;
         assert!(store.submit(of(7, "a", "3")).await.is_ok());
@@ -168,7 +168,7 @@ async fn live_tasks_count_in_their_share() {
 async fn guests_share_one_quota() {
     let quota = Quota { guest_tasks: 3, ..Quota::default() };
     for store in stores(quota, DAY).await {
-        // As many keys as a stranger likes to make.
+        // A guest may come with any number of keys.
         for caller in 10..13 {
             play(&store, guest(caller, "k"), &success("")).await.unwrap();
         }
@@ -200,7 +200,7 @@ async fn key_outlives_outcome_that_exceeds_quota() {
         Outcome::Succeeded(Success { value: serde_json::Value::Null, output, ..as_success(text) })
     };
     for store in stores(Quota { caller_bytes: 2_000, ..Quota::default() }, DAY).await {
-        // All three are accepted before any has ended.
+        // All three are accepted before any of them has ended.
         let mut tickets = Vec::new();
         for key in ["1", "2", "3"] {
             tickets.push(store.submit(of(7, "a", key)).await.unwrap());

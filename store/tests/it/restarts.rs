@@ -1,4 +1,4 @@
-//! What the embedded store's files keep when the process ends, and what they refuse.
+//! Restarts: what the embedded store's files keep, and which files are refused.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ pub fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
     EmbeddedStore::new(config, move |circle| directory.join(circle.to_string()).join("circle.db")).unwrap()
 }
 
-/// Fewer files than circles: those beyond are only looked at when the store starts.
+/// Fewer open files than circles: at the start, the others are only checked for unfinished tasks.
 fn few_files() -> EmbeddedConfig {
     EmbeddedConfig { open_files: 1, ..EmbeddedConfig::default() }
 }
 
-/// The store after a restart, with the tasks taken up that it found.
+/// Returns the store after a restart, and how many tasks it recovered.
 async fn again(directory: &Path) -> (Arc<dyn Store>, usize) {
     let store = open(directory, EmbeddedConfig::default());
     let found = store.recover([circle(1), circle(2)]).await.unwrap();
@@ -68,7 +68,7 @@ async fn restart_keeps_documents_outcomes_keys_and_records() {
     assert_eq!(soon(store.submit(keyed("b", "k")).await.unwrap()).await, success("once"));
     assert!(matches!(store.submit(keyed("c", "k")).await.err(), Some(Error::KeyReused(_))));
     assert_eq!(store.provenance(&circle(1), 0, 10).await.unwrap(), before);
-    // The chain goes on where it ended.
+    // The chain continues after its last record.
     write(&*store, "plot/8", "1").await;
     let after = store.provenance(&circle(1), 0, 10).await.unwrap();
     let mut chain = Verifier::new(circle(1));
@@ -99,8 +99,8 @@ async fn submitted_task_runs_in_next_process() {
     }
 }
 
-/// What a process leaves that dies without a word: its files, as they are.
-fn killed(from: &Path, to: &Path) {
+/// Copies the files as a killed process leaves them.
+fn copy_files(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::create_dir_all(to.join(entry.file_name())).unwrap();
@@ -120,12 +120,12 @@ async fn task_is_lost_after_two_process_deaths() {
     for deaths in 0..2 {
         let claim = soon(store.claim()).await.unwrap();
         assert_eq!(claim.task().id, deadly, "after {deaths} deaths");
-        // One that never ran is not lost with it.
+        // A task that never ran is not lost as well.
         if deaths == 1 {
             waits = Some(store.submit(submitted("waits")).await.unwrap().task());
         }
         let next = tempfile::tempdir().unwrap();
-        killed(directory.path(), next.path());
+        copy_files(directory.path(), next.path());
         store.shut().await;
         drop(claim);
         directory = next;
@@ -201,7 +201,7 @@ async fn crash_after_side_effect_loses_or_retries_task() {
         let mut store = open(directory.path(), EmbeddedConfig::default());
         let task = Task { kind: Kind::Submitted { retries }, ..submitted("a") };
         let id = store.submit(task).await.unwrap().task();
-        // Each process gets as far as the outside effect; one more than there are retries ends it.
+        // Each process dies after the side effect, once more than there are retries.
         for crash in 0..=retries {
             let claim = soon(store.claim()).await.unwrap();
             let reaches = crash < retries || retries == 0;
@@ -265,7 +265,7 @@ async fn crash_after_side_effect_loses_keyed_play() {
     drop((ticket, claim, store));
     let (store, _) = again(directory.path()).await;
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
-    // It reached outside, so it leaves a record.
+    // It may have had side effects, so it leaves a record.
     let records = store.provenance(&circle(1), 0, 10).await.unwrap().records;
     let told: Vec<_> = records.iter().map(|record| (record.task_id.0, record.outcome)).collect();
     assert_eq!(told, [(id, State::Lost.into())]);
@@ -292,7 +292,7 @@ async fn half_created_file_is_created_again() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join(circle(1).to_string());
     std::fs::create_dir(&folder).unwrap();
-    // As redb leaves it that is killed before it writes the first header: a length, and nothing in it.
+    // redb leaves such a file if it is killed before it writes the first header: zeros.
     std::fs::write(folder.join("circle.db.new"), vec![0; 4_096]).unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     assert_eq!(store.recover([circle(1)]).await, Ok(0));
@@ -309,7 +309,7 @@ async fn concurrent_file_creation_keeps_one_owner() {
         let stores = [(); 2].map(|()| open(directory.path(), EmbeddedConfig::default()));
         let tickets = futures_util::future::join_all(stores.iter().map(|store| store.submit(submitted("a"))));
         let accepted = soon(tickets).await.iter().filter(|ticket| ticket.is_ok()).count();
-        // Whoever comes second is refused, and the first one's task is kept.
+        // The second store is refused, and the first one's task is kept.
         assert_eq!(accepted, 1);
         let [one, two] = stores;
         soon(async { tokio::join!(one.shut(), two.shut()) }).await;
@@ -364,7 +364,7 @@ async fn file_of_another_circle_is_refused() {
     }
     assert!(store.recover([circle(3)]).await.is_err());
     assert!(store.recover([circle(4), circle(3)]).await.is_err());
-    // Each circle has a file of its own: the others are served.
+    // Each circle has a file of its own, so the others are served.
     assert_eq!(read(&store, "a").as_deref(), Some("1"));
 }
 
@@ -388,7 +388,7 @@ async fn open_files_stay_within_limit() {
         let links =
             std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|link| link.ok()?.path().read_link().ok());
         let open = links.filter(|path| path.starts_with(directory.path())).count();
-        // Closing follows opening, so some more may be open for a moment.
+        // Files are closed after others are opened, so some more may be open for a moment.
         assert!(open <= 12, "{open} files are open");
     }
 }
@@ -406,7 +406,7 @@ async fn expired_task_and_key_are_forgotten() {
     let _again = store.submit(keyed("another call", "k")).await.unwrap();
 }
 
-/// Of a play with a key that ends because the process does, nothing is kept: the same call runs in the next one.
+/// Nothing is stored of a keyed play that the end of its process ends, so the same call runs in the next process.
 #[tokio::test]
 async fn keyed_play_ended_by_close_runs_when_called_again() {
     let directory = tempfile::tempdir().unwrap();
@@ -458,7 +458,7 @@ async fn full_file_accepts_only_deletions() {
 
 #[tokio::test]
 async fn queued_tasks_are_bounded_by_memory() {
-    // In memory, a map of one member takes many times what its JSON does.
+    // In memory, a map of one member takes many times the bytes of its JSON.
     let large =
         |number| Task { circle: circle(number), args: vec![json!({ "": 0 }); 1_000].into(), ..task("a") };
     let bytes = large(1).memory_bytes();
@@ -478,7 +478,7 @@ async fn queued_tasks_are_bounded_by_memory() {
         );
     }
     assert_eq!(store.submit(large(5)).await.err(), Some(Error::QueueFull), "all");
-    // A task that is claimed, or that nobody wants any more, waits no longer.
+    // Claimed and cancelled tasks leave the queue.
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     tickets.push(store.submit(large(5)).await.unwrap());
     assert_eq!(store.submit(large(5)).await.err(), Some(Error::QueueFull));

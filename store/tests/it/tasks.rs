@@ -1,4 +1,4 @@
-//! What is kept of tasks, shown and told, on every store (SPEC §3, §5).
+//! Remembered tasks, their lists, watches and records, on every store (SPEC §3, §5).
 
 use std::{
     sync::Arc,
@@ -45,7 +45,7 @@ pub async fn submitted_task_runs_without_ticket(store: Arc<dyn Store>) {
 pub async fn repeated_submit_returns_once_task_is_durable(store: Arc<dyn Store>) {
     let call = || Task { idempotency_key: Some("k".into()), ..submitted("a") };
     let (told, other) = soon(select(store.submit(call()), store.submit(call()))).await.factor_first();
-    // Both rest on the same write.
+    // Both wait for the same write.
     let other = other.now_or_never().expect("it was kept before anybody was told");
     assert_eq!(told.unwrap().task(), other.unwrap().task());
 }
@@ -98,7 +98,7 @@ pub async fn cancelled_submission_is_remembered(store: Arc<dyn Store>) {
     assert_eq!(store.cancel(&circle(1), id).await, Ok(false));
 }
 
-/// State, and when it began and ended, in milliseconds.
+/// The state, start and end of a task; times in milliseconds.
 type Times = (State, Option<u128>, Option<u128>);
 
 fn times(view: &TaskView) -> Times {
@@ -111,7 +111,7 @@ fn times(view: &TaskView) -> Times {
     (view.state, began, ended)
 }
 
-/// What is seen of a task now, alone and in a list.
+/// Returns the state and times of a task, and checks that its list entry agrees.
 async fn seen(store: &Arc<dyn Store>, id: TaskId) -> Times {
     let view = store.task(&circle(1), id, Duration::ZERO).await.unwrap().unwrap();
     let page = store.tasks(&circle(1), filter(100)).await.unwrap();
@@ -121,14 +121,14 @@ async fn seen(store: &Arc<dyn Store>, id: TaskId) -> Times {
 }
 
 pub async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
-    // Cancelled in the queue: it never began, and has ended as soon as that is said.
+    // Cancelled in the queue: it never started, and has ended once the cancellation returns.
     let id = store.submit(submitted("a")).await.unwrap().task();
     assert_eq!(seen(&store, id).await, (State::Queued, None, None));
     assert_eq!(store.cancel(&circle(1), id).await, Ok(true));
     let (state, began, _) = seen(&store, id).await;
     assert_eq!((state, began), (State::Cancelled, None));
 
-    // Awaited and watched from the queue on, given back once, cancelled while it runs.
+    // Awaited and watched from the queue on, released once, cancelled while it runs.
     for play in [submitted("b"), task("b")] {
         let is_kept = play.is_remembered();
         let ticket = store.submit(play).await.unwrap();
@@ -137,7 +137,7 @@ pub async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
         let waiter = store.clone();
         let circle = circle(1);
         let mut waiting = Box::pin(async move { waiter.task(&circle, id, Duration::from_secs(600)).await });
-        // Long enough for it to see the queue.
+        // Long enough for the query to find the task queued.
         assert!(timeout(Duration::from_millis(100), &mut waiting).await.is_err());
         let claim = soon(store.claim()).await.unwrap();
         let (state, first, ended) = seen(&store, id).await;
@@ -170,7 +170,7 @@ pub async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
         drop(ticket);
     }
 
-    // Late in the queue.
+    // Overdue in the queue.
     let late = Task { timeout: Duration::from_millis(30), ..submitted("c") };
     let id = store.submit(late).await.unwrap().task();
     let awaited = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
@@ -194,7 +194,7 @@ pub async fn pages_list_each_matching_task_once(store: Arc<dyn Store>) {
         let task = Task { caller, ..submitted("a") };
         all.push(store.submit(task).await.unwrap().task());
     }
-    // Some have ended, one runs, the rest wait.
+    // Three have ended, one runs, the others are queued.
     for _ in 0..3 {
         settle(soon(store.claim()).await.unwrap(), success("")).await;
     }
@@ -241,7 +241,7 @@ pub async fn watch_delivers_every_line_and_the_end(store: Arc<dyn Store>) {
     assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("before"))));
     claim.log(&line("after"));
     assert_eq!(soon(watch.next()).await, Some(WatchEvent::Logged(line("after"))));
-    // Given back and claimed again, it begins anew.
+    // Released and claimed again, it restarts.
     drop(claim);
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(soon(watch.next()).await, Some(WatchEvent::Restarted));
@@ -299,7 +299,7 @@ pub async fn nested_play_record_names_calling_play_and_origin(store: Arc<dyn Sto
 }
 
 pub async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn Store>) {
-    // A play that wrote.
+    // A play with writes.
     let (claim, ticket) = store.begin_nested(task("wrote")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     transaction.put("a", Some("1".into()));
@@ -309,19 +309,19 @@ pub async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn St
     assert!(matches!(claim.settle(wrote).await, Ok(Settled::Recorded)));
     let mut expected = vec![ticket.task()];
     soon(ticket).await;
-    // One that reached outside and failed.
+    // A play with side effects that failed.
     let (claim, ticket) = store.begin_nested(task("reached outside")).unwrap();
     claim.mark_side_effects().unwrap();
     let reached = Settlement { side_effects: true, ..Outcome::cancelled().into() };
     assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
     expected.push(ticket.task());
     soon(ticket).await;
-    // One that was submitted, and never ran.
+    // A submitted task that never ran.
     let id = store.submit(submitted("a")).await.unwrap().task();
     store.cancel(&circle(1), id).await.unwrap();
     soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap();
     expected.push(id);
-    // And two that leave none.
+    // Two plays without records.
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     soon(ticket).await;
@@ -345,7 +345,7 @@ pub async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn St
     assert!(store.provenance(&circle(2), 0, 100).await.unwrap().records.is_empty());
 }
 
-/// Names every promise once; a store that is handed in keeps them all.
+/// The list of promises. It is instantiated for each store.
 macro_rules! tasks {
     ($store:ident, $make:expr) => {
         mod $store {

@@ -1,4 +1,4 @@
-//! A play is a transaction, on every store (SPEC §5).
+//! Transactions of plays, on every store (SPEC §5).
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::conformance::{circle, soon, success};
 
-/// A play that a test does by hand.
+/// A play whose steps a test takes itself.
 pub struct Play {
     pub ticket: Ticket,
     pub claim: Claim,
@@ -31,7 +31,7 @@ pub async fn play(store: &Arc<dyn Store>) -> Play {
     Play { ticket, claim, transaction }
 }
 
-/// What a play leaves that went well.
+/// Returns the settlement of a play that succeeded.
 pub fn settlement(transaction: Transaction) -> Settlement {
     let (reads, writes) = transaction.into_parts();
     Settlement { reads, writes, ..success("").into() }
@@ -46,7 +46,7 @@ impl Play {
         self.transaction.put(key, Some(value.into()));
     }
 
-    /// Whether it went in.
+    /// Settles the play. Returns false after a conflict.
     pub async fn settle(self) -> bool {
         match self.claim.settle(settlement(self.transaction)).await.unwrap() {
             Settled::Recorded => {
@@ -70,7 +70,7 @@ pub async fn writes_are_visible_once_play_succeeds(store: Arc<dyn Store>) {
     let mut first = play(&store).await;
     first.set("a", "1");
     assert_eq!(first.get("a").as_deref(), Some("1"), "it sees its own");
-    assert_eq!(value(&store, "a").await, None, "nobody else does");
+    assert_eq!(value(&store, "a").await, None, "other plays do not");
     assert!(first.settle().await);
     assert_eq!(value(&store, "a").await.as_deref(), Some("1"));
     let mut second = play(&store).await;
@@ -106,11 +106,11 @@ pub async fn play_reads_one_snapshot(store: Arc<dyn Store>) {
     assert_eq!(reader.get("b"), None);
     let range = KeyRange::of_prefix("", None);
     assert_eq!(reader.transaction.scan(&range, 10).unwrap(), []);
-    assert!(reader.settle().await, "a play that only reads is never overtaken");
+    assert!(reader.settle().await, "a read-only play has no conflict");
 }
 
 pub async fn write_skew_is_a_conflict(store: Arc<dyn Store>) {
-    // Write skew: each alone is right, both together are what no order of the two would leave.
+    // Write skew: each write is valid alone, but no serial order of the two plays leaves both.
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     for play in [&mut one, &mut two] {
         play.get("on call/ana");
@@ -156,7 +156,7 @@ pub async fn conflict_gives_newer_snapshot(store: Arc<dyn Store>) {
     two.set("n", "7");
     assert!(two.settle().await);
     let Ok(Settled::Conflict(claim)) = one.claim.settle(settlement(one.transaction)).await else {
-        panic!("settled although it was overtaken");
+        panic!("settled despite the conflict");
     };
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     assert_eq!(transaction.get("n").unwrap().as_deref(), Some("7"));
@@ -223,7 +223,7 @@ pub async fn concurrent_counter_loses_no_increment(store: Arc<dyn Store>) {
                         }
                     }
                 }
-                assert_eq!(soon(one.ticket).await, success(""), "who is run again has the right of way");
+                assert_eq!(soon(one.ticket).await, success(""), "a retried play goes before other writers");
             }
         });
     }
@@ -233,7 +233,7 @@ pub async fn concurrent_counter_loses_no_increment(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "n").await.as_deref(), Some("400"));
 }
 
-/// One step of one of several plays that go on at the same time.
+/// A step of one of several concurrent plays.
 #[derive(Clone, Debug)]
 pub enum Step {
     Get(usize, u8),
@@ -242,7 +242,7 @@ pub enum Step {
     Settle(usize),
 }
 
-/// What a play saw.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq)]
 enum Saw {
     One(Option<String>),
@@ -276,7 +276,7 @@ fn range(from: u8, to: u8) -> KeyRange {
 
 type Model = BTreeMap<String, String>;
 
-/// What a step of a play sees and does when nobody else is there.
+/// Takes a step on the model, as without concurrency.
 fn alone(model: &mut Model, step: &Step) -> Option<Saw> {
     match step {
         Step::Get(_, number) => Some(Saw::One(model.get(&key(*number)).cloned())),
@@ -303,7 +303,7 @@ struct Running {
     writes: bool,
 }
 
-/// Plays that go on side by side leave, and saw, what they would have one after the other.
+/// Concurrent plays read and leave the same as in some serial order.
 pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
     let mut model = Model::new();
     let mut running: Vec<Option<Running>> = (0..AT_ONCE).map(|_| None).collect();
@@ -313,7 +313,7 @@ pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
             step;
         if running[which].is_none() {
             let mut play = play(&store).await;
-            // From here on it sees what is there now, whatever it looks at first.
+            // Fixes the snapshot, whatever the play reads first.
             assert_eq!(play.transaction.get("first").unwrap(), None);
             running[which] = Some(Running { play, steps: Vec::new(), began: model.clone(), writes: false });
         }
@@ -334,7 +334,7 @@ pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
             }
             Step::Settle(_) => {
                 let ended = running[which].take().unwrap();
-                // One that only read stands where its snapshot was; one that wrote, where it went in.
+                // A read-only play takes effect at its snapshot, a writing one at its commit.
                 let mut before = if ended.writes { model.clone() } else { ended.began };
                 let steps = ended.steps;
                 if ended.play.settle().await {
@@ -360,7 +360,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 1..60)
 }
 
-/// Names every promise once; a store that is handed in keeps them all.
+/// The list of promises. It is instantiated for each store.
 macro_rules! transactions {
     ($store:ident, $make:expr) => {
         mod $store {

@@ -1,4 +1,4 @@
-//! Plays that workers try ahead of all queues: each store here stands for a process.
+//! The fast path: short plays that workers run before they are queued. Each store stands for a process.
 
 use std::{
     collections::HashMap,
@@ -17,86 +17,86 @@ use futures_util::FutureExt as _;
 use crate::{
     conformance::{circle, keyed, script, settle, soon, success, task},
     links::until,
-    processes::Together,
+    processes::SharedRedis,
     tasks::submitted,
 };
 
-/// Ends a script at once whose text says so.
+/// Runs the script `short` inline.
 #[derive(Default)]
-struct AtOnce {
-    tried: AtomicUsize,
+struct ShortScripts {
+    count: AtomicUsize,
 }
 
-impl InlineRunner for AtOnce {
+impl InlineRunner for ShortScripts {
     fn try_inline(&self, task: &Task) -> Option<Outcome> {
-        self.tried.fetch_add(1, Ordering::SeqCst);
-        matches!(&task.source, Source::Script(script) if &**script == "short").then(|| success("at once"))
+        self.count.fetch_add(1, Ordering::SeqCst);
+        matches!(&task.source, Source::Script(script) if &**script == "short").then(|| success("inline"))
     }
 }
 
-/// A server that waits for who tries its plays, however slow the machine is, and a worker that it knows to do so.
-async fn pair(together: &Together) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
+/// Returns a server with a long fast-path timeout, so that slow machines pass, and a worker on the fast path.
+async fn pair(shared: &SharedRedis) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<ShortScripts>) {
     let patient = RedisConfig { silence: Duration::from_secs(100), ..RedisConfig::default() };
-    pair_with(together, patient).await
+    pair_with(shared, patient).await
 }
 
 async fn pair_with(
-    together: &Together,
+    shared: &SharedRedis,
     config: RedisConfig,
-) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<AtOnce>) {
-    let (server, worker) = (together.connect(config).await, another(together).await);
-    let trial = Arc::new(AtOnce::default());
+) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<ShortScripts>) {
+    let (server, worker) = (shared.connect(config).await, another(shared).await);
+    let trial = Arc::new(ShortScripts::default());
     worker.try_with(trial.clone());
     knows(&server, 1).await;
     (server, worker, trial)
 }
 
-async fn another(together: &Together) -> Arc<RedisStore> {
-    together.connect(RedisConfig::default()).await
+async fn another(shared: &SharedRedis) -> Arc<RedisStore> {
+    shared.connect(RedisConfig::default()).await
 }
 
-/// Waits until a server knows so many workers that try plays.
+/// Waits until a server knows this many workers on the fast path.
 async fn knows(server: &RedisStore, triers: usize) {
-    until("who tries plays", async || (server.triers() == triers).then_some(())).await;
+    until("workers on the fast path", async || (server.triers() == triers).then_some(())).await;
 }
 
-/// What the first database of this test's Redis holds of tasks and documents.
+/// Returns the keys of tasks and documents in the first database of this test's Redis.
 fn holds() -> String {
     format!("{:?}", circles_testing::redis_of_this_test().ask(&["KEYS", "circles:{*"]))
 }
 
-/// Plays on a task of its own: a play that is tried has no ticket before it has ended.
+/// Plays in a spawned task, since `submit` on the fast path returns only after the play.
 fn play(server: &Arc<RedisStore>, task: Task) -> impl Future<Output = Outcome> {
     let server = server.clone();
     let playing = tokio::spawn(async move { server.submit(task).await.unwrap().await });
     async { soon(playing).await.unwrap() }
 }
 
-/// A worker that waits for a claim.
+/// Returns a claim that a worker waits for.
 fn claims(worker: &Arc<RedisStore>) -> impl Future<Output = Claim> {
     let worker = worker.clone();
     let mut waiting = Box::pin(async move { worker.claim().await.unwrap() });
-    // From here on it waits.
+    // From now on the worker waits.
     assert!((&mut waiting).now_or_never().is_none());
     soon(waiting)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_play_leaves_nothing_in_redis() {
-    let together = Together::begin();
-    let (server, _worker, trial) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, _worker, trial) = pair(&shared).await;
     let before = holds();
     for _ in 0..3 {
-        assert_eq!(play(&server, task("short")).await, success("at once"));
+        assert_eq!(play(&server, task("short")).await, success("inline"));
     }
-    assert_eq!(trial.tried.load(Ordering::SeqCst), 3);
+    assert_eq!(trial.count.load(Ordering::SeqCst), 3);
     assert_eq!(holds(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_fast_path_plays_keep_their_outcomes() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let runner = {
         let worker = worker.clone();
         tokio::spawn(async move {
@@ -112,30 +112,30 @@ async fn concurrent_fast_path_plays_keep_their_outcomes() {
         async move { (number, play.await) }
     });
     for (number, outcome) in futures_util::future::join_all(plays).await {
-        let expected = if number % 2 == 0 { "at once".to_owned() } else { number.to_string() };
+        let expected = if number % 2 == 0 { "inline".to_owned() } else { number.to_string() };
         assert_eq!(outcome, success(&expected));
     }
     worker.close().await;
     soon(runner).await.unwrap();
 }
 
-/// What is kept, and what is to be seen while it runs, goes through the queue.
+/// Tasks that are remembered or can be queried while they run go through the queue.
 #[tokio::test(flavor = "multi_thread")]
 async fn remembered_tasks_skip_the_fast_path() {
-    let together = Together::begin();
-    let (server, worker, trial) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, trial) = pair(&shared).await;
     for kept in [keyed("short", "k"), submitted("short")] {
         let ticket = server.submit(kept).await.unwrap();
         settle(soon(worker.claim()).await.unwrap(), success("queued")).await;
         assert_eq!(soon(ticket).await, success("queued"));
     }
-    assert_eq!(trial.tried.load(Ordering::SeqCst), 0);
+    assert_eq!(trial.count.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_read_only_play_leaves_nothing_in_redis() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let before = holds();
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
@@ -150,15 +150,15 @@ async fn fast_path_read_only_play_leaves_nothing_in_redis() {
     assert_eq!(holds(), before);
 }
 
-/// The attack: so many plays are tried that what waits in the queue is never run.
+/// The attack: so many fast-path plays that queued tasks never run.
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_leaves_threads_to_the_queue() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let threads = [claims(&worker), claims(&worker)];
     let outcomes = [play(&server, task("one")), play(&server, task("other"))];
     let held = futures_util::future::join_all(threads).await;
-    assert_eq!(worker.held(), 1, "one is tried, the other comes from the queue");
+    assert_eq!(worker.held(), 1, "one is on the fast path, the other comes from the queue");
     for claim in held {
         let outcome = success(script(&claim));
         settle(claim, outcome).await;
@@ -171,11 +171,11 @@ fn writes(output: &str) -> Settlement {
     Settlement { writes, ..success(output).into() }
 }
 
-/// Tried, queued, and run: it must have happened once.
+/// The play runs on the fast path and again from the queue; its write must be applied once.
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_write_is_queued_and_applied_once() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
@@ -188,37 +188,37 @@ async fn fast_path_write_is_queued_and_applied_once() {
     assert_eq!(soon(server.provenance(&circle(1), 0, 10)).await.unwrap().records.len(), 1);
 }
 
-/// A play that is being tried when its server begins to end was accepted in time: its outcome comes, or it is queued.
+/// A fast-path play at the time of a close was accepted: its outcome arrives, or it is queued.
 #[tokio::test(flavor = "multi_thread")]
 async fn close_lets_fast_path_plays_finish() {
-    for in_vain in [false, true] {
-        let together = Together::begin();
-        let (server, worker, _) = pair(&together).await;
+    for is_released in [false, true] {
+        let shared = SharedRedis::new();
+        let (server, worker, _) = pair(&shared).await;
         let claim = claims(&worker);
         let outcome = play(&server, task("long"));
         let mut claim = claim.await;
         server.close().await;
         assert_eq!(server.submit(task("late")).await.err(), Some(Error::Closed));
-        if in_vain {
+        if is_released {
             drop(claim);
             claim = soon(worker.claim()).await.unwrap();
         }
-        assert_eq!(worker.held(), usize::from(in_vain));
+        assert_eq!(worker.held(), usize::from(is_released));
         settle(claim, success("done")).await;
         assert_eq!(outcome.await, success("done"));
     }
 }
 
-/// The attack: a play that is tried sends a letter, and is then run again.
+/// The attack: a fast-path play has a side effect, and is then run again.
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_allows_no_side_effect() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let claim = claims(&worker);
     let outcome = play(&server, task("long"));
     let claim = claim.await;
     assert_eq!(claim.mark_side_effects(), Err(Error::MustRetry));
-    // What the play's thread makes of it.
+    // The worker settles such a play as a conflict.
     settle(claim, Outcome::failed(circles_store::Failure::Conflict)).await;
     let claim = soon(worker.claim()).await.unwrap();
     let claim = soon(tokio::task::spawn_blocking(move || (claim.mark_side_effects(), claim))).await.unwrap();
@@ -227,12 +227,12 @@ async fn fast_path_allows_no_side_effect() {
     assert_eq!(outcome.await, success("sent"));
 }
 
-/// Whatever a worker says late, or when it has gone: the play is run once, and its caller told so.
+/// A late reply of the worker must not count: the play runs once from the queue.
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_play_of_silent_worker_is_queued() {
-    let together = Together::begin();
-    let (server, silent, _) = pair_with(&together, RedisConfig::default()).await;
-    let other = another(&together).await;
+    let shared = SharedRedis::new();
+    let (server, silent, _) = pair_with(&shared, RedisConfig::default()).await;
+    let other = another(&shared).await;
     let tried = claims(&silent);
     let outcome = play(&server, task("long"));
     let tried = tried.await;
@@ -245,8 +245,8 @@ async fn fast_path_play_of_silent_worker_is_queued() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_fast_path_play_is_queued() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let tried = claims(&worker);
     let outcome = play(&server, task("long"));
     let tried = tried.await;
@@ -258,8 +258,8 @@ async fn slow_fast_path_play_is_queued() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_outcome_goes_through_the_queue() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let large = "x".repeat(1 << 20);
     let tried = claims(&worker);
     let outcome = play(&server, task("long"));
@@ -270,7 +270,7 @@ async fn large_outcome_goes_through_the_queue() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_respects_pools_and_chosen_circles() {
-    let together = Together::begin();
+    let shared = SharedRedis::new();
     let pools = HashMap::from([(circle(2), "big".to_owned())]);
     let config = |pool: &str, only: &[u8]| RedisConfig {
         pools: pools.clone(),
@@ -279,68 +279,68 @@ async fn fast_path_respects_pools_and_chosen_circles() {
         ..RedisConfig::default()
     };
     let patient = RedisConfig { silence: Duration::from_secs(100), ..config("", &[]) };
-    let server = together.connect(patient).await;
-    let (of_pool, of_third) = (Arc::new(AtOnce::default()), Arc::new(AtOnce::default()));
-    let big = together.connect(config("big", &[])).await;
+    let server = shared.connect(patient).await;
+    let (of_pool, of_third) = (Arc::new(ShortScripts::default()), Arc::new(ShortScripts::default()));
+    let big = shared.connect(config("big", &[])).await;
     big.try_with(of_pool.clone());
-    let third = together.connect(config("", &[3])).await;
+    let third = shared.connect(config("", &[3])).await;
     third.try_with(of_third.clone());
     knows(&server, 2).await;
     let of_circle = |number| Task { circle: circle(number), ..task("short") };
-    assert_eq!(play(&server, of_circle(2)).await, success("at once"));
-    assert_eq!(play(&server, of_circle(3)).await, success("at once"));
-    let tried = || (of_pool.tried.load(Ordering::SeqCst), of_third.tried.load(Ordering::SeqCst));
+    assert_eq!(play(&server, of_circle(2)).await, success("inline"));
+    assert_eq!(play(&server, of_circle(3)).await, success("inline"));
+    let tried = || (of_pool.count.load(Ordering::SeqCst), of_third.count.load(Ordering::SeqCst));
     assert_eq!(tried(), (1, 1));
     let outcome = play(&server, of_circle(1));
-    let others = another(&together).await;
+    let others = another(&shared).await;
     settle(soon(others.claim()).await.unwrap(), success("queued")).await;
     assert_eq!(outcome.await, success("queued"));
     assert_eq!(tried(), (1, 1));
 }
 
-/// Those who share a Redis and not a database share its channels, too.
+/// Processes that share a Redis but not a database share its channels.
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_stays_within_its_database() {
-    let (here, there) = (Together::begin(), Together::begin());
+    let (here, there) = (SharedRedis::new(), SharedRedis::new());
     let (server, _worker, tried_here) = pair(&here).await;
     let (other, _other_worker, tried_there) = pair(&there).await;
     for _ in 0..10 {
-        assert_eq!(play(&server, task("short")).await, success("at once"));
+        assert_eq!(play(&server, task("short")).await, success("inline"));
     }
     assert_eq!((server.triers(), other.triers()), (1, 1));
-    let tried = |trial: &AtOnce| trial.tried.load(Ordering::SeqCst);
+    let tried = |trial: &ShortScripts| trial.count.load(Ordering::SeqCst);
     assert_eq!((tried(&tried_here), tried(&tried_there)), (10, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fast_path_prefers_own_process() {
-    let together = Together::begin();
-    let (server, trial) = (another(&together).await, Arc::new(AtOnce::default()));
+    let shared = SharedRedis::new();
+    let (server, trial) = (another(&shared).await, Arc::new(ShortScripts::default()));
     server.try_with(trial.clone());
     let ticket: Ticket = server.submit(task("short")).await.unwrap();
-    assert_eq!(soon(ticket).await, success("at once"));
-    assert_eq!(trial.tried.load(Ordering::SeqCst), 1);
+    assert_eq!(soon(ticket).await, success("inline"));
+    assert_eq!(trial.count.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_worker_leaves_the_fast_path() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let tried = claims(&worker);
     let outcome = play(&server, task("long"));
     let tried = tried.await;
     worker.close().await;
     knows(&server, 0).await;
     drop(tried);
-    let other = another(&together).await;
+    let other = another(&shared).await;
     settle(soon(other.claim()).await.unwrap(), success("queued")).await;
     assert_eq!(outcome.await, success("queued"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disconnect_leaves_no_fast_path_play() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let tried = claims(&worker);
     let playing = tokio::spawn({
         let server = server.clone();
@@ -349,15 +349,15 @@ async fn disconnect_leaves_no_fast_path_play() {
     let tried = tried.await;
     playing.abort();
     assert!(playing.await.unwrap_err().is_cancelled());
-    settle(tried, success("nobody hears it")).await;
-    assert_eq!(play(&server, task("short")).await, success("at once"));
+    settle(tried, success("unheard")).await;
+    assert_eq!(play(&server, task("short")).await, success("inline"));
 }
 
-/// Redis belongs to servers and workers; what comes through it is doubted all the same.
+/// Redis belongs to servers and workers; messages from it are validated all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_fast_path_messages_are_ignored() {
-    let together = Together::begin();
-    let (server, worker, _) = pair(&together).await;
+    let shared = SharedRedis::new();
+    let (server, worker, _) = pair(&shared).await;
     let redis = circles_testing::redis_of_this_test();
     for id in [server.id(), worker.id()] {
         for channel in [
@@ -370,5 +370,5 @@ async fn foreign_fast_path_messages_are_ignored() {
             }
         }
     }
-    assert_eq!(play(&server, task("short")).await, success("at once"));
+    assert_eq!(play(&server, task("short")).await, success("inline"));
 }
