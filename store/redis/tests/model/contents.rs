@@ -6,8 +6,10 @@ use serde_json::Value as Json;
 use super::{
     redis::{Held, Lease, Live, Redis, Remembered},
     resp::pairs,
-    scenario::{Id, SERVERS, Set, TASKS, WORKERS, Node},
-    shard::{CIRCLE, KEY, FOREVER_MS, ANONYMOUS, Shard, number, outcome, server, small, task, retry_lock, worker},
+    scenario::{Id, Node, SERVERS, Set, TASKS, WORKERS},
+    shard::{
+        ANONYMOUS, CIRCLE, FOREVER_MS, KEY, Shard, number, outcome, retry_lock, server, small, task, worker,
+    },
 };
 
 /// The reply of PTTL for a missing key.

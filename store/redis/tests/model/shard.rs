@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     redis::Published,
     resp::{Connection, pairs},
-    scenario::{Id, Outcome, Scenario, Node},
+    scenario::{Id, Node, Outcome, Scenario},
     step::{Cancelled, Looked, Reply, Settled, Step, Submitted, Which},
     world::Event,
 };
@@ -299,7 +299,7 @@ impl Shard<'_> {
     }
 }
 
-/// What a script returned.
+/// Parses the reply of a script.
 fn reply(step: &Step, answer: RedisReply) -> Reply {
     match step {
         Step::Submit { .. } => {
