@@ -114,7 +114,7 @@ fn failed(id: TaskId, failure: Failure) -> Error {
 /// Converts a store's error.
 pub fn store_error(error: store::Error) -> Error {
     match error {
-        store::Error::Full => Fault::Overloaded(retry_after(STORE_RETRY_AFTER)).into(),
+        store::Error::QueueFull => Fault::Overloaded(retry_after(STORE_RETRY_AFTER)).into(),
         store::Error::ShareFull(time) => {
             let message = "this caller has as many remembered tasks as the circle allows";
             Error::declared(Fault::RateLimited(retry_after(time)), message)
@@ -123,9 +123,9 @@ pub fn store_error(error: store::Error) -> Error {
             let message = "guests have as many remembered tasks as the circle allows";
             Error::declared(Fault::Overloaded(retry_after(time)), message)
         }
-        store::Error::Conflict(first) => Fault::Conflict(task_data(first)).into(),
+        store::Error::KeyReused(first) => Fault::Conflict(task_data(first)).into(),
         store::Error::Closed => unavailable(),
-        store::Error::Unavailable(cause) | store::Error::NoRoom(cause) => {
+        store::Error::Unavailable(cause) | store::Error::StorageFull(cause) => {
             tracing::debug!(%cause, "refused a call: the store is not available");
             unavailable()
         }
@@ -137,7 +137,7 @@ pub fn store_error(error: store::Error) -> Error {
 /// with an idempotency key goes on, and a repeated call gets its outcome; another one is cancelled, as only this
 /// server waits for it.
 pub fn aborted(task: &StoreTask) -> Error {
-    if task.is_recorded() { unavailable() } else { cancelled() }
+    if task.is_remembered() { unavailable() } else { cancelled() }
 }
 
 /// Returns the error for a store that is not available or a server that shuts down.
