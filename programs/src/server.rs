@@ -56,7 +56,7 @@ async fn run(args: Args) -> Result<(), String> {
     let server = bound.map_err(|error| not_bound(&error, &args))?;
     let workers = args.slots().map(|open| {
         if let Backend::Redis(store) = &backend {
-            store.try_with(host.clone());
+            store.enable_fast_path(host.clone());
         }
         Workers::start(backend.store(), host, Slots { open, most: Slots::MOST, metrics })
     });
@@ -76,7 +76,7 @@ async fn run(args: Args) -> Result<(), String> {
             workers.shutdown(args.common.grace).await;
         }
         let served = served.await;
-        backend.shut().await;
+        backend.shutdown().await;
         if args.common.config.is_some() {
             // Databases are there now that were not at the start.
             circles_config::remember(&circles, &args.common.data_dir);
@@ -136,11 +136,11 @@ impl Backend {
     }
 
     /// Lets go of what it holds. To be called last.
-    async fn shut(&self) {
+    async fn shutdown(&self) {
         match self {
-            Self::Embedded(store) => store.shut().await,
+            Self::Embedded(store) => store.shutdown().await,
             Self::Redis(store) => {
-                if timeout(GOODBYE, store.shut()).await.is_err() {
+                if timeout(GOODBYE, store.shutdown()).await.is_err() {
                     tracing::warn!("Redis was not told of everything; leases and deadlines end what is left");
                 }
             }

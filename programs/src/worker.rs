@@ -39,7 +39,7 @@ async fn run(args: Args) -> Result<(), String> {
         None => None,
     };
     let mut signals = Signals::install()?;
-    store.try_with(Arc::new(metrics.counting(host.clone())));
+    store.enable_fast_path(Arc::new(metrics.counting(host.clone())));
     let workers =
         Workers::start(store.clone(), host, args.slots(metrics)).map_err(|error| error.to_string())?;
 
@@ -50,7 +50,7 @@ async fn run(args: Args) -> Result<(), String> {
     let drain = async {
         store.close().await;
         workers.shutdown(args.common.grace).await;
-        if timeout(GOODBYE, store.shut()).await.is_err() {
+        if timeout(GOODBYE, store.shutdown()).await.is_err() {
             tracing::warn!("Redis was not told of everything; leases end what is left");
         }
     };

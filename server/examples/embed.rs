@@ -35,6 +35,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     shutdown.cancel();
     workers.shutdown(grace).await;
     served.await?;
-    store.shut().await;
+    store.shutdown().await;
     Ok(())
 }

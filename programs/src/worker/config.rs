@@ -129,10 +129,10 @@ impl Args {
         RedisConfig {
             pools: pinned.collect(),
             pool: self.pool.clone().unwrap_or_default(),
-            only: self.circles.iter().map(PublicKey::circle_id).collect::<Vec<CircleId>>(),
+            only_circles: self.circles.iter().map(PublicKey::circle_id).collect::<Vec<CircleId>>(),
             running_limit: self.concurrency.into(),
             lease: self.lease,
-            ahead: AHEAD,
+            claim_ahead: AHEAD,
             ..RedisConfig::default()
         }
     }

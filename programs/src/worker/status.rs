@@ -135,7 +135,7 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    shared.held.set(i64::try_from(shared.store.held()).unwrap_or(i64::MAX));
+    shared.held.set(i64::try_from(shared.store.held_tasks()).unwrap_or(i64::MAX));
     shared.redis_up.set(i64::from(shared.store.workers().await.is_ok()));
     let mut text = String::new();
     match encode(&mut text, &shared.registry) {

@@ -87,7 +87,7 @@ impl EmbeddedStore {
     }
 
     /// Closes the store, makes all changes durable and closes the files. To be called when no claim is left.
-    pub async fn shut(&self) {
+    pub async fn shutdown(&self) {
         self.close().await;
         let files = self.core.files.clone();
         // Without a runtime this is skipped: whatever was promised to be durable is.
@@ -96,7 +96,7 @@ impl EmbeddedStore {
 }
 
 /// Closes the store and waits until its threads have ended. Claims and tickets that are left change nothing more. Blocks;
-/// [`shut`](EmbeddedStore::shut) does not.
+/// [`shutdown`](EmbeddedStore::shutdown) does not.
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.core.close();

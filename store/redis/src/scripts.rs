@@ -1,21 +1,21 @@
-//! The steps that Redis does in one, each a script on one shard.
+//! The Lua scripts: each is one atomic step on one shard.
 
 use std::sync::LazyLock;
 
 use fred::util::sha1_hash;
 
-/// A script in Lua; its file says what it takes and returns.
-pub struct Script {
-    /// As errors name it.
-    pub name: &'static str,
-    /// With what all share.
-    pub text: &'static str,
+/// A Lua script. Its file documents its arguments and its reply.
+pub(crate) struct Script {
+    /// Names the script in logs.
+    pub(crate) name: &'static str,
+    /// `shared.lua` followed by the script's own file.
+    pub(crate) text: &'static str,
     hash: LazyLock<String>,
 }
 
 impl Script {
-    /// By which Redis knows it.
-    pub fn hash(&self) -> &str {
+    /// The SHA-1 by which Redis knows the script.
+    pub(crate) fn hash(&self) -> &str {
         &self.hash
     }
 }
@@ -30,7 +30,7 @@ macro_rules! scripts {
     ($($(#[$doc:meta])* $name:ident: $file:literal;)*) => {
         $(
             $(#[$doc])*
-            pub static $name: Script = Script {
+            pub(crate) static $name: Script = Script {
                 name: $file,
                 text: text!($file),
                 hash: LazyLock::new(|| sha1_hash(text!($file))),
@@ -44,26 +44,26 @@ scripts! {
     SUBMIT: "submit";
     /// Hands tasks to a worker.
     CLAIM: "claim";
-    /// Ends plays.
+    /// Ends plays and commits what they wrote.
     SETTLE: "settle";
-    /// Marks a task before its first effect outside.
+    /// Marks a task before its first side effect.
     MARK: "mark";
     /// Reads documents.
     READ: "read";
-    /// Ends a task that has not ended.
+    /// Ends a task that has not ended yet.
     CANCEL: "cancel";
-    /// Prolongs a lease, gives tasks back.
+    /// Renews a lease, and returns tasks to the queue.
     RENEW: "renew";
-    /// Takes tasks from workers that have gone.
+    /// Takes tasks from workers whose lease has ended.
     REAP: "reap";
-    /// Tells what is known of a task.
+    /// Looks up a task.
     LOOK: "look";
     /// Lists tasks.
     LIST: "list";
-    /// Answers that may have been missed.
+    /// Fetches outcomes whose message was missed.
     ANSWERS: "answers";
     /// Seals records.
     SEAL: "seal";
-    /// Takes note of a worker, counts them.
+    /// Registers a worker, and counts the registered ones.
     PRESENT: "present";
 }

@@ -228,7 +228,7 @@ fn script_without_a_rule_is_detected() {
         ("shared", "if string.find(claim.flags, 'c', 1, true) then", "if false then"),
         ("shared", "each('HSET', kept, told)", ""),
         ("shared", "redis.call('LREM', key('turns', rest(task).pool), 0, task.circle)", ""),
-        ("settle", "AGAIN + rest(task).timeout", "AGAIN"),
+        ("settle", "RESEND_TIME + rest(task).timeout", "RESEND_TIME"),
     ];
     for (name, from, to) in forgotten {
         assert!(walk(&Scripts::changed(name, from, to), 500).is_err(), "{name}.lua without: {from}");

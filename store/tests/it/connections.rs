@@ -25,7 +25,7 @@ async fn serves(url: &str) {
         assert_eq!(soon(ticket).await, success("done"));
     }
     for store in [server, worker] {
-        soon(store.shut()).await;
+        soon(store.shutdown()).await;
     }
 }
 
@@ -122,12 +122,12 @@ async fn tls_checks_certificates_on_both_sides() {
         // Signed by another authority.
         (
             format!("rediss://{at}?ca={}&cert={cert}&key={key}", file("other.pem")),
-            "its certificate is not one to trust",
+            "its certificate is not trusted",
         ),
         // Without a client certificate, which this Redis requires.
-        (format!("rediss://{at}?ca={}", file("ca.pem")), "it does not take the certificate shown to it"),
+        (format!("rediss://{at}?ca={}", file("ca.pem")), "it rejects our certificate"),
         // Signed by an authority that this system does not trust.
-        (format!("rediss://{at}?cert={cert}&key={key}"), "its certificate is not one to trust"),
+        (format!("rediss://{at}?cert={cert}&key={key}"), "its certificate is not trusted"),
         // A key file without a key.
         (format!("rediss://{at}?ca={}&cert={cert}&key={cert}", file("ca.pem")), "client.pem"),
         // TLS on a plain port, and plain text on a TLS port.

@@ -36,7 +36,7 @@ impl InlineRunner for ShortScripts {
 
 /// Returns a server with a long fast-path timeout, so that slow machines pass, and a worker on the fast path.
 async fn pair(shared: &SharedRedis) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<ShortScripts>) {
-    let patient = RedisConfig { silence: Duration::from_secs(100), ..RedisConfig::default() };
+    let patient = RedisConfig { fast_path_timeout: Duration::from_secs(100), ..RedisConfig::default() };
     pair_with(shared, patient).await
 }
 
@@ -46,7 +46,7 @@ async fn pair_with(
 ) -> (Arc<RedisStore>, Arc<RedisStore>, Arc<ShortScripts>) {
     let (server, worker) = (shared.connect(config).await, another(shared).await);
     let trial = Arc::new(ShortScripts::default());
-    worker.try_with(trial.clone());
+    worker.enable_fast_path(trial.clone());
     knows(&server, 1).await;
     (server, worker, trial)
 }
@@ -57,7 +57,7 @@ async fn another(shared: &SharedRedis) -> Arc<RedisStore> {
 
 /// Waits until a server knows this many workers on the fast path.
 async fn knows(server: &RedisStore, triers: usize) {
-    until("workers on the fast path", async || (server.triers() == triers).then_some(())).await;
+    until("workers on the fast path", async || (server.fast_path_workers() == triers).then_some(())).await;
 }
 
 /// Returns the keys of tasks and documents in the first database of this test's Redis.
@@ -143,7 +143,7 @@ async fn fast_path_read_only_play_leaves_nothing_in_redis() {
     let snapshot = claim.snapshot().unwrap();
     let read = tokio::task::spawn_blocking(move || snapshot.get("k").unwrap());
     assert_eq!(soon(read).await.unwrap(), None);
-    assert_eq!(worker.held(), 0);
+    assert_eq!(worker.held_tasks(), 0);
     assert!(claim.accepts(&success("read").into()));
     settle(claim, success("read")).await;
     assert_eq!(outcome.await, success("read"));
@@ -158,7 +158,7 @@ async fn fast_path_leaves_threads_to_the_queue() {
     let threads = [claims(&worker), claims(&worker)];
     let outcomes = [play(&server, task("one")), play(&server, task("other"))];
     let held = futures_util::future::join_all(threads).await;
-    assert_eq!(worker.held(), 1, "one is on the fast path, the other comes from the queue");
+    assert_eq!(worker.held_tasks(), 1, "one is on the fast path, the other comes from the queue");
     for claim in held {
         let outcome = success(script(&claim));
         settle(claim, outcome).await;
@@ -203,7 +203,7 @@ async fn close_lets_fast_path_plays_finish() {
             drop(claim);
             claim = soon(worker.claim()).await.unwrap();
         }
-        assert_eq!(worker.held(), usize::from(is_released));
+        assert_eq!(worker.held_tasks(), usize::from(is_released));
         settle(claim, success("done")).await;
         assert_eq!(outcome.await, success("done"));
     }
@@ -275,16 +275,16 @@ async fn fast_path_respects_pools_and_chosen_circles() {
     let config = |pool: &str, only: &[u8]| RedisConfig {
         pools: pools.clone(),
         pool: pool.to_owned(),
-        only: only.iter().map(|number| circle(*number)).collect(),
+        only_circles: only.iter().map(|number| circle(*number)).collect(),
         ..RedisConfig::default()
     };
-    let patient = RedisConfig { silence: Duration::from_secs(100), ..config("", &[]) };
+    let patient = RedisConfig { fast_path_timeout: Duration::from_secs(100), ..config("", &[]) };
     let server = shared.connect(patient).await;
     let (of_pool, of_third) = (Arc::new(ShortScripts::default()), Arc::new(ShortScripts::default()));
     let big = shared.connect(config("big", &[])).await;
-    big.try_with(of_pool.clone());
+    big.enable_fast_path(of_pool.clone());
     let third = shared.connect(config("", &[3])).await;
-    third.try_with(of_third.clone());
+    third.enable_fast_path(of_third.clone());
     knows(&server, 2).await;
     let of_circle = |number| Task { circle: circle(number), ..task("short") };
     assert_eq!(play(&server, of_circle(2)).await, success("inline"));
@@ -307,7 +307,7 @@ async fn fast_path_stays_within_its_database() {
     for _ in 0..10 {
         assert_eq!(play(&server, task("short")).await, success("inline"));
     }
-    assert_eq!((server.triers(), other.triers()), (1, 1));
+    assert_eq!((server.fast_path_workers(), other.fast_path_workers()), (1, 1));
     let tried = |trial: &ShortScripts| trial.count.load(Ordering::SeqCst);
     assert_eq!((tried(&tried_here), tried(&tried_there)), (10, 0));
 }
@@ -316,7 +316,7 @@ async fn fast_path_stays_within_its_database() {
 async fn fast_path_prefers_own_process() {
     let shared = SharedRedis::new();
     let (server, trial) = (another(&shared).await, Arc::new(ShortScripts::default()));
-    server.try_with(trial.clone());
+    server.enable_fast_path(trial.clone());
     let ticket: Ticket = server.submit(task("short")).await.unwrap();
     assert_eq!(soon(ticket).await, success("inline"));
     assert_eq!(trial.count.load(Ordering::SeqCst), 1);

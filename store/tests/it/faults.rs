@@ -60,7 +60,7 @@ async fn settling_after_shutdown_fails_at_once() {
     transaction.put("a", Some("1".into()));
     let kept = store.submit(submitted("late")).await.unwrap();
     let kept_claim = soon(store.claim()).await.unwrap();
-    store.shut().await;
+    store.shutdown().await;
     assert!(matches!(claim.settle(settlement(transaction)).await, Ok(Settled::Recorded)));
     settle(kept_claim, success("late")).await;
     for ticket in [ticket, kept] {
@@ -164,7 +164,7 @@ async fn emptied_file_is_refused_not_recreated() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     assert_eq!(write(&store, circle(1), "a").await, Ok(success("")));
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
     let file = folder(directory.path(), circle(1)).join("circle.db");
     for length in [0, 4_096] {
@@ -227,7 +227,7 @@ async fn damaged_file_is_an_error_not_a_panic_or_hang() {
         assert_eq!(write(&store, circle(1), &number.to_string().repeat(20)).await, Ok(success("")));
     }
     drop(store.submit(submitted("a")).await.unwrap());
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
     let file = folder(directory.path(), circle(1)).join("circle.db");
     let sound = fs::read(&file).unwrap();
@@ -250,7 +250,7 @@ async fn damaged_file_is_an_error_not_a_panic_or_hang() {
         let _ = soon(store.tasks(&circle(1), all())).await;
         let _ = soon(store.provenance(&circle(1), 0, 100)).await;
         assert_eq!(soon(write(&store, circle(2), "a")).await, Ok(success("")), "another circle goes on");
-        soon(store.shut()).await;
+        soon(store.shutdown()).await;
     }
 }
 
@@ -288,7 +288,7 @@ async fn marked_keyed_play_is_lost_even_before_recovery() {
     let ticket = store.submit(keyed("a", "k")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     claim.mark_side_effects().unwrap();
-    store.shut().await;
+    store.shutdown().await;
     drop((ticket, claim, store));
     let store = open(directory.path(), EmbeddedConfig::default());
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
@@ -313,7 +313,7 @@ async fn submission_claimed_at_shutdown_runs_in_next_process() {
     let claim = soon(store.claim()).await.unwrap();
     store.close().await;
     drop((claim, ticket));
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
     let store = open(directory.path(), EmbeddedConfig::default());
     assert_eq!(store.recover([circle(1)]).await, Ok(1));

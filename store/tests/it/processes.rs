@@ -109,7 +109,7 @@ async fn dropped_settle_leaves_no_held_task() {
         let _ticket = store.submit(task("a")).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
         assert!(claim.settle(success("")).now_or_never().is_none());
-        until("a claim that is let go of", async || (store.held() == 0).then_some(())).await;
+        until("a claim that is let go of", async || (store.held_tasks() == 0).then_some(())).await;
     }
 }
 
@@ -276,7 +276,7 @@ async fn released_task_does_not_count_worker_death() {
     for _ in 0..3 {
         let worker = shared.connect(one()).await;
         drop(soon(worker.claim()).await.unwrap());
-        soon(worker.shut()).await;
+        soon(worker.shutdown()).await;
     }
     // A worker that slept past its lease is forgiven when it wakes.
     let redis = circles_testing::redis_of_this_test();
@@ -294,7 +294,7 @@ async fn released_task_does_not_count_worker_death() {
         })
         .await;
         settle(claim, success("too late")).await;
-        soon(sleeper.shut()).await;
+        soon(sleeper.shutdown()).await;
     }
     let worker = shared.store().await;
     settle(soon(worker.claim()).await.unwrap(), success("at last")).await;
@@ -418,7 +418,7 @@ async fn pool_and_chosen_circles_claim_only_their_tasks() {
     let pools = HashMap::from([(circle(2), "big".to_owned())]);
     let server = shared.store_with(RedisConfig { pools, ..one() }).await;
     let big = shared.store_with(RedisConfig { pool: "big".to_owned(), ..one() }).await;
-    let only = shared.store_with(RedisConfig { only: vec![circle(3)], ..one() }).await;
+    let only = shared.store_with(RedisConfig { only_circles: vec![circle(3)], ..one() }).await;
     let mut waiting_big = Box::pin(big.claim());
     let mut waiting_only = Box::pin(only.claim());
     assert!(waiting_big.as_mut().now_or_never().is_none() && waiting_only.as_mut().now_or_never().is_none());
@@ -454,7 +454,7 @@ async fn pool_and_chosen_circles_claim_only_their_tasks() {
 async fn prefetched_tasks_are_released_on_close() {
     let shared = SharedRedis::new();
     let server = shared.store().await;
-    let ahead = RedisConfig { ahead: Duration::from_secs(3600), running_limit: 8, ..one() };
+    let ahead = RedisConfig { claim_ahead: Duration::from_secs(3600), running_limit: 8, ..one() };
     let worker = shared.store_with(ahead).await;
     let mut tickets = Vec::new();
     for number in 0..8_u8 {

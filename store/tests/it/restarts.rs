@@ -57,7 +57,7 @@ async fn restart_keeps_documents_outcomes_keys_and_records() {
     settle(soon(store.claim()).await.unwrap(), success("once")).await;
     assert_eq!(soon(once).await, success("once"));
     let before = store.provenance(&circle(1), 0, 10).await.unwrap();
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
 
     let (store, found) = again(directory.path()).await;
@@ -85,7 +85,7 @@ async fn submitted_task_runs_in_next_process() {
     let running = store.submit(submitted("running")).await.unwrap().task();
     drop(soon(store.claim()).await.unwrap());
     let left = soon(store.claim()).await.unwrap();
-    store.shut().await;
+    store.shutdown().await;
     drop((left, store));
 
     let (store, found) = again(directory.path()).await;
@@ -126,7 +126,7 @@ async fn task_is_lost_after_two_process_deaths() {
         }
         let next = tempfile::tempdir().unwrap();
         copy_files(directory.path(), next.path());
-        store.shut().await;
+        store.shutdown().await;
         drop(claim);
         directory = next;
         store = open(directory.path(), EmbeddedConfig::default());
@@ -152,7 +152,7 @@ async fn orderly_shutdown_does_not_count_as_crash() {
         assert_eq!(claim.task().id, id);
         store.close().await;
         drop(claim);
-        store.shut().await;
+        store.shutdown().await;
         drop(store);
         store = open(directory.path(), EmbeddedConfig::default());
         assert_eq!(store.recover([circle(1)]).await.unwrap(), 1);
@@ -173,7 +173,7 @@ async fn recovery_finds_tasks_in_closed_files() {
         assert_eq!(soon(ended).await, success(""));
     }
     let waits = store.submit(submitted_in(3)).await.unwrap().task();
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
 
     let store = open(directory.path(), few_files());
@@ -187,7 +187,7 @@ async fn deadline_counts_while_no_process_runs() {
     let store = open(directory.path(), EmbeddedConfig::default());
     let late = Task { timeout: Duration::from_millis(1), ..submitted("a") };
     let id = store.submit(late).await.unwrap().task();
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
     let (store, _) = again(directory.path()).await;
     let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
@@ -207,7 +207,7 @@ async fn crash_after_side_effect_loses_or_retries_task() {
             let reaches = crash < retries || retries == 0;
             if reaches {
                 claim.mark_side_effects().unwrap();
-                store.shut().await;
+                store.shutdown().await;
                 drop((claim, store));
                 let next = open(directory.path(), EmbeddedConfig::default());
                 assert_eq!(next.recover([circle(1)]).await.unwrap(), 1);
@@ -238,7 +238,7 @@ async fn release_at_close_after_side_effect_loses_or_retries_task() {
         } else {
             assert_eq!(soon(ticket).await, Outcome::Lost);
         }
-        store.shut().await;
+        store.shutdown().await;
         drop(store);
         let (store, found) = again(directory.path()).await;
         assert_eq!(found, usize::from(goes_on));
@@ -261,7 +261,7 @@ async fn crash_after_side_effect_loses_keyed_play() {
     let id = ticket.task();
     let claim = soon(store.claim()).await.unwrap();
     claim.mark_side_effects().unwrap();
-    store.shut().await;
+    store.shutdown().await;
     drop((ticket, claim, store));
     let (store, _) = again(directory.path()).await;
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
@@ -280,7 +280,7 @@ async fn late_mark_does_not_revive_ended_task() {
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(soon(ticket).await, Outcome::timed_out());
     let _ = claim.mark_side_effects();
-    store.shut().await;
+    store.shutdown().await;
     drop((claim, store));
     let (store, found) = again(directory.path()).await;
     assert_eq!(found, 0);
@@ -312,7 +312,7 @@ async fn concurrent_file_creation_keeps_one_owner() {
         // The second store is refused, and the first one's task is kept.
         assert_eq!(accepted, 1);
         let [one, two] = stores;
-        soon(async { tokio::join!(one.shut(), two.shut()) }).await;
+        soon(async { tokio::join!(one.shutdown(), two.shutdown()) }).await;
         drop((one, two));
         assert_eq!(again(directory.path()).await.1, 1);
     }
@@ -350,7 +350,7 @@ async fn file_of_another_circle_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), EmbeddedConfig::default());
     write(&store, "a", "1").await;
-    store.shut().await;
+    store.shutdown().await;
     drop(store);
     let path = |number| directory.path().join(circle(number).to_string());
     std::fs::create_dir(path(2)).unwrap();

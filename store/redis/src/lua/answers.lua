@@ -1,10 +1,10 @@
--- Answers to a server that it may not have heard.
+-- Returns outcomes whose message a server may have missed.
 --
 -- ARGV: the server; the tasks.
--- Returns tasks and outcomes in turn, of those that have ended: the first of them, with `BYTES` and a little more; and ''
--- for those of which nothing is known.
+-- Returns tasks and outcomes in turn: of those that have ended, as many as fit into `BYTES` and one more; and '' for
+-- those that are not known.
 --
--- Cost: 2 commands for each task, of which the server names 1,000 at most, and so many bytes.
+-- Cost: 2 commands for each task, and the bytes of the outcomes. A server names at most 1,000 tasks.
 
 local BYTES = 4194304
 local kept = key('answers', ARGV[1])

@@ -1,12 +1,12 @@
--- Ends a task that has not ended: one that waits at once, with this outcome; a running one through its worker.
+-- Ends a task: a queued one at once, with the given outcome, and a running one through its worker.
 --
--- ARGV: the task; the circle; the state and the outcome of one that waits; 'queued' if a running one goes on, 'now' if
--- it ends so as well, whatever its worker brings later.
--- Returns 'ended'; 'told' if its worker hears of it now, 'again' if it had been told before; 'none' if there is no
--- such task; 'running' if it was to go on.
+-- ARGV: the task; the circle; the state and the outcome; and the scope: '' for any task, 'queued' if a running task
+-- goes on, 'now' if a running task ends at once as well, whatever its worker settles later.
+-- Returns 'ended'; 'told' if the worker is told now, 'again' if it had been told before; 'none' if there is no such
+-- task; 'running' if the task runs and goes on.
 --
--- Cost: about 20 commands; for one that waits, a walk through its circle's queue and, if it was the last there,
--- through the circles of which tasks wait.
+-- Cost: about 20 commands; for a queued task, a walk through its circle's queue and, if that is empty then, through the
+-- circles with queued tasks.
 
 local id, circle, state, outcome, only = unpack(ARGV)
 local task = known(id)

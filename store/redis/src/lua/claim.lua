@@ -1,14 +1,13 @@
 -- Hands tasks to a worker, circles in turn, and begins its lease.
 --
--- ARGV: the worker; the number of this claim, so that it may be sent twice; how many tasks at most; the lease in
--- milliseconds; the pool; how many circles are to be passed over; these circles; then circles, if tasks of no
--- others are to be taken.
--- Returns how many tasks still wait that might be taken; then, for each task: name, epoch, milliseconds to its
--- deadline, servers that want to see what it logs, the task itself.
+-- ARGV: the worker; the number of this claim, so that it may be sent twice; the most tasks; the lease in milliseconds;
+-- the pool; how many circles to pass over; these circles; then circles, if only their tasks are to be claimed.
+-- Returns how many tasks are left that could be claimed; then, for each task: id, epoch, milliseconds to its deadline,
+-- the servers that watch it, the task itself.
 --
--- Cost: for each task taken about 6 commands, for each of these circles one or two, and for each task whose deadline
--- has passed about 10: at most `LATE` of these, then the rest is left to the next claim. A worker takes 64 tasks and
--- passes over 64 circles at most.
+-- Cost: for each claimed task about 6 commands, for each of these circles one or two, and for each task whose deadline
+-- has passed about 10. A claim dequeues at most `DEQUEUED` tasks. A worker claims at most 64 tasks and passes over at
+-- most 64 circles.
 
 local worker, number, most, lease, pool, passed = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5],
   tonumber(ARGV[6])
@@ -17,7 +16,7 @@ local time = now()
 
 local tasks = {}
 
--- What the worker is told of tasks.
+-- Adds tasks to the reply.
 local function hand(ids, claims, found)
   local bodies = fields(shard .. ':body', ids)
   for index, id in ipairs(ids) do
@@ -27,7 +26,7 @@ local function hand(ids, claims, found)
   end
 end
 
--- The same claim again: the same tasks, as far as they are still the worker's.
+-- Answers a repeated claim with the same tasks, without those that the worker no longer holds.
 local function hand_again(ids)
   local still, epochs, found = {}, {}, {}
   for index, value in ipairs(fields(shard .. ':held', ids)) do
@@ -50,10 +49,10 @@ end
 local turns = key('turns', pool)
 local names, found, results = {}, {}, results()
 local dequeued = 0
--- How many tasks are looked at, most of which may have ended by their deadlines.
-local LATE = 256
+-- The most tasks that one claim takes from queues. Most of them may be past their deadlines.
+local DEQUEUED = 256
 
--- Takes tasks of a circle; whether some are left.
+-- Takes tasks of a circle. Returns whether some are left.
 local function take(circle, share)
   local queue = key('queue', circle)
   local ids = redis.call('LPOP', queue, share) or {}
@@ -75,7 +74,7 @@ local function take(circle, share)
   return #ids == share and redis.call('EXISTS', queue) == 1
 end
 
--- As many of each as keeps turns fair, and one at least.
+-- A circle's fair share of what may still be claimed, at least one, if so many circles follow it.
 local function share(left)
   return math.max(math.floor((most - #names) / (left + 1)), 1)
 end
@@ -83,7 +82,7 @@ end
 local function take_of_ours()
   for index = 1, #only do
     local circle = only[(index + number) % #only + 1]
-    if #names < most and dequeued < LATE and not passes[circle] and redis.call('EXISTS', key('queue', circle)) == 1 then
+    if #names < most and dequeued < DEQUEUED and not passes[circle] and redis.call('EXISTS', key('queue', circle)) == 1 then
       if not take(circle, share(#only - index)) then
         redis.call('LREM', turns, 0, circle)
       end
@@ -93,7 +92,7 @@ end
 
 local function take_in_turn()
   local left = redis.call('LLEN', turns)
-  while #names < most and dequeued < LATE and left > 0 do
+  while #names < most and dequeued < DEQUEUED and left > 0 do
     left = left - 1
     local circle = redis.call('LPOP', turns)
     if passes[circle] or take(circle, share(left)) then
@@ -102,7 +101,7 @@ local function take_in_turn()
   end
 end
 
--- How many tasks wait that might be taken.
+-- How many tasks are left that could be claimed.
 local left
 
 local function claim_new()

@@ -1,11 +1,11 @@
--- A page of a circle's tasks, the newest first: those under way and those remembered.
+-- Returns a page of a circle's tasks, the newest first: those under way and those remembered.
 --
--- ARGV: the circle; only tasks older than this one, or ''; how many at most; whose, or '*'; in which state, or '*';
--- how many are looked at, at most.
--- Returns the last task that was looked at if there may be more behind it, else ''; then for each: its name, what the
--- scripts knew of it (JSON), its state, when it began and when it ended.
+-- ARGV: the circle; a task, if only older ones are asked for, or ''; the most tasks; a caller, or '*'; a state, or '*';
+-- the most tasks to look at.
+-- Returns the last task that was looked at if there may be older ones, else ''; then for each task: id, description
+-- (JSON), state, start, end.
 --
--- Cost: 4 commands for each task that is looked at, whatever there is.
+-- Cost: 4 commands for each task that is looked at.
 
 local circle, before, most, caller, state, looks =
   ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -13,7 +13,7 @@ local of = caller == '*' and circle or circle .. ':' .. caller
 local last = before == '' and '+' or '(' .. before
 local time = now()
 
--- Names of a set, read some at a time.
+-- Iterates over the names in a set, which it reads in pages.
 local function names_of(set)
   local names, at, from = {}, 0, last
   return function()
@@ -26,7 +26,7 @@ local function names_of(set)
   end
 end
 
--- What is to be shown of a task, if it is one that is asked for.
+-- Returns the row of a task, if its state is asked for.
 local function row_of(id)
   local task = known(id)
   local text, is, began, ended
@@ -46,7 +46,7 @@ local function row_of(id)
   end
 end
 
--- Those under way and those remembered, in one order. Only the first are queued or running.
+-- Merges tasks under way and remembered ones in one order. Remembered tasks are neither queued nor running.
 local next_open, next_ended = names_of(key('open', of)), names_of(key('tasks', of))
 local open = (state == '*' or state == 'Queued' or state == 'Running') and next_open()
 local ended = state ~= 'Queued' and state ~= 'Running' and next_ended()

@@ -1,11 +1,11 @@
--- Tells what is known of a task, and has a server told of its end.
+-- Looks up a task, and has a server told of its end.
 --
--- ARGV: the task; the circle; the server, or '' if nobody waits; 'watch' if it wants to see what the task logs.
--- Returns nothing for a task that is not known; else what the scripts knew of it (JSON), its state, when it began
--- and when it ended, in milliseconds or '', its outcome or '', and how many milliseconds it has left. One whose
--- deadline has passed in the queue ends now. One that has ended without an outcome has lost it for want of room.
+-- ARGV: the task; the circle; the server, or '' if it does not wait; 'watch' if it watches the task's log.
+-- Returns nothing for an unknown task; else its description (JSON), state, start and end in milliseconds or '', outcome
+-- or '', and the milliseconds to its deadline. A queued task past its deadline ends now. The outcome of an ended task
+-- is '' if its caller's share had no room for it.
 --
--- Cost: about 20 commands; for one whose deadline has passed in the queue, a walk through that.
+-- Cost: about 20 commands; for a queued task past its deadline, a walk through its queue.
 
 local id, circle, server, watch = unpack(ARGV)
 local task = known(id)

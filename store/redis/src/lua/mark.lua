@@ -1,7 +1,7 @@
--- Marks a task before its first effect outside the database: from now on it is not run again after a crash.
+-- Marks a task before its first side effect: from now on it is not run again after a crash.
 --
 -- ARGV: the task; the worker; the epoch of its claim.
--- Returns 1, or 0 if the claim is no longer the worker's: then the effect must not happen.
+-- Returns 1, or 0 if the worker no longer holds the task: then the side effect must not happen.
 --
 -- Cost: 2 commands.
 

@@ -1,10 +1,10 @@
--- Takes note that a worker is there, and tells how many are.
+-- Registers a worker, and counts the registered ones.
 --
--- KEYS[1] is the set of workers, each with how long it counts as there, in milliseconds of this Redis.
--- ARGV: the worker, or ''; for how many milliseconds from now it counts, 0 if it goes.
--- Returns how many there are.
+-- KEYS[1] is the sorted set of workers, by the time until which each counts, in milliseconds of this Redis.
+-- ARGV: the worker, or '' to count only; for how many milliseconds from now it counts, 0 if it leaves.
+-- Returns how many workers there are.
 --
--- Cost: 3 commands, which grow with the workers that were there since the last time.
+-- Cost: 3 commands, which grow with the workers whose time has run out since the last call.
 
 local worker, patience = ARGV[1], tonumber(ARGV[2])
 local time = now()

@@ -1,19 +1,18 @@
 -- Reads documents as they were at a version.
 --
 -- ARGV: for each read, six: the circle; the version, or '' for the present one; then either 'get', the key, and two
--- that are not looked at, or 'scan', the borders of a range as ZRANGEBYLEX takes them, and how many documents at most.
--- Returns for each: the version, then for 'get' the document, and for 'scan' keys and documents in turn, and behind
--- them 1 if there may be more than is handed out; false if the version lies too far back; or 'again' if the step has
--- looked at enough.
+-- that are ignored, or 'scan', the bounds of a range as ZRANGEBYLEX takes them, and the most documents.
+-- Returns for each read: the version, then for 'get' the document, and for 'scan' keys and documents in turn, followed
+-- by 1 if the range may have more; false if the version is too old; or 'again' if this step has done enough.
 --
--- Cost: for each read 3 commands, for each document of a scan 2, `DOCUMENTS` at most; and what was changed since each
--- of the versions, as much as `settle.lua` keeps. A step that has looked at `LOOKS` keys, or read `BYTES`, leaves what
--- is left to the next.
+-- Cost: for each read 3 commands, for each document of a scan 2, at most `DOCUMENTS`; and the keys that have changed
+-- since each of the versions, as many as `settle.lua` keeps. A step that has looked at `LOOKS` keys or has read `BYTES`
+-- leaves the remaining reads to the next step.
 
 local DOCUMENTS, LOOKS, BYTES = 1000, 2000, 4194304
 local looked, bytes = 0, 0
 
--- Which version circles are at, and the last one that cannot be gone back behind.
+-- By circle: the present version and the oldest one that can be read.
 local versions = {}
 
 local function present(circle)
@@ -25,7 +24,8 @@ local function present(circle)
   return found[1], found[2]
 end
 
--- What documents held that have changed since; false for those that were not there. And how many of these there are.
+-- By circle and version: the earlier values of documents that have changed since, false for those that did not exist,
+-- and how many of the latter there are.
 local changes = {}
 
 local function changed_since(circle, at, version)
@@ -50,7 +50,7 @@ local function changed_since(circle, at, version)
   return unpack(changes[name])
 end
 
--- The keys of a range, in order, one more than may be if there are so many.
+-- Returns the keys of a range at a version, in order, and one more than `most` if there are so many.
 local function names_in(circle, first, last, most, before, appeared)
   local from, to = first:sub(2), last:sub(2)
   local was = {}

@@ -1,15 +1,16 @@
--- Takes tasks from workers whose lease has ended: back to the queue, or lost if they may have had effects outside, or
--- if a worker had died with them before. Forgets tasks whose time is over.
+-- Takes tasks from workers whose lease has ended. They return to the queue, or end as lost if they may have had side
+-- effects, or if a worker died with them before. Also forgets tasks that are remembered no longer.
 --
 -- ARGV: none.
--- Returns how many tasks went back, how many were lost, the pools of which tasks wait, and 1 if more is to be done.
+-- Returns how many tasks returned to the queue, how many were lost, the pools with queued tasks, and 1 if there is more
+-- to do.
 --
--- Cost: for each task taken about 20 commands, of `WORKERS` workers that hold 64 each at most; for each task forgotten
--- about 10, `FORGOTTEN` at most; and 2 for each pool.
+-- Cost: for each reaped task about 20 commands, of at most `WORKERS` workers that hold at most 64 each; for each
+-- forgotten task about 10, at most `FORGOTTEN`; and 2 for each pool.
 
 local WORKERS, FORGOTTEN = 8, 256
 local dead = redis.call('ZRANGEBYSCORE', shard .. ':leases', '-inf', now(), 'LIMIT', 0, WORKERS)
--- First, as it needs no room: also a full Redis takes tasks from the dead.
+-- First, since it needs no room: a full Redis reaps as well.
 for _, worker in ipairs(dead) do
   redis.call('HDEL', shard .. ':workers', worker)
 end

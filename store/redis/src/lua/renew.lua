@@ -1,11 +1,10 @@
--- Prolongs a worker's lease over all it holds in the shard, or gives its tasks up.
+-- Renews a worker's lease on all that it holds in the shard, and returns tasks to the queue.
 --
--- ARGV: the worker; the lease in milliseconds; tasks that it gives back, each with its epoch. One that was taken from
--- it meanwhile, as from a dead worker, is not held against the task: the worker lives.
--- Returns the tasks that it still holds: name, epoch, whether somebody has cancelled it, and servers that want to
--- see what it logs.
+-- ARGV: the worker; the lease in milliseconds; the tasks that it returns, each followed by its epoch. If a task was
+-- reaped meanwhile, the death that was counted is forgiven: the worker lives.
+-- Returns the tasks that it still holds: id, epoch, 1 if the task is cancelled, and the servers that watch it.
 --
--- Cost: for each task given back about 12 commands, and for each held 2. A worker holds 64 at most.
+-- Cost: for each returned task about 12 commands, and for each held one 2. A worker holds at most 64.
 
 local worker, lease = ARGV[1], tonumber(ARGV[2])
 local results = results()

@@ -1,20 +1,21 @@
--- Ends a play as its worker says, and makes what it wrote stay, in one step.
+-- Ends plays as their worker says, and commits what they wrote, in one step.
 --
--- ARGV: the worker; then, for each play, five: its name; the epoch of its claim, or '' for a play that the worker
--- took upon itself and that was never queued; what is known of such a play (JSON), else ''; the outcome; and how it
--- was come to: '' if it neither read nor wrote and is not remembered, else packed as MessagePack: { state, leaves a
--- record, SHA-256 in hexadecimal or false, version read or false, keys read, ranges read, writes, most bytes of the
--- circle, milliseconds for which it is remembered without its key if it was refused or false }. A range is { first, past, last, past }, where each `past` says whether
--- the key before it is past the border, and '' as last is no border; ranges are in order, and none reaches into the
--- next. Writes are keys and documents in turn, where false deletes.
--- Returns for each: 'recorded'; 'gone' if the claim is no longer the worker's; 'overtaken' if what it read was
--- changed: then it has the right of way when it was run again; 'later' if another play has it; 'full' if the circle
--- has no room for what it wrote. All but the first change nothing.
+-- ARGV: the worker; then, for each play, five: its id; the epoch of its claim, or '' for a play that another play
+-- called and that was never queued; the description of such a play (JSON), else ''; the outcome; and the details, or ''
+-- if the play neither read nor wrote and is not remembered. Details are MessagePack: { state, leaves a record, SHA-256
+-- in hexadecimal or false, version read or false, keys read, ranges read, writes, most bytes of the circle, for a
+-- refused play the milliseconds for which it is remembered without its key, else false }.
+-- A range is { first, is outside, last, is outside }, where each flag says whether the key before it is outside of the
+-- range, and '' as last means no bound. Ranges are in order and do not overlap. Writes are keys and documents in turn,
+-- where false deletes.
+-- Returns for each play: 'recorded'; 'gone' if the worker no longer holds the task; 'overtaken' if a document that it
+-- read has changed: then its next run has priority; 'later' if another play has priority; 'full' if the circle has no
+-- room for the writes. All but the first change nothing.
 --
--- Cost: for each play about 25 commands; for each document that it writes 3, and the document's bytes: a circle's
--- limits `db_writes` and `db_write_bytes` bound them, and the server sends no more than about 1,000 documents and 1 MiB
--- together unless one play has more. What a play read is held against `UNDO_BYTES / ENTRY` changed keys at most; a step
--- that has looked at `LOOKS` leaves the others for later.
+-- Cost: for each play about 25 commands; for each document that it writes 3, and the document's bytes. A circle's
+-- limits `db_writes` and `db_write_bytes` bound these, and a worker sends no more than about 1,000 documents and 1 MiB
+-- together unless one play has more. The reads of a play are compared with at most `UNDO_BYTES / ENTRY` changed keys. A
+-- step that has looked at `LOOKS` answers 'later' to the others.
 
 local worker = ARGV[1]
 local time = now()
@@ -28,7 +29,7 @@ local function within(name, range)
   return last == '' or is_less(name, last) or (not before_last and name == last)
 end
 
--- Circles as they will be once all plays of this step are settled: `circle_at` reads one when it is first asked for,
+-- Circles as they will be once all plays of this step are settled: `circle_at` reads one when it is first used, and
 -- `write_down` writes those that have changed.
 local circles = {}
 
@@ -45,10 +46,10 @@ local function circle_at(circle)
   return found
 end
 
--- How many changed keys a step looks at before it leaves what is left for later, and has looked at.
+-- How many changed keys a step looks at before it leaves the remaining plays for later, and how many it has looked at.
 local LOOKS, looked = 2000, 0
 
--- Whether a key is in one of some ranges, which are in order.
+-- Returns whether a key is in one of the ranges, which are in order.
 local function is_in(name, ranges)
   local low, high = 1, #ranges
   while low <= high do
@@ -65,7 +66,7 @@ local function is_in(name, ranges)
   return false
 end
 
--- Whether anything that was read has changed since.
+-- Returns whether a document that was read has changed since.
 local function overtaken(circle, read, keys, ranges)
   local at = circle_at(circle)
   if read < at.floor then
@@ -90,12 +91,12 @@ local function overtaken(circle, read, keys, ranges)
   return false
 end
 
--- How many versions can be gone back, how many bytes of what they replaced are kept for that, and for how many
--- milliseconds after the last. Who read before that counts as overtaken. Each document counts as `ENTRY` bytes more,
--- as each is looked at.
+-- How many earlier versions can be read, how many bytes of replaced documents are kept for that, and for how many
+-- milliseconds after the last change. A play that read an older version conflicts. Each document counts as `ENTRY`
+-- bytes more, since each is looked at.
 local VERSIONS, UNDO_BYTES, UNDO_TIME, ENTRY = 256, 1048576, 300000, 512
 
--- Changes documents; whether they have room.
+-- Changes documents. Returns whether the circle has room for them.
 local function apply(circle, writes, most)
   local at = circle_at(circle)
   local names = {}
@@ -108,7 +109,7 @@ local function apply(circle, writes, most)
     sizes[index] = redis.call('HSTRLEN', documents, name)
     weight = weight + sizes[index] + #name + ENTRY
   end
-  -- What is too much to be kept is not even read: nobody can go back behind it.
+  -- Replaced documents that are too large to keep are not even read. Older versions cannot be read then.
   local is_kept = weight <= UNDO_BYTES
   local before = is_kept and fields(documents, names) or {}
   local undo, set, new, gone, grows = {}, {}, {}, {}, 0
@@ -179,13 +180,13 @@ local function write_down(circle, at)
   redis.call('HSET', key('circle', circle), 'version', at.version, 'floor', at.floor, 'bytes', at.bytes, 'undo', at.undo)
 end
 
--- For how many milliseconds an overtaken play has the right of way.
-local WAY = 500
--- For how many milliseconds beyond its time the same settlement may come again of a play that was never queued: its
--- worker sends it again until the deadline, and the last of these may take a while.
-local AGAIN = 120000
+-- For how many milliseconds a play has priority after a conflict.
+local PRIORITY_TIME = 500
+-- For how many milliseconds past its deadline the settlement of a play that was never queued may arrive again: its
+-- worker resends it until the deadline, and the last one may take a while.
+local RESEND_TIME = 120000
 
--- Applies what a play did to its circle's documents; if that cannot be, why not.
+-- Validates what a play read and applies what it wrote. Returns the reason if that cannot be.
 local function commit(id, circle, read, keys, ranges, writes, most)
   if not read and #writes == 0 then
     return nil
@@ -199,7 +200,7 @@ local function commit(id, circle, read, keys, ranges, writes, most)
     return 'later'
   end
   if read and overtaken(circle, read, keys, ranges) then
-    redis.call('SET', key('way', circle), id, 'PX', WAY)
+    redis.call('SET', key('way', circle), id, 'PX', PRIORITY_TIME)
     at.way = id
     return 'overtaken'
   end
@@ -212,7 +213,7 @@ local function commit(id, circle, read, keys, ranges, writes, most)
   end
 end
 
--- Of the plays that were queued: how they are held, and what is known of them.
+-- How the queued plays are held, and their descriptions.
 local ids, claims, lives = {}, {}, {}
 for at = 2, #ARGV, 5 do
   ids[#ids + 1] = ARGV[at]
@@ -221,7 +222,7 @@ if #ids > 0 then
   claims, lives = fields(shard .. ':held', ids), fields(shard .. ':live', ids)
 end
 
--- Those that this step has ended.
+-- Plays that this step has ended.
 local over = {}
 
 local function settle(index, id, epoch, told, outcome, how)
@@ -256,7 +257,7 @@ local function settle(index, id, epoch, told, outcome, how)
   end
   finish(id, task, state, outcome, leaves, sha256 or nil, time, results, refused)
   if epoch == '' then
-    redis.call('SET', key('done', id), '1', 'PX', AGAIN + rest(task).timeout)
+    redis.call('SET', key('done', id), '1', 'PX', RESEND_TIME + rest(task).timeout)
   end
   return 'recorded'
 end

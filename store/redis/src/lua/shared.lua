@@ -1,47 +1,47 @@
--- What the scripts of a shard have in common; it stands before each of them.
+-- The functions that all scripts share. This file stands before each of them.
 --
 -- KEYS[1] is the shard: `circles:{NN}`, whose braces put all of it into one slot (Redis Cluster specification,
--- "Hash tags"). Every key below begins with it, so that it names them all:
+-- "Hash tags"). Every key below begins with it:
 --
---   :live              hash    task → what the scripts have to know of it, from acceptance to its end: see `parse`
+--   :live              hash    task → its description, from acceptance to its end; see `parse`
 --   :body              hash    task → the task itself, which no script reads
---   :held              hash    task → how it is held by a worker: see `held`
+--   :held              hash    task → how a worker holds it; see `held`
 --   :epoch             string  the last epoch handed out
 --   :holds:WORKER      zset    tasks that a worker holds, by the epochs of their claims
 --   :workers           hash    worker → the number of its last claim and the tasks, to answer it again
---   :leases            zset    worker → when its lease ends, in milliseconds of this Redis
---   :count             string  how many tasks wait
---   :turns:POOL        list    circles of which tasks wait, each once
---   :pools             set     pools of which tasks have waited
---   :queue:CIRCLE      list    tasks that wait
---   :answers:SERVER    hash    task → outcome, until the server that asked has it
---   :key:CIRCLE:…      hash    idempotency key → task, and the call that it stands for
---   :task:TASK         hash    a task that is remembered: its view, the outcome unless that was dropped, its bytes, and
---                              until when it is remembered
---   :open:CIRCLE       zset    tasks under way, all of score 0, so in the order of their names
+--   :leases            zset    workers by the end of their lease, in milliseconds of this Redis
+--   :count             string  how many tasks are queued
+--   :turns:POOL        list    circles with queued tasks, each once
+--   :pools             set     pools that have had queued tasks
+--   :queue:CIRCLE      list    queued tasks
+--   :answers:SERVER    hash    task → outcome, until the server acknowledges it
+--   :key:CIRCLE:…      hash    of an idempotency key: its task, and the call that it stands for
+--   :task:TASK         hash    a remembered task: its view, its outcome unless that was dropped, its bytes, and until
+--                              when it is remembered
+--   :open:CIRCLE       zset    tasks under way, all with score 0, so in the order of their ids
 --   :open:CIRCLE:CALLER  zset  those of one caller
---   :tasks:CIRCLE      zset    tasks that have ended and are remembered, all of score 0
+--   :tasks:CIRCLE      zset    remembered tasks that have ended, all with score 0
 --   :tasks:CIRCLE:CALLER zset  those of one caller
 --   :shares:CIRCLE     hash    `tasks CALLER` and `bytes CALLER`: how much is remembered for a caller, and with `*` for
 --                              all guests together
 --   :expiry            zset    remembered tasks by the millisecond at which they are forgotten; see `sweep`
 --   :documents:CIRCLE  hash    key → document
---   :keys:CIRCLE       zset    the keys, all of score 0, so in the order of their bytes
---   :undo:CIRCLE       hash    version → keys that it changed and what they held before, for the latest versions
+--   :keys:CIRCLE       zset    the keys, all with score 0, so in the order of their bytes
+--   :undo:CIRCLE       hash    version → the keys that it changed and their values before, for the latest versions
 --   :circle:CIRCLE     hash    version, floor (the last version whose :undo is gone), bytes, undo (bytes of :undo)
---   :way:CIRCLE        string  the play that was overtaken and has the right of way, for a moment
---   :done:TASK         string  there for a while once a play has ended that was never queued
---   :records:CIRCLE    list    provenance records that are not sealed
---   :seals:CIRCLE      list    those that are
---   :unsealed          set     circles of which some are not
---   :hint              channel pools of which tasks wait, for workers that take only some circles' tasks
+--   :way:CIRCLE        string  the play that has priority after a conflict, for a moment
+--   :done:TASK         string  set for a while once a play has ended that was never queued
+--   :records:CIRCLE    list    provenance records that are not sealed yet
+--   :seals:CIRCLE      list    sealed records
+--   :unsealed          set     circles with unsealed records
+--   :hint              channel pools with queued tasks, for workers that claim for some circles only
 --
--- Scripts look at everything before they change anything: an error leaves all as it was. Each may be sent twice
+-- Scripts check everything before they change anything, so an error leaves all as it was. Each script may be sent twice
 -- and does its work once.
 --
--- Redis does nothing else while a script runs, so each has a bound: every file names, as `Cost`, what it grows with and
--- where that ends. `store/tests/it/costs.rs` fills a shard and counts. A caller is `-` in keys and words if it proved
--- nothing.
+-- Redis does nothing else while a script runs, so every script is bounded. The `Cost` in its file names what the cost
+-- grows with and where that ends; `store/tests/it/costs.rs` fills a shard and counts. An anonymous caller is `-` in
+-- keys.
 
 local shard = KEYS[1]
 
@@ -54,10 +54,10 @@ local function key(name, of)
   return shard .. ':' .. name .. ':' .. of
 end
 
--- Whether one text comes before another by its bytes. Lua's own order is the locale's of the server.
+-- Returns whether one text comes before another by its bytes. Lua's own order depends on the server's locale.
 local function is_less(one, other)
   local at, most = 1, math.min(#one, #other)
-  -- Keys may begin alike for a thousand bytes: what is equal is passed by halves.
+  -- Keys may be equal for their first thousand bytes, so equal parts are skipped by halves.
   local step = most
   while step > 8 do
     step = math.floor(step / 2)
@@ -74,8 +74,8 @@ local function is_less(one, other)
   return #one < #other
 end
 
--- Which version a circle's documents are at, the last one that cannot be gone back behind, and how many bytes the
--- documents and what earlier versions held take.
+-- Returns the version of a circle's documents, the oldest version that can be read, the bytes of the documents, and the
+-- bytes of what they replaced.
 local function version_of(circle)
   local state = redis.call('HMGET', key('circle', circle), 'version', 'floor', 'bytes', 'undo')
   for index = 1, 4 do
@@ -88,13 +88,12 @@ local function version_of(circle)
   return version, floor, bytes, undo
 end
 
--- What a version changed: keys and what they held before, in turn.
+-- Returns the keys that a version changed and their values before, in turn.
 local function undo_of(circle, version)
   return cmsgpack.unpack(redis.call('HGET', key('undo', circle), version))
 end
 
--- Calls a command with many values, a thousand at a time: more do not fit on Lua's stack. Returns what the last call
--- did.
+-- Calls a command with many values, a thousand at a time, since more do not fit on Lua's stack. Returns the last reply.
 local function each(command, name, values)
   local last
   for from = 1, #values, 1000 do
@@ -103,7 +102,7 @@ local function each(command, name, values)
   return last
 end
 
--- The fields of a hash, in order, false for those that are not there.
+-- Returns the fields of a hash, in order, false for missing ones.
 local function fields(name, names)
   local values = {}
   for from = 1, #names, 1000 do
@@ -114,10 +113,10 @@ local function fields(name, names)
   return values
 end
 
--- What is known of a task: words, and behind them JSON that most steps need not look at. The words are its
--- deadline in milliseconds of this Redis; flags: `k` if it is remembered after its end, `s` if it was submitted, `m`
--- if more than one server or somebody who watches is to be told; how often it was retried; the server that is told of
--- its end; its circle; its caller.
+-- Reads the description of a task: words, followed by JSON that most steps do not need. The words are the deadline in
+-- milliseconds of this Redis; flags: `k` if the task is remembered after its end, `s` if it was submitted, `m` if more
+-- than one server waits for it or a server watches it; how often it was retried; the server that is told of its end;
+-- its circle; its caller.
 local function parse(value)
   local deadline, flags, retried, server, circle, caller, at =
     string.match(value, '^(%d+) (%S+) (%d+) (%S+) (%S+) (%S+) ()')
@@ -131,7 +130,7 @@ local function is(task, flag)
   return string.find(task.flags, flag, 1, true) ~= nil
 end
 
--- The JSON of a task.
+-- Returns the JSON of a task, decoded.
 local function rest(task)
   if not task.rest then
     task.rest = cjson.decode(string.sub(task.value, task.at))
@@ -144,15 +143,15 @@ local function known(id)
   return value and parse(value)
 end
 
--- Keeps what has changed of a task.
+-- Stores the changed description of a task.
 local function keep(id, task)
   local head = string.format('%.0f %s %d %s %s %s ', task.deadline, task.flags, task.retried, task.server, task.circle,
     task.caller)
   redis.call('HSET', shard .. ':live', id, head .. (task.rest and cjson.encode(task.rest) or string.sub(task.value, task.at)))
 end
 
--- How a task is held: the epoch of its claim, the worker, the number of the worker's claim, when it began, and flags:
--- `m` if it is marked, `c` if somebody has cancelled it.
+-- Reads how a task is held: the epoch of its claim, the worker, the number of the worker's claim, the start, and flags:
+-- `m` if the task is marked, `c` if it is cancelled.
 local function held(value)
   if not value then
     return nil
@@ -166,7 +165,7 @@ local function hold(id, claim)
   redis.call('HSET', shard .. ':held', id, table.concat(words, ' '))
 end
 
--- Lets workers have tasks of a circle, at the end of its queue or in front.
+-- Queues tasks of a circle, at the end of its queue or in front.
 local function enqueue(circle, pool, ids, in_front)
   if each(in_front and 'LPUSH' or 'RPUSH', key('queue', circle), ids) == #ids then
     redis.call('RPUSH', key('turns', pool), circle)
@@ -176,7 +175,7 @@ local function enqueue(circle, pool, ids, in_front)
   redis.call('INCRBY', shard .. ':count', #ids)
 end
 
--- Takes note that a share holds one task and so many bytes less.
+-- Removes one task and its bytes from a share.
 local function lessen(shares, whose, bytes)
   if redis.call('HINCRBY', shares, 'tasks ' .. whose, -1) <= 0 then
     redis.call('HDEL', shares, 'tasks ' .. whose, 'bytes ' .. whose)
@@ -191,7 +190,7 @@ local function free_key(id, more)
   end
 end
 
--- Forgets a task that was remembered, and its key. The first write needs no room, so a full Redis gets some.
+-- Forgets a remembered task, and its key. The first write needs no room, so that a full Redis gains some.
 local function forget(id, more)
   local row, circle = key('task', id), more.circle
   local caller = more.caller == '' and '-' or more.caller
@@ -209,7 +208,7 @@ local function forget(id, more)
   end
 end
 
--- Forgets tasks whose time is over, at most so many. Returns whether there may be more.
+-- Forgets up to `most` tasks whose time is over. Returns whether there may be more.
 local function sweep(most)
   local ids = redis.call('ZRANGEBYSCORE', shard .. ':expiry', '-inf', now(), 'LIMIT', 0, most)
   for _, id in ipairs(ids) do
@@ -223,17 +222,17 @@ local function sweep(most)
   return #ids == most
 end
 
--- An outcome of so many bytes is kept however full its caller's share is: there are only so many of these.
+-- Outcomes up to this size are kept however full their caller's share is. The bound on tasks bounds them too.
 local SMALL = 512
 
--- Whether a share takes so many bytes more. New tasks are refused once it is full; what was accepted before may fill
--- it once more, and what does not fit then is dropped.
+-- Returns whether a share takes so many bytes more. New tasks are refused once a share is full. Tasks that were
+-- accepted before may fill it once more; outcomes that do not fit then are dropped.
 local function takes(shares, whose, most, bytes)
   return tonumber(redis.call('HGET', shares, 'bytes ' .. whose) or 0) + bytes <= 2 * most
 end
 
--- Remembers how a task ended, and what came of it if its caller's share has room. One that was refused is remembered
--- for so many milliseconds, without its key.
+-- Remembers how a task ended, with its outcome if its caller's share has room. A refused task is remembered for
+-- `refused` milliseconds, without its key.
 local function remember(id, task, state, outcome, time, refused)
   local row, more, shares, bytes = key('task', id), rest(task), key('shares', task.circle), #outcome
   local fits = bytes <= SMALL or not more.most
@@ -260,8 +259,8 @@ local function remember(id, task, state, outcome, time, refused)
   end
 end
 
--- What a step brings about, carried out together by `tell`: tasks that end, their records by circle, what servers
--- are told, and what is to be taken out of sorted sets, by their keys.
+-- Collects the results of a step, which `tell` carries out together: tasks that end, their records by circle, outcomes
+-- by server, and members to remove from sorted sets, by their keys.
 local function results()
   return { ended = {}, records = {}, answers = {}, gone = {} }
 end
@@ -282,14 +281,13 @@ local function take_from(results, set, id)
   results.gone[set] = ids
 end
 
--- A worker holds a task no more.
+-- Ends a worker's hold on a task.
 local function release(results, worker, id)
   take_from(results, key('holds', worker), id)
 end
 
--- Ends a task: its outcome, its record if it `leaves` one, and what those are told who asked: when it began, by
--- `task.began`, or '-', when it ended, and the outcome. One that was `refused` is remembered for so many milliseconds,
--- without its key.
+-- Ends a task, with a record if it `leaves` one. Servers that wait are told the start from `task.began` or '-', the
+-- end, and the outcome. A task that was `refused` is remembered for so many milliseconds, without its key.
 local function finish(id, task, state, outcome, leaves, sha256, time, results, refused)
   results.ended[#results.ended + 1] = id
   if task.caller then
@@ -321,8 +319,8 @@ local function finish(id, task, state, outcome, leaves, sha256, time, results, r
   end
 end
 
--- Carries out what a step brought about. Servers are told the shard, then tasks and outcomes in turn; that is kept
--- until they say that they have it.
+-- Carries out the results of a step. Servers are told the shard, then tasks and outcomes in turn, and these are kept
+-- until the servers acknowledge them.
 local function tell(results)
   for circle, records in pairs(results.records) do
     each('RPUSH', key('records', circle), records)
@@ -342,7 +340,7 @@ local function tell(results)
   end
 end
 
--- Takes a task out of its queue. A circle of which none waits any more has no turn.
+-- Takes a task out of its queue. A circle without queued tasks loses its turn.
 local function take_out(id, task)
   local queue = key('queue', task.circle)
   local taken = redis.call('LREM', queue, 1, id)
@@ -352,7 +350,7 @@ local function take_out(id, task)
   end
 end
 
--- Ends a task whose deadline has passed in the queue; whether it has.
+-- Ends a task if it is queued and past its deadline. Returns whether it was.
 local function is_late(id, task, time, results)
   if task.deadline > time or redis.call('HEXISTS', shard .. ':held', id) == 1 then
     return false
@@ -362,7 +360,7 @@ local function is_late(id, task, time, results)
   return true
 end
 
--- Has a server told of the end of a task, too (`servers`), or of what it logs (`watchers`).
+-- Adds a server to those that are told of a task's end (`servers`) or of its log (`watchers`).
 local function await(id, task, who, server)
   if who == 'servers' and task.server == server then
     return
@@ -381,10 +379,10 @@ local function await(id, task, who, server)
   keep(id, task)
 end
 
--- How often a task's worker may die while it holds the task, before the task ends as lost: it may be what kills them.
+-- How many workers may die with a task before it ends as lost, since it may be what kills them.
 local DEATHS = 2
 
--- The worker of a claim is there, though it seemed dead: that is not held against the task any more.
+-- Forgives a counted death: the worker of this claim lives.
 local function forgive(id, epoch)
   local task = known(id)
   local deaths = task and rest(task).deaths
@@ -398,8 +396,8 @@ local function forgive(id, epoch)
   end
 end
 
--- Takes a claim back: its task waits again, before others of its circle, or ends if it must not be run again.
--- `has_died` says that its worker has. Returns whether it waits.
+-- Takes a claim back: its task is queued again, before others of its circle, or ends if it must not run again.
+-- `has_died` says that the worker died. Returns whether the task is queued.
 local function give_back(id, claim, results, has_died)
   local task = known(id)
   task.began = claim.began

@@ -1,16 +1,16 @@
--- Accepts tasks, or says of each why not.
+-- Accepts tasks, or says of each why not, and takes a server's acknowledgements.
 --
--- ARGV: the server; how many tasks may wait in the shard; and of one circle; how many answers the server has
--- got; these tasks' names; then, for each new task, eleven: its name; its circle; its caller; its time in
--- milliseconds; its flags (see `parse`), or '-'; its pool; the JSON of what the scripts have to know of it; the task
--- itself; its idempotency key with circle and caller or ''; the call that the key stands for; and, if it is to be
--- remembered, how many tasks and bytes its caller's share has, and those of all guests if it is one.
--- Returns for each new task: 'accepted', 'full', 'conflict' with the name of the other call's task, 'ended' with
--- a name and an outcome, 'dropped' with the name of a task that ended and whose outcome is no longer there, 'known'
--- with the name of a task under way, or 'share' and 'guests' with milliseconds, where a share is full for so long.
+-- ARGV: the server; the most tasks that may be queued in the shard, and of one circle; how many outcomes the server
+-- acknowledges; their tasks; then, for each new task, eleven: its id; its circle; its caller; the milliseconds to its
+-- deadline; its flags (see `parse`), or '-'; its pool; its description (JSON); the task itself; its idempotency key
+-- with circle and caller, or ''; the call that the key stands for; and, if it is to be remembered, the tasks and bytes
+-- of its caller's share, and those of all guests if the caller is one.
+-- Returns for each new task: 'accepted'; 'full'; 'conflict' and the task of the other call; 'ended', a task and its
+-- outcome; 'dropped' and a task that ended and whose outcome had no room; 'known' and a task under way; or 'share' or
+-- 'guests' and the milliseconds for which that share is full.
 --
--- Cost: for each task about 25 commands, and where a key leads to one whose deadline has passed, a walk through its
--- circle's queue. The server sends 64 tasks and 1,000 answers at most.
+-- Cost: for each task about 25 commands, and where a key leads to a task past its deadline, a walk through its circle's
+-- queue. A server sends at most 64 tasks and 1,000 acknowledgements.
 
 local server, limit, circle_limit, acknowledged = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first = 5 + acknowledged
@@ -28,7 +28,7 @@ if #ids > 0 then
 end
 local waiting = tonumber(redis.call('GET', shard .. ':count') or 0)
 
--- By circle: the pool, how many tasks wait, and which are new.
+-- By circle: the pool, how many tasks are queued, and the new ones.
 local circles, order = {}, {}
 local function of(circle, pool)
   local found = circles[circle]
@@ -40,10 +40,10 @@ local function of(circle, pool)
   return found
 end
 
--- Those that this step accepts.
+-- Tasks that this step accepts.
 local new = {}
 
--- What is to be said to one who brings a key that is known.
+-- Returns the reply to a call with a known idempotency key.
 local function repeated(name, call)
   local before = redis.call('HMGET', key('key', name), 'task', 'call')
   local id = before[1]
@@ -77,14 +77,14 @@ local function repeated(name, call)
   end
 end
 
--- How long until something of a set is forgotten, as far as its oldest task tells.
+-- Returns the milliseconds until the oldest task of a set is forgotten.
 local function patience(set)
   local oldest = redis.call('ZRANGE', set, 0, 0)[1]
   local till = oldest and redis.call('HGET', key('task', oldest), 'until')
   return string.format('%.0f', math.max(till and tonumber(till) - time or 60000, 1000))
 end
 
--- Why a task cannot be remembered; nothing if it can.
+-- Returns the reason that a task cannot be remembered, if there is one.
 local function without_room(circle, caller, quota)
   local tasks, bytes, guest_tasks, guest_bytes = string.match(quota, '^(%d+) (%d+) ?(%d*) ?(%d*)$')
   local shares = redis.call('HMGET', key('shares', circle), 'tasks ' .. caller, 'bytes ' .. caller, 'tasks *', 'bytes *')
@@ -121,7 +121,7 @@ for index, id in ipairs(ids) do
   local reply
   if under_way[index] or answered[index] or new[id]
     or (flags ~= '-' and redis.call('EXISTS', key('task', id)) == 1) then
-    -- Sent twice.
+    -- The submission arrived twice.
     reply = { 'accepted' }
   elseif name ~= '' then
     reply = repeated(name, call)
@@ -170,10 +170,10 @@ for _, circle in ipairs(order) do
   end
 end
 tell(results)
--- Last, as it needs no room: a Redis that is full refuses the first write that does, and nothing has happened.
+-- Last, since it needs no room: a full Redis refuses the first write that does, and then nothing has happened.
 if acknowledged > 0 then
   each('HDEL', key('answers', server), { unpack(ARGV, 5, 4 + acknowledged) })
 end
--- More than come in, so that what is over never gathers.
+-- Forgets more tasks than it accepts, so that they never pile up.
 sweep(4 * #ids)
 return replies

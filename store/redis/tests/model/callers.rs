@@ -1,4 +1,4 @@
-//! Calls and their servers: the store's handling of tickets and answers.
+//! Calls and their servers, as in `store/redis/src/waiters.rs`.
 
 use super::{
     scenario::{Call, Id, Node, Outcome, Rule, Scenario, Set},

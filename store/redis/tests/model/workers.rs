@@ -1,4 +1,4 @@
-//! Workers and their runs: the store's handling of claims and leases.
+//! Workers and their runs, as in `store/redis/src/held_tasks.rs` and `held_tasks/redis_lease.rs`.
 
 use super::{
     redis::Lease,
