@@ -9,11 +9,11 @@
 -- circles with queued tasks.
 
 local id, circle, state, outcome, only = unpack(ARGV)
-local task = known(id)
+local task = find_task(id)
 if not task or task.circle ~= circle then
   return 'none'
 end
-local claim = held(redis.call('HGET', shard .. ':held', id))
+local claim = parse_claim(redis.call('HGET', shard .. ':held', id))
 if claim and only == 'queued' then
   return 'running'
 end
@@ -21,20 +21,20 @@ if claim and only ~= 'now' then
   local again = string.find(claim.flags, 'c', 1, true)
   if not again then
     claim.flags = claim.flags .. 'c'
-    hold(id, claim)
+    save_claim(id, claim)
   end
   redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
   return again and 'again' or 'told'
 end
-local may_have_reached_outside, results = false, results()
+local may_have_side_effects, results = false, results()
 if claim then
   release(results, claim.worker, id)
   task.began = claim.began
-  may_have_reached_outside = string.find(claim.flags, 'm', 1, true) ~= nil
+  may_have_side_effects = string.find(claim.flags, 'm', 1, true) ~= nil
   redis.call('PUBLISH', 'circles:worker:' .. claim.worker, id)
 else
-  take_out(id, task)
+  dequeue(id, task)
 end
-finish(id, task, state, outcome, is(task, 's') or may_have_reached_outside, nil, now(), results)
-tell(results)
+finish(id, task, state, outcome, has_flag(task, 's') or may_have_side_effects, nil, now(), results)
+carry_out(results)
 return 'ended'

@@ -17,28 +17,28 @@ local time = now()
 local tasks = {}
 
 -- Adds tasks to the reply.
-local function hand(ids, claims, found)
+local function add_to_reply(ids, claims, found)
   local bodies = fields(shard .. ':body', ids)
   for index, id in ipairs(ids) do
     local task = found[index]
-    local watchers = is(task, 'm') and rest(task).watchers or {}
+    local watchers = has_flag(task, 'm') and json_of(task).watchers or {}
     tasks[#tasks + 1] = { id, claims[index], math.max(task.deadline - time, 0), watchers, bodies[index] }
   end
 end
 
 -- Answers a repeated claim with the same tasks, without those that the worker no longer holds.
-local function hand_again(ids)
+local function repeat_reply(ids)
   local still, epochs, found = {}, {}, {}
   for index, value in ipairs(fields(shard .. ':held', ids)) do
-    local claim = held(value)
+    local claim = parse_claim(value)
     if claim and claim.worker == worker and claim.number == number then
       still[#still + 1] = ids[index]
       epochs[#epochs + 1] = claim.epoch
-      found[#found + 1] = known(ids[index])
+      found[#found + 1] = find_task(ids[index])
     end
   end
   if #still > 0 then
-    hand(still, epochs, found)
+    add_to_reply(still, epochs, found)
   end
 end
 
@@ -61,11 +61,11 @@ local function take(circle, share)
     for index, value in ipairs(fields(shard .. ':live', ids)) do
       local task = value and parse(value)
       if task and task.deadline <= time then
-        finish(ids[index], task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
+        finish(ids[index], task, 'TimedOut', '"TimedOut"', has_flag(task, 's'), nil, time, results)
       elseif task then
         names[#names + 1] = ids[index]
         found[#found + 1] = task
-        if is(task, 'k') then
+        if has_flag(task, 'k') then
           redis.call('HSET', key('task', ids[index]), 'state', 'Running', 'started', time)
         end
       end
@@ -79,7 +79,7 @@ local function share(left)
   return math.max(math.floor((most - #names) / (left + 1)), 1)
 end
 
-local function take_of_ours()
+local function take_of_circles()
   for index = 1, #only do
     local circle = only[(index + number) % #only + 1]
     if #names < most and dequeued < DEQUEUED and not passes[circle] and redis.call('EXISTS', key('queue', circle)) == 1 then
@@ -106,14 +106,14 @@ local left
 
 local function claim_new()
   if #only > 0 then
-    take_of_ours()
+    take_of_circles()
   else
     take_in_turn()
   end
   if dequeued > 0 then
     left = redis.call('DECRBY', shard .. ':count', dequeued)
   end
-  tell(results)
+  carry_out(results)
   if #names == 0 then
     redis.call('HDEL', shard .. ':workers', worker)
     return
@@ -127,10 +127,10 @@ local function claim_new()
     holds[#holds + 1] = epochs[index]
     holds[#holds + 1] = id
   end
-  each('HSET', shard .. ':held', claims)
-  each('ZADD', key('holds', worker), holds)
+  call_chunked('HSET', shard .. ':held', claims)
+  call_chunked('ZADD', key('holds', worker), holds)
   redis.call('HSET', shard .. ':workers', worker, number .. ' ' .. table.concat(names, ' '))
-  hand(names, epochs, found)
+  add_to_reply(names, epochs, found)
 end
 
 local last = redis.call('HGET', shard .. ':workers', worker)
@@ -139,7 +139,7 @@ if last and string.sub(last, 1, #number + 1) == number .. ' ' then
   for id in string.gmatch(string.sub(last, #number + 2), '%S+') do
     ids[#ids + 1] = id
   end
-  hand_again(ids)
+  repeat_reply(ids)
 else
   claim_new()
 end

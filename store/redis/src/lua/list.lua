@@ -28,10 +28,10 @@ end
 
 -- Returns the row of a task, if its state is asked for.
 local function row_of(id)
-  local task = known(id)
+  local task = find_task(id)
   local text, is, began, ended
   if task then
-    local claim = held(redis.call('HGET', shard .. ':held', id))
+    local claim = parse_claim(redis.call('HGET', shard .. ':held', id))
     text, is, began, ended = string.sub(task.value, task.at), claim and 'Running' or 'Queued', claim and claim.began, false
   else
     local till

@@ -8,22 +8,22 @@
 -- Cost: about 20 commands; for a queued task past its deadline, a walk through its queue.
 
 local id, circle, server, watch = unpack(ARGV)
-local task = known(id)
+local task = find_task(id)
 if task then
   if task.circle ~= circle then
     return {}
   end
-  local claim, time, results = held(redis.call('HGET', shard .. ':held', id)), now(), results()
+  local claim, time, results = parse_claim(redis.call('HGET', shard .. ':held', id)), now(), results()
   local text = string.sub(task.value, task.at)
-  if is_late(id, task, time, results) then
-    tell(results)
+  if expire_if_late(id, task, time, results) then
+    carry_out(results)
     return { text, 'TimedOut', '', tostring(time), '"TimedOut"', '0' }
   end
   if server ~= '' then
-    await(id, task, 'servers', server)
+    add_listener(id, task, 'servers', server)
   end
   if watch == 'watch' then
-    await(id, task, 'watchers', server)
+    add_listener(id, task, 'watchers', server)
     if claim then
       redis.call('PUBLISH', 'circles:worker:' .. claim.worker, 'watch ' .. id .. ' ' .. server)
     end

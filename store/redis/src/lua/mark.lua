@@ -6,10 +6,10 @@
 -- Cost: 2 commands.
 
 local id, worker, epoch = unpack(ARGV)
-local claim = held(redis.call('HGET', shard .. ':held', id))
+local claim = parse_claim(redis.call('HGET', shard .. ':held', id))
 if not claim or claim.worker ~= worker or claim.epoch ~= epoch then
   return 0
 end
 claim.flags = claim.flags .. 'm'
-hold(id, claim)
+save_claim(id, claim)
 return 1

@@ -15,7 +15,7 @@ local looked, bytes = 0, 0
 -- By circle: the present version and the oldest one that can be read.
 local versions = {}
 
-local function present(circle)
+local function current_version(circle)
   local found = versions[circle]
   if not found then
     found = { version_of(circle) }
@@ -88,7 +88,7 @@ local function read(circle, version, what, first, last, most)
   if looked > LOOKS or bytes > BYTES then
     return 'again'
   end
-  local now, floor = present(circle)
+  local now, floor = current_version(circle)
   local at = version == '' and now or tonumber(version)
   if at < floor then
     return false

@@ -17,7 +17,7 @@ end
 local back, lost, results = 0, 0, results()
 for _, worker in ipairs(dead) do
   for _, id in ipairs(redis.call('ZRANGE', key('holds', worker), 0, -1)) do
-    local claim = held(redis.call('HGET', shard .. ':held', id))
+    local claim = parse_claim(redis.call('HGET', shard .. ':held', id))
     if claim and claim.worker == worker then
       if give_back(id, claim, results, true) then
         back = back + 1
@@ -27,7 +27,7 @@ for _, worker in ipairs(dead) do
     end
   end
 end
-tell(results)
+carry_out(results)
 for _, worker in ipairs(dead) do
   redis.call('ZREM', shard .. ':leases', worker)
   redis.call('DEL', key('holds', worker))

@@ -10,19 +10,19 @@ local worker, lease = ARGV[1], tonumber(ARGV[2])
 local results = results()
 for at = 3, #ARGV, 2 do
   local id, epoch = ARGV[at], ARGV[at + 1]
-  local claim = held(redis.call('HGET', shard .. ':held', id))
+  local claim = parse_claim(redis.call('HGET', shard .. ':held', id))
   if claim and claim.worker == worker and claim.epoch == epoch then
     give_back(id, claim, results)
   else
     forgive(id, epoch)
   end
 end
-tell(results)
+carry_out(results)
 local holds = {}
 for _, id in ipairs(redis.call('ZRANGE', key('holds', worker), 0, -1)) do
-  local claim, task = held(redis.call('HGET', shard .. ':held', id)), known(id)
+  local claim, task = parse_claim(redis.call('HGET', shard .. ':held', id)), find_task(id)
   if claim and task and claim.worker == worker then
-    local watchers = is(task, 'm') and rest(task).watchers or {}
+    local watchers = has_flag(task, 'm') and json_of(task).watchers or {}
     holds[#holds + 1] = { id, claim.epoch, string.find(claim.flags, 'c', 1, true) and 1 or 0, watchers }
   end
 end

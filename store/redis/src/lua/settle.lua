@@ -29,11 +29,11 @@ local function within(name, range)
   return last == '' or is_less(name, last) or (not before_last and name == last)
 end
 
--- Circles as they will be once all plays of this step are settled: `circle_at` reads one when it is first used, and
--- `write_down` writes those that have changed.
+-- Circles as they will be once all plays of this step are settled: `circle_state` reads one when it is first used, and
+-- `save_circle` writes those that have changed.
 local circles = {}
 
-local function circle_at(circle)
+local function circle_state(circle)
   local found = circles[circle]
   if not found then
     local version, floor, bytes, undo = version_of(circle)
@@ -67,8 +67,8 @@ local function is_in(name, ranges)
 end
 
 -- Returns whether a document that was read has changed since.
-local function overtaken(circle, read, keys, ranges)
-  local at = circle_at(circle)
+local function has_conflict(circle, read, keys, ranges)
+  local at = circle_state(circle)
   if read < at.floor then
     return true
   end
@@ -97,8 +97,8 @@ end
 local VERSIONS, UNDO_BYTES, UNDO_TIME, ENTRY = 256, 1048576, 300000, 512
 
 -- Changes documents. Returns whether the circle has room for them.
-local function apply(circle, writes, most)
-  local at = circle_at(circle)
+local function apply_writes(circle, writes, most)
+  local at = circle_state(circle)
   local names = {}
   for index = 1, #writes, 2 do
     names[#names + 1] = writes[index]
@@ -135,10 +135,10 @@ local function apply(circle, writes, most)
   if grows > 0 and at.bytes + grows > most then
     return false
   end
-  each('HSET', documents, set)
-  each('ZADD', keys, new)
-  each('HDEL', documents, gone)
-  each('ZREM', keys, gone)
+  call_chunked('HSET', documents, set)
+  call_chunked('ZADD', keys, new)
+  call_chunked('HDEL', documents, gone)
+  call_chunked('ZREM', keys, gone)
   at.version, at.bytes = at.version + 1, at.bytes + grows
   if is_kept then
     at.undos[at.version], at.weights[at.version] = undo, weight
@@ -148,7 +148,7 @@ local function apply(circle, writes, most)
   return true
 end
 
-local function write_down(circle, at)
+local function save_circle(circle, at)
   local undone = key('undo', circle)
   if at.floor >= at.before then
     redis.call('DEL', undone)
@@ -174,8 +174,8 @@ local function write_down(circle, at)
     kept[#kept + 1] = 'w' .. version
     kept[#kept + 1] = at.weights[version]
   end
-  each('HSET', undone, kept)
-  each('HDEL', undone, gone)
+  call_chunked('HSET', undone, kept)
+  call_chunked('HDEL', undone, gone)
   redis.call('PEXPIRE', undone, UNDO_TIME)
   redis.call('HSET', key('circle', circle), 'version', at.version, 'floor', at.floor, 'bytes', at.bytes, 'undo', at.undo)
 end
@@ -191,7 +191,7 @@ local function commit(id, circle, read, keys, ranges, writes, most)
   if not read and #writes == 0 then
     return nil
   end
-  local at = circle_at(circle)
+  local at = circle_state(circle)
   local has_way = #writes > 0 and at.way
   if has_way and has_way ~= id then
     return 'later'
@@ -199,12 +199,12 @@ local function commit(id, circle, read, keys, ranges, writes, most)
   if read and looked > LOOKS then
     return 'later'
   end
-  if read and overtaken(circle, read, keys, ranges) then
+  if read and has_conflict(circle, read, keys, ranges) then
     redis.call('SET', key('way', circle), id, 'PX', PRIORITY_TIME)
     at.way = id
     return 'overtaken'
   end
-  if #writes > 0 and not apply(circle, writes, most) then
+  if #writes > 0 and not apply_writes(circle, writes, most) then
     return 'full'
   end
   if has_way then
@@ -232,7 +232,7 @@ local function settle(index, id, epoch, told, outcome, how)
       return 'recorded'
     end
     local more = cjson.decode(told)
-    task = { flags = '-', server = '-', circle = more.circle, rest = more }
+    task = { flags = '-', server = '-', circle = more.circle, json = more }
   else
     local ours = epoch .. ' ' .. worker .. ' '
     if over[id] or not claims[index] or string.sub(claims[index], 1, #ours) ~= ours then
@@ -257,7 +257,7 @@ local function settle(index, id, epoch, told, outcome, how)
   end
   finish(id, task, state, outcome, leaves, sha256 or nil, time, results, refused)
   if epoch == '' then
-    redis.call('SET', key('done', id), '1', 'PX', RESEND_TIME + rest(task).timeout)
+    redis.call('SET', key('done', id), '1', 'PX', RESEND_TIME + json_of(task).timeout)
   end
   return 'recorded'
 end
@@ -268,8 +268,8 @@ for index = 1, #ids do
 end
 for circle, at in pairs(circles) do
   if at.version > at.before then
-    write_down(circle, at)
+    save_circle(circle, at)
   end
 end
-tell(results)
+carry_out(results)
 return replies

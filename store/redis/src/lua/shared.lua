@@ -5,7 +5,7 @@
 --
 --   :live              hash    task → its description, from acceptance to its end; see `parse`
 --   :body              hash    task → the task itself, which no script reads
---   :held              hash    task → how a worker holds it; see `held`
+--   :held              hash    task → how a worker holds it; see `parse_claim`
 --   :epoch             string  the last epoch handed out
 --   :holds:WORKER      zset    tasks that a worker holds, by the epochs of their claims
 --   :workers           hash    worker → the number of its last claim and the tasks, to answer it again
@@ -94,7 +94,7 @@ local function undo_of(circle, version)
 end
 
 -- Calls a command with many values, a thousand at a time, since more do not fit on Lua's stack. Returns the last reply.
-local function each(command, name, values)
+local function call_chunked(command, name, values)
   local last
   for from = 1, #values, 1000 do
     last = redis.call(command, name, unpack(values, from, math.min(from + 999, #values)))
@@ -126,33 +126,33 @@ local function parse(value)
   }
 end
 
-local function is(task, flag)
+local function has_flag(task, flag)
   return string.find(task.flags, flag, 1, true) ~= nil
 end
 
 -- Returns the JSON of a task, decoded.
-local function rest(task)
-  if not task.rest then
-    task.rest = cjson.decode(string.sub(task.value, task.at))
+local function json_of(task)
+  if not task.json then
+    task.json = cjson.decode(string.sub(task.value, task.at))
   end
-  return task.rest
+  return task.json
 end
 
-local function known(id)
+local function find_task(id)
   local value = redis.call('HGET', shard .. ':live', id)
   return value and parse(value)
 end
 
 -- Stores the changed description of a task.
-local function keep(id, task)
+local function save_task(id, task)
   local head = string.format('%.0f %s %d %s %s %s ', task.deadline, task.flags, task.retried, task.server, task.circle,
     task.caller)
-  redis.call('HSET', shard .. ':live', id, head .. (task.rest and cjson.encode(task.rest) or string.sub(task.value, task.at)))
+  redis.call('HSET', shard .. ':live', id, head .. (task.json and cjson.encode(task.json) or string.sub(task.value, task.at)))
 end
 
 -- Reads how a task is held: the epoch of its claim, the worker, the number of the worker's claim, the start, and flags:
 -- `m` if the task is marked, `c` if it is cancelled.
-local function held(value)
+local function parse_claim(value)
   if not value then
     return nil
   end
@@ -160,14 +160,14 @@ local function held(value)
   return { epoch = epoch, worker = worker, number = number, began = began, flags = flags }
 end
 
-local function hold(id, claim)
+local function save_claim(id, claim)
   local words = { claim.epoch, claim.worker, claim.number, claim.began, claim.flags }
   redis.call('HSET', shard .. ':held', id, table.concat(words, ' '))
 end
 
 -- Queues tasks of a circle, at the end of its queue or in front.
 local function enqueue(circle, pool, ids, in_front)
-  if each(in_front and 'LPUSH' or 'RPUSH', key('queue', circle), ids) == #ids then
+  if call_chunked(in_front and 'LPUSH' or 'RPUSH', key('queue', circle), ids) == #ids then
     redis.call('RPUSH', key('turns', pool), circle)
     redis.call('SADD', shard .. ':pools', pool)
     redis.call('PUBLISH', shard .. ':hint', pool)
@@ -176,7 +176,7 @@ local function enqueue(circle, pool, ids, in_front)
 end
 
 -- Removes one task and its bytes from a share.
-local function lessen(shares, whose, bytes)
+local function shrink_share(shares, whose, bytes)
   if redis.call('HINCRBY', shares, 'tasks ' .. whose, -1) <= 0 then
     redis.call('HDEL', shares, 'tasks ' .. whose, 'bytes ' .. whose)
   elseif bytes > 0 then
@@ -201,9 +201,9 @@ local function forget(id, more)
   redis.call('ZREM', key('tasks', circle .. ':' .. caller), id)
   free_key(id, more)
   if more.most then
-    lessen(key('shares', circle), caller, bytes)
+    shrink_share(key('shares', circle), caller, bytes)
     if more.guests then
-      lessen(key('shares', circle), '*', bytes)
+      shrink_share(key('shares', circle), '*', bytes)
     end
   end
 end
@@ -227,16 +227,16 @@ local SMALL = 512
 
 -- Returns whether a share takes so many bytes more. New tasks are refused once a share is full. Tasks that were
 -- accepted before may fill it once more; outcomes that do not fit then are dropped.
-local function takes(shares, whose, most, bytes)
+local function has_room(shares, whose, most, bytes)
   return tonumber(redis.call('HGET', shares, 'bytes ' .. whose) or 0) + bytes <= 2 * most
 end
 
 -- Remembers how a task ended, with its outcome if its caller's share has room. A refused task is remembered for
 -- `refused` milliseconds, without its key.
 local function remember(id, task, state, outcome, time, refused)
-  local row, more, shares, bytes = key('task', id), rest(task), key('shares', task.circle), #outcome
+  local row, more, shares, bytes = key('task', id), json_of(task), key('shares', task.circle), #outcome
   local fits = bytes <= SMALL or not more.most
-    or (takes(shares, task.caller, more.most, bytes) and (not more.guests or takes(shares, '*', more.guests, bytes)))
+    or (has_room(shares, task.caller, more.most, bytes) and (not more.guests or has_room(shares, '*', more.guests, bytes)))
   local till = time + (refused or more.remember)
   if not fits then
     redis.call('HSET', row, 'state', state, 'ended', time, 'until', till)
@@ -259,13 +259,13 @@ local function remember(id, task, state, outcome, time, refused)
   end
 end
 
--- Collects the results of a step, which `tell` carries out together: tasks that end, their records by circle, outcomes
--- by server, and members to remove from sorted sets, by their keys.
+-- Collects the results of a step, which `carry_out` carries out together: tasks that end, their records by circle,
+-- outcomes by server, and members to remove from sorted sets, by their keys.
 local function results()
   return { ended = {}, records = {}, answers = {}, gone = {} }
 end
 
-local function answer(results, server, id, outcome)
+local function add_answer(results, server, id, outcome)
   local told = results.answers[server]
   if not told then
     told = {}
@@ -275,7 +275,7 @@ local function answer(results, server, id, outcome)
   told[#told + 1] = outcome
 end
 
-local function take_from(results, set, id)
+local function remove_from(results, set, id)
   local ids = results.gone[set] or {}
   ids[#ids + 1] = id
   results.gone[set] = ids
@@ -283,7 +283,7 @@ end
 
 -- Ends a worker's hold on a task.
 local function release(results, worker, id)
-  take_from(results, key('holds', worker), id)
+  remove_from(results, key('holds', worker), id)
 end
 
 -- Ends a task, with a record if it `leaves` one. Servers that wait are told the start from `task.began` or '-', the
@@ -291,11 +291,11 @@ end
 local function finish(id, task, state, outcome, leaves, sha256, time, results, refused)
   results.ended[#results.ended + 1] = id
   if task.caller then
-    take_from(results, key('open', task.circle), id)
-    take_from(results, key('open', task.circle .. ':' .. task.caller), id)
+    remove_from(results, key('open', task.circle), id)
+    remove_from(results, key('open', task.circle .. ':' .. task.caller), id)
   end
   if leaves then
-    local more = rest(task)
+    local more = json_of(task)
     local record = {
       task = id, caller = more.caller, via = more.via, sha256 = sha256, accepted = more.accepted, ended = time, state = state,
     }
@@ -303,80 +303,80 @@ local function finish(id, task, state, outcome, leaves, sha256, time, results, r
     records[#records + 1] = cjson.encode(record)
     results.records[task.circle] = records
   end
-  if is(task, 'k') then
+  if has_flag(task, 'k') then
     if refused == 0 then
-      forget(id, rest(task))
+      forget(id, json_of(task))
     else
       remember(id, task, state, outcome, time, refused)
     end
   end
   if task.server ~= '-' then
     local told = string.format('%s %.0f ', task.began or '-', time) .. outcome
-    answer(results, task.server, id, told)
-    for _, server in ipairs(is(task, 'm') and rest(task).servers or {}) do
-      answer(results, server, id, told)
+    add_answer(results, task.server, id, told)
+    for _, server in ipairs(has_flag(task, 'm') and json_of(task).servers or {}) do
+      add_answer(results, server, id, told)
     end
   end
 end
 
 -- Carries out the results of a step. Servers are told the shard, then tasks and outcomes in turn, and these are kept
 -- until the servers acknowledge them.
-local function tell(results)
+local function carry_out(results)
   for circle, records in pairs(results.records) do
-    each('RPUSH', key('records', circle), records)
+    call_chunked('RPUSH', key('records', circle), records)
     redis.call('SADD', shard .. ':unsealed', circle)
   end
   for _, name in ipairs({ ':live', ':body', ':held' }) do
-    each('HDEL', shard .. name, results.ended)
+    call_chunked('HDEL', shard .. name, results.ended)
   end
   for set, ids in pairs(results.gone) do
-    each('ZREM', set, ids)
+    call_chunked('ZREM', set, ids)
   end
   for server, told in pairs(results.answers) do
     local kept = key('answers', server)
-    each('HSET', kept, told)
+    call_chunked('HSET', kept, told)
     redis.call('PEXPIRE', kept, 3600000)
     redis.call('PUBLISH', 'circles:server:' .. server, cmsgpack.pack({ shard, told }))
   end
 end
 
 -- Takes a task out of its queue. A circle without queued tasks loses its turn.
-local function take_out(id, task)
+local function dequeue(id, task)
   local queue = key('queue', task.circle)
   local taken = redis.call('LREM', queue, 1, id)
   redis.call('DECRBY', shard .. ':count', taken)
   if taken > 0 and redis.call('EXISTS', queue) == 0 then
-    redis.call('LREM', key('turns', rest(task).pool), 0, task.circle)
+    redis.call('LREM', key('turns', json_of(task).pool), 0, task.circle)
   end
 end
 
 -- Ends a task if it is queued and past its deadline. Returns whether it was.
-local function is_late(id, task, time, results)
+local function expire_if_late(id, task, time, results)
   if task.deadline > time or redis.call('HEXISTS', shard .. ':held', id) == 1 then
     return false
   end
-  take_out(id, task)
-  finish(id, task, 'TimedOut', '"TimedOut"', is(task, 's'), nil, time, results)
+  dequeue(id, task)
+  finish(id, task, 'TimedOut', '"TimedOut"', has_flag(task, 's'), nil, time, results)
   return true
 end
 
 -- Adds a server to those that are told of a task's end (`servers`) or of its log (`watchers`).
-local function await(id, task, who, server)
+local function add_listener(id, task, who, server)
   if who == 'servers' and task.server == server then
     return
   end
-  local list = rest(task)[who] or {}
+  local list = json_of(task)[who] or {}
   for _, other in ipairs(list) do
     if other == server then
       return
     end
   end
   list[#list + 1] = server
-  rest(task)[who] = list
-  if not is(task, 'm') then
+  json_of(task)[who] = list
+  if not has_flag(task, 'm') then
     task.flags = task.flags .. 'm'
   end
-  keep(id, task)
+  save_task(id, task)
 end
 
 -- How many workers may die with a task before it ends as lost, since it may be what kills them.
@@ -384,13 +384,13 @@ local DEATHS = 2
 
 -- Forgives a counted death: the worker of this claim lives.
 local function forgive(id, epoch)
-  local task = known(id)
-  local deaths = task and rest(task).deaths
+  local task = find_task(id)
+  local deaths = task and json_of(task).deaths
   for at, death in ipairs(deaths or {}) do
     if death == epoch then
       table.remove(deaths, at)
-      rest(task).deaths = #deaths > 0 and deaths or nil
-      keep(id, task)
+      json_of(task).deaths = #deaths > 0 and deaths or nil
+      save_task(id, task)
       return
     end
   end
@@ -399,38 +399,38 @@ end
 -- Takes a claim back: its task is queued again, before others of its circle, or ends if it must not run again.
 -- `has_died` says that the worker died. Returns whether the task is queued.
 local function give_back(id, claim, results, has_died)
-  local task = known(id)
+  local task = find_task(id)
   task.began = claim.began
   local marked = string.find(claim.flags, 'm', 1, true)
   release(results, claim.worker, id)
   if string.find(claim.flags, 'c', 1, true) then
-    finish(id, task, 'Cancelled', '"Cancelled"', is(task, 's') or marked ~= nil, nil, now(), results)
+    finish(id, task, 'Cancelled', '"Cancelled"', has_flag(task, 's') or marked ~= nil, nil, now(), results)
     return false
   end
-  if marked and task.retried >= (rest(task).retries or 0) then
+  if marked and task.retried >= (json_of(task).retries or 0) then
     finish(id, task, 'Lost', '"Lost"', true, nil, now(), results)
     return false
   end
   if has_died then
-    local deaths = rest(task).deaths or {}
+    local deaths = json_of(task).deaths or {}
     deaths[#deaths + 1] = claim.epoch
     if #deaths >= DEATHS then
-      finish(id, task, 'Lost', '"Lost"', is(task, 's') or marked ~= nil, nil, now(), results)
+      finish(id, task, 'Lost', '"Lost"', has_flag(task, 's') or marked ~= nil, nil, now(), results)
       return false
     end
-    rest(task).deaths = deaths
+    json_of(task).deaths = deaths
   end
   redis.call('HDEL', shard .. ':held', id)
   if marked then
     task.retried = task.retried + 1
   end
   if marked or has_died then
-    keep(id, task)
+    save_task(id, task)
   end
-  if is(task, 'k') then
+  if has_flag(task, 'k') then
     redis.call('HSET', key('task', id), 'state', 'Queued')
     redis.call('HDEL', key('task', id), 'started')
   end
-  enqueue(task.circle, rest(task).pool, { id }, true)
+  enqueue(task.circle, json_of(task).pool, { id }, true)
   return true
 end

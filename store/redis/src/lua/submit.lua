@@ -30,7 +30,7 @@ local waiting = tonumber(redis.call('GET', shard .. ':count') or 0)
 
 -- By circle: the pool, how many tasks are queued, and the new ones.
 local circles, order = {}, {}
-local function of(circle, pool)
+local function circle_of(circle, pool)
   local found = circles[circle]
   if not found then
     found = { pool = pool, waiting = redis.call('LLEN', key('queue', circle)), ids = {} }
@@ -44,7 +44,7 @@ end
 local new = {}
 
 -- Returns the reply to a call with a known idempotency key.
-local function repeated(name, call)
+local function known_call(name, call)
   local before = redis.call('HMGET', key('key', name), 'task', 'call')
   local id = before[1]
   if not id then
@@ -67,39 +67,39 @@ local function repeated(name, call)
   if till then
     return { 'dropped', id }
   end
-  local task = known(id)
-  if task and is_late(id, task, time, results) then
+  local task = find_task(id)
+  if task and expire_if_late(id, task, time, results) then
     return { 'ended', id, '"TimedOut"' }
   end
   if task then
-    await(id, task, 'servers', server)
+    add_listener(id, task, 'servers', server)
     return { 'known', id }
   end
 end
 
 -- Returns the milliseconds until the oldest task of a set is forgotten.
-local function patience(set)
+local function millis_until_forgotten(set)
   local oldest = redis.call('ZRANGE', set, 0, 0)[1]
   local till = oldest and redis.call('HGET', key('task', oldest), 'until')
   return string.format('%.0f', math.max(till and tonumber(till) - time or 60000, 1000))
 end
 
 -- Returns the reason that a task cannot be remembered, if there is one.
-local function without_room(circle, caller, quota)
+local function share_refusal(circle, caller, quota)
   local tasks, bytes, guest_tasks, guest_bytes = string.match(quota, '^(%d+) (%d+) ?(%d*) ?(%d*)$')
   local shares = redis.call('HMGET', key('shares', circle), 'tasks ' .. caller, 'bytes ' .. caller, 'tasks *', 'bytes *')
   local function is_full(at, most)
     return most ~= '' and tonumber(shares[at] or 0) >= tonumber(most)
   end
   if is_full(1, tasks) or is_full(2, bytes) then
-    return { 'share', patience(key('tasks', circle .. ':' .. caller)) }
+    return { 'share', millis_until_forgotten(key('tasks', circle .. ':' .. caller)) }
   end
   if is_full(3, guest_tasks) or is_full(4, guest_bytes) then
-    return { 'guests', patience(key('tasks', circle)) }
+    return { 'guests', millis_until_forgotten(key('tasks', circle)) }
   end
 end
 
-local function count_in(circle, caller, quota)
+local function grow_share(circle, caller, quota)
   local shares = key('shares', circle)
   redis.call('HINCRBY', shares, 'tasks ' .. caller, 1)
   if string.match(quota, '^%d+ %d+ %d') then
@@ -108,7 +108,7 @@ local function count_in(circle, caller, quota)
 end
 
 local lives, bodies, open = {}, {}, {}
-local function opens(set, id)
+local function add_open(set, id)
   local members = open[set] or {}
   members[#members + 1] = 0
   members[#members + 1] = id
@@ -124,13 +124,13 @@ for index, id in ipairs(ids) do
     -- The submission arrived twice.
     reply = { 'accepted' }
   elseif name ~= '' then
-    reply = repeated(name, call)
+    reply = known_call(name, call)
   end
   if not reply and flags ~= '-' then
-    reply = without_room(circle, caller, quota)
+    reply = share_refusal(circle, caller, quota)
   end
   if not reply then
-    local others = of(circle, pool)
+    local others = circle_of(circle, pool)
     if waiting >= limit or others.waiting >= circle_limit then
       reply = { 'full' }
     else
@@ -144,11 +144,11 @@ for index, id in ipairs(ids) do
       lives[#lives + 1] = head .. text
       bodies[#bodies + 1] = id
       bodies[#bodies + 1] = body
-      opens(key('open', circle), id)
-      opens(key('open', circle .. ':' .. caller), id)
+      add_open(key('open', circle), id)
+      add_open(key('open', circle .. ':' .. caller), id)
       if flags ~= '-' then
         redis.call('HSET', key('task', id), 'view', text, 'state', 'Queued')
-        count_in(circle, caller, quota)
+        grow_share(circle, caller, quota)
         if name ~= '' then
           redis.call('HSET', key('key', name), 'task', id, 'call', call)
           redis.call('PEXPIRE', key('key', name), tonumber(timeout) + cjson.decode(text).remember)
@@ -158,10 +158,10 @@ for index, id in ipairs(ids) do
   end
   replies[index] = reply
 end
-each('HSET', shard .. ':live', lives)
-each('HSET', shard .. ':body', bodies)
+call_chunked('HSET', shard .. ':live', lives)
+call_chunked('HSET', shard .. ':body', bodies)
 for set, members in pairs(open) do
-  each('ZADD', set, members)
+  call_chunked('ZADD', set, members)
 end
 for _, circle in ipairs(order) do
   local found = circles[circle]
@@ -169,10 +169,10 @@ for _, circle in ipairs(order) do
     enqueue(circle, found.pool, found.ids, false)
   end
 end
-tell(results)
+carry_out(results)
 -- Last, since it needs no room: a full Redis refuses the first write that does, and then nothing has happened.
 if acknowledged > 0 then
-  each('HDEL', key('answers', server), { unpack(ARGV, 5, 4 + acknowledged) })
+  call_chunked('HDEL', key('answers', server), { unpack(ARGV, 5, 4 + acknowledged) })
 end
 -- Forgets more tasks than it accepts, so that they never pile up.
 sweep(4 * #ids)
