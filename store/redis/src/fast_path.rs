@@ -37,7 +37,7 @@ use self::{
 use crate::{claim_loop::ClaimLoop, held_tasks::HeldTasks, node::Node};
 
 /// The longest script that is handed over. A longer one is not short, and would hold up others in its message.
-const MAX_SCRIPT_BYTES: usize = 4 << 10;
+const FAST_PATH_SCRIPT_BYTES: usize = 4 << 10;
 /// The most plays in one message.
 const MESSAGE_PLAYS: usize = 64;
 
@@ -96,7 +96,7 @@ impl FastPath {
         if let Some(worker) = self.worker.get().filter(|_| self.node.serves(&task.circle)) {
             return worker.try_inline(task);
         }
-        if script.len() > MAX_SCRIPT_BYTES {
+        if script.len() > FAST_PATH_SCRIPT_BYTES {
             return None;
         }
         let slot = self.backoff.slot(&task.circle, script).filter(|slot| slot.is_fast_path_eligible())?;

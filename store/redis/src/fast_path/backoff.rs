@@ -8,7 +8,7 @@ use std::{
 use circles_api::CircleId;
 
 /// How many scripts are told apart.
-const SLOTS: usize = 4_096;
+const BACKOFF_SLOTS: usize = 4_096;
 /// The low bits of a slot, which count misses in a row.
 const MISS_BITS: u32 = 8;
 /// The most misses that count: then 1,024 plays go to the queue between two on the fast path.
@@ -26,7 +26,7 @@ pub(super) struct Slot(AtomicU32);
 
 impl Default for FastPathBackoff {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), slots: (0..SLOTS).map(|_| Slot::default()).collect() }
+        Self { hasher: RandomState::new(), slots: (0..BACKOFF_SLOTS).map(|_| Slot::default()).collect() }
     }
 }
 
@@ -34,7 +34,7 @@ impl FastPathBackoff {
     /// The slot of a script. There is always one.
     pub(super) fn slot(&self, circle: &CircleId, script: &str) -> Option<&Slot> {
         let hash = self.hasher.hash_one((circle, script));
-        self.slots.get(usize::try_from(hash % SLOTS as u64).ok()?)
+        self.slots.get(usize::try_from(hash % BACKOFF_SLOTS as u64).ok()?)
     }
 }
 

@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// The key of the agreed count of shards.
-const SHARDS: &str = "circles:shards";
+const SHARDS_KEY: &str = "circles:shards";
 /// The key of the database's name. If the name is gone or another, so is everything else.
-const DATABASE: &str = "circles:database";
+const DATABASE_KEY: &str = "circles:database";
 /// The key of the format of all data.
 const FORMAT_KEY: &str = "circles:format";
 /// The format that this version reads and writes; `lua/shared.lua` describes it.
-const FORMAT: &str = "2";
+const DATA_FORMAT: &str = "2";
 
 /// The agreements of all processes. The first one that connects decides.
 pub(crate) struct Agreement {
@@ -29,12 +29,12 @@ pub(crate) struct Agreement {
 
 impl Agreement {
     pub(crate) async fn reach(client: &RedisClient, config: &RedisConfig) -> Result<Self, Error> {
-        let is_used = client.get(SHARDS).await?.is_some();
-        let shards = client.agree(SHARDS, &config.shards.max(1).to_string()).await?;
+        let is_used = client.get(SHARDS_KEY).await?.is_some();
+        let shards = client.agree(SHARDS_KEY, &config.shards.max(1).to_string()).await?;
         let shards = shards.parse().ok().filter(|shards| *shards > 0);
         let shards = shards.ok_or_else(|| unexpected("a count of shards"))?;
         agree_on_format(client, shards, is_used).await?;
-        let database = client.agree(DATABASE, &Uuid::now_v7().to_string()).await?;
+        let database = client.agree(DATABASE_KEY, &Uuid::now_v7().to_string()).await?;
         Ok(Self { shards, database })
     }
 }
@@ -50,9 +50,10 @@ async fn agree_on_format(client: &RedisClient, shards: u16, is_used: bool) -> Re
             }
         }
     }
-    let format = client.agree(FORMAT_KEY, FORMAT).await?;
-    if format != FORMAT {
-        let sentence = format!("this Redis has data of format {format}; this version reads format {FORMAT}");
+    let format = client.agree(FORMAT_KEY, DATA_FORMAT).await?;
+    if format != DATA_FORMAT {
+        let sentence =
+            format!("this Redis has data of format {format}; this version reads format {DATA_FORMAT}");
         return Err(Error::Unavailable(sentence.into()));
     }
     Ok(())
@@ -80,7 +81,7 @@ impl DatabaseCheck {
 
     /// Fails while Redis lacks what the processes agreed on. A new process could agree with others on something else.
     pub(super) async fn ensure_present(&self, node: &Node) -> Result<(), Error> {
-        if self.is(node.client.get(DATABASE).await?.as_deref()) {
+        if self.is(node.client.get(DATABASE_KEY).await?.as_deref()) {
             return Ok(());
         }
         Err(Error::Unavailable("Redis has lost all data; its agreements are restored in a moment".into()))
@@ -88,13 +89,13 @@ impl DatabaseCheck {
 
     /// Returns whether Redis answers and has lost its data.
     pub(super) async fn is_lost(&self, node: &Node) -> bool {
-        matches!(node.client.get(DATABASE).await, Ok(found) if !self.is(found.as_deref()))
+        matches!(node.client.get(DATABASE_KEY).await, Ok(found) if !self.is(found.as_deref()))
     }
 
     /// Restores what the processes agreed on. Returns the name of the database, or `None` if another process has agreed
     /// on another count of shards.
     pub(super) async fn restore(&self, node: &Node) -> Result<Option<String>, Error> {
-        let shards = node.client.agree(SHARDS, &node.shards.to_string()).await?;
+        let shards = node.client.agree(SHARDS_KEY, &node.shards.to_string()).await?;
         if shards != node.shards.to_string() {
             tracing::error!(
                 found = shards,
@@ -103,6 +104,6 @@ impl DatabaseCheck {
             );
             return Ok(None);
         }
-        node.client.agree(DATABASE, &node.database).await.map(Some)
+        node.client.agree(DATABASE_KEY, &node.database).await.map(Some)
     }
 }

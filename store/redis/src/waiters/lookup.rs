@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep_until, timeout_at},
 };
 
-use super::{Waiters, waiter::SETTLE_GRACE};
+use super::{Waiters, waiter::REDIS_SETTLE_GRACE};
 use crate::{
     held_tasks::LogReader,
     node::lua_count,
@@ -112,7 +112,7 @@ impl Waiters {
             return Ok(Some(stream::once(ready(WatchEvent::Ended(Box::new(view)))).boxed()));
         }
         self.confirm(id);
-        let until = Instant::now() + left + SETTLE_GRACE;
+        let until = Instant::now() + left + REDIS_SETTLE_GRACE;
         let (events, watch) = mpsc::channel(1);
         // The watcher may go at any time, which closes the channel.
         self.node.runtime.spawn(async move {

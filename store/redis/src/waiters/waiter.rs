@@ -17,7 +17,7 @@ use super::{CATCH_UP_INTERVAL, CancelScope, Waiters, lookup::Interest};
 use crate::{client::COMMAND_TIMEOUT, task_meta::TaskEnd};
 
 /// How long past its deadline a worker may still settle a play before the server ends it.
-pub(super) const SETTLE_GRACE: Duration = Duration::from_millis(100);
+pub(super) const REDIS_SETTLE_GRACE: Duration = Duration::from_millis(100);
 /// How long past its deadline a caller waits for an answer: one command may go unanswered.
 const ANSWER_GRACE: Duration = COMMAND_TIMEOUT.saturating_add(Duration::from_secs(1));
 
@@ -86,7 +86,7 @@ impl Waiter {
         if let Err(error) = self.waiters.end(&self.circle, self.id, &timed_out, CancelScope::Queued).await {
             tracing::debug!(%error, task = %self.id, "cannot end a play past its deadline");
         }
-        if let Ok(Ok(end)) = timeout(SETTLE_GRACE, &mut self.receiver).await {
+        if let Ok(Ok(end)) = timeout(REDIS_SETTLE_GRACE, &mut self.receiver).await {
             return end.outcome;
         }
         match self.waiters.end(&self.circle, self.id, &timed_out, CancelScope::Now).await {
@@ -100,7 +100,7 @@ impl Waiter {
     async fn fetch_missed_answer(&mut self) -> Outcome {
         let shard = self.waiters.node.shard_of(&self.circle);
         let fetched = self.waiters.fetch_answers(shard, vec![self.id], Vec::new()).await;
-        match timeout(SETTLE_GRACE, &mut self.receiver).await {
+        match timeout(REDIS_SETTLE_GRACE, &mut self.receiver).await {
             Ok(Ok(end)) => end.outcome,
             _ => {
                 tracing::error!(task = %self.id, ?fetched, "the outcome of a play is unknown");
