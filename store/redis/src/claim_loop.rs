@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     held_tasks::{ClaimedTask, HeldTasks, OUTAGE_RETRY_INTERVAL},
     node::{Node, hints_key, lua_count, lua_millis},
     scripts::CLAIM,
+    sync::lock,
     task_meta::unexpected,
 };
 
@@ -91,9 +92,8 @@ impl ClaimLoop {
         Self { node: node.clone(), held, wake, started: Notify::new(), state: Mutex::default() }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Returns whether this process runs tasks.
@@ -153,7 +153,8 @@ impl ClaimLoop {
         }
     }
 
-    /// Returns whether a fast-path play may take a script thread. Half of the threads without a queued task are kept free.
+    /// Returns whether a fast-path play may take a script thread. Half of the threads without a queued task are kept
+    /// free.
     pub(crate) fn has_fast_path_room(&self) -> bool {
         let waiting = {
             let mut state = self.lock();
@@ -258,8 +259,8 @@ impl ClaimLoop {
         }
     }
 
-    /// Returns whether this worker takes the hints of its pool. One that claims for some circles only listens for announcements
-    /// in their shards instead.
+    /// Returns whether this worker takes the hints of its pool. One that claims for some circles only listens for
+    /// announcements in their shards instead.
     fn takes_hints(&self) -> bool {
         self.node.config.only_circles.is_empty()
     }

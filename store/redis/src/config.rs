@@ -14,7 +14,8 @@ pub struct RedisConfig {
     pub pool: String,
     /// If any are named, this process claims tasks of these circles only.
     pub only_circles: Vec<CircleId>,
-    /// The most tasks that wait in a shard. One more is refused with [`Error::QueueFull`](circles_store::Error::QueueFull).
+    /// The most tasks that wait in a shard. One more is refused with
+    /// [`Error::QueueFull`](circles_store::Error::QueueFull).
     pub queue_limit: usize,
     /// The most waiting tasks of one circle.
     pub circle_queue_limit: usize,

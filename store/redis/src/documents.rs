@@ -2,7 +2,7 @@
 
 use std::{
     ops::Bound,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use circles_api::CircleId;
@@ -13,6 +13,7 @@ use crate::{
     batcher::{Batcher, Item},
     node::{Node, lua_count},
     scripts::READ,
+    sync::{get_mut, lock},
     task_meta::unexpected,
 };
 
@@ -61,7 +62,7 @@ pub(crate) struct LazySnapshot {
 
 impl LazySnapshot {
     pub(crate) fn get(&self) -> Arc<CircleSnapshot> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = lock(&self.taken);
         let take = || {
             Arc::new(CircleSnapshot {
                 reader: self.reader.clone(),
@@ -74,7 +75,7 @@ impl LazySnapshot {
 
     /// Returns the version that the run read, if it read anything. The next run gets a newer snapshot.
     pub(crate) fn take_version(&mut self) -> Option<u64> {
-        let taken = self.taken.get_mut().unwrap_or_else(PoisonError::into_inner).take()?;
+        let taken = get_mut(&mut self.taken).take()?;
         taken.version.get()?.parse().ok()
     }
 }

@@ -1,9 +1,9 @@
 //! The fast path: plays that are handed to a worker in a message, past the queue.
 //!
-//! Handing a play over changes nothing in Redis or in the circle, so its messages may be lost, late or doubled. The worker
-//! runs the play on the spot if it is sure to be short ([`InlineRunner`]), and otherwise on a free script thread, where it
-//! may read documents (`lease.rs`). The worker declines as soon as the play needs more than that. If the worker declines
-//! or does not answer in time, the server submits the play as if it had never been handed over.
+//! Handing a play over changes nothing in Redis or in the circle, so its messages may be lost, late or doubled. The
+//! worker runs the play on the spot if it is sure to be short ([`InlineRunner`]), and otherwise on a free script
+//! thread, where it may read documents (`lease.rs`). The worker declines as soon as the play needs more than that. If
+//! the worker declines or does not answer in time, the server submits the play as if it had never been handed over.
 //!
 //! ```text
 //! server                                              worker

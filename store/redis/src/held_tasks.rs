@@ -13,7 +13,7 @@ mod settle;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     time::{Duration, Instant},
 };
 
@@ -45,6 +45,7 @@ use crate::{
     maintenance::Sealer,
     node::Node,
     scripts::{MARK, SETTLE},
+    sync::lock,
     task_meta::unexpected,
 };
 
@@ -119,9 +120,8 @@ impl HeldTasks {
         }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// How many claimed tasks this process holds.

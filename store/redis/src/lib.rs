@@ -1,7 +1,7 @@
 //! The store that joins machines: tasks, documents and records in Redis (6.2 or later) or Valkey.
 //!
-//! Start at [`RedisStore`]. It is a struct of five owners, each with its own state and file, over one connection that a
-//! supervisor keeps up (`client.rs`, `client/connection.rs`). The life of a task through them:
+//! Start at [`RedisStore`]. It is a struct of five owners, each with its own state and file, over connections that a
+//! supervisor replaces when they break (`client/connection.rs`). The life of a task through them:
 //!
 //! ```text
 //!                 server process                      Redis                       worker process
@@ -24,13 +24,13 @@
 //!  fetching of missed outcomes (answers.lua), and the routing of messages (══) to the other owners.
 //! ```
 //!
-//! A circle belongs to one of a fixed number of shards. All keys of a shard have the same hash tag, so that each step is
-//! one script on one slot of a cluster, done whole or not at all. `lua/shared.lua` describes the keys.
+//! A circle belongs to one of a fixed number of shards. All keys of a shard have the same hash tag, so that each step
+//! is one script on one slot of a cluster, done whole or not at all. `lua/shared.lua` describes the keys.
 //!
-//! **Invariants.** A claim is known by its epoch, and every script refuses an epoch that no longer holds the task. Redis
-//! keeps an outcome until its server acknowledges it, so a lost message costs a second and no outcome. A play on the fast
-//! path leaves nothing behind unless it ends there. `docs/tasks-on-redis.md` has the steps, the promises, and the model
-//! that checks them.
+//! **Invariants.** A claim is known by its epoch, and every script refuses an epoch that no longer holds the task.
+//! Redis keeps an outcome until its server acknowledges it, so a lost message costs a second and no outcome. A play on
+//! the fast path changes nothing. `docs/tasks-on-redis.md` has the steps, the promises, and
+//! the model that checks them.
 //!
 //! ```no_run
 //! # async fn connect() -> Result<(), circles_store::Error> {
@@ -55,6 +55,7 @@ mod redis_store;
 mod redis_thread;
 mod redis_url;
 mod scripts;
+mod sync;
 mod task_meta;
 mod waiters;
 

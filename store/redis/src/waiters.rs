@@ -10,7 +10,7 @@ mod waiter;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -28,6 +28,7 @@ use crate::{
     batcher::Batcher,
     node::Node,
     scripts::{ANSWERS, CANCEL},
+    sync::lock,
     task_meta::{TaskEnd, state_name, to_json},
 };
 
@@ -81,9 +82,8 @@ impl Waiters {
         Self { node: node.clone(), waiting: Mutex::default(), acknowledgements, submitter, submissions }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, WaitedTask>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -26,8 +26,9 @@ pub(super) struct FastPathLease {
     reply: Option<Reply>,
 }
 
-/// Returns whether a play ends with this settlement on the fast path. Otherwise it is queued and runs again. A play that only
-/// read saw one version, and counts as run right after it. A play that wrote would have to be committed here.
+/// Returns whether a play ends with this settlement on the fast path. Otherwise it is queued and runs again. A play
+/// that only read saw one version, and counts as run right after it. A play that wrote would have to be committed
+/// here.
 fn is_final(settlement: &Settlement) -> bool {
     let ends = match &settlement.outcome {
         Outcome::Succeeded(_) => true,

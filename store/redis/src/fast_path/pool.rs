@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -14,6 +14,8 @@ use circles_store::Task;
 use tokio::sync::{mpsc, oneshot};
 
 use super::messages::{Announcement, Batch, FastPathReply, encode_item};
+
+use crate::sync::lock;
 
 /// How long an announcement holds: several times the interval at which workers repeat it.
 const ANNOUNCEMENT_TTL: Duration = Duration::from_secs(3);
@@ -75,9 +77,8 @@ impl Drop for PendingPlay<'_> {
 }
 
 impl FastPathPool {
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, PoolWorker>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.workers)
     }
 
     /// How many workers are in the pool.

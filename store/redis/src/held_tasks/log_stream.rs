@@ -2,11 +2,13 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use circles_store::{LogLine, WatchEvent};
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// The most lines in one message to another process.
 const CHUNK_LINES: usize = 100;
@@ -79,9 +81,8 @@ impl LogStream {
         self.changed.notify_waiters();
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn written(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.written)
     }
 }
 

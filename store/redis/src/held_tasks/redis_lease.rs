@@ -1,7 +1,7 @@
 //! A worker's hold on a task, and how it ends.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{HeldTasks, OUTAGE_RETRY_INTERVAL, SettleReply, SettleRequest};
 use crate::{
     documents::LazySnapshot,
+    sync::{get_mut, lock},
     task_meta::{TaskMeta, state_name},
 };
 
@@ -77,7 +78,7 @@ impl Lease for RedisLease {
     }
 
     fn mark_side_effects(&self) -> Result<(), Error> {
-        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marked = lock(&self.marked);
         if !*marked && let Origin::Queue(epoch) = &self.origin {
             self.tasks.node.block_on(self.tasks.mark(&self.task, epoch))?;
         }
@@ -109,7 +110,7 @@ impl Lease for RedisLease {
     }
 
     fn release(mut self: Box<Self>) {
-        let marked = *self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let marked = *get_mut(&mut self.marked);
         match self.end_lease() {
             Origin::Queue(epoch) => self.tasks.give_back(&self.task, epoch),
             Origin::Play(Some(caller)) => {

@@ -11,7 +11,7 @@ use crate::{node::lua_millis, scripts::RENEW};
 /// A claim as `renew.lua` returns it: task, epoch, whether the task is cancelled, and the servers that watch it.
 type RenewedClaim = (String, String, i64, Vec<String>);
 
-/// What is to be done after a renewal.
+/// The duties that follow from a renewal.
 #[derive(Debug, PartialEq)]
 struct Renewal {
     /// Claims that this process does not hold, as task and epoch in turn. They have to be returned to the queue.

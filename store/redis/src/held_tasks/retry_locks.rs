@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -12,7 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a first run waits for a play that holds the lock. Its holder ends by its deadline; this is only backpressure.
+use crate::sync::lock;
+
+/// How long a first run waits for a play that holds the lock. Its holder ends by its deadline; this is only
+/// backpressure.
 const BACKPRESSURE_TIME: Duration = Duration::from_millis(50);
 
 /// Serializes retries: plays of a circle that conflicted run one after another, and first runs wait a moment for them.
@@ -44,9 +47,8 @@ impl RetryLocks {
         lock
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn locks(&self) -> std::sync::MutexGuard<'_, HashMap<CircleId, Weak<AsyncMutex<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

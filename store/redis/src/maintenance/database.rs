@@ -1,6 +1,6 @@
 //! The agreements of the processes that share a Redis, and the check that they are still there.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use circles_store::Error;
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use crate::{
     RedisConfig,
     client::RedisClient,
     node::{Node, shard_key},
+    sync::lock,
     task_meta::unexpected,
 };
 
@@ -71,12 +72,12 @@ impl DatabaseCheck {
     }
 
     fn is(&self, name: Option<&str>) -> bool {
-        name == Some(&**self.name.lock().unwrap_or_else(PoisonError::into_inner))
+        name == Some(&**lock(&self.name))
     }
 
     /// Notes that the database is present under this name.
     pub(super) fn set_present(&self, name: String) {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        *lock(&self.name) = name;
     }
 
     /// Fails while Redis lacks what the processes agreed on. A new process could agree with others on something else.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use circles_api::{
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     node::{Node, shard_key},
     scripts::SEAL,
+    sync::lock,
     task_meta::{parse_state, to_json, unexpected},
 };
 
@@ -35,9 +36,8 @@ impl Sealer {
         Self { node: node.clone(), requests: Mutex::default(), requested: Notify::new() }
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn requests(&self) -> MutexGuard<'_, BTreeSet<CircleId>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.requests)
     }
 
     /// Has the circle's records sealed soon.
@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn unsealed_record_becomes_a_record() {
-        let json = r#"{"task":"01890a5d-ac96-774b-bcce-b302099a8057","caller":"","accepted":1000,"ended":2000,"state":"Lost"}"#;
+        let json = r#"{"task":"01890a5d-ac96-774b-bcce-b302099a8057","caller":"","accepted":1000,
+                       "ended":2000,"state":"Lost"}"#;
         let record = serde_json::from_str::<UnsealedRecord>(json).unwrap().into_record().unwrap();
         assert_eq!(record.task_id.to_string(), "01890a5d-ac96-774b-bcce-b302099a8057");
         assert!(record.via.is_none() && record.script_sha256.is_none());

@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
+
+use crate::sync::lock;
 
 /// The most outcomes that are acknowledged at a time: Lua takes no more than some thousand values.
 const ACKNOWLEDGED_TASKS: usize = 1_000;
@@ -13,9 +15,8 @@ const ACKNOWLEDGED_TASKS: usize = 1_000;
 pub(super) struct Acknowledgements(Mutex<HashMap<u16, Vec<String>>>);
 
 impl Acknowledgements {
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn lock(&self) -> MutexGuard<'_, HashMap<u16, Vec<String>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     pub(super) fn add(&self, shard: u16, id: &str) {

@@ -197,7 +197,8 @@ impl Waiters {
     }
 }
 
-/// The lines that a watcher has not seen yet at the task's end: those that have arrived, then the rest of its outcome's.
+/// The lines that a watcher has not seen yet at the task's end: those that have arrived, then the rest of its
+/// outcome's.
 fn last_lines(log: &mut LogReader, outcome: &Outcome) -> Vec<WatchEvent> {
     let mut events: Vec<_> = std::iter::from_fn(|| log.try_next()).collect();
     events.extend(outcome.logs().iter().skip(log.lines_read()).cloned().map(WatchEvent::Logged));

@@ -144,8 +144,8 @@ impl Submitter {
         let pools: BTreeSet<String> = batch.iter().map(|task| task.pool.clone()).collect();
         args.extend(batch.into_iter().flat_map(Submission::into_args));
         let submitted = self.node.run::<Vec<Vec<String>>>(&SUBMIT, shard, args);
-        // The hints follow the script on the same connection, so no worker looks before the tasks are there. A hint that
-        // is lost is replaced on the next reap pass.
+        // The hints follow the script on the same connection, so no worker looks before the tasks are there. A hint
+        // that is lost is replaced on the next reap pass.
         let hinted = join_all(pools.iter().map(|pool| self.node.hint(pool, shard)));
         let (replies, _) = tokio::join!(submitted, hinted);
         match replies {
