@@ -58,7 +58,7 @@ async fn run(args: Args) -> Result<(), String> {
         if let Backend::Redis(store) = &backend {
             store.enable_fast_path(host.clone());
         }
-        Workers::start(backend.store(), host, Slots { open, most: Slots::MOST, metrics })
+        Workers::start(backend.store(), host, Slots { open, max: Slots::MAX, metrics })
     });
     let workers = workers.transpose().map_err(|error| error.to_string())?;
 

@@ -26,12 +26,12 @@ pub use watched::Watched;
 pub fn played(
     store: &Arc<dyn Store>,
     task: Task,
-    mut play: impl FnMut(Claim) -> (Claim, Settlement),
+    mut play: impl FnMut(Claim) -> Option<(Claim, Settlement)>,
 ) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let (mut claim, ticket) = store.begin_nested(task).expect("an open store");
     loop {
-        let (played, settlement) = play(claim);
+        let (played, settlement) = play(claim).expect("the claim of the task");
         match runtime.block_on(played.settle(settlement)).expect("an open store") {
             Settled::Recorded => return runtime.block_on(ticket),
             Settled::Conflict(again) => claim = again,

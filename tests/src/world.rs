@@ -52,7 +52,7 @@ impl<B: Backend> Drop for WorldOn<B> {
     fn drop(&mut self) {
         self.shutdown.cancel();
         self.server.abort();
-        let ended = self.workers.take().is_none_or(|workers| workers.end(EVENT_TIMEOUT));
+        let ended = self.workers.take().is_none_or(|workers| workers.stop(EVENT_TIMEOUT));
         assert!(ended || std::thread::panicking(), "script threads are left");
     }
 }

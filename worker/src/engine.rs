@@ -1,33 +1,53 @@
-//! The engines that scripts run in.
+//! The engines that run scripts: their construction, the resolver of imports, the compiled scripts.
 
-use std::sync::OnceLock;
+mod cache;
+mod resolver;
+mod script;
 
+use std::sync::{Arc, OnceLock};
+
+use circles_config::Limits;
 use circles_store::LogLevel;
 use rhai::{
     Dynamic, Engine, EvalAltResult, LexError, Module, OptimizationLevel, Position, Shared, Token,
     packages::{Package, StandardPackage},
 };
 
+use self::resolver::Resolver;
 use crate::{
-    Limits, circle, natives, packages,
-    play::{Constants, Play},
+    natives::{self, Constants, Frame},
+    packages,
 };
 
-/// What scripts run in that are held to these limits. Rhai keeps its own limits in the engine.
+pub use self::{
+    cache::{LibraryCache, LoadError, Loaded, SourceCache},
+    script::{CompileError, Script, hash, is_closure},
+};
+
+/// The engines for scripts with the same limits: Rhai keeps some limits in the engine.
 pub struct Engines {
     pub limits: Limits,
-    pub real: Engine,
-    pub trial: Engine,
+    /// Runs scripts on threads of their own.
+    pub full: Engine,
+    /// Runs scripts where their tasks arrive.
+    pub fast_path: Engine,
+    /// The compiled scripts of libraries.
+    pub library: Arc<LibraryCache>,
 }
 
 impl Engines {
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, real: build(limits, false), trial: build(for_trial(limits), true) }
+    pub fn new(limits: Limits, library: &Arc<LibraryCache>) -> Self {
+        Self {
+            limits,
+            full: build(limits, library, false),
+            fast_path: build(for_fast_path(limits), library, true),
+            library: library.clone(),
+        }
     }
 }
 
-/// What a play may use that is tried on the thread where it arrives: so little that it delays nobody.
-pub fn for_trial(limits: Limits) -> Limits {
+/// The limits of a play on the fast path, so low that it delays no other call.
+pub fn for_fast_path(limits: Limits) -> Limits {
     Limits {
         operations: limits.operations.min(5_000),
         call_depth: limits.call_depth.min(8),
@@ -38,7 +58,7 @@ pub fn for_trial(limits: Limits) -> Limits {
     }
 }
 
-/// What all engines share, so that each costs next to nothing.
+/// The parts that all engines share, so that each costs next to nothing.
 struct Common {
     standard: StandardPackage,
     natives: Shared<Module>,
@@ -58,30 +78,30 @@ impl Common {
     }
 }
 
-/// An engine with every limit set by value; what it runs reports to the thread's [`Play`].
-fn build(limits: Limits, trial: bool) -> Engine {
+/// An engine with every limit set by value. Its scripts report to the [`Frame`] on their thread.
+fn build(limits: Limits, library: &Arc<LibraryCache>, is_fast_path: bool) -> Engine {
     let common = Common::get();
     let mut engine = Engine::new_raw();
     common.standard.register_into_engine(&mut engine);
-    // What is registered later is found first: ours stand before Rhai's own of the same names.
+    // Rhai finds later modules first: these natives replace its own of the same names.
     engine.register_global_module(common.natives.clone());
     for (name, package) in &common.packages {
         engine.register_static_module(name, package.clone());
     }
-    // A script is what its caller sent, all of it: what it runs can be hashed, cached and shown.
+    // Without `eval`, the caller's text is the whole script, which can be hashed, cached and shown.
     engine.disable_symbol("eval");
-    // A switch takes the hash of its value in one step. Of an array that holds one long text many times that is
-    // hours, in which nothing could stop the script.
+    // A switch hashes its value in one step. For an array that holds one long text many times that takes hours, in
+    // which nothing could stop the script.
     engine.disable_symbol("switch");
-    engine.set_module_resolver(circle::Resolver);
+    engine.set_module_resolver(Resolver::new(library.clone()));
     natives::slices::extend(&mut engine);
     // Folding constants runs operators of the script while it is compiled, where no limit holds: a few lines that
     // double a text thirty times would take gigabytes, also in a function that is never called.
     engine.set_optimization_level(OptimizationLevel::None);
-    // The parser has no hook of its own. What it does for one token takes about as long as the script so far; an
-    // error in place of a token ends it. Without a play there is no limit to hold it to, and nothing is compiled.
+    // The parser itself has no hook. It takes about as long for one token as the script is long so far; an error in
+    // place of a token ends it. Without a play there is no limit to keep, and nothing is compiled.
     #[allow(deprecated)] // Rhai marks its hooks as volatile, not as going away.
-    engine.on_parse_token(|token, _, _| match Play::current_may_compile() {
+    engine.on_parse_token(|token, _, _| match Frame::current_allows_token() {
         true => natives::slices::token(token),
         // Between the parts of an interpolated text the parser knows no other error, and panics.
         false => Token::LexError(LexError::UnterminatedString.into()),
@@ -94,13 +114,13 @@ fn build(limits: Limits, trial: bool) -> Engine {
         .set_max_variables(limits.variables)
         .set_max_functions(limits.functions)
         .set_max_modules(limits.modules);
-    if trial {
-        // Rhai's own limits of sizes walk a container at each change, which bounds what one native can take.
-        // A trial is over before that is felt; real plays have the memory limit instead.
+    if is_fast_path {
+        // Rhai checks these limits by a walk through the container at each change. They bound the time of one native. A
+        // play on the fast path is over before the walks cost much; other plays have the memory limit instead.
         engine.set_max_string_size(4_096).set_max_array_size(512).set_max_map_size(512);
     }
 
-    engine.on_progress(|operations| match Play::current_may_go_on(operations) {
+    engine.on_progress(|operations| match Frame::current_allows_operation(operations) {
         true => None,
         false => Some(Dynamic::UNIT),
     });
@@ -125,11 +145,11 @@ fn build(limits: Limits, trial: bool) -> Engine {
 
 fn constant(name: &str) -> Option<Dynamic> {
     // Few names get past the comparison of lengths.
-    matches!(name.len(), 4 | 6).then(|| Play::current()?.constants.get(name))?
+    matches!(name.len(), 4 | 6).then(|| Frame::current()?.constants.get(name))?
 }
 
 fn log(level: LogLevel, text: &str) {
-    if let Some(play) = Play::current() {
-        play.log(level, text);
+    if let Some(frame) = Frame::current() {
+        frame.log(level, text);
     }
 }

@@ -1,41 +1,42 @@
-//! Runs scripts: [`Host`] turns a task into an outcome, [`Workers`] are the threads on which it does.
+//! Runs scripts: [`Host`] turns a task into an outcome, [`Workers`] are the threads that do so.
 //!
-//! **Invariants.** A play ends within its deadline and limits, whatever the script does: time, interruption
-//! and memory are looked at between operations and between tokens, natives that can wait heed the deadline
-//! themselves, natives that could allocate much in one step charge it first. Whatever is done for a play is done
-//! in its frame: arguments are converted there, the policy is asked, the source is hashed and compiled, the result
-//! is converted. Nothing a script defines changes who it is told has
-//! called: the four constants are resolved before any variable of its own. Nothing of one play is seen by
-//! another. Scripts reach the files, library and secrets of their play's own circle, and nothing else of the
-//! machine. What changes anything outside of the play says so first, and none of it is ever done in a trial.
+//! Five layers, each of which knows only those above it in this list (`cargo xtask tidy` checks that):
 //!
-//! **What Rhai leaves open.** A native that works through a text of tens of megabytes looks at no clock
-//! meanwhile, which can make its play some hundred milliseconds late. `switch` over an array hashes all of
-//! it, each text as often as it stands there: such a play can hold its thread far beyond its deadline.
-//! Closures that hold themselves inside a function are never freed; a warning says so.
+//! | layer | what it holds |
+//! |---|---|
+//! | `play` | a play's meter, usage and effects: when it must stop, and what it did; knows no engine |
+//! | `circle` | a circle's resources behind one trait: library, files, secrets, documents, calls; knows no engine |
+//! | `natives`, `packages` | the functions that scripts call |
+//! | `engine` | the construction of engines, the resolver of imports, the compiled scripts |
+//! | `host` | served circles, their policies, and the way from a task to its outcome |
+//!
+//! **Invariants.** A play ends within its deadline and limits, whatever its script does: time, interruption and memory
+//! are checked between operations and between tokens; a native that can wait keeps the deadline itself, and a native
+//! that could allocate much in one step charges the memory first. All work for a play happens within these limits: its
+//! arguments are converted there, its policy is asked, its source is hashed and compiled, its result is converted. No
+//! script can change its constants: they are resolved before any variable of its own. No play sees the values of
+//! another. Scripts reach the resources of their play's own circle, and nothing else of the machine. Every effect
+//! outside of the play is marked first, and none happens on the fast path.
+//!
+//! **Open in Rhai.** A native that works through a text of tens of megabytes looks at no clock meanwhile, which can make
+//! its play some hundred milliseconds late. Closures that hold themselves inside a function are never freed; a log line
+//! says so when they have taken too much.
 
-mod budget;
-mod cache;
 mod circle;
-mod clock;
 mod engine;
-mod failure;
 mod host;
-mod memory;
 mod metrics;
 mod natives;
 mod packages;
 mod play;
-mod run;
-mod value;
+mod workers;
 
-pub use budget::Budget;
-pub use circle::{CircleSettings, LibraryFunction, LibraryScript};
+pub use circle::CircleSettings;
 pub use circles_config::Limits;
-pub use host::Host;
-pub use memory::CountingAllocator;
+pub use host::{Host, LibraryFunction, LibraryScript};
 pub use metrics::Metrics;
-pub use run::{Slots, UncountedMemory, Workers};
+pub use play::{Budget, CountingAllocator};
+pub use workers::{Slots, UncountedMemory, Workers};
 
 #[cfg(test)]
 #[global_allocator]

@@ -1,6 +1,8 @@
+//! The metrics of workers.
+
 use std::time::Instant;
 
-use circles_store::{Failure, InlineRunner, Outcome, State, Task};
+use circles_store::{Failure, Outcome, State, Task, Trial};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -12,11 +14,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// What workers count; a copy counts the same.
+/// The metrics of workers; a copy counts into the same.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    plays: Family<Ended, Counter>,
-    limits: Family<Passed, Counter>,
+    plays: Family<OutcomeLabel, Counter>,
+    limits: Family<LimitLabel, Counter>,
     seconds: Histogram,
     running: Gauge,
     threads: Gauge,
@@ -24,12 +26,12 @@ pub struct Metrics {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
+struct OutcomeLabel {
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Passed {
+struct LimitLabel {
     /// One of a fixed set: fields of [`Limits`](crate::Limits), and `database_bytes`.
     limit: String,
 }
@@ -49,7 +51,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds what is counted to what a program shows.
+    /// Adds the metrics to a program's registry.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("plays", "Plays that ended here, by how", self.plays.clone());
         registry.register("limits", "Plays that passed a limit, by its name", self.limits.clone());
@@ -64,9 +66,9 @@ impl Metrics {
         registry.register("script_thread_deaths", help, self.thread_deaths.clone());
     }
 
-    /// Has plays counted that are tried, and end so.
-    pub fn counting<T: InlineRunner>(&self, trial: T) -> impl InlineRunner {
-        Counted { metrics: self.clone(), trial }
+    /// Counts the plays that end on this fast path.
+    pub fn counting<T: Trial>(&self, fast_path: T) -> impl Trial {
+        Counted { metrics: self.clone(), fast_path }
     }
 
     /// Threads that run scripts, or wait for one. Without any, no play runs.
@@ -74,60 +76,60 @@ impl Metrics {
         usize::try_from(self.threads.get()).unwrap_or(0)
     }
 
-    /// Threads for scripts that have died of a fault of the program since its start.
+    /// Threads for scripts that died of a fault of the program since its start.
     pub fn script_thread_deaths(&self) -> u64 {
         self.thread_deaths.get()
     }
 
-    /// Counts a thread from now until what is returned goes.
+    /// Counts a thread until the result is dropped.
     pub(crate) fn thread_began(&self) -> impl Drop + Send + use<> {
         self.threads.inc();
-        Thread(self.threads.clone())
+        LiveThread(self.threads.clone())
     }
 
     pub(crate) fn thread_died(&self) {
         self.thread_deaths.inc();
     }
 
-    /// Counts a play from now until what is returned goes.
-    pub(crate) fn begin(&self) -> Running<'_> {
+    /// Counts a play until the result is dropped.
+    pub(crate) fn begin_play(&self) -> RunningPlay<'_> {
         self.running.inc();
-        Running { metrics: self, began: Instant::now(), ended: None }
+        RunningPlay { metrics: self, began: Instant::now(), ended: None }
     }
 }
 
 struct Counted<T> {
     metrics: Metrics,
-    trial: T,
+    fast_path: T,
 }
 
-impl<T: InlineRunner> InlineRunner for Counted<T> {
-    fn try_inline(&self, task: &Task) -> Option<Outcome> {
-        let mut running = self.metrics.begin();
-        let outcome = self.trial.try_inline(task)?;
-        running.ends(&outcome);
+impl<T: Trial> Trial for Counted<T> {
+    fn attempt(&self, task: &Task) -> Option<Outcome> {
+        let mut running = self.metrics.begin_play();
+        let outcome = self.fast_path.attempt(task)?;
+        running.end(&outcome);
         Some(outcome)
     }
 }
 
-struct Thread(Gauge);
+struct LiveThread(Gauge);
 
-impl Drop for Thread {
+impl Drop for LiveThread {
     fn drop(&mut self) {
         self.0.dec();
     }
 }
 
 /// A play under way.
-pub(crate) struct Running<'a> {
+pub(crate) struct RunningPlay<'a> {
     metrics: &'a Metrics,
     began: Instant,
     ended: Option<(State, Option<String>)>,
 }
 
-impl Running<'_> {
-    /// How it ended, as far as is known.
-    pub fn ends(&mut self, outcome: &Outcome) {
+impl RunningPlay<'_> {
+    /// Sets how the play ended; the last call counts.
+    pub fn end(&mut self, outcome: &Outcome) {
         let limit = match outcome {
             Outcome::Failed(Failure::Limit { limit }, _) => Some(limit.clone()),
             _ => None,
@@ -136,14 +138,14 @@ impl Running<'_> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningPlay<'_> {
     fn drop(&mut self) {
         self.metrics.running.dec();
         let Some((state, limit)) = self.ended.take() else { return };
         self.metrics.seconds.observe(self.began.elapsed().as_secs_f64());
-        self.metrics.plays.get_or_create(&Ended { outcome: name(state) }).inc();
+        self.metrics.plays.get_or_create(&OutcomeLabel { outcome: name(state) }).inc();
         if let Some(limit) = limit {
-            self.metrics.limits.get_or_create(&Passed { limit }).inc();
+            self.metrics.limits.get_or_create(&LimitLabel { limit }).inc();
         }
     }
 }

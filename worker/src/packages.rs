@@ -1,8 +1,7 @@
-//! What scripts can do beyond Rhai: each package is a namespace of natives, `fs::read("notes.txt")`.
+//! Packages of natives, each with a namespace: `fs::read("notes.txt")`.
 //!
-//! Packages are made once and shared by all engines, so nothing in them belongs to a circle or a play: a
-//! native asks [`Play::current`] whose it is. A script's own functions have no namespace and so never stand
-//! in front of one of these.
+//! All engines share the packages, so nothing in them belongs to a circle or a play: a native asks [`Frame::current`] for both. A
+//! script's own functions have no namespace and so never replace a package's.
 
 mod circle;
 mod crypto;
@@ -10,18 +9,14 @@ mod db;
 mod fs;
 mod json;
 mod log;
-
 mod secret;
 mod time;
 
-use std::{ops::Deref, rc::Rc};
+use std::ops::Deref;
 
-use rhai::{Blob, Dynamic, DynamicReadLock, EvalAltResult, ImmutableString, Module, Position, Shared};
+use rhai::{Blob, Dynamic, DynamicReadLock, ImmutableString, Module, Shared};
 
-use crate::{
-    natives::{Checked, Natives as _},
-    play::Play,
-};
+use crate::natives::{Checked, Frame, Natives as _, throw};
 
 /// Registers the natives of one namespace.
 type Register = fn(&mut Module);
@@ -36,15 +31,15 @@ const ALL: [(&str, Register); 6] = [
     ("time", time::register),
 ];
 
-/// Whether a namespace is called so. No import may take its place.
+/// Whether this is the name of a namespace, which no import may take.
 pub fn is_namespace(name: &str) -> bool {
     ALL.iter().any(|(namespace, _)| *namespace == name)
 }
 
-/// Natives without a namespace that speak for the circle. No function of a script may be called so.
+/// Natives without a namespace that speak for the circle. No function of a script may have their names.
 const RESERVED: [&str; 2] = ["circle", "secret"];
 
-/// Whether no function of a script may be called so.
+/// Whether no function of a script may have this name.
 pub fn is_reserved(function: &str) -> bool {
     RESERVED.contains(&function)
 }
@@ -53,11 +48,11 @@ pub fn is_reserved(function: &str) -> bool {
 pub fn register(natives: &mut Module) {
     circle::register(natives);
     secret::register(natives);
-    // Rhai's own would quote what it stumbles over, and take sixty times the text.
+    // Rhai's own quotes the text in its errors, and takes sixty times its memory.
     natives.native("parse_json", json::parse);
 }
 
-/// Every namespace, made.
+/// Every namespace with its natives.
 pub fn all() -> Vec<(&'static str, Shared<Module>)> {
     let make = |(name, register): (_, Register)| {
         let mut module = Module::new();
@@ -68,35 +63,25 @@ pub fn all() -> Vec<(&'static str, Shared<Module>)> {
     ALL.into_iter().map(make).collect()
 }
 
-/// The play that a native is called in. There always is one.
-fn play() -> Checked<Rc<Play>> {
-    Play::current().ok_or_else(|| throw("no play is under way".to_owned()))
-}
-
-/// An error that a script can catch. It must name nothing of the machine.
-fn throw(message: String) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
-}
-
-/// An argument as an error quotes it: without secrets, and a long one by its length alone, since what others cut off
-/// its end could no longer be masked.
+/// An argument as an error quotes it: without secrets, and a long one by its length alone, since a secret that is cut
+/// later could no longer be masked.
 fn quoted(text: &str) -> String {
-    const CHARACTERS: usize = 64;
-    if text.chars().nth(CHARACTERS).is_some() {
+    const MAX_CHARACTERS: usize = 64;
+    if text.chars().nth(MAX_CHARACTERS).is_some() {
         return format!("(a text of {} characters)", text.chars().count());
     }
-    let masked = Play::current().map(|play| play.circle.without_secrets(text, usize::MAX));
+    let masked = Frame::current().map(|frame| frame.circle.mask_secrets(text, usize::MAX));
     format!("{:?}", masked.as_deref().unwrap_or(text))
 }
 
-/// The bytes of a text or a blob, where they stand.
+/// The bytes of a text or a blob, borrowed.
 enum Bytes<'a> {
     Text(DynamicReadLock<'a, ImmutableString>),
     Blob(DynamicReadLock<'a, Blob>),
 }
 
 impl<'a> Bytes<'a> {
-    /// Those of an argument of the native that is called so.
+    /// The bytes of an argument of the native of this name.
     fn of(native: &str, value: &'a Dynamic) -> Checked<Self> {
         if let Some(text) = value.read_lock() {
             return Ok(Self::Text(text));

@@ -152,7 +152,7 @@ async fn a_thread_outlives_whatever_goes_wrong_with_one_task() {
 fn counted(store: &Arc<Store>, slots: usize) -> (Workers, Metrics) {
     let metrics = Metrics::default();
     let open = NonZeroUsize::new(slots).unwrap();
-    let slots = Slots { open, most: Slots::MOST, metrics: metrics.clone() };
+    let slots = Slots { open, max: Slots::MAX, metrics: metrics.clone() };
     (Workers::start(store.clone(), Arc::new(Host::new(Limits::default())), slots).unwrap(), metrics)
 }
 

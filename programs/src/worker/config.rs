@@ -139,9 +139,9 @@ impl Args {
 
     /// How many scripts run at a time: quick ones, several a core, as each waits for Redis most of its time.
     pub fn slots(&self, metrics: Metrics) -> Slots {
-        let most = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
+        let max = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
         let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Slots { open: cores.saturating_mul(A_CORE).min(most), most, metrics }
+        Slots { open: cores.saturating_mul(A_CORE).min(max), max, metrics }
     }
 }
 
@@ -197,9 +197,9 @@ mod tests {
             let args = Args::try_parse_from(["w", "--redis-url", "redis://a", "--concurrency", concurrency])
                 .unwrap();
             let slots = args.slots(Metrics::default());
-            assert_eq!(slots.most.get().to_string(), concurrency);
-            assert!(slots.open <= slots.most);
-            assert_eq!(args.store(&[]).running_limit, slots.most.get());
+            assert_eq!(slots.max.get().to_string(), concurrency);
+            assert!(slots.open <= slots.max);
+            assert_eq!(args.store(&[]).running_limit, slots.max.get());
         }
     }
 }

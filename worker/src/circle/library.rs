@@ -1,12 +1,9 @@
-//! The scripts of a circle's library: found below one directory, compiled once.
+//! The script library of a circle: sources below one directory.
 
 use std::{
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -14,54 +11,45 @@ use cap_std::{
     ambient_authority,
     fs::{Dir, Metadata, MetadataExt},
 };
-use quick_cache::{Equivalent, Weighter};
-use rhai::{Engine, ParseError};
 
-use super::files::{FileFault, open_to_read};
-use crate::{
-    Limits,
-    cache::{Bounded, CompileFault, Script, bounded, hash, weight},
-    memory,
-    play::Play,
-};
+use super::files::{FileError, open_to_read};
+use crate::play::{Play, Stop};
 
 /// Bytes of a script's name.
 pub const NAME_BYTES: usize = 128;
-/// How old a change must be for its time to tell it from a later one: clocks of file systems are coarse.
+/// A change this old has another time than the next one: clocks of file systems are coarse.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Why a library script cannot be had.
+/// Why a library cannot answer.
 #[derive(Debug, thiserror::Error)]
-pub enum LibraryFault {
-    /// There is none of this name, or the name is none.
+pub enum LibraryError {
+    /// There is no script of this name, or no script can have it.
     #[error("there is no such script in the library")]
     NotFound,
-    /// The library is not where it has to be.
+    /// The library's folder is required and missing.
     #[error("its folder is not there")]
     Absent,
-    /// It is longer than `script_bytes`.
+    /// The script is longer than `script_bytes`.
     #[error("it is longer than script_bytes allows")]
     TooLarge,
-    /// It does not compile.
-    #[error(transparent)]
-    Compile(#[from] ParseError),
-    /// The play for which it was to be had was stopped; [`Play::stopped`] says why.
-    #[error(transparent)]
-    Stopped(CompileFault),
-    /// It is there and cannot be read.
+    /// The play that reads the script was stopped.
+    #[error("it takes more time or memory to compile than a play may use")]
+    Stopped(Stop),
+    /// The script exists and cannot be read.
     #[error("it cannot be read: {}", .0.kind())]
     Io(#[from] io::Error),
 }
 
-impl LibraryFault {
-    /// Of a play that was stopped.
-    pub(super) fn stopped<T>(_: T) -> Self {
-        Self::Stopped(CompileFault::Stopped)
+impl From<Stop> for LibraryError {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
     }
+}
 
+impl LibraryError {
     /// Whether it may be gone a moment later, since it says nothing of the library: this process, or the system, is out
     /// of file descriptors or memory.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         use rustix::io::Errno;
         let Self::Io(error) = self else { return false };
         [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN, Errno::INTR]
@@ -70,68 +58,36 @@ impl LibraryFault {
     }
 }
 
-impl From<CompileFault> for LibraryFault {
-    fn from(fault: CompileFault) -> Self {
-        match fault {
-            CompileFault::Parse(error) => Self::Compile(error),
-            stopped @ CompileFault::Stopped => Self::Stopped(stopped),
-        }
-    }
-}
-
-/// The scripts below one directory. The directory is opened for each look, so that a library can be put in
-/// place, or replaced, at any time, and a circle nobody plays in holds nothing open.
+/// The scripts below one directory. Each read opens the directory, so a library can be put in place, or replaced, at
+/// any time, and an idle circle holds no file open.
 pub struct Library {
     root: Option<PathBuf>,
-    /// Whether nothing may run while it is not there.
+    /// Whether nothing may run while the directory is missing.
     required: bool,
-    /// Tells its scripts from those of other libraries.
-    number: u64,
-    compiled: Arc<Compiled>,
+    id: LibraryId,
 }
 
-/// The compiled scripts of all libraries of a host.
-pub struct Compiled(Bounded<Key, Arc<Known>, ByBytes>);
+/// Identifies a library among those of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LibraryId(u64);
 
-impl Compiled {
-    /// None yet.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(bounded(ByBytes)))
-    }
+/// What became of a script since it was read before.
+pub enum LibraryRead {
+    /// It still has the known version.
+    Unchanged,
+    /// The source, and its version.
+    Source(String, Version),
 }
 
-/// The number of a library, and the name of a script in it.
-#[derive(PartialEq, Eq, Hash)]
-struct Key<S = Box<str>>(u64, S);
-
-impl Equivalent<Key> for Key<&str> {
-    fn equivalent(&self, other: &Key) -> bool {
-        (self.0, self.1) == (other.0, &*other.1)
-    }
-}
-
-/// A script as it was read.
-struct Known {
-    script: Arc<Script>,
+/// The version of a file. Where its times are too young to tell two versions apart, the content decides.
+pub struct Version {
     stamp: Stamp,
-    /// Whether a later change is sure to show in the stamp. Until then the source is read again each time.
-    settled: AtomicBool,
+    /// Whether a later change is sure to show in the stamp. Until then the source is read each time.
+    is_settled: bool,
 }
 
-/// A script that was found, and its hash; not compiled yet, perhaps.
-pub struct Loaded {
-    pub hash: [u8; 32],
-    name: Box<str>,
-    state: State,
-}
-
-enum State {
-    Compiled(Arc<Script>),
-    Source { source: String, stamp: Stamp, settled: bool },
-}
-
-/// What changes when a file is replaced or written to. The inode's own time of change is among it, which
-/// nobody can set back; the content decides where the times are too young to tell.
+/// Metadata that changes when a file is replaced or written to. The inode's own time of change is part of it, which
+/// no program can set back.
 #[derive(PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64),
@@ -140,114 +96,91 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl Version {
     fn of(metadata: &Metadata) -> Self {
-        Self {
+        let stamp = Stamp {
             file: (metadata.dev(), metadata.ino()),
             bytes: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
+        };
+        let changed = Duration::from_secs(u64::try_from(stamp.changed.0).unwrap_or(0));
+        let since_change = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed);
+        Self { stamp, is_settled: since_change.is_ok_and(|since| since > SETTLED) }
     }
 
-    /// Whether the last change lies so far back that the next one has another time.
-    fn is_settled(&self) -> bool {
-        let changed = u64::try_from(self.changed.0).unwrap_or(0);
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(changed));
-        since.is_ok_and(|since| since > SETTLED)
-    }
-}
-
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<Key, Arc<Known>> for ByBytes {
-    fn weight(&self, key: &Key, known: &Arc<Known>) -> u64 {
-        weight(&known.script, key.1.len() + size_of::<Known>())
+    /// Whether a file with this version has the same content as one with the `other` version, for certain.
+    fn is_surely(&self, other: &Self) -> bool {
+        other.is_settled && self.stamp == other.stamp
     }
 }
 
 impl Library {
-    pub fn new(root: Option<PathBuf>, required: bool, compiled: Arc<Compiled>) -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        Self { root, required, number: NUMBER.fetch_add(1, Ordering::Relaxed), compiled }
+    /// The library below `root`. If it is `required`, nothing may run while the directory is missing.
+    pub fn new(root: Option<PathBuf>, required: bool) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self { root, required, id: LibraryId(NEXT_ID.fetch_add(1, Ordering::Relaxed)) }
+    }
+
+    pub const fn id(&self) -> LibraryId {
+        self.id
     }
 
     /// The library's directory; `None` if there is none, which is an empty library.
-    pub fn open(&self) -> io::Result<Option<Dir>> {
+    pub(super) fn open(&self) -> io::Result<Option<Dir>> {
         let Some(root) = &self.root else { return Ok(None) };
         match Dir::open_ambient_dir(root, ambient_authority()) {
             Ok(dir) => Ok(Some(dir)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether nothing may run while the directory is not there.
-    pub const fn is_required(&self) -> bool {
-        self.required
+    /// Whether there is a script of this name. Anything but its certain absence is an error.
+    pub fn contains(&self, name: &str) -> Result<bool, LibraryError> {
+        match self.open()? {
+            None if self.required => Err(LibraryError::Absent),
+            None => Ok(false),
+            Some(root) => match root.symlink_metadata(format!("{name}.rhai")) {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error.into()),
+            },
+        }
     }
 
-    /// The script of this name as it stands now, within the limits of this play.
-    pub fn load(&self, limits: &Limits, name: &str, play: &Play) -> Result<Loaded, LibraryFault> {
+    /// The script of this name as it stands now, unless it still has the `known` version.
+    pub fn read(
+        &self,
+        play: &Play,
+        name: &str,
+        known: Option<&Version>,
+    ) -> Result<LibraryRead, LibraryError> {
         if !is_name(name) {
-            return Err(LibraryFault::NotFound);
+            return Err(LibraryError::NotFound);
         }
-        let Some(root) = self.open()? else { return Err(LibraryFault::NotFound) };
+        let Some(root) = self.open()? else { return Err(LibraryError::NotFound) };
         let (mut file, metadata) = match open_to_read(&root, format!("{name}.rhai")) {
             Ok(opened) => opened,
-            // What there is not and what may not be reached are one to a script.
-            Err(FileFault::Other(error)) => return Err(error.into()),
-            Err(_) => return Err(LibraryFault::NotFound),
+            Err(FileError::Other(error)) => return Err(error.into()),
+            // A script cannot tell a missing file from one that it may not reach.
+            Err(_) => return Err(LibraryError::NotFound),
         };
-        let stamp = Stamp::of(&metadata);
-        let known = self.compiled.0.get(&Key(self.number, name));
-        let loaded = |hash, state| Loaded { hash, name: name.into(), state };
-        if let Some(known) = &known
-            && known.stamp == stamp
-            && known.settled.load(Ordering::Relaxed)
-        {
-            return Ok(loaded(known.script.hash, State::Compiled(known.script.clone())));
+        let version = Version::of(&metadata);
+        if known.is_some_and(|known| version.is_surely(known)) {
+            return Ok(LibraryRead::Unchanged);
         }
-        let settled = stamp.is_settled();
-        let most = stamp.bytes.min(limits.script_bytes as u64);
-        play.charge(usize::try_from(most).unwrap_or(usize::MAX)).map_err(LibraryFault::stopped)?;
-        let source = read(&mut file, limits.script_bytes)?;
-        let hash = hash(&source, play).map_err(LibraryFault::stopped)?;
-        match known {
-            Some(known) if known.script.hash == hash => {
-                let script = known.script.clone();
-                self.keep(name, script.clone(), stamp, settled);
-                Ok(loaded(hash, State::Compiled(script)))
-            }
-            _ => Ok(loaded(hash, State::Source { source, stamp, settled })),
-        }
-    }
-
-    /// The compiled form of a script, by an engine with the limits that it was loaded with.
-    pub fn compile(&self, engine: &Engine, loaded: Loaded) -> Result<Arc<Script>, LibraryFault> {
-        match loaded.state {
-            State::Compiled(script) => Ok(script),
-            State::Source { source, stamp, settled } => {
-                let script = Script::compile(engine, &source, loaded.hash, &loaded.name)?;
-                self.keep(&loaded.name, script.clone(), stamp, settled);
-                Ok(script)
-            }
-        }
-    }
-
-    fn keep(&self, name: &str, script: Arc<Script>, stamp: Stamp, settled: bool) {
-        memory::uncounted(|| {
-            let known = Known { script, stamp, settled: AtomicBool::new(settled) };
-            self.compiled.0.insert(Key(self.number, name.into()), Arc::new(known));
-        });
+        let max_bytes = play.limits.script_bytes;
+        let expected = version.stamp.bytes.min(max_bytes as u64);
+        play.meter.charge(usize::try_from(expected).unwrap_or(usize::MAX))?;
+        Ok(LibraryRead::Source(read_text(&mut file, max_bytes)?, version))
     }
 }
 
-fn read(file: &mut impl Read, most: usize) -> Result<String, LibraryFault> {
+fn read_text(file: &mut impl Read, max_bytes: usize) -> Result<String, LibraryError> {
     let mut source = String::new();
-    file.take(most as u64 + 1).read_to_string(&mut source)?;
-    if source.len() > most { Err(LibraryFault::TooLarge) } else { Ok(source) }
+    file.take(max_bytes as u64 + 1).read_to_string(&mut source)?;
+    if source.len() > max_bytes { Err(LibraryError::TooLarge) } else { Ok(source) }
 }
 
 /// Whether a text can name a library script: parts of letters, digits, `_`, `-` and `.`, none of which begins

@@ -1,93 +1,108 @@
-//! The circles that a host runs plays of: those it was told about, and the rest.
+//! The circles that a host serves: those with settings, and all others.
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
+use circles_config::Limits;
 use circles_store::CircleId;
 use quick_cache::sync::Cache;
 
+use super::policy::PolicyState;
 use crate::{
-    CircleSettings, Limits,
-    circle::{Circle, Compiled},
-    engine::Engines,
+    circle::{Circle, CircleSettings},
+    engine::{Engines, LibraryCache},
 };
 
-/// Circles without settings that are kept at hand.
-const OTHERS: usize = 1_000;
+/// Circles without settings that stay in memory.
+const MAX_OTHERS: usize = 1_000;
 
-pub struct Circles {
-    named: HashMap<CircleId, Arc<Circle>>,
-    /// What every circle is that has no settings of its own. It holds nothing that two could share.
-    other: Arc<Circle>,
-    /// Where there is more to be said of such circles.
-    others: Option<Others>,
-    /// The compiled scripts of their libraries.
-    compiled: Arc<Compiled>,
+/// A circle as this host serves it: its resources, the engines for its limits, and its policy.
+pub struct ServedCircle {
+    pub resources: Arc<Circle>,
+    pub engines: Arc<Engines>,
+    pub policy: PolicyState,
 }
 
-/// Circles without settings, by a rule.
+impl ServedCircle {
+    /// A circle whose limits are those of `engines`.
+    pub fn new(settings: CircleSettings, engines: Arc<Engines>) -> Self {
+        Self { resources: Arc::new(Circle::new(settings)), engines, policy: PolicyState::default() }
+    }
+
+    /// The limits of one play.
+    pub fn limits(&self) -> &Limits {
+        &self.engines.limits
+    }
+}
+
+pub struct Circles {
+    named: HashMap<CircleId, Arc<ServedCircle>>,
+    /// Stands for every circle without settings, unless a rule has some. It has no resources that two could share.
+    other: Arc<ServedCircle>,
+    others: Option<Others>,
+}
+
+/// A rule for the settings of circles that have none of their own.
 struct Others {
     settings: Box<dyn Fn(&CircleId) -> CircleSettings + Send + Sync>,
-    known: Cache<CircleId, Arc<Circle>>,
+    served: Cache<CircleId, Arc<ServedCircle>>,
 }
 
 impl Circles {
     pub fn new(limits: Limits, named: HashMap<CircleId, CircleSettings>) -> Self {
         // Most circles have the same limits.
         let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
-        let compiled = Compiled::new();
+        let library = LibraryCache::new();
         let mut circle = |settings: CircleSettings| {
             let limits = settings.limits;
-            let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits)));
-            Arc::new(Circle::new(settings, engines.clone(), &compiled))
+            let engines = engines.entry(limits).or_insert_with(|| Arc::new(Engines::new(limits, &library)));
+            Arc::new(ServedCircle::new(settings, engines.clone()))
         };
         Self {
             other: circle(CircleSettings { limits, ..CircleSettings::default() }),
             named: named.into_iter().map(|(id, settings)| (id, circle(settings))).collect(),
             others: None,
-            compiled,
         }
     }
 
-    /// All of them this one.
+    /// This circle in place of every circle.
     #[cfg(test)]
-    pub fn all(circle: Circle) -> Self {
-        let compiled = Compiled::new();
-        Self { named: HashMap::new(), other: Arc::new(circle), others: None, compiled }
+    pub fn all(circle: ServedCircle) -> Self {
+        Self { named: HashMap::new(), other: Arc::new(circle), others: None }
     }
 
     pub fn with_others(
         mut self,
         settings: impl Fn(&CircleId) -> CircleSettings + Send + Sync + 'static,
     ) -> Self {
-        self.others = Some(Others { settings: Box::new(settings), known: Cache::new(OTHERS) });
+        self.others = Some(Others { settings: Box::new(settings), served: Cache::new(MAX_OTHERS) });
         self
     }
 
-    /// Whether it has settings of its own.
+    /// Whether a circle has settings of its own.
     pub fn is_named(&self, id: &CircleId) -> bool {
         self.named.contains_key(id)
     }
 
-    pub fn get(&self, id: &CircleId) -> Arc<Circle> {
+    pub fn get(&self, id: &CircleId) -> Arc<ServedCircle> {
         match (self.named.get(id), &self.others) {
             (Some(circle), _) => circle.clone(),
             (None, None) => self.other.clone(),
             (None, Some(others)) => {
-                let made = others.known.get_or_insert_with(id, || Ok::<_, Infallible>(self.made(others, id)));
-                made.unwrap_or_else(|never| match never {})
+                let served = || Ok::<_, Infallible>(self.serve(others, id));
+                others.served.get_or_insert_with(id, served).unwrap_or_else(|never| match never {})
             }
         }
     }
 
-    fn made(&self, others: &Others, id: &CircleId) -> Arc<Circle> {
+    fn serve(&self, others: &Others, id: &CircleId) -> Arc<ServedCircle> {
         let settings = (others.settings)(id);
-        let known = &self.other.engines;
-        let engines = if settings.limits == known.limits {
-            known.clone()
+        let default = &self.other.engines;
+        let engines = if settings.limits == default.limits {
+            default.clone()
         } else {
-            Arc::new(Engines::new(settings.limits))
+            Arc::new(Engines::new(settings.limits, &default.library))
         };
-        Arc::new(Circle::new(settings, engines, &self.compiled))
+        Arc::new(ServedCircle::new(settings, engines))
     }
 }
 
@@ -96,7 +111,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::memory;
+    use crate::play;
 
     fn id(number: u32) -> CircleId {
         let mut bytes = [2; 33];
@@ -105,25 +120,25 @@ mod tests {
     }
 
     #[test]
-    fn circles_nobody_told_about_take_little_and_are_not_kept_without_end() {
+    fn circles_without_settings_take_little_memory() {
         let circles = Circles::new(Limits::default(), HashMap::new())
             .with_others(|id| CircleSettings::under(Path::new("/nowhere"), id));
-        let before = memory::balance();
-        for number in 0..OTHERS as u32 {
+        let before = play::balance();
+        for number in 0..MAX_OTHERS as u32 {
             circles.get(&id(number));
         }
-        let full = memory::balance().wrapping_sub(before);
+        let full = play::balance().wrapping_sub(before);
         assert!(full < 4 << 20, "{full} bytes");
-        for number in 0..20 * OTHERS as u32 {
+        for number in 0..20 * MAX_OTHERS as u32 {
             circles.get(&id(number));
         }
-        let grown = memory::balance().wrapping_sub(before);
+        let grown = play::balance().wrapping_sub(before);
         assert!(grown < full + full / 4, "{full} bytes became {grown}");
         assert!(!circles.is_named(&id(0)));
     }
 
     #[test]
-    fn no_two_of_them_share_anything_but_engines() {
+    fn circles_without_settings_share_engines_only() {
         let circles = Circles::new(Limits::default(), HashMap::new())
             .with_others(|id| CircleSettings::under(Path::new("/nowhere"), id));
         let (one, again, other) = (circles.get(&id(1)), circles.get(&id(1)), circles.get(&id(2)));

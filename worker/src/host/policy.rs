@@ -1,99 +1,149 @@
-//! The circle's own say in who may do what (SPEC §4).
+//! The circle's policy: a library script that decides which callers may do what (SPEC §4).
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use circles_store::{Caller, CallingPlay, Kind, Source, Task};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Scope};
 
-use super::{Host, empty};
+use super::{ServedCircle, failure, outcome::clear_shared};
 use crate::{
-    cache::Script,
-    circle::{Circle, LibraryFault, NO_AUTHORIZE, POLICY, decides},
-    failure,
-    play::{Play, Stop},
+    circle::LibraryError,
+    engine::{LoadError, Script},
+    natives::Frame,
+    play::{MESSAGE_BYTES, Stop},
 };
 
-impl Host {
-    /// Whether the circle's policy lets this be done. No policy lets everybody; one that cannot be asked, nobody
-    /// but the owner, who is not asked for.
-    pub(super) fn is_let(
+/// The name of the library script that is the policy.
+pub const POLICY: &str = "policy";
+/// What is wrong with a policy that cannot decide.
+pub const NO_AUTHORIZE: &str = "it has no function authorize(request): callers are denied, except the owner";
+/// How long a new policy may go unnoticed.
+const POLICY_AGE: Duration = Duration::from_secs(1);
+/// The log has one line for all errors of a policy within this time: callers decide how often it fails.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Whether a policy has the function that decides.
+pub fn has_authorize(policy: &Script) -> bool {
+    policy.has_function("authorize", 1)
+}
+
+/// The memory of a circle's policy from play to play.
+#[derive(Default)]
+pub struct PolicyState {
+    /// When the library was last seen without a policy.
+    absent_at: Mutex<Option<Instant>>,
+    /// When an error of the policy was last logged.
+    warned_at: Mutex<Option<Instant>>,
+}
+
+impl PolicyState {
+    /// Whether there was no policy a moment ago. Does not look at the disk.
+    pub fn was_absent_just_now(&self) -> bool {
+        lock(&self.absent_at).is_some_and(|seen| seen.elapsed() < POLICY_AGE)
+    }
+
+    /// Whether the circle's policy allows a task. A missing policy allows everything; a policy that fails allows the
+    /// owner alone, for whom it is not asked.
+    pub fn allows(
         &self,
-        circle: &Circle,
+        circle: &ServedCircle,
         task: &Task,
-        play: &Rc<Play>,
+        frame: &Rc<Frame>,
         hash: Option<[u8; 32]>,
     ) -> Result<bool, Stop> {
-        let policy = match circle.policy(play) {
-            Err(LibraryFault::Absent) => {
-                let _ = play.broken(format!("circle {}: {}", task.circle, LibraryFault::Absent));
-                return Err(Stop::Fault);
+        let (play, engine) = (&frame.play, &circle.engines.full);
+        let policy = match self.load(circle, frame) {
+            Err(LoadError::Library(LibraryError::Absent)) => {
+                let cause = format!("circle {}: {}", task.circle, LibraryError::Absent);
+                return Err(play.meter.stop_for_internal_error(cause));
             }
             Ok(None) => return Ok(true),
             _ if task.caller == Caller::Peer(task.circle) => return Ok(true),
             Ok(Some(policy)) => policy,
-            Err(LibraryFault::Stopped(_)) => return stopped(circle, task, play),
-            Err(fault) if fault.is_passing() => {
-                tracing::warn!(circle = %task.circle, %fault, "the circle's policy cannot be asked now");
+            Err(LoadError::Library(LibraryError::Stopped(_))) => return self.after_stop(task, frame),
+            Err(LoadError::Library(error)) if error.is_transient() => {
+                tracing::warn!(circle = %task.circle, %error, "the circle's policy cannot be read now");
                 return Err(Stop::Unavailable);
             }
-            Err(fault) => {
-                warn(circle, task, &fault.to_string());
-                return Ok(false);
-            }
+            Err(error) => return Ok(self.deny(task, frame, &error.to_string())),
         };
-        if !decides(&policy) {
-            warn(circle, task, NO_AUTHORIZE);
-            return Ok(false);
+        if !has_authorize(&policy) {
+            return Ok(self.deny(task, frame, NO_AUTHORIZE));
         }
-        if play.hold(&policy).is_err() {
-            return stopped(circle, task, play);
+        if play.use_code(policy.clone(), policy.bytes).is_err() {
+            return self.after_stop(task, frame);
         }
-        let answer = play.decide(|| ask(&circle.engines.real, &policy, play, request(task, play, hash)));
-        match (play.stopped(), answer) {
-            (Some(_), _) => stopped(circle, task, play),
+        let answer = play.as_policy(|| authorize(engine, &policy, frame, request(task, frame, hash)));
+        match (play.meter.stopped(), answer) {
+            (Some(_), _) => self.after_stop(task, frame),
             (None, Ok(answer)) => Ok(answer.as_bool().unwrap_or_else(|found| {
-                warn(circle, task, &format!("authorize returned a value of type {found}; expected a bool"));
-                false
+                let why = format!("authorize returned a value of type {found}; expected a bool");
+                self.deny(task, frame, &why)
             })),
-            (None, Err(error)) => {
-                warn(circle, task, &failure::text(*error, POLICY, play));
-                Ok(false)
-            }
+            (None, Err(error)) => Ok(self.deny(task, frame, &failure::text(*error, POLICY, frame))),
         }
     }
-}
 
-/// Whether a play goes on that was stopped while its policy decided. A policy that passes a limit lets nobody in.
-fn stopped(circle: &Circle, task: &Task, play: &Play) -> Result<bool, Stop> {
-    match play.stopped() {
-        Some(Stop::Limit(limit)) => {
-            warn(circle, task, &format!("it passed the limit {limit}"));
-            Ok(false)
+    /// The policy, if the library has one. May block on the disk.
+    fn load(&self, circle: &ServedCircle, frame: &Frame) -> Result<Option<Arc<Script>>, LoadError> {
+        // Only a policy that is certainly missing is none: one that cannot be read denies.
+        let found = if circle.resources.library.contains(POLICY)? {
+            circle.engines.library.script(&circle.engines.full, frame, POLICY).map(Some)
+        } else {
+            Ok(None)
+        };
+        *lock(&self.absent_at) = matches!(found, Ok(None)).then(Instant::now);
+        found
+    }
+
+    /// Decides about a play that was stopped while its policy decided. A policy that passes a limit denies.
+    fn after_stop(&self, task: &Task, frame: &Frame) -> Result<bool, Stop> {
+        match frame.play.meter.stopped() {
+            Some(Stop::Limit(limit)) => Ok(self.deny(task, frame, &format!("it passed the limit {limit}"))),
+            stop => Err(stop.unwrap_or(Stop::Internal)),
         }
-        stop => Err(stop.unwrap_or(Stop::Fault)),
+    }
+
+    /// Denies a task for an error of the policy, and logs the error now and then: callers must not be able to fill the
+    /// log.
+    fn deny(&self, task: &Task, frame: &Frame, why: &str) -> bool {
+        if self.is_warning_due() {
+            let why = frame.circle.mask_secrets(why, MESSAGE_BYTES);
+            tracing::warn!(circle = %task.circle, why, "policy.rhai failed: callers are denied, except the owner");
+        }
+        false
+    }
+
+    fn is_warning_due(&self) -> bool {
+        let mut warned_at = lock(&self.warned_at);
+        let is_due = warned_at.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL);
+        if is_due {
+            *warned_at = Some(Instant::now());
+        }
+        is_due
     }
 }
 
-/// Says in the log why a policy denies that meant to decide. Each denied call would say it again: callers must not be
-/// able to fill the log.
-fn warn(circle: &Circle, task: &Task, why: &str) {
-    if circle.is_time_for_a_warning() {
-        let why = circle.without_secrets(why, failure::MESSAGE_BYTES);
-        tracing::warn!(circle = %task.circle, why, "policy.rhai failed: callers are denied, except the owner");
-    }
+/// No code that can panic runs under these locks, so a poisoned one still holds sound data.
+fn lock(mutex: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks a policy's `authorize`.
-fn ask(
+/// Calls a policy's `authorize`.
+fn authorize(
     engine: &Engine,
     policy: &Script,
-    play: &Rc<Play>,
+    frame: &Rc<Frame>,
     request: Dynamic,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
-    play.enter(|| {
+    frame.enter(|| {
         let mut scope = Scope::new();
         let answer = engine.call_fn::<Dynamic>(&mut scope, &policy.ast, "authorize", (request,));
-        empty(&scope);
+        clear_shared(&scope);
         answer
     })
 }
@@ -108,8 +158,8 @@ fn calling_plays(task: &Task) -> Array {
     plays.map(play).collect()
 }
 
-/// What a policy is told (SPEC §4).
-fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
+/// The request that a policy decides about (SPEC §4).
+fn request(task: &Task, frame: &Frame, hash: Option<[u8; 32]>) -> Dynamic {
     let method = match (&task.source, task.kind) {
         (Source::Listing, _) => "scripts",
         (_, Kind::Submitted { .. }) => "submit",
@@ -122,7 +172,7 @@ fn request(task: &Task, play: &Play, hash: Option<[u8; 32]>) -> Dynamic {
         ("method".into(), method.into()),
         ("script".into(), task.script_name().unwrap_or_default().into()),
         ("hash".into(), hash.unwrap_or_default().into()),
-        ("args".into(), play.constants.args()),
+        ("args".into(), frame.constants.args()),
         ("origin".into(), task.origin().to_string().into()),
         ("via".into(), calling_plays(task).into()),
     ]);

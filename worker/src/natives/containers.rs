@@ -1,14 +1,14 @@
 //! Arrays, blobs and maps that grow in one step.
 
-use rhai::{Array, Blob, Dynamic, EvalAltResult, FuncRegistration, ImmutableString, Map, Module};
+use rhai::{Array, Blob, Dynamic, FuncRegistration, ImmutableString, Map, Module};
 
-use super::{Checked, Natives as _, charge, missing};
-use crate::{
-    play::{Play, Stop},
+use super::{
+    Checked, Frame, Natives as _, charge, missing, throw,
     value::{Unfit, map_to_json},
 };
+use crate::play::Stop;
 
-/// Bytes that the values take from which a byte of JSON is made, at most.
+/// Bytes of the values behind a byte of JSON, at most.
 const JSON_GROWTH: usize = 16;
 
 pub fn register(module: &mut Module) {
@@ -36,10 +36,10 @@ fn pad(array: &mut Array, length: i64, with: Dynamic) -> Checked<()> {
     let Some(missing) = missing(array.len(), length) else { return Ok(()) };
     charge(missing.saturating_mul(size_of::<Dynamic>()))?;
     array.reserve(missing);
-    // What each copy holds beyond itself is not known before, so it is looked at after each.
+    // The bytes that a copy holds beyond itself are known only after it is made.
     for _ in 0..missing {
         charge(0)?;
-        Play::current().map_or(Ok(()), |play| play.look_at_tick())?;
+        Frame::current().map_or(Ok(()), |frame| frame.play.meter.check_at_tick())?;
         array.push(with.clone());
     }
     Ok(())
@@ -57,15 +57,13 @@ const fn low_byte(value: i64) -> u8 {
 }
 
 fn to_json(map: &mut Map) -> Checked<ImmutableString> {
-    let Some(play) = Play::current() else { return Ok(ImmutableString::new()) };
-    let json = map_to_json(map, play.room() / JSON_GROWTH, play.limits.result_depth);
+    let Some(frame) = Frame::current() else { return Ok(ImmutableString::new()) };
+    let meter = &frame.play.meter;
+    let json = map_to_json(map, meter.available_bytes() / JSON_GROWTH, frame.play.limits.result_depth);
     match json {
         Ok(json) => Ok(json.to_string().into()),
-        Err(Unfit::Limit("result_bytes")) => Err(play.stop(Stop::Limit("memory_bytes"))),
-        Err(Unfit::Limit(name)) => Err(play.stop(Stop::Limit(name))),
-        Err(Unfit::Type { name, path }) => {
-            let message = format!("no JSON form: {path} is a {name}");
-            Err(EvalAltResult::ErrorRuntime(message.into(), rhai::Position::NONE).into())
-        }
+        Err(Unfit::Limit("result_bytes")) => Err(meter.stop(Stop::Limit("memory_bytes")).into()),
+        Err(Unfit::Limit(name)) => Err(meter.stop(Stop::Limit(name)).into()),
+        Err(Unfit::Type { name, path }) => Err(throw(format!("no JSON form: {path} is a {name}"))),
     }
 }

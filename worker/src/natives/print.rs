@@ -1,24 +1,24 @@
-//! Values as texts, within a bound. Rhai's own go on after an error, and follow shared texts wherever they stand.
+//! Values as texts, within a bound. Rhai's own natives go on after an error, and print a shared text wherever it stands.
 
 use std::fmt::{self, Write};
 
 use rhai::{Array, Blob, Dynamic, FnPtr, FuncRegistration, ImmutableString, Map, Module};
 
-use super::Natives as _;
-use crate::play::{Play, Stop};
+use super::{Frame, Natives as _};
+use crate::play::Stop;
 
-/// Levels that are printed; what lies deeper appears as `…`. As deep as results go.
-const DEPTH: usize = 100;
+/// Levels that are printed; deeper ones appear as `…`. Results may be as deep.
+const MAX_DEPTH: usize = 100;
 
 /// Both texts of a container are the same: what it holds is always printed as `debug` does.
 pub fn register(module: &mut Module) {
     for name in ["print", "to_string", "debug", "to_debug"] {
         FuncRegistration::new(name)
             .with_purity(true)
-            .set_into_module(module, |array: &mut Array| current(|printer| printer.array(array, DEPTH)));
+            .set_into_module(module, |array: &mut Array| current(|printer| printer.array(array, MAX_DEPTH)));
         FuncRegistration::new(name)
             .with_purity(true)
-            .set_into_module(module, |map: &mut Map| current(|printer| printer.map(map, DEPTH)));
+            .set_into_module(module, |map: &mut Map| current(|printer| printer.map(map, MAX_DEPTH)));
         FuncRegistration::new(name)
             .with_purity(true)
             .set_into_module(module, |blob: &mut Blob| current(|printer| printer.blob(blob)));
@@ -35,19 +35,20 @@ pub fn printed(value: &Dynamic, bytes: usize) -> Option<String> {
         Some(text) => printer.write_str(&text),
         None if value.is_unit() => Ok(()),
         None if value.is_char() => write!(printer, "{}", value.flatten_clone()),
-        None => printer.value(value, DEPTH),
+        None => printer.value(value, MAX_DEPTH),
     };
     written.ok().map(|()| printer.text)
 }
 
-/// Prints within what the play on this thread has left. It cannot fail, since Rhai would then print by itself;
-/// the play ends at its next operation.
+/// Prints within the memory that the play has left. It cannot fail, since Rhai would then print by itself; the play
+/// ends at its next operation.
 fn current(print: impl FnOnce(&mut Printer) -> fmt::Result) -> ImmutableString {
-    let Some(play) = Play::current() else { return ImmutableString::new() };
+    let Some(frame) = Frame::current() else { return ImmutableString::new() };
+    let meter = &frame.play.meter;
     // A text that grows is copied, so there are two of it for a moment.
-    let mut printer = Printer { text: String::new(), left: play.room() / 2 };
+    let mut printer = Printer { text: String::new(), left: meter.available_bytes() / 2 };
     if print(&mut printer).is_err() {
-        let _ = play.stop(Stop::Limit("memory_bytes"));
+        meter.stop(Stop::Limit("memory_bytes"));
     }
     printer.text.into()
 }
@@ -76,7 +77,7 @@ impl Printer {
         } else if let Some(text) = value.read_lock::<ImmutableString>() {
             write!(self, "{:?}", text.as_str())
         } else if let Some(function) = value.read_lock::<FnPtr>() {
-            // Not what it captured, which may be itself.
+            // Without the values that it captured: it may have captured itself.
             write!(self, "{}", *function)
         } else {
             write!(self, "{:?}", value.flatten_clone())
@@ -108,7 +109,7 @@ impl Printer {
         self.write_str("}")
     }
 
-    /// Eight bytes a group, as Rhai has it.
+    /// Prints eight bytes a group, as Rhai does.
     fn blob(&mut self, blob: &Blob) -> fmt::Result {
         self.write_str("[")?;
         for (index, byte) in blob.iter().enumerate() {

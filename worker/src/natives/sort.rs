@@ -7,11 +7,10 @@ use rhai::{
     Position,
 };
 
-use super::{Checked, Natives as _, charge};
-use crate::play::Play;
+use super::{Checked, Frame, Natives as _, charge};
 
 /// Bytes compared between looks at the clock: well under a millisecond.
-const LOOK_EVERY: usize = 1 << 20;
+const CHECK_EVERY: usize = 1 << 20;
 
 pub fn register(module: &mut Module) {
     for (name, descending) in [("sort", false), ("sort_desc", true)] {
@@ -114,9 +113,9 @@ fn natural(
     Ok(move |left: &Dynamic, right: &Dynamic| {
         let (order, bytes) = natural_order(left, right).unwrap_or((Ordering::Equal, 0));
         compared += bytes + size_of::<Dynamic>();
-        if compared > LOOK_EVERY {
+        if compared > CHECK_EVERY {
             compared = 0;
-            Play::current().map_or(Ok(()), |play| play.look())?;
+            Frame::current().map_or(Ok(()), |frame| frame.play.meter.check())?;
         }
         Ok(if descending { order.reverse() } else { order })
     })

@@ -11,8 +11,8 @@ use secp256k1::{Message, ecdsa};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{Bytes, Checked, play, throw};
-use crate::natives::{Natives as _, charge};
+use super::Bytes;
+use crate::natives::{Checked, Natives as _, charge, frame, throw};
 
 /// Bytes hashed between looks at the clock: some milliseconds.
 const CHUNK: usize = 1 << 20;
@@ -39,7 +39,7 @@ pub fn register(crypto: &mut Module) {
         });
         crypto.native(from_name, move |text: &str| -> Checked<Blob> {
             charge(text.len())?;
-            // Of what is wrong, the decoder's own words would quote bytes.
+            // The decoder's own error would quote bytes.
             alphabet.decode(text).map_err(|_| throw(format!("crypto::{from_name}: not Base64")))
         });
     }
@@ -55,7 +55,7 @@ fn sha256(content: &[u8]) -> Checked<[u8; 32]> {
     let mut hash = Sha256::new();
     for chunk in content.chunks(CHUNK) {
         hash.update(chunk);
-        look_after(chunk)?;
+        check_after(chunk)?;
     }
     Ok(hash.finalize().into())
 }
@@ -63,19 +63,19 @@ fn sha256(content: &[u8]) -> Checked<[u8; 32]> {
 fn hmac_sha256(key: Dynamic, content: Dynamic) -> Checked<Blob> {
     let (key, content) =
         (Bytes::of("crypto::hmac_sha256", &key)?, Bytes::of("crypto::hmac_sha256", &content)?);
-    // A key of any length will do.
+    // A key may have any length.
     let hash = Hmac::<Sha256>::new_from_slice(&key);
     let mut hash = hash.map_err(|_| throw("crypto::hmac_sha256: not a key".to_owned()))?;
     for chunk in content.chunks(CHUNK) {
         hash.update(chunk);
-        look_after(chunk)?;
+        check_after(chunk)?;
     }
     Ok(hash.finalize().into_bytes().to_vec())
 }
 
-/// Looks at the clock where a chunk was large enough to have taken time.
-fn look_after(chunk: &[u8]) -> Checked<()> {
-    if chunk.len() < CHUNK { Ok(()) } else { play()?.look() }
+/// Checks the clock after a chunk large enough to have taken time.
+fn check_after(chunk: &[u8]) -> Checked<()> {
+    if chunk.len() < CHUNK { Ok(()) } else { Ok(frame()?.play.meter.check()?) }
 }
 
 fn hex(content: &[u8]) -> Checked<ImmutableString> {
@@ -98,9 +98,9 @@ fn from_hex(text: &str) -> Option<Blob> {
     pairs.collect()
 }
 
-/// Whether the holder of a key signed a message: ECDSA over secp256k1 of its SHA-256, as peers sign
-/// challenges. A signature of another form is none; a high S is refused, so that nobody makes a second one
-/// from a first.
+/// Verifies that the holder of a key signed a message: ECDSA over secp256k1 of its SHA-256, as peers sign
+/// challenges. False for a signature of another form. A high S is refused, since anyone could make it from a valid
+/// signature.
 fn verify(key: &str, message: Dynamic, signature: &str) -> Checked<bool> {
     let id: Option<CircleId> = key.parse().ok();
     let key = id.and_then(|id| secp256k1::PublicKey::from_slice(id.as_bytes()).ok());

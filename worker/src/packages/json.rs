@@ -7,14 +7,16 @@ use rhai::{Array, Dynamic, ImmutableString, Map, Module};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use super::{Bytes, Checked, play, throw};
+use super::Bytes;
 use crate::{
-    natives::Natives as _,
+    natives::{
+        Checked, Natives as _, frame, throw,
+        value::{Unfit, to_json_in_memory},
+    },
     play::{Play, Stop},
-    value::{Unfit, to_json_in_memory},
 };
 
-/// Bytes that the values take from which a byte of JSON is made, at most.
+/// Bytes of the values behind a byte of JSON, at most.
 const GROWTH: usize = 16;
 
 pub fn register(json: &mut Module) {
@@ -24,36 +26,37 @@ pub fn register(json: &mut Module) {
 }
 
 pub fn parse(text: Dynamic) -> Checked<Dynamic> {
-    let play = play()?;
-    read("json::parse", &play, &Bytes::of("json::parse", &text)?)
+    let frame = frame()?;
+    read("json::parse", &frame.play, &Bytes::of("json::parse", &text)?)
 }
 
-/// The value of a JSON text, for the native that is called so, within what its play has left.
+/// The value of a JSON text, for the native of this name, within the memory that its play has left.
 pub fn read(native: &str, play: &Play, text: &[u8]) -> Checked<Dynamic> {
     // The parser would make floats of them.
     integers_fit(text).map_err(|why| throw(format!("{native}: {why}")))?;
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Value(play).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    match (value, play.stopped()) {
-        (_, Some(stop)) => Err(play.stop(stop)),
+    let value = ValueReader(play).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    match (value, play.meter.stopped()) {
+        (_, Some(stop)) => Err(stop.into()),
         (Ok(value), None) => Ok(value),
         (Err(why), None) => Err(throw(format!("{native}: {why}"))),
     }
 }
 
-/// Reads one value, within what its play has left.
+/// Reads one value, within the memory that its play has left.
 #[derive(Clone, Copy)]
-struct Value<'a>(&'a Play);
+struct ValueReader<'a>(&'a Play);
 
-impl Value<'_> {
-    /// Looked at for every value: a container grows by what it holds already.
+impl ValueReader<'_> {
+    /// Checked for every value. A container that grows takes as much again as it holds.
     fn fits<E: serde::de::Error>(self, held: usize) -> Result<(), E> {
-        let held = self.0.charge(held.saturating_mul(size_of::<Dynamic>()));
-        held.and_then(|()| self.0.look_at_tick()).map_err(|_| E::custom("stopped"))
+        let meter = &self.0.meter;
+        let charged = meter.charge(held.saturating_mul(size_of::<Dynamic>()));
+        charged.and_then(|()| meter.check_at_tick()).map_err(|_| E::custom("stopped"))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Value<'_> {
+impl<'de> DeserializeSeed<'de> for ValueReader<'_> {
     type Value = Dynamic;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Dynamic, D::Error> {
@@ -61,7 +64,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Value<'_> {
+impl<'de> Visitor<'de> for ValueReader<'_> {
     type Value = Dynamic;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -80,7 +83,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         Ok(integer.into())
     }
 
-    /// Those above 2^63 - 1 were refused before.
+    /// `integers_fit` has refused integers above 2^63 - 1 already.
     fn visit_u64<E: serde::de::Error>(self, integer: u64) -> Result<Dynamic, E> {
         i64::try_from(integer).map(Dynamic::from).map_err(|_| E::custom("an integer above 2^63 - 1"))
     }
@@ -114,27 +117,28 @@ impl<'de> Visitor<'de> for Value<'_> {
 }
 
 fn stringify(value: &Dynamic, pretty: bool) -> Checked<ImmutableString> {
-    let play = play()?;
-    let json = to_json_in_memory(value, play.room() / GROWTH, play.limits.result_depth);
+    let frame = frame()?;
+    let meter = &frame.play.meter;
+    let json = to_json_in_memory(value, meter.available_bytes() / GROWTH, frame.play.limits.result_depth);
     let json = json.map_err(|unfit| match unfit {
-        Unfit::Limit("result_bytes") => play.stop(Stop::Limit("memory_bytes")),
-        Unfit::Limit(name) => play.stop(Stop::Limit(name)),
+        Unfit::Limit("result_bytes") => meter.stop(Stop::Limit("memory_bytes")).into(),
+        Unfit::Limit(name) => meter.stop(Stop::Limit(name)).into(),
         Unfit::Type { name, path } => throw(format!("json::stringify: no JSON form: {path} is a {name}")),
     })?;
     // Spaces can be most of a text, and a text that grows is copied.
-    let mut text = Text { bytes: Vec::new(), left: play.room() / 2 };
+    let mut text = Text { bytes: Vec::new(), left: meter.available_bytes() / 2 };
     let written = if pretty {
         let mut writer = Serializer::with_formatter(&mut text, PrettyFormatter::new());
         serde::Serialize::serialize(&json, &mut writer)
     } else {
         serde_json::to_writer(&mut text, &json)
     };
-    written.map_err(|_| play.stop(Stop::Limit("memory_bytes")))?;
+    written.map_err(|_| meter.stop(Stop::Limit("memory_bytes")))?;
     let text = String::from_utf8(text.bytes);
     text.map(Into::into).map_err(|_| throw("json::stringify: not a text".to_owned()))
 }
 
-/// Takes so many bytes and no more.
+/// A writer of a bounded text.
 struct Text {
     bytes: Vec<u8>,
     left: usize,

@@ -3,19 +3,19 @@
 use circles_store::LogLevel;
 use rhai::{Dynamic, Module};
 
-use super::{Checked, play};
 use crate::{
-    natives::{Natives as _, printed},
+    natives::{Checked, Natives as _, frame, printed},
     play::Stop,
 };
 
 pub fn register(log: &mut Module) {
-    // `debug` is a word of Rhai's own, which no namespace can hold.
+    // `debug` is a keyword of Rhai, which no namespace can hold.
     for (name, level) in [("info", LogLevel::Info), ("warn", LogLevel::Warn), ("error", LogLevel::Error)] {
         log.native(name, move |value: Dynamic| -> Checked<()> {
-            let play = play()?;
-            let text = printed(&value, play.limits.log_bytes.min(play.room()));
-            play.log(level, &text.ok_or_else(|| play.stop(Stop::Limit("log_bytes")))?);
+            let frame = frame()?;
+            let meter = &frame.play.meter;
+            let text = printed(&value, frame.play.limits.log_bytes.min(meter.available_bytes()));
+            frame.log(level, &text.ok_or_else(|| meter.stop(Stop::Limit("log_bytes")))?);
             Ok(())
         });
     }

@@ -1,143 +1,279 @@
-//! How the memory of a play is counted and bounded.
+//! When a play must stop: its deadline, its interruption, its memory, its operations.
 
 use std::{
     cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Play, Stop};
-use crate::{
-    budget::{Budget, Reservation, Share},
-    cache::Script,
-    memory,
-};
+use super::{clock, memory, memory_meter::MemoryMeter};
 
-/// Counts what a play holds, which is what its thread holds beyond what it held before.
-///
-/// A play called by another one on the same thread counts within it: it may hold what the outer one has left, and
-/// no more than its own limit.
-pub struct Meter {
-    /// The thread's balance above which the play holds more than its limit allows, or the one of a play around it.
-    limit: isize,
-    /// The thread's balance above which a closer look is taken: the limit, or what was granted so far.
-    ceiling: Cell<isize>,
-    /// `None` in a trial, which holds next to nothing.
-    grant: Option<Rc<Grant>>,
+/// Operations between looks at the clock where the coarse one stands still; a power of two.
+const CLOCK_OPERATIONS: u64 = 65_536;
+/// The same on the fast path, which has less time; a power of two.
+const FAST_PATH_CLOCK_OPERATIONS: u64 = 32;
+/// Tokens, and steps of natives, between such looks: each takes up to some ten microseconds.
+const CLOCK_STEPS: u32 = 256;
+/// A play that runs longer, or waits, counts as slow, and others may run at the same time.
+pub const SLOW: Duration = Duration::from_millis(20);
+
+/// Why a play was stopped from outside its script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its deadline passed.
+    Deadline,
+    /// Its outcome is not wanted any more.
+    Interrupted,
+    /// It passed the limit of this name.
+    Limit(&'static str),
+    /// It needs more than the fast path's budget.
+    BudgetExceeded,
+    /// The documents that it read are gone: it has to be run again.
+    Conflict,
+    /// Its circle cannot be read now.
+    Unavailable,
+    /// The program failed; [`Meter::take_internal_error`] has the cause.
+    Internal,
 }
 
-/// What the process's budget grants to the plays of one thread that call each other.
-struct Grant {
-    /// The thread's balance up to which memory is granted.
-    until: Cell<isize>,
-    /// Bytes that the outermost play may hold, and gets granted once it needs more than every play has.
-    wanted: usize,
-    budget: Budget,
-    share: Share,
-    reservation: Cell<Option<Reservation>>,
+/// Decides at every operation whether a play may go on.
+///
+/// A function that returns [`Stop`] has recorded it here, so that a script that catches the error ends all the same.
+pub struct Meter {
+    deadline: Instant,
+    /// `None` on the fast path, where an interruption would come too late.
+    interrupt: Option<CancellationToken>,
+    memory: MemoryMeter,
+    began: Instant,
+    /// When the script itself began: after its policy decided.
+    script_began: Cell<Instant>,
+    operations: Cell<u64>,
+    /// Tokens and steps of natives since the real clock was read.
+    steps: Cell<u32>,
+    /// An operation whose number has none of these bits takes the slow check. No bit is left once the play is to stop.
+    unchecked: Cell<u64>,
+    /// The tick of the coarse clock at which the real one was read last.
+    tick: Cell<u64>,
+    stop: Cell<Option<Stop>>,
+    internal_error: RefCell<Option<String>>,
+    on_slow: RefCell<Option<Box<dyn FnOnce()>>>,
+    /// Bytes that the play allocated and that outlive it on purpose.
+    retained: Cell<isize>,
 }
 
 impl Meter {
-    /// Counts from here on, up to so many bytes, of which only the first are granted so far.
-    pub fn new(memory_bytes: usize, budget: &Budget, share: &Share) -> Self {
-        let base = memory::balance();
-        let limit = base.saturating_add_unsigned(memory_bytes.min(budget.most()));
-        let until = base.saturating_add_unsigned(budget.at_once());
-        let grant = Grant {
-            until: Cell::new(until),
-            wanted: memory_bytes,
-            budget: budget.clone(),
-            share: share.clone(),
-            reservation: Cell::new(None),
-        };
-        Self { limit, ceiling: Cell::new(limit.min(until)), grant: Some(Rc::new(grant)) }
+    /// A play that may be interrupted.
+    pub fn new(deadline: Instant, interrupt: CancellationToken, memory: MemoryMeter) -> Self {
+        Self::build(Instant::now(), deadline, Some(interrupt), memory)
     }
 
-    /// Counts from here on, up to so many bytes, within what another play may hold.
-    pub fn within(outer: &Self, memory_bytes: usize) -> Self {
-        let limit = memory::balance().saturating_add_unsigned(memory_bytes).min(outer.limit);
-        // The first look finds out what is granted.
-        Self { limit, ceiling: Cell::new(limit.min(outer.ceiling.get())), grant: outer.grant.clone() }
+    /// A play on the fast path.
+    pub fn for_fast_path(time: Duration, memory_bytes: usize) -> Self {
+        let began = Instant::now();
+        Self::build(began, began + time, None, MemoryMeter::for_fast_path(memory_bytes))
     }
 
-    /// Counts from here on, up to so few bytes that they need no grant.
-    pub fn of_trial(memory_bytes: usize) -> Self {
-        let limit = memory::balance().saturating_add_unsigned(memory_bytes);
-        Self { limit, ceiling: Cell::new(limit), grant: None }
+    fn build(
+        began: Instant,
+        deadline: Instant,
+        interrupt: Option<CancellationToken>,
+        memory: MemoryMeter,
+    ) -> Self {
+        let every = if interrupt.is_none() { FAST_PATH_CLOCK_OPERATIONS } else { CLOCK_OPERATIONS };
+        Self {
+            deadline,
+            interrupt,
+            memory,
+            began,
+            script_began: Cell::new(began),
+            operations: Cell::new(0),
+            steps: Cell::new(0),
+            unchecked: Cell::new(every - 1),
+            tick: Cell::new(clock::tick()),
+            stop: Cell::new(None),
+            internal_error: RefCell::default(),
+            on_slow: RefCell::default(),
+            retained: Cell::new(0),
+        }
     }
 
-    /// Whether so many bytes more need no closer look.
+    /// Calls `on_slow` once, at most: when the play begins to wait, or has run for [`SLOW`].
+    pub fn on_slow(self, on_slow: impl FnOnce() + 'static) -> Self {
+        Self { on_slow: RefCell::new(Some(Box::new(on_slow))), ..self }
+    }
+
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// `None` on the fast path.
+    pub const fn interrupt(&self) -> Option<&CancellationToken> {
+        self.interrupt.as_ref()
+    }
+
+    pub const fn is_fast_path(&self) -> bool {
+        self.interrupt.is_none()
+    }
+
+    pub const fn memory(&self) -> &MemoryMeter {
+        &self.memory
+    }
+
+    pub const fn stopped(&self) -> Option<Stop> {
+        self.stop.get()
+    }
+
+    /// The script begins.
+    pub fn begin_script(&self) {
+        self.script_began.set(Instant::now());
+    }
+
+    /// How long the script has run.
+    pub fn elapsed(&self) -> Duration {
+        self.script_began.get().elapsed()
+    }
+
+    pub const fn operations(&self) -> u64 {
+        self.operations.get()
+    }
+
+    /// Whether the play waited, or ran so long that others were let run at the same time.
+    pub fn was_slow(&self) -> bool {
+        !self.is_fast_path() && self.on_slow.borrow().is_none()
+    }
+
+    /// Stops the play at its next operation. The first reason counts.
+    pub fn stop(&self, why: Stop) -> Stop {
+        if self.stop.get().is_none() {
+            self.stop.set(Some(why));
+            self.unchecked.set(0);
+        }
+        why
+    }
+
+    /// Stops the play where a limit was passed.
+    pub fn enforce<T>(&self, result: Result<T, Stop>) -> Result<T, Stop> {
+        result.map_err(|why| self.stop(why))
+    }
+
+    /// Stops the play for an error of the program.
+    pub fn stop_for_internal_error(&self, cause: String) -> Stop {
+        self.internal_error.borrow_mut().get_or_insert(cause);
+        self.stop(Stop::Internal)
+    }
+
+    /// The cause of [`Stop::Internal`], for the log.
+    pub fn take_internal_error(&self) -> String {
+        self.internal_error.take().unwrap_or_default()
+    }
+
+    /// Whether the play may go on, asked by the engine at every operation. Mostly three comparisons answer.
     #[inline]
-    pub fn is_below_ceiling(&self, bytes: usize) -> bool {
-        memory::balance().saturating_add_unsigned(bytes) <= self.ceiling.get()
+    pub fn allows_operation(&self, operations: u64) -> bool {
+        self.operations.set(operations);
+        let goes_on = operations & self.unchecked.get() != 0
+            && self.memory.is_below_ceiling(0)
+            && clock::tick() == self.tick.get();
+        goes_on || self.check_closely()
     }
 
-    /// Bytes that it may still allocate.
-    pub fn room(&self) -> usize {
-        usize::try_from(self.limit.saturating_sub(memory::balance())).unwrap_or(0)
+    /// Whether the play may go on, asked at work that is no operation of a script: by the parser at each token, and by
+    /// natives in loops of their own.
+    #[inline]
+    pub fn allows_step(&self) -> bool {
+        let steps = self.steps.get().wrapping_add(1);
+        self.steps.set(steps);
+        let goes_on = !steps.is_multiple_of(CLOCK_STEPS)
+            && self.stop.get().is_none()
+            && self.memory.is_below_ceiling(0)
+            && clock::tick() == self.tick.get();
+        goes_on || self.check_closely()
     }
 
-    /// Makes sure that so many bytes more may be held. May wait for memory that other plays hold, until the play's
-    /// deadline or until it is interrupted.
-    pub fn make_room(&self, bytes: usize, play: &Play) -> Result<(), Stop> {
-        let wanted = memory::balance().saturating_add_unsigned(bytes);
-        if wanted > self.limit {
-            return Err(Stop::Limit("memory_bytes"));
+    /// As [`Self::allows_step`], with the reason if not.
+    pub fn step(&self) -> Result<(), Stop> {
+        if self.allows_step() { Ok(()) } else { Err(self.stop.get().unwrap_or(Stop::Interrupted)) }
+    }
+
+    #[cold]
+    fn check_closely(&self) -> bool {
+        if self.stop.get().is_some() {
+            return false;
         }
-        let Some(grant) = &self.grant else { return Ok(()) };
-        if wanted > grant.until.get() {
-            grant.grow(play)?;
+        // Memory that was charged before an operation is freed again when the play stops here.
+        if let Err(stop) = self.memory.make_room(0, self) {
+            self.stop(stop);
+            return false;
         }
-        self.ceiling.set(self.limit.min(grant.until.get()));
+        self.tick.set(clock::tick());
+        if !self.is_fast_path() {
+            return self.check().is_ok();
+        }
+        if Instant::now() >= self.deadline {
+            self.stop(Stop::BudgetExceeded);
+            return false;
+        }
+        true
+    }
+
+    /// Checks the real clock, and whether the outcome is still wanted.
+    pub fn check(&self) -> Result<(), Stop> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            return Err(self.stop(Stop::Deadline));
+        }
+        if self.interrupt.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            return Err(self.stop(Stop::Interrupted));
+        }
+        if now.saturating_duration_since(self.began) > SLOW {
+            self.mark_slow();
+        }
         Ok(())
     }
-}
 
-impl Grant {
-    /// All that the outermost play may ever hold is reserved at once. So no play waits for memory while it holds
-    /// what another one waits for.
-    fn grow(&self, play: &Play) -> Result<(), Stop> {
-        let reserved = self.budget.reserve(self.wanted, &self.share).or_else(|| {
-            let interrupt = play.interrupt.as_ref()?;
-            play.is_slow();
-            self.budget.wait(self.wanted, &self.share, play.deadline, interrupt)
-        });
-        match reserved {
-            Some(reservation) => {
-                self.reservation.set(Some(reservation));
-                self.until.set(isize::MAX);
-                Ok(())
-            }
-            None if Instant::now() >= play.deadline => Err(Stop::Deadline),
-            None if play.interrupt.as_ref().is_some_and(CancellationToken::is_cancelled) => {
-                Err(Stop::Interrupted)
-            }
-            // This thread has no runtime to wait on.
-            None => Err(Stop::Unavailable),
+    /// As [`Self::check`], for the inner loop of a native: at most once in a tick of the coarse clock.
+    pub fn check_at_tick(&self) -> Result<(), Stop> {
+        let tick = clock::tick();
+        if self.is_fast_path() || tick != self.tick.replace(tick) { self.check() } else { Ok(()) }
+    }
+
+    /// Lets other plays run at the same time as this one. Must precede every wait.
+    pub fn mark_slow(&self) {
+        let on_slow = self.on_slow.borrow_mut().take();
+        if let Some(on_slow) = on_slow {
+            on_slow();
         }
     }
-}
 
-/// The compiled scripts that a play uses. They are counted on no thread, so the play's is charged with them.
-#[derive(Default)]
-pub struct HeldScripts(RefCell<Vec<Arc<Script>>>);
-
-impl HeldScripts {
-    /// Charges this thread with a script, once.
-    pub fn hold(&self, script: &Arc<Script>) {
-        let mut scripts = self.0.borrow_mut();
-        if !scripts.iter().any(|held| Arc::ptr_eq(held, script)) {
-            memory::charge(script.bytes);
-            scripts.push(script.clone());
+    /// Must precede an allocation of so many bytes in one step.
+    pub fn charge(&self, bytes: usize) -> Result<(), Stop> {
+        if self.memory.is_below_ceiling(bytes) {
+            return Ok(());
         }
+        self.enforce(self.memory.make_room(bytes, self))
     }
-}
 
-impl Drop for HeldScripts {
-    fn drop(&mut self) {
-        memory::refund(self.0.get_mut().iter().map(|script| script.bytes).sum());
+    /// Bytes that the play may still allocate.
+    pub fn available_bytes(&self) -> usize {
+        self.memory.available_bytes()
+    }
+
+    /// Runs `body`, whose allocations outlive the play on purpose and so do not count as lost.
+    pub fn retain<T>(&self, body: impl FnOnce() -> T) -> T {
+        let before = memory::balance();
+        let result = body();
+        self.retained.set(self.retained.get().wrapping_add(memory::balance().wrapping_sub(before)));
+        result
+    }
+
+    /// Counts bytes as the play's own that were retained before.
+    pub fn reclaim(&self, bytes: usize) {
+        self.retained.set(self.retained.get().wrapping_sub_unsigned(bytes));
+    }
+
+    /// Bytes that outlive the play on purpose.
+    pub const fn retained(&self) -> isize {
+        self.retained.get()
     }
 }

@@ -9,63 +9,62 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::Slots;
-
+/// Scripts that one process runs at a time, at most.
+pub const MAX_SCRIPTS: usize = 64;
 /// Memory is reserved in steps of so many bytes.
 const STEP: usize = 64 << 10;
 
 /// How much memory the scripts of a process may hold, all together.
 ///
-/// A quarter is divided among the slots, so that every play begins at once, and one that needs little never waits.
-/// A play that needs more gets all that `memory_bytes` of its circle allows out of the other three quarters, and
+/// A quarter is divided among the 64 plays that may run at a time, so that every play begins at once, and one that needs
+/// little never waits. A play that needs more gets all that `memory_bytes` of its circle allows out of the other three quarters, and
 /// waits until as much is free. It waits before it holds anything of them, so plays cannot wait for each other. The
-/// plays of one circle have half of them at most, or as much as one play needs.
+/// plays of one circle get half of them at most, or as much as one play needs.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    at_once: usize,
+    initial_bytes: usize,
     growth: usize,
     free: Arc<Semaphore>,
 }
 
-/// What one circle may hold of a [`Budget`] beyond what each play has at once.
+/// The part of a [`Budget`] that one circle's plays may hold beyond their initial bytes.
 pub type Share = Arc<Semaphore>;
 
 /// Memory that one play may hold, until this is dropped.
 #[derive(Debug)]
-pub struct Reservation {
+pub struct MemoryReservation {
     _circle: OwnedSemaphorePermit,
     _process: OwnedSemaphorePermit,
 }
 
-impl Drop for Reservation {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
-        HELD_MUCH.set(true);
+        RESERVED_MUCH.set(true);
     }
 }
 
 thread_local! {
-    static HELD_MUCH: Cell<bool> = const { Cell::new(false) };
+    static RESERVED_MUCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a play on this thread had a reservation since this was asked last.
-pub fn held_much() -> bool {
-    HELD_MUCH.take()
+/// Whether a play on this thread had a reservation since the last call.
+pub fn take_reserved_much() -> bool {
+    RESERVED_MUCH.take()
 }
 
 impl Budget {
-    /// What scripts may hold if nothing else is said: sixteen of them as much as their limits allow by default, on
-    /// a machine of 2 GiB.
+    /// The default: sixteen scripts may hold as much as their limits allow by default, on a machine of 2 GiB.
     pub const DEFAULT: usize = 1 << 30;
 
     /// The smallest budget with which scripts can do what they are expected to.
-    pub const LEAST: usize = 16 << 20;
+    pub const MIN: usize = 16 << 20;
 
-    /// So many bytes, at least [`Budget::LEAST`].
+    /// A budget of so many bytes, at least [`Budget::MIN`].
     pub fn new(bytes: usize) -> Self {
-        let bytes = bytes.max(Self::LEAST);
+        let bytes = bytes.max(Self::MIN);
         let growth = bytes - bytes / 4;
         Self {
-            at_once: (bytes - growth) / Slots::MOST.get(),
+            initial_bytes: (bytes - growth) / MAX_SCRIPTS,
             growth,
             free: Arc::new(Semaphore::new(steps(growth) as usize)),
         }
@@ -78,21 +77,21 @@ impl Budget {
     /// `TooSmall` if the budget is too small for it, or for any.
     pub const fn check(bytes: usize, memory_bytes: usize) -> Result<(), TooSmall> {
         let needed = memory_bytes.saturating_add(memory_bytes.div_ceil(3));
-        let needed = if needed < Self::LEAST { Self::LEAST } else { needed };
+        let needed = if needed < Self::MIN { Self::MIN } else { needed };
         if bytes < needed { Err(TooSmall { memory_bytes, needed }) } else { Ok(()) }
     }
 
-    /// Bytes that every play may hold without asking.
-    pub const fn at_once(&self) -> usize {
-        self.at_once
+    /// Bytes that every play may hold without a reservation.
+    pub const fn initial_bytes(&self) -> usize {
+        self.initial_bytes
     }
 
     /// Bytes that one play can ever hold.
-    pub const fn most(&self) -> usize {
+    pub const fn max_play_bytes(&self) -> usize {
         self.growth
     }
 
-    /// What a circle may hold of it whose plays may hold so many bytes each.
+    /// The share of a circle whose plays may hold so many bytes each.
     pub fn share(&self, memory_bytes: usize) -> Share {
         let one = self.wanted(memory_bytes);
         Arc::new(Semaphore::new((steps(self.growth) / 2).max(one) as usize))
@@ -103,29 +102,29 @@ impl Budget {
     }
 
     /// Reserves so many bytes, if they are free.
-    pub fn reserve(&self, bytes: usize, share: &Share) -> Option<Reservation> {
+    pub fn reserve(&self, bytes: usize, share: &Share) -> Option<MemoryReservation> {
         let steps = self.wanted(bytes);
         let reserved = |semaphore: &Share| -> Result<_, TryAcquireError> {
             semaphore.clone().try_acquire_many_owned(steps)
         };
-        Some(Reservation { _circle: reserved(share).ok()?, _process: reserved(&self.free).ok()? })
+        Some(MemoryReservation { _circle: reserved(share).ok()?, _process: reserved(&self.free).ok()? })
     }
 
-    /// Reserves so many bytes as soon as they are free; `None` at the deadline or when interrupted, and where there
-    /// is no runtime to wait on. Blocks.
+    /// Reserves so many bytes as soon as they are free; `None` at the deadline, when interrupted, and on a thread
+    /// without a runtime. Blocks.
     pub fn wait(
         &self,
         bytes: usize,
         share: &Share,
         deadline: Instant,
         interrupt: &CancellationToken,
-    ) -> Option<Reservation> {
+    ) -> Option<MemoryReservation> {
         let steps = self.wanted(bytes);
         let reserved = async {
-            // The circle's own first: those who wait for it hold nothing of what others want.
+            // The circle's share first: a play that waits for it holds nothing that other circles want.
             let circle = share.clone().acquire_many_owned(steps).await.ok()?;
             let process = self.free.clone().acquire_many_owned(steps).await.ok()?;
-            Some(Reservation { _circle: circle, _process: process })
+            Some(MemoryReservation { _circle: circle, _process: process })
         };
         let handle = Handle::try_current().ok()?;
         let reserved = handle.block_on(timeout_at(deadline.into(), interrupt.run_until_cancelled(reserved)));
@@ -133,12 +132,12 @@ impl Budget {
     }
 }
 
-/// A budget out of which one play could never get all that its limit allows.
+/// A budget too small for one play to get all that its limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooSmall {
-    /// What the play may hold.
+    /// Bytes that the play may hold.
     pub memory_bytes: usize,
-    /// The smallest budget that does.
+    /// Bytes of the smallest budget that is large enough.
     pub needed: usize,
 }
 
@@ -171,14 +170,14 @@ mod tests {
     #[test]
     fn budget_grants_whole_plays_and_half_to_one_circle() {
         let budget = Budget::new(64 << 20);
-        assert_eq!((budget.at_once(), budget.most()), (256 << 10, 48 << 20));
+        assert_eq!((budget.initial_bytes(), budget.max_play_bytes()), (256 << 10, 48 << 20));
         let (one, other) = (budget.share(8 << 20), budget.share(8 << 20));
         let held: Vec<_> = std::iter::from_fn(|| budget.reserve(8 << 20, &one)).collect();
         assert_eq!(held.len(), 3, "half of 48 MiB");
         let others: Vec<_> = std::iter::from_fn(|| budget.reserve(8 << 20, &other)).collect();
         assert_eq!(others.len(), 3);
         drop(held);
-        assert!(budget.reserve(8 << 20, &one).is_some(), "what was given back is there again");
+        assert!(budget.reserve(8 << 20, &one).is_some(), "a dropped reservation is free again");
     }
 
     #[test]
@@ -186,9 +185,9 @@ mod tests {
         for memory_bytes in [1, 12 << 20, (12 << 20) + 1, 64 << 20, (64 << 20) + 7] {
             let Err(TooSmall { needed, .. }) = Budget::check(0, memory_bytes) else { panic!("0 bytes do") };
             assert_eq!(Budget::check(needed, memory_bytes), Ok(()));
-            assert!(Budget::new(needed).most() >= memory_bytes, "{memory_bytes}");
+            assert!(Budget::new(needed).max_play_bytes() >= memory_bytes, "{memory_bytes}");
         }
-        assert_eq!(Budget::check(Budget::DEFAULT, crate::Limits::default().memory_bytes), Ok(()));
+        assert_eq!(Budget::check(Budget::DEFAULT, circles_config::Limits::default().memory_bytes), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a thread has allocated, so that a play can be stopped before it takes the machine's memory.
-#![allow(unsafe_code)] // `GlobalAlloc` is an unsafe trait, and mimalloc is C; what makes this sound stands there.
+//! Counts the memory of each thread, so that a play can be stopped before it takes the machine's memory.
+#![allow(unsafe_code)] // `GlobalAlloc` is an unsafe trait, and mimalloc is C; each use says why it is sound.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -7,14 +7,14 @@ use std::{
 };
 
 thread_local! {
-    /// Bytes allocated minus bytes freed on this thread. What is freed on another thread than it was allocated
-    /// on makes it drift, so only differences within one play mean anything. Constant initialisation and no
-    /// destructor: the allocator may be asked before and after a thread's other locals live.
+    /// Bytes allocated minus bytes freed on this thread. Memory that is freed on another thread than the one that
+    /// allocated it makes the balance drift, so only differences within one play mean anything. Constant
+    /// initialisation and no destructor: the allocator may be called before and after a thread's other locals live.
     static BALANCE: Cell<isize> = const { Cell::new(0) };
 }
 
-/// A global allocator that counts for each thread what it hands out. Programs that run scripts install it;
-/// without it the memory limit cannot be held.
+/// A global allocator that counts for each thread what it hands out. Programs that run scripts install it:
+/// the memory limit rests on it.
 ///
 /// ```no_run
 /// #[global_allocator]
@@ -32,16 +32,16 @@ impl<A> CountingAllocator<A> {
 }
 
 /// Bytes that this thread holds, give or take a constant.
-pub(crate) fn balance() -> isize {
+pub fn balance() -> isize {
     BALANCE.get()
 }
 
-/// Runs what allocates or frees memory that is not this thread's to answer for, such as an entry of a cache.
-pub(crate) fn uncounted<T>(body: impl FnOnce() -> T) -> T {
+/// Runs `body` without counting its allocations, which are not this thread's: those of a cache, for example.
+pub fn uncounted<T>(body: impl FnOnce() -> T) -> T {
     struct Restore(isize);
     impl Drop for Restore {
         fn drop(&mut self) {
-            // Gone while a thread ends; then nothing is counted any more.
+            // The local is gone while a thread ends; then nothing is counted any more.
             let _ = BALANCE.try_with(|balance| balance.set(self.0));
         }
     }
@@ -49,16 +49,16 @@ pub(crate) fn uncounted<T>(body: impl FnOnce() -> T) -> T {
     body()
 }
 
-/// Gives memory that was freed, by this thread or by threads that ended, back to the system. mimalloc does so by
-/// itself only while somebody allocates, so a burst would be held for good by a process that idles after it. Takes
-/// some milliseconds. Where mimalloc is not the program's allocator this does nothing.
-pub(crate) fn give_back() {
+/// Gives memory that was freed, by this thread or by threads that ended, back to the system. mimalloc by itself does
+/// so only while the process allocates, so a process that idles after a burst would hold the memory for good. Takes
+/// some milliseconds, and does nothing if mimalloc is not the program's allocator.
+pub fn give_back() {
     // SAFETY: mimalloc's own function, which may be called on any thread at any time.
     unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
-/// Whether the program counts at all.
-pub(crate) fn is_counted() -> bool {
+/// Whether [`CountingAllocator`] is the program's allocator.
+pub fn is_counted() -> bool {
     let before = balance();
     let probe = std::hint::black_box(Box::new([0_u8; 64]));
     let counted = balance() > before;
@@ -66,14 +66,14 @@ pub(crate) fn is_counted() -> bool {
     counted
 }
 
-/// Counts so many bytes as held by this thread, whoever allocated them.
-pub(crate) fn charge(bytes: usize) {
-    // Gone while a thread ends; then nothing is counted any more.
+/// Counts so many bytes as held by this thread, although another thread may have allocated them.
+pub fn charge(bytes: usize) {
+    // The local is gone while a thread ends; then nothing is counted any more.
     let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_add_unsigned(bytes)));
 }
 
 /// Takes back what [`charge`] did.
-pub(crate) fn refund(bytes: usize) {
+pub fn refund(bytes: usize) {
     let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_sub_unsigned(bytes)));
 }
 

@@ -1,3 +1,5 @@
+//! The threads that take tasks from a store and run their scripts.
+
 use std::{
     cell::Cell,
     collections::HashMap,
@@ -22,49 +24,50 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Host, Metrics, budget, memory, play::SLOW};
+use crate::{
+    Host, Metrics,
+    play::{self, MAX_SCRIPTS, SLOW},
+};
 
 /// Address space, not memory: only what is used takes any. A play may nest values as deep as its memory
 /// allows, some 600,000 levels at 64 MiB, and each level takes up to about 1.5 KiB to print, compare or drop.
 const STACK: usize = 1 << 30;
-/// How long an interrupted script may take to notice: within 100 ms it should have.
-const LAST_WORD: Duration = Duration::from_secs(1);
-/// How long after a thread died another takes its place: one that dies at once must not keep a core busy.
-const REFILL_AFTER: Duration = Duration::from_millis(100);
+/// How long an interrupted script may take to end; it should within 100 ms.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long after a thread died another takes its place: threads that die at once must not keep a core busy.
+const REFILL_DELAY: Duration = Duration::from_millis(100);
 /// Between looks at threads that are about to end.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
-
-/// How long after a play that held much memory is given back: long enough for others that end with it.
-const GIVE_BACK_AFTER: Duration = Duration::from_millis(500);
+const END_POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// How long after a play that held much, its memory goes back to the system: long enough for plays that end with it.
+const GIVE_BACK_DELAY: Duration = Duration::from_millis(500);
 
 /// How many scripts run at a time, and where it is counted.
 #[derive(Clone, Debug)]
 pub struct Slots {
     /// Threads that take tasks.
     pub open: NonZeroUsize,
-    /// Scripts at a time, slow ones included, over all circles; no more than [`Slots::MOST`]. Each may hold
-    /// `memory_bytes`.
-    pub most: NonZeroUsize,
-    /// What is counted.
+    /// Scripts at a time, slow ones included, over all circles; at most [`Slots::MAX`]. Each may hold `memory_bytes`.
+    pub max: NonZeroUsize,
+    /// Counts the plays and threads.
     pub metrics: Metrics,
 }
 
 impl Slots {
     /// The most scripts that one process runs at a time.
-    pub const MOST: NonZeroUsize = match NonZeroUsize::new(64) {
-        Some(most) => most,
+    pub const MAX: NonZeroUsize = match NonZeroUsize::new(MAX_SCRIPTS) {
+        Some(max) => max,
         None => NonZeroUsize::MIN,
     };
 }
 
-/// So many, and as many slow ones beside them as there may be.
+/// So many open slots, and as many slow scripts in addition as there may be.
 impl From<NonZeroUsize> for Slots {
     fn from(open: NonZeroUsize) -> Self {
-        Self { open, most: Self::MOST, metrics: Metrics::default() }
+        Self { open, max: Self::MAX, metrics: Metrics::default() }
     }
 }
 
-/// The program does not count what scripts allocate, so no script could be held to its `memory_bytes`.
+/// The program does not count the memory of scripts, so none could be held to its `memory_bytes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "memory_bytes cannot be enforced: expected circles_worker::CountingAllocator as the program's #[global_allocator]"
@@ -73,9 +76,9 @@ pub struct UncountedMemory;
 
 /// The threads on which scripts run, apart from every runtime's.
 ///
-/// Each thread that takes tasks holds one of the slots. A script that turns out slow, or waits, leaves its slot
-/// to a fresh thread and goes on beside it, so that a few of them hold nobody up; the operating system shares
-/// the cores. Such a thread ends with its script: what deeply nested values left of its stack ends with it.
+/// Each thread that takes tasks holds one of the slots. A script that turns out slow, or waits, leaves its slot to a
+/// fresh thread and goes on at the same time, so that slow scripts do not hold up others; the operating system shares
+/// the cores. Such a thread ends with its script, and frees the stack that deeply nested values took.
 ///
 /// Dropped, it takes no more tasks and interrupts those that run; [`shutdown`](Self::shutdown) lets them end first.
 #[must_use = "dropped, it ends its threads"]
@@ -89,29 +92,29 @@ struct Pool {
     runtime: Handle,
     state: Mutex<State>,
     metrics: Metrics,
-    most: usize,
+    max: usize,
     closing: CancellationToken,
     threads: TaskTracker,
-    /// Whether memory is about to be given back.
+    /// Whether memory is about to be given back to the system.
     gives_back: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
 struct State {
     threads: usize,
-    /// Slots that no thread holds, since there are as many threads as there may be.
-    unheld: usize,
-    /// How many runs there have been.
+    /// Slots without a thread, since there are as many threads as there may be.
+    free_slots: usize,
+    /// Runs so far.
     runs: u64,
-    /// Scripts under way, by the number of the run: a task that was lost may come back while it still runs here.
+    /// The interruptions of running scripts, by the number of the run: a lost task may come back while it still runs
+    /// here.
     running: HashMap<u64, CancellationToken>,
     /// Set when nothing may run any more.
     interrupted: bool,
 }
 
 impl Workers {
-    /// Starts to take tasks from `store`. Must be called on a tokio runtime with timers,
-    /// which carries what waits.
+    /// Starts to take tasks from `store`. Must be called on a tokio runtime with timers, on which scripts wait.
     ///
     /// # Errors
     ///
@@ -122,18 +125,18 @@ impl Workers {
         host: Arc<Host>,
         slots: impl Into<Slots>,
     ) -> Result<Self, UncountedMemory> {
-        if !memory::is_counted() {
+        if !play::is_counted() {
             return Err(UncountedMemory);
         }
-        let Slots { open, most, metrics } = slots.into();
-        let most = most.min(Slots::MOST).get();
+        let Slots { open, max, metrics } = slots.into();
+        let max = max.min(Slots::MAX).get();
         let pool = Arc::new(Pool {
             store,
             host,
             runtime: Handle::current(),
             state: Mutex::default(),
             metrics,
-            most,
+            max,
             closing: CancellationToken::new(),
             threads: TaskTracker::new(),
             gives_back: Arc::default(),
@@ -144,8 +147,8 @@ impl Workers {
         Ok(Self { pool })
     }
 
-    /// Takes no more tasks, lets running ones end within `grace`, interrupts the rest, and waits for them, at
-    /// most a second. Those that outlive their callers go back to the store, unless they had effects outside.
+    /// Takes no more tasks, lets running ones end within `grace`, interrupts the rest, and waits for them, at most a
+    /// second. Tasks that outlive their callers go back to the store, unless they had side effects.
     pub async fn shutdown(self, grace: Duration) {
         self.pool.closing.cancel();
         self.pool.threads.close();
@@ -153,31 +156,31 @@ impl Workers {
             return;
         }
         self.pool.interrupt_all();
-        if timeout(LAST_WORD, self.pool.threads.wait()).await.is_err() {
+        if timeout(INTERRUPT_TIMEOUT, self.pool.threads.wait()).await.is_err() {
             tracing::error!("scripts were still running after they were interrupted");
         }
     }
 }
 
 impl Workers {
-    /// Ends as when it is dropped, and waits, no longer than `patience`, until the threads have ended; whether they
-    /// have. Blocks: for callers that have no runtime to wait on.
-    pub fn end(self, patience: Duration) -> bool {
+    /// Ends as when it is dropped, and waits up to `timeout` until the threads have ended; false if some have not.
+    /// Blocks: for callers without a runtime to wait on.
+    pub fn stop(self, timeout: Duration) -> bool {
         let threads = self.pool.threads.clone();
         drop(self);
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         while !threads.is_empty() {
             if Instant::now() > until {
                 return false;
             }
-            thread::sleep(LOOK_AGAIN);
+            thread::sleep(END_POLL_INTERVAL);
         }
         true
     }
 }
 
 impl Drop for Workers {
-    /// Takes no more tasks and interrupts those that run: the threads end, and let go of the store.
+    /// Takes no more tasks and interrupts running ones: the threads end, and drop the store.
     fn drop(&mut self) {
         self.pool.closing.cancel();
         self.pool.threads.close();
@@ -186,13 +189,12 @@ impl Drop for Workers {
 }
 
 impl Pool {
-    /// Starts a thread that holds a slot nobody holds. Where no more threads may be, or can, the slot waits
-    /// until one ends.
+    /// Starts a thread for a free slot. If no more threads may, or can, be started, the slot waits until one ends.
     fn fill_slot(self: &Arc<Self>) {
         {
             let mut state = self.state();
-            if state.threads >= self.most {
-                state.unheld += 1;
+            if state.threads >= self.max {
+                state.free_slots += 1;
                 return;
             }
             state.threads += 1;
@@ -203,14 +205,14 @@ impl Pool {
         }
     }
 
-    /// Starts another thread, after a pause, in place of one that was counted and is not there.
+    /// Starts another thread, after a pause, in place of one that was counted and did not start, or died.
     fn refill_slot_later(self: &Arc<Self>) {
         self.state().threads -= 1;
         let pool = self.clone();
         self.runtime.spawn(async move {
             tokio::select! {
                 () = pool.closing.cancelled() => {}
-                () = sleep(REFILL_AFTER) => pool.fill_slot(),
+                () = sleep(REFILL_DELAY) => pool.fill_slot(),
             }
         });
     }
@@ -222,13 +224,13 @@ impl Pool {
         let (pool, token) = (self.clone(), self.threads.token());
         let alive = self.metrics.thread_began();
         let body = move || {
-            // A fault of one task is caught where it runs: this one is of the store, or ours.
+            // A panic of a task is caught where it runs: this one is of the store, or of this module.
             if catch_unwind(AssertUnwindSafe(|| pool.take_tasks())).is_err() {
                 pool.metrics.thread_died();
                 pool.refill_slot_later();
             }
             drop(alive);
-            // A thread that counts as ended holds no store any more.
+            // A thread that counts as ended has dropped the store.
             drop(pool);
             drop(token);
         };
@@ -239,16 +241,16 @@ impl Pool {
         let _runtime = self.runtime.enter();
         while let Some(claim) = self.runtime.block_on(self.claim()) {
             let slow = Rc::new(Cell::new(false));
-            // Whatever happens with one task, the thread and its slot are there for the next.
+            // The thread and its slot outlive a panic over one task.
             let played = catch_unwind(AssertUnwindSafe(|| self.play(claim, slow.clone())));
             if played.is_err() {
                 tracing::error!("settling an outcome panicked");
             }
-            if budget::held_much() {
-                memory::give_back();
+            if play::take_reserved_much() {
+                play::give_back();
                 self.give_back_soon();
             }
-            if slow.get() && !self.takes_a_slot_again() {
+            if slow.get() && !self.take_free_slot() {
                 self.give_back_soon();
                 return;
             }
@@ -256,17 +258,17 @@ impl Pool {
         self.state().threads -= 1;
     }
 
-    /// Gives back what threads leave that are about to end.
+    /// Gives the memory of threads that are about to end back to the system.
     fn give_back_soon(&self) {
         if self.gives_back.swap(true, Ordering::Relaxed) {
             return;
         }
         let gives_back = self.gives_back.clone();
         self.runtime.spawn(async move {
-            sleep(GIVE_BACK_AFTER).await;
+            sleep(GIVE_BACK_DELAY).await;
             gives_back.store(false, Ordering::Relaxed);
-            // It takes too long for a thread of the runtime.
-            let _ = spawn_blocking(memory::give_back).await;
+            // This takes too long for a thread of the runtime.
+            let _ = spawn_blocking(play::give_back).await;
         });
     }
 
@@ -279,32 +281,34 @@ impl Pool {
     }
 
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
-        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_remembered());
-        let mut running = self.metrics.begin();
-        let run = self.begins(claim.interrupt());
+        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_recorded());
+        let mut running = self.metrics.begin_play();
+        let run = self.begin_run(claim.interrupt());
         let on_slow = {
             let pool = self.clone();
             move || {
-                // Run again, it may have left its slot already.
+                // A task that runs again may have left its slot already.
                 if !slow.replace(true) {
-                    step_back();
+                    lower_priority();
                     pool.fill_slot();
                 }
             }
         };
         let mut claim = claim;
         let settled = loop {
-            let (played, settlement) = self.host.play(&self.store, claim, on_slow.clone());
+            let Some((played, settlement)) = self.host.play(&self.store, claim, on_slow.clone()) else {
+                break Ok(());
+            };
             if matches!(settlement.outcome, Outcome::Cancelled(_))
-                && self.goes_on_elsewhere(outlives_its_caller)
+                && self.is_left_to_others(outlives_its_caller)
             {
                 drop(played);
                 break Ok(());
             }
-            if played.accepts(&settlement) {
-                running.ends(&settlement.outcome);
+            if played.keeps(&settlement) {
+                running.end(&settlement.outcome);
             }
-            // It may have to wait for others of its circle: those of other circles go on.
+            // Settling may wait for other plays of the circle: plays of other circles go on.
             let settled = self.runtime.block_on(async {
                 let mut settling = pin!(played.settle(settlement));
                 if let Ok(settled) = timeout(SLOW, &mut settling).await {
@@ -315,7 +319,7 @@ impl Pool {
             });
             match settled {
                 Ok(Settled::Recorded) => break Ok(()),
-                Ok(Settled::Conflict(again)) => claim = again,
+                Ok(Settled::Overtaken(retry)) => claim = retry,
                 Err(error) => break Err(error),
             }
         };
@@ -325,37 +329,37 @@ impl Pool {
         }
     }
 
-    /// At the end of a slow script, whose slot has gone: true if this thread is to go on with another one,
-    /// which a fresh thread would hold if there could be one.
-    fn takes_a_slot_again(self: &Arc<Self>) -> bool {
+    /// At the end of a slow script, whose slot has gone: true if this thread takes a free slot, since no fresh thread
+    /// can be started for it.
+    fn take_free_slot(self: &Arc<Self>) -> bool {
         {
             let mut state = self.state();
-            if state.unheld == 0 {
+            if state.free_slots == 0 {
                 state.threads -= 1;
                 return false;
             }
-            state.unheld -= 1;
+            state.free_slots -= 1;
         }
         // The fresh thread is counted in place of this one.
         self.spawn().is_err()
     }
 
-    /// Returns the number of the run.
-    fn begins(&self, interrupt: &CancellationToken) -> u64 {
+    /// Registers a run, and returns its number.
+    fn begin_run(&self, interrupt: &CancellationToken) -> u64 {
         let mut state = self.state();
         state.runs += 1;
         let run = state.runs;
         state.running.insert(run, interrupt.clone());
-        let late = state.interrupted;
+        let is_late = state.interrupted;
         drop(state);
-        if late {
+        if is_late {
             interrupt.cancel();
         }
         run
     }
 
-    /// Whether a task that ended because of us is to be run again by those who come after us.
-    fn goes_on_elsewhere(&self, outlives_its_caller: bool) -> bool {
+    /// Whether a task that this process interrupted is left to the workers after it.
+    fn is_left_to_others(&self, outlives_its_caller: bool) -> bool {
         outlives_its_caller && self.state().interrupted
     }
 
@@ -374,18 +378,18 @@ impl Pool {
     }
 }
 
-/// Lets the system prefer other threads to this one from here on: short plays and the network's own threads
-/// come first, a slow script takes what they leave. The thread ends with its script, so nothing is undone.
+/// Lets the system prefer other threads to this one from now on: short plays and the network's threads come first, a
+/// slow script takes the time that they leave. The thread ends with its script, so nothing has to be undone.
 #[cfg(target_os = "linux")]
-fn step_back() {
-    /// A tenth of the share of a thread that has not stepped back, where both want a core.
+fn lower_priority() {
+    /// A tenth of the share of a thread with normal priority, if both want a core.
     const NICE: i32 = 10;
-    // On Linux a thread has a priority of its own. One that cannot be lowered is only less polite.
+    // On Linux a thread has a priority of its own.
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!(%error, "a slow script keeps its priority");
     }
 }
 
-/// Elsewhere a thread's priority is not its own to lower.
+/// On other systems a thread cannot lower its own priority.
 #[cfg(not(target_os = "linux"))]
-const fn step_back() {}
+const fn lower_priority() {}

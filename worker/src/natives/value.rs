@@ -1,18 +1,20 @@
 //! Values of scripts as JSON, and back.
 //!
-//! A value may be nested as deep as memory allows and, through shared variables, may contain itself. So nothing
-//! here recurses beyond the depth it is told, and what passed [`to_json`] is safe for code that does.
+//! A value may be nested as deep as memory allows and, through shared variables, may contain itself. So no function here
+//! recurses beyond a given depth, and a value that passed [`to_json`] is safe for code that recurses.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use circles_config::Limits;
 use jiff::Timestamp;
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use serde_json::{Number, Value};
 
-use crate::{Limits, play::Play};
+use super::Frame;
+use crate::play::json_length;
 
-/// Nesting of arguments: as deep as `serde_json` reads.
+/// Nesting of arguments: as deep as `serde_json` parses.
 const ARGS_DEPTH: usize = 128;
 /// RFC 3339 ends where years need five digits.
 const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
@@ -22,11 +24,11 @@ const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
 pub enum Unfit {
     /// It passes the limit of this name.
     Limit(&'static str),
-    /// It holds something that JSON has no word for: what, and where.
+    /// It holds a value of this type, which JSON lacks, at this path.
     Type { name: String, path: String },
 }
 
-/// What serialisation adds to a leaf of a value, while it lies in memory: room for its node.
+/// Bytes of a value's node in memory, besides its text.
 const NODE_BYTES: usize = 8;
 
 /// A script's value as JSON: integers with all their digits; floats that JSON lacks as the texts `NaN`,
@@ -47,7 +49,7 @@ pub fn to_json_within(value: &Dynamic, bytes: usize, depth: usize) -> Result<Val
     Writer::new(bytes, depth, 0).value(value)
 }
 
-/// As [`to_json_within`], where the bytes stand for memory: small values take more of it than of text.
+/// As [`to_json_within`], where the bytes stand for memory: a small value takes more memory than text.
 pub fn to_json_in_memory(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
     Writer::new(bytes, depth, NODE_BYTES).value(value)
 }
@@ -57,26 +59,16 @@ pub fn map_to_json(map: &Map, bytes: usize, depth: usize) -> Result<Value, Unfit
     Writer::new(bytes, depth, NODE_BYTES).map(map)
 }
 
-/// Bytes of a text in JSON, with its quotes, as `serde_json` escapes it.
-pub fn json_length(text: &str) -> usize {
-    let escapes = text.bytes().map(|byte| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
-        0..0x20 => 5,
-        _ => 0,
-    });
-    escapes.sum::<usize>() + text.len() + 2
-}
-
-/// Arguments as a script sees them. What does not fit is named with its place, as an author knows it.
+/// Arguments as a script sees them. The error names the value that does not fit by its path.
 pub fn from_json(args: &Value) -> Result<Dynamic, String> {
     read(args, ARGS_DEPTH).map_err(|(path, why)| format!("ARGS{path}: {why}"))
 }
 
-/// The place within a value, and what is wrong there.
-type Fault = (String, String);
+/// A path within a value, and what is wrong there.
+type PathError = (String, String);
 
-fn read(value: &Value, depth: usize) -> Result<Dynamic, Fault> {
-    if !Play::current_may_proceed() {
+fn read(value: &Value, depth: usize) -> Result<Dynamic, PathError> {
+    if !Frame::current_allows_step() {
         return Err((String::new(), "the play was stopped".to_owned()));
     }
     Ok(match value {
@@ -99,14 +91,14 @@ fn read(value: &Value, depth: usize) -> Result<Dynamic, Fault> {
             let depth = deeper(depth)?;
             let members = members.iter().map(|(name, member)| {
                 let member = read(member, depth).map_err(|(path, why)| (format!(".{name}{path}"), why))?;
-                Ok::<_, Fault>((name.into(), member))
+                Ok::<_, PathError>((name.into(), member))
             });
             members.collect::<Result<Map, _>>()?.into()
         }
     })
 }
 
-fn deeper(depth: usize) -> Result<usize, Fault> {
+fn deeper(depth: usize) -> Result<usize, PathError> {
     depth.checked_sub(1).ok_or_else(|| (String::new(), format!("nested deeper than {ARGS_DEPTH}")))
 }
 
@@ -114,7 +106,7 @@ struct Writer {
     /// Bytes that may still be written.
     left: usize,
     depth: usize,
-    /// Bytes that each value takes beside its text.
+    /// Bytes that each value takes besides its text.
     node: usize,
 }
 
@@ -210,8 +202,8 @@ impl Writer {
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), Unfit> {
-        if !Play::current_may_proceed() {
-            // Why it was stopped, the play says.
+        if !Frame::current_allows_step() {
+            // The meter knows why the play was stopped.
             return Err(Unfit::Limit("memory_bytes"));
         }
         self.left = self.left.checked_sub(bytes).ok_or(Unfit::Limit("result_bytes"))?;
@@ -228,8 +220,8 @@ fn number(float: f64) -> Value {
     }
 }
 
-/// A timestamp of a script counts from a moment that only this process knows; what others can read is the
-/// moment itself. `None` where RFC 3339 or the clock has no word for it.
+/// The moment of a script's timestamp, which counts from a start that only this process knows. `None` if RFC 3339 or
+/// the clock cannot express it.
 fn moment(instant: Instant) -> Option<String> {
     let now = Instant::now();
     let time = match now.checked_duration_since(instant) {

@@ -15,8 +15,8 @@ use std::{
 
 /// Far below the 100 ms within which a script must stop.
 const TICK: Duration = Duration::from_millis(2);
-/// Ticks without a script after which the clock stops, so that it is not woken for each of a row of plays.
-const LINGER: u32 = 50;
+/// Ticks without a script after which the clock stops: it is not woken for each of a row of plays.
+const IDLE_TICKS: u32 = 50;
 
 static TICKS: AtomicU64 = AtomicU64::new(0);
 static SCRIPTS: AtomicUsize = AtomicUsize::new(0);
@@ -63,7 +63,7 @@ fn run() {
     let mut idle = 0;
     loop {
         idle = if SCRIPTS.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
-        if idle > LINGER {
+        if idle > IDLE_TICKS {
             // A script that began since the count was read has unparked this thread already.
             thread::park();
             idle = 0;

@@ -1,0 +1,42 @@
+use std::cell::Cell;
+
+/// What a play did beyond its own values.
+#[derive(Default)]
+pub struct Effects {
+    io: Cell<bool>,
+    side_effects: Cell<bool>,
+    read_only: Cell<bool>,
+}
+
+impl Effects {
+    pub(super) fn note_io(&self) {
+        self.io.set(true);
+    }
+
+    /// Whether the play used anything that is not there on the fast path.
+    pub fn has_io(&self) -> bool {
+        self.io.get()
+    }
+
+    /// Must precede the first side effect, once the store has marked the task.
+    pub fn note_side_effects(&self) {
+        self.side_effects.set(true);
+    }
+
+    /// Whether the play had, or may have had, an effect that no transaction takes back.
+    pub fn has_side_effects(&self) -> bool {
+        self.side_effects.get()
+    }
+
+    /// Whether nothing may be changed now, since the circle's policy decides.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.get()
+    }
+
+    pub(super) fn read_only<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.read_only.set(true);
+        let result = body();
+        self.read_only.set(false);
+        result
+    }
+}
