@@ -1,9 +1,9 @@
-//! Times scripts in an engine as Rhai makes it, their syntax trees at hand, and by turns with that as circles play
-//! them, with every limit held. Prints nanoseconds of the first, of the second and a name, a line for each script.
-//! Started by `cargo xtask bench script`.
+//! Times compiled scripts in a bare engine of Rhai's, and by turns as circles play them, with every limit enforced.
+//! Prints a line for each script: nanoseconds in the bare engine, nanoseconds in a circle, the name.
+//! `cargo xtask bench script` starts it.
 //!
-//! Both are in one program: two that do the same differ by a seventh for where the compiler puts the code. That the
-//! bare engine's memory is counted too makes it 0.1 % more instructions.
+//! Both run in one program: two programs with the same code differ by a seventh for where the compiler puts it. Counting
+//! memory adds 0.1 % of instructions to the bare engine.
 
 use std::{
     hint::black_box,
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, InlineRunner as _, Outcome, Source, Store, Task};
+use circles_store::{Caller, CircleId, Outcome, Source, Store, Task, Trial as _};
 use circles_store_embedded::EmbeddedConfig;
 use circles_testing::{embedded, played};
 use circles_worker::{CountingAllocator, Host, Limits};
@@ -19,11 +19,11 @@ use mimalloc::MiMalloc;
 use rhai::{Dynamic, Engine, Scope};
 use serde_json::Value;
 
-/// As the server has it: the memory limit rests on it.
+/// The server's allocator, which the memory limit rests on.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator::new(MiMalloc);
 
-/// Each with its name and what becomes of it as text.
+/// Scripts, each with a name and its output.
 const SCRIPTS: [(&str, &str, &str); 7] = [
     ("push 10,000", "let a = []; for i in 0..10000 { a.push(i); } a.len()", "10000"),
     ("append to a text 10,000", "let s = \"\"; for i in 0..10000 { s += \"x\"; } s.len()", "10000"),
@@ -37,9 +37,9 @@ const SCRIPTS: [(&str, &str, &str); 7] = [
     ("while 100,000", "let n = 0; while n < 100000 { n += 1; } n", "100000"),
     ("call a function 10,000", "fn f(x) { x + 1 } let n = 0; for i in 0..10000 { n = f(n); } n", "10000"),
 ];
-/// The script whose cost is the way to the engine and back, in that many ways.
+/// A script that costs little beyond the way to the engine and back, its output, and the number of ways.
 const SHORT: (&str, &str, usize) = ("40 + 2", "42", 4);
-/// Characters of a comment, which a cached script is found by too.
+/// Characters of a comment: the cache compares the whole source.
 const LONG: usize = 10_000;
 
 const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
@@ -49,7 +49,7 @@ const BATCH: Duration = Duration::from_millis(1);
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What may be timed: runs a script and says what became of it.
+/// A run to time: it returns the script's output.
 type Run<'a> = &'a mut dyn FnMut() -> Result<String>;
 
 fn main() -> Result {
@@ -72,17 +72,17 @@ fn main() -> Result {
 
     let (source, expected, _) = SHORT;
     let (short, long) = (task(source), task(&format!("{source} // {}", "x".repeat(LONG))));
-    let attempt = |task: &Task| host.try_inline(task).map_or_else(|| play(task.clone()), output);
+    let try_inline = |task: &Task| host.attempt(task).map_or_else(|| play(task.clone()), output);
     let mut number = 0;
-    let mut anew = || {
+    let mut compile = || {
         number += 1;
         play(task(&format!("{source} // {number}")))
     };
     let ways: [(&str, Run<'_>); SHORT.2] = [
-        ("tried where it arrives", &mut || attempt(&short)),
-        ("tried, behind 10,000 characters", &mut || attempt(&long)),
+        ("on the fast path", &mut || try_inline(&short)),
+        ("on the fast path, with 10,000 characters", &mut || try_inline(&long)),
         ("claimed and settled", &mut || play(short.clone())),
-        ("claimed, compiled and settled", &mut anew),
+        ("claimed, compiled and settled", &mut compile),
     ];
     let mut bare = bare(&engine, source)?;
     for (way, run) in ways {
@@ -91,7 +91,7 @@ fn main() -> Result {
     Ok(())
 }
 
-/// What a run of the compiled script comes to in the engine alone.
+/// A run of the compiled script in the engine alone.
 fn bare(engine: &Engine, source: &str) -> Result<impl FnMut() -> Result<String>> {
     let ast = engine.compile(source)?;
     Ok(move || Ok(engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)?.to_string()))
@@ -105,7 +105,7 @@ fn output(outcome: Outcome) -> Result<String> {
 }
 
 /// Times both by turns until `share` is over, and prints the medians.
-#[allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+#[allow(clippy::print_stdout, reason = "the output is the result")]
 fn compare<'a>(name: &str, expected: &str, share: Duration, bare: Run<'a>, circle: Run<'a>) -> Result {
     let end = Instant::now() + share;
     let mut subjects = [bare, circle].map(|run| (Stopwatch::new(), run));
@@ -123,7 +123,7 @@ fn compare<'a>(name: &str, expected: &str, share: Duration, bare: Run<'a>, circl
 }
 
 struct Stopwatch {
-    /// How many runs are timed together.
+    /// Runs that are timed together.
     runs: u32,
     /// Nanoseconds of one.
     figures: Vec<f64>,
@@ -134,7 +134,7 @@ impl Stopwatch {
         Self { runs: 1, figures: Vec::new() }
     }
 
-    /// Times some runs, and returns what the last one came to.
+    /// Times some runs, and returns the output of the last one.
     fn time(&mut self, run: Run<'_>) -> Result<String> {
         loop {
             let start = Instant::now();
@@ -147,7 +147,7 @@ impl Stopwatch {
                 self.figures.push(took.as_secs_f64() * 1e9 / f64::from(self.runs));
                 return Ok(result);
             }
-            // Also what warms up.
+            // The first runs also warm up.
             self.runs = self.runs.saturating_mul(2);
         }
     }

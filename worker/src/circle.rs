@@ -43,7 +43,7 @@ pub struct CircleSettings {
     /// The directory of its script library. Nothing is written there; it must not lie within `files`, where
     /// scripts write.
     pub library: Option<PathBuf>,
-    /// Whether nothing may run in the circle while that directory is missing: a policy in it would not be seen.
+    /// True if nothing may run in the circle while that directory is missing: a policy in it would not be seen.
     pub library_required: bool,
     /// The directory of its files, which no other circle shares; created when a script first writes.
     pub files: Option<PathBuf>,

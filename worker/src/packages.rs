@@ -31,7 +31,7 @@ const ALL: [(&str, Register); 6] = [
     ("time", time::register),
 ];
 
-/// Whether this is the name of a namespace, which no import may take.
+/// Returns whether this is the name of a namespace, which no import may take.
 pub fn is_namespace(name: &str) -> bool {
     ALL.iter().any(|(namespace, _)| *namespace == name)
 }
@@ -39,7 +39,7 @@ pub fn is_namespace(name: &str) -> bool {
 /// Natives without a namespace that speak for the circle. No function of a script may have their names.
 const RESERVED: [&str; 2] = ["circle", "secret"];
 
-/// Whether no function of a script may have this name.
+/// Returns whether no function of a script may have this name.
 pub fn is_reserved(function: &str) -> bool {
     RESERVED.contains(&function)
 }

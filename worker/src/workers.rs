@@ -95,7 +95,7 @@ struct Pool {
     max: usize,
     closing: CancellationToken,
     threads: TaskTracker,
-    /// Whether memory is about to be given back to the system.
+    /// True if memory is about to be given back to the system.
     gives_back: Arc<AtomicBool>,
 }
 
@@ -358,7 +358,7 @@ impl Pool {
         run
     }
 
-    /// Whether a task that this process interrupted is left to the workers after it.
+    /// Returns whether a task that this process interrupted is left to the workers after it.
     fn is_left_to_others(&self, outlives_its_caller: bool) -> bool {
         outlives_its_caller && self.state().interrupted
     }

@@ -1,6 +1,6 @@
 //! Circles with settings of their own: libraries that change, limits, what is listed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 mod harness;
 

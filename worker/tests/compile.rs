@@ -1,6 +1,6 @@
 //! Compiling is a part of a play: within its memory and its time, interruptible, and after its policy.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 mod harness;
 

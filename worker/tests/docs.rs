@@ -3,7 +3,7 @@
 //! `// => JSON` is a value, `// fails: MESSAGE` an error. A block that begins with the name of a file is put
 //! into the library instead.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 mod harness;
 

@@ -6,7 +6,7 @@
 //! what lies outside or where it lies, and nothing outside changes.
 
 #![cfg(target_os = "linux")] // Others make no devices, and exchange no names in one step.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 mod harness;
 

@@ -3,7 +3,7 @@
 //! What must hold of each: it ends within its deadline and a little, with an outcome that is none of our own faults,
 //! and the process lives on. `cargo xtask fuzz` plays for as long as it is told.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 #![allow(clippy::print_stdout, reason = "the seed and the counts are what a long run is for")]
 
 mod harness;

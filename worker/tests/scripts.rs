@@ -3,7 +3,7 @@
 //! What a script may begin with stands in `harness`. With the environment variable `UPDATE_GOLDEN=1` the outcomes
 //! are written instead of compared; read the difference.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 mod harness;
 

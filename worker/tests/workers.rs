@@ -1,6 +1,6 @@
 //! The threads that run scripts, beside a real store.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // What is missing in a test fails it.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 use std::{alloc::System, num::NonZeroUsize, sync::Arc, time::Duration};
 

@@ -123,7 +123,7 @@ impl Files {
         })
     }
 
-    /// Whether the circle may have files at all.
+    /// Returns whether the circle may have files at all.
     pub const fn exist(&self) -> bool {
         self.root.is_some()
     }

@@ -47,7 +47,7 @@ impl From<Stop> for LibraryError {
 }
 
 impl LibraryError {
-    /// Whether it may be gone a moment later, since it says nothing of the library: this process, or the system, is out
+    /// Returns whether it may be gone a moment later, since it says nothing of the library: this process, or the system, is out
     /// of file descriptors or memory.
     pub fn is_transient(&self) -> bool {
         use rustix::io::Errno;
@@ -62,7 +62,7 @@ impl LibraryError {
 /// any time, and an idle circle holds no file open.
 pub struct Library {
     root: Option<PathBuf>,
-    /// Whether nothing may run while the directory is missing.
+    /// True if nothing may run while the directory is missing.
     required: bool,
     id: LibraryId,
 }
@@ -71,7 +71,7 @@ pub struct Library {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LibraryId(u64);
 
-/// What became of a script since it was read before.
+/// The answer to a read of a script.
 pub enum LibraryRead {
     /// It still has the known version.
     Unchanged,
@@ -79,10 +79,10 @@ pub enum LibraryRead {
     Source(String, Version),
 }
 
-/// The version of a file. Where its times are too young to tell two versions apart, the content decides.
+/// The version of a file. While its times are too young to tell two versions apart, the content decides.
 pub struct Version {
     stamp: Stamp,
-    /// Whether a later change is sure to show in the stamp. Until then the source is read each time.
+    /// True if a later change is sure to show in the stamp. Until then the source is read each time.
     is_settled: bool,
 }
 
@@ -109,7 +109,7 @@ impl Version {
         Self { stamp, is_settled: since_change.is_ok_and(|since| since > SETTLED) }
     }
 
-    /// Whether a file with this version has the same content as one with the `other` version, for certain.
+    /// Returns whether a file with this version has the same content as one with the `other` version, for certain.
     fn is_surely(&self, other: &Self) -> bool {
         other.is_settled && self.stamp == other.stamp
     }
@@ -136,7 +136,7 @@ impl Library {
         }
     }
 
-    /// Whether there is a script of this name. Anything but its certain absence is an error.
+    /// Returns whether there is a script of this name. Anything but its certain absence is an error.
     pub fn contains(&self, name: &str) -> Result<bool, LibraryError> {
         match self.open()? {
             None if self.required => Err(LibraryError::Absent),
@@ -183,13 +183,13 @@ fn read_text(file: &mut impl Read, max_bytes: usize) -> Result<String, LibraryEr
     if source.len() > max_bytes { Err(LibraryError::TooLarge) } else { Ok(source) }
 }
 
-/// Whether a text can name a library script: parts of letters, digits, `_`, `-` and `.`, none of which begins
+/// Returns whether a text can name a library script: parts of letters, digits, `_`, `-` and `.`, none of which begins
 /// with `-` or `.`, with `/` between them.
 pub fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES && name.split('/').all(is_part)
 }
 
-/// Whether a text can be a part of a name.
+/// Returns whether a text can be a part of a name.
 pub fn is_part(part: &str) -> bool {
     part.bytes().enumerate().all(|(index, byte)| {
         byte.is_ascii_alphanumeric() || byte == b'_' || (index > 0 && (byte == b'.' || byte == b'-'))

@@ -1,17 +1,17 @@
-//! Puts the names of secrets in place of their values, in whatever form a text prints them.
+//! Puts the names of secrets in place of their values, in any form in which a text prints them.
 
 use std::collections::BTreeMap;
 
-/// Shorter values are no secrets, and stand everywhere.
+/// Shorter values are no secrets: they appear in any text.
 const SECRET_CHARACTERS: usize = 4;
-/// So many first characters of a secret count as the secret: whoever made the text may have cut it.
+/// So many first characters of a secret count as the secret, since the text may have been cut.
 const PREFIX_CHARACTERS: usize = 16;
-/// As [`PREFIX_CHARACTERS`], where the text shows that it was cut or ends; or half of the secret.
+/// The same where the text shows that it was cut or ends; half of a shorter secret.
 const CUT_CHARACTERS: usize = 8;
-/// How cut texts end: ours, and those of the standard library's panics.
+/// The ends of cut texts: of this project, and of the standard library's panics.
 const CUT_MARKS: [&str; 3] = ["…", "...", "[...]"];
 
-/// The secrets of a circle, as texts show them.
+/// The secrets of a circle, as they appear in texts.
 pub struct Masks(Vec<Mask>);
 
 struct Mask {
@@ -29,20 +29,20 @@ impl Masks {
         Self(masks)
     }
 
-    /// The text without secrets; no more of it than `most` bytes and a little.
-    pub fn masked(&self, text: &str, most: usize) -> String {
+    /// The text without secrets; no more of it than about `max_bytes`.
+    pub fn masked(&self, text: &str, max_bytes: usize) -> String {
         let (mut rest, mut shown) = (text, String::new());
-        while shown.len() <= most && !rest.is_empty() {
+        while shown.len() <= max_bytes && !rest.is_empty() {
             if let Some((after, name)) = self.strip(rest) {
                 shown.push_str(&format!("[secret {name}]"));
                 rest = after;
                 continue;
             }
-            // Secrets were looked for behind any number of backslashes: a run of them is passed over at once.
+            // Secrets behind any number of backslashes were found above, so a run of them is skipped at once.
             let backslashes = rest.len() - rest.trim_start_matches('\\').len();
             let step = match backslashes {
                 0 => rest.chars().next().map_or(0, char::len_utf8),
-                run => run.min(most.saturating_sub(shown.len()).saturating_add(1)),
+                run => run.min(max_bytes.saturating_sub(shown.len()).saturating_add(1)),
             };
             let (passed, after) = rest.split_at(step);
             shown.push_str(passed);
@@ -51,7 +51,7 @@ impl Masks {
         shown
     }
 
-    /// What follows a secret with which the text begins; and the secret's name.
+    /// The text after the secret that it begins with, and the secret's name.
     fn strip<'a, 'b>(&'a self, text: &'b str) -> Option<(&'b str, &'a str)> {
         let known_by =
             |whole: bool| self.0.iter().find_map(|mask| Some((mask.strip(text, whole)?, &*mask.name)));
@@ -66,7 +66,7 @@ impl Mask {
         Self { name: name.to_owned(), characters }
     }
 
-    /// What follows the secret, or as much of it as makes it known, if the text begins with that.
+    /// The text after the secret, or after a prefix that gives the secret away, if the text begins with it.
     fn strip<'a>(&self, text: &'a str, whole: bool) -> Option<&'a str> {
         // Most characters begin neither the secret nor an escape.
         if !self.characters.first().is_some_and(|first| text.starts_with([*first, '\\', '%'])) {
@@ -87,14 +87,14 @@ impl Mask {
     }
 }
 
-/// Reads characters in whatever way they are written: as they are, or behind backslashes as Rust, Rhai and JSON
-/// escape them, be it several times over, or as a URL does.
+/// Reads characters in any form: as they are, escaped by Rust, Rhai or JSON, even several times, or escaped as in a
+/// URL.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     rest: &'a str,
-    /// Whether a backslash stands right before `rest`.
+    /// True if a backslash stands right before `rest`.
     escaped: bool,
-    /// What a text is that can be read both ways.
+    /// How to read a text that may be an escape or not.
     prefers_escapes: bool,
 }
 
@@ -116,12 +116,12 @@ impl Reader<'_> {
         rest.is_some()
     }
 
-    /// Takes all backslashes that come next, however they are written. The last one may belong to an escape.
+    /// Takes all backslashes that come next, in any form. The last one may belong to an escape.
     fn take_backslashes(&mut self) -> bool {
-        /// More of them are another text.
-        const MOST: usize = 16;
+        /// More backslashes are another text.
+        const MAX_FORMS: usize = 16;
         let before = self.rest.len();
-        for _ in 0..MOST {
+        for _ in 0..MAX_FORMS {
             let text = self.rest.trim_start_matches('\\');
             let escaped = self.escaped || text.len() < self.rest.len();
             let more =
@@ -135,7 +135,7 @@ impl Reader<'_> {
     }
 }
 
-/// What follows an escape of a character, of which the backslash was taken already.
+/// The text after an escape of a character, whose backslash was taken already.
 fn after_escape(text: &str, wanted: char) -> Option<&str> {
     let letter = match wanted {
         '\n' => Some('n'),
@@ -150,9 +150,9 @@ fn after_escape(text: &str, wanted: char) -> Option<&str> {
     letter.and_then(|letter| text.strip_prefix(letter)).or_else(|| after_number(text, wanted))
 }
 
-/// What follows `u{…}`, `uXXXX` (in JSON one or two of them) or `xXX`.
+/// The text after `u{…}`, `uXXXX` (in JSON one or two of them) or `xXX`.
 fn after_number(text: &str, wanted: char) -> Option<&str> {
-    /// Digits of the highest character, in the longest way to write them.
+    /// Digits of the highest character, in its longest form.
     const DIGITS: usize = 8;
     if let Some(digits) = text.strip_prefix("u{") {
         let end = digits.bytes().take(DIGITS + 1).position(|byte| byte == b'}')?;
@@ -169,7 +169,7 @@ fn after_number(text: &str, wanted: char) -> Option<&str> {
     Some(rest)
 }
 
-/// What follows the bytes of a character as `%XX`.
+/// The text after the bytes of a character as `%XX`.
 fn after_percents(text: &str, wanted: char) -> Option<&str> {
     let mut rest = text;
     for byte in wanted.encode_utf8(&mut [0; 4]).bytes() {
@@ -178,7 +178,7 @@ fn after_percents(text: &str, wanted: char) -> Option<&str> {
     Some(rest)
 }
 
-/// What follows so many hexadecimal digits of this number.
+/// The text after so many hexadecimal digits of this number.
 fn after_digits(text: &str, count: usize, number: u32) -> Option<&str> {
     let (digits, rest) = text.split_at_checked(count)?;
     (u32::from_str_radix(digits, 16) == Ok(number)).then_some(rest)
@@ -197,10 +197,10 @@ mod tests {
         ]))
     }
 
-    /// A secret in every form in which something prints texts, and forms of these forms.
+    /// A secret in every printed form, and forms of these forms.
     fn forms() -> Vec<String> {
         let json = |text: &str| serde_json::to_string(text).unwrap();
-        // As JSON is written where only ASCII may stand.
+        // JSON that is limited to ASCII.
         let ascii = |text: &str| {
             let escape = |character: char| match character {
                 ' '..='~' => character.to_string(),

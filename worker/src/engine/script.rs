@@ -47,7 +47,7 @@ pub struct Script {
     pub ast: AST,
     /// SHA-256 of its source.
     pub hash: [u8; 32],
-    /// Whether it can make values that hold each other, which Rhai never frees.
+    /// True if it can make values that hold each other, which Rhai never frees.
     pub has_closures: bool,
     /// Bytes that it takes in memory.
     pub bytes: usize,
@@ -121,12 +121,12 @@ impl Script {
         }
     }
 
-    /// Whether it has a function of this name and number of parameters.
+    /// Returns whether it has a function of this name and number of parameters.
     pub fn has_function(&self, name: &str, params: usize) -> bool {
         self.ast.iter_functions().any(|function| function.name == name && function.params.len() == params)
     }
 
-    /// Whether a play of it should start on the fast path. A script with closures should not: the memory that they lose
+    /// Returns whether a play of it should start on the fast path. A script with closures should not: the memory that they lose
     /// has to be counted.
     pub fn is_fast_path_eligible(&self) -> bool {
         !self.has_closures
@@ -168,7 +168,7 @@ impl Script {
     }
 }
 
-/// Whether Rhai made this function of a closure.
+/// Returns whether Rhai made this function of a closure.
 pub fn is_closure(function: &str) -> bool {
     function.starts_with(CLOSURE)
 }

@@ -78,7 +78,7 @@ impl Circles {
         self
     }
 
-    /// Whether a circle has settings of its own.
+    /// Returns whether a circle has settings of its own.
     pub fn is_named(&self, id: &CircleId) -> bool {
         self.named.contains_key(id)
     }

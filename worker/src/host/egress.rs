@@ -72,13 +72,13 @@ impl HostEgress {
 }
 
 impl Host {
-    /// Whether a circle's plays may run here when another circle calls it.
+    /// Returns whether a circle's plays may run here when another circle calls it.
     fn serves(&self, circle: &CircleId, caller: &CircleId) -> bool {
         // A script may name any circle: that neither creates a circle nor guesses its access.
         circle == caller || self.circles.is_named(circle)
     }
 
-    /// Whether the called circle's access list permits a call that the play of `caller` makes. The circle's policy is
+    /// Returns whether the called circle's access list permits a call that the play of `caller` makes. The circle's policy is
     /// asked when the call runs.
     fn access_allows(&self, caller: &Task, call: &Task) -> bool {
         let permission = |task: &Task| match task.source {

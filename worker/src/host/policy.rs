@@ -19,14 +19,14 @@ use crate::{
 
 /// The name of the library script that is the policy.
 pub const POLICY: &str = "policy";
-/// What is wrong with a policy that cannot decide.
+/// The fault of a policy that cannot decide.
 pub const NO_AUTHORIZE: &str = "it has no function authorize(request): callers are denied, except the owner";
 /// How long a new policy may go unnoticed.
 const POLICY_AGE: Duration = Duration::from_secs(1);
 /// The log has one line for all errors of a policy within this time: callers decide how often it fails.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Whether a policy has the function that decides.
+/// Returns whether a policy has the function that decides.
 pub fn has_authorize(policy: &Script) -> bool {
     policy.has_function("authorize", 1)
 }
@@ -41,12 +41,12 @@ pub struct PolicyState {
 }
 
 impl PolicyState {
-    /// Whether there was no policy a moment ago. Does not look at the disk.
+    /// Returns whether there was no policy a moment ago. Does not look at the disk.
     pub fn was_absent_just_now(&self) -> bool {
         lock(&self.absent_at).is_some_and(|seen| seen.elapsed() < POLICY_AGE)
     }
 
-    /// Whether the circle's policy allows a task. A missing policy allows everything; a policy that fails allows the
+    /// Returns whether the circle's policy allows a task. A missing policy allows everything; a policy that fails allows the
     /// owner alone, for whom it is not asked.
     pub fn allows(
         &self,

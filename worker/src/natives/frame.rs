@@ -32,7 +32,7 @@ impl Frame {
         CURRENT.with_borrow(Clone::clone)
     }
 
-    /// Whether the play on this thread may go on, asked at every operation.
+    /// Returns whether the play on this thread may go on, asked at every operation.
     #[inline]
     pub fn current_allows_operation(operations: u64) -> bool {
         CURRENT.with_borrow(|frame| {
@@ -40,12 +40,12 @@ impl Frame {
         })
     }
 
-    /// Whether the parser may take another token: it works for a play that is within its limits.
+    /// Returns whether the parser may take another token: it works for a play that is within its limits.
     pub fn current_allows_token() -> bool {
         CURRENT.with_borrow(|frame| frame.as_ref().is_some_and(|frame| frame.play.meter.allows_step()))
     }
 
-    /// Whether the play on this thread may go on, asked at each step of a native; true outside of a play.
+    /// Returns whether the play on this thread may go on, asked at each step of a native; true outside of a play.
     pub fn current_allows_step() -> bool {
         CURRENT.with_borrow(|frame| frame.as_ref().is_none_or(|frame| frame.play.meter.allows_step()))
     }

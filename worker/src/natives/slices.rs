@@ -1,9 +1,9 @@
 //! Inclusive ranges as indices: `text[1..=1]`. Rhai takes such a range of one character for an empty one, and its own
 //! indexing of texts comes before every indexer that could be registered.
 //!
-//! What means the same and what Rhai does right is the exclusive range that ends one place later. So `..=` in an index
-//! becomes an operator that makes this range, token by token while a script is parsed. A range that comes out of a
-//! variable is not known to be an index, and stays as Rhai has it.
+//! Rhai is right about exclusive ranges, and one that ends one place later means the same. So while a script is parsed,
+//! `..=` in an index becomes an operator that makes this range. A range in a variable is not known to be an index, and
+//! stays as Rhai has it.
 
 use std::{cell::RefCell, collections::HashMap, mem};
 
@@ -24,7 +24,7 @@ pub fn register(module: &mut Module) {
     });
 }
 
-/// Lets an engine know the operator; its hook for tokens is [`token`].
+/// Registers the operator with an engine, whose hook for tokens is [`token`].
 pub fn extend(engine: &mut Engine) {
     let known = engine.register_custom_operator(OPERATOR, PRECEDENCE);
     debug_assert!(known.is_ok(), "the operator collides with one of Rhai's");
@@ -38,7 +38,7 @@ fn range(from: i64, to: i64) -> Dynamic {
     }
 }
 
-/// Compiles a source by an engine that knows the operator.
+/// Compiles a source with an engine that has the operator.
 pub fn compile(engine: &Engine, source: &str) -> Result<AST, ParseError> {
     if !source.contains("..=") {
         return engine.compile(source);
@@ -70,7 +70,7 @@ thread_local! {
     static PARSER: RefCell<Option<Parser>> = const { RefCell::new(None) };
 }
 
-/// Forgets a source when it is compiled, or cannot be.
+/// Drops the state of a source once it is compiled, or cannot be.
 struct Parsing;
 
 impl Parsing {
@@ -86,18 +86,18 @@ impl Drop for Parsing {
     }
 }
 
-/// What is known of a source while its tokens go by.
+/// The state of a source while its tokens pass.
 #[derive(Default)]
 struct Parser {
     /// Tokens so far. Rhai's positions end at line 65,535.
     count: usize,
-    /// What is open, the innermost last: whether it is an index.
+    /// The open brackets, the innermost last; true for an index.
     open: Vec<bool>,
-    /// Whether the last token ends an operand, so that a bracket behind it is an index.
+    /// True if the last token ends an operand, so that a bracket behind it is an index.
     behind_operand: bool,
     /// An inclusive range in an index, until its end is known.
     pending: Option<Pending>,
-    /// What to see in place of the tokens of these numbers, the second time.
+    /// The replacements of tokens, by their number, for the second pass.
     changes: HashMap<usize, Change>,
     is_second: bool,
 }

@@ -17,7 +17,7 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 const YEAR_10000: i64 = 253_402_300_800_000;
 /// A date and a time without a fraction.
 const LOCAL: &str = "0000-00-00T00:00:00";
-/// Longer texts than this have more digits of a second than anybody needs.
+/// Longer texts have more digits of a second than any use needs.
 const TEXT_BYTES: usize = 256;
 
 pub fn register(time: &mut Module) {
@@ -62,7 +62,7 @@ fn parse(text: &str) -> Option<i64> {
     (0..YEAR_10000).contains(&millis).then_some(millis)
 }
 
-/// Whether a text has digits where the form has `0`, and otherwise its characters.
+/// Returns whether a text has digits where the form has `0`, and otherwise its characters.
 fn is_like(text: &str, form: &str) -> bool {
     let fits = |(byte, wanted): (u8, u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
     text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)

@@ -47,7 +47,7 @@ thread_local! {
     static RESERVED_MUCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a play on this thread had a reservation since the last call.
+/// Returns whether a play on this thread had a reservation since the last call.
 pub fn take_reserved_much() -> bool {
     RESERVED_MUCH.take()
 }

@@ -34,7 +34,7 @@ impl UsedCode {
         self.refuses_closures
     }
 
-    /// Whether code with closures was imported.
+    /// Returns whether code with closures was imported.
     pub fn has_closures(&self) -> bool {
         self.has_closures.get()
     }

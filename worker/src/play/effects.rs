@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-/// What a play did beyond its own values.
+/// The reads and writes of a play beyond its own values.
 #[derive(Default)]
 pub struct Effects {
     io: Cell<bool>,
@@ -13,7 +13,7 @@ impl Effects {
         self.io.set(true);
     }
 
-    /// Whether the play used anything that is not there on the fast path.
+    /// Returns whether the play used anything that is not there on the fast path.
     pub fn has_io(&self) -> bool {
         self.io.get()
     }
@@ -23,12 +23,12 @@ impl Effects {
         self.side_effects.set(true);
     }
 
-    /// Whether the play had, or may have had, an effect that no transaction takes back.
+    /// Returns whether the play had, or may have had, an effect that no transaction takes back.
     pub fn has_side_effects(&self) -> bool {
         self.side_effects.get()
     }
 
-    /// Whether nothing may be changed now, since the circle's policy decides.
+    /// Returns whether nothing may be changed now, since the circle's policy decides.
     pub fn is_read_only(&self) -> bool {
         self.read_only.get()
     }

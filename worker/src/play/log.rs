@@ -5,7 +5,7 @@ use circles_store::{ANSWER_BYTES, LogLevel, LogLine};
 
 use super::Stop;
 
-/// Bytes of a message for people. What a script threw is handed out as JSON, all of it.
+/// Bytes of a message for people. A thrown value is returned as JSON, all of it.
 pub const MESSAGE_BYTES: usize = 4 << 10;
 
 /// The lines that a play logged.
@@ -50,7 +50,7 @@ impl Log {
         self.lines.take()
     }
 
-    /// Whether so many bytes and the log fit into one answer.
+    /// Returns whether so many bytes and the log fit into one answer.
     pub fn fits_answer_with(&self, bytes: usize) -> bool {
         /// Bytes that a line takes besides its text: `{"level":"error","text":},`.
         const LINE: usize = 26;

@@ -57,7 +57,7 @@ pub fn give_back() {
     unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
-/// Whether [`CountingAllocator`] is the program's allocator.
+/// Returns whether [`CountingAllocator`] is the program's allocator.
 pub fn is_counted() -> bool {
     let before = balance();
     let probe = std::hint::black_box(Box::new([0_u8; 64]));

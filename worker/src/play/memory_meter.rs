@@ -63,7 +63,7 @@ impl MemoryMeter {
         Self { limit, ceiling: Cell::new(limit), grant: None }
     }
 
-    /// Whether so many more bytes need no slow check.
+    /// Returns whether so many more bytes need no slow check.
     #[inline]
     pub fn is_below_ceiling(&self, bytes: usize) -> bool {
         memory::balance().saturating_add_unsigned(bytes) <= self.ceiling.get()

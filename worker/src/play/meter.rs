@@ -138,7 +138,7 @@ impl Meter {
         self.operations.get()
     }
 
-    /// Whether the play waited, or ran so long that others were let run at the same time.
+    /// Returns whether the play waited, or ran so long that others were let run at the same time.
     pub fn was_slow(&self) -> bool {
         !self.is_fast_path() && self.on_slow.borrow().is_none()
     }
@@ -168,7 +168,7 @@ impl Meter {
         self.internal_error.take().unwrap_or_default()
     }
 
-    /// Whether the play may go on, asked by the engine at every operation. Mostly three comparisons answer.
+    /// Returns whether the play may go on, asked by the engine at every operation. Mostly three comparisons answer.
     #[inline]
     pub fn allows_operation(&self, operations: u64) -> bool {
         self.operations.set(operations);
@@ -178,7 +178,7 @@ impl Meter {
         goes_on || self.check_closely()
     }
 
-    /// Whether the play may go on, asked at work that is no operation of a script: by the parser at each token, and by
+    /// Returns whether the play may go on, asked at work that is no operation of a script: by the parser at each token, and by
     /// natives in loops of their own.
     #[inline]
     pub fn allows_step(&self) -> bool {

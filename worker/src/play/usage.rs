@@ -4,7 +4,7 @@ use circles_config::Limits;
 
 use super::Stop;
 
-/// What a play has used of the limits that count over its whole run. [`Meter::enforce`](super::Meter::enforce) stops
+/// The use of the limits that count over a whole play. [`Meter::enforce`](super::Meter::enforce) stops
 /// the play where a count passes its limit.
 #[derive(Default)]
 pub struct Usage {
