@@ -6,6 +6,7 @@ mod constants;
 mod dependencies;
 mod form;
 mod language;
+mod layers;
 mod links;
 pub mod tree;
 mod words;
@@ -113,6 +114,7 @@ fn findings(tree: &tree::Tree) -> Result<Vec<Finding>> {
     findings.extend(ratchet("LONG_FILES", LONG_FILES, long_files));
     findings.extend(ratchet("TWO_VALUES", TWO_VALUES, constants::two_values(&tree.sources)));
     for source in &tree.sources {
+        findings.extend(layers::layers(source));
         findings.extend(words::words(source));
         findings.extend(form::form(source));
         findings.extend(links::links(source, &tree.paths));
