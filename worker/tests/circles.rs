@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Failure, InlineRunner as _, Outcome, Task};
+use circles_store::{Failure, Outcome, Task, Trial as _};
 use circles_worker::{CircleSettings, CountingAllocator, Host, LibraryFunction, LibraryScript, Limits};
 use harness::{CIRCLE, Case, Circles, OTHER, SECRET, Stage, on_script_thread, play, put, small};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn value(host: &Stage, circle: &str, source: &str) -> Value {
 }
 
 #[test]
-fn a_library_script_that_changes_is_read_again() {
+fn changed_library_script_is_reloaded() {
     on_script_thread(|| {
         let circles = Circles::new(&Case::new(""));
         let host = circles.host(small());
@@ -43,11 +43,11 @@ fn a_library_script_that_changes_is_read_again() {
         let time = fs::metadata(&path).unwrap().modified().unwrap();
         assert_eq!(value(&host, CIRCLE, script), 1);
         assert_eq!(value(&host, CIRCLE, script), 1);
-        // As long as before, by the same file, and with its old time.
+        // The same file and length, with the old time.
         put(&path, "export const X = 2;");
         fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         assert_eq!(value(&host, CIRCLE, script), 2);
-        // Replaced as a whole.
+        // The file is replaced.
         put(&circles.path("circle/library/next"), "export const X = 3;");
         fs::rename(circles.path("circle/library/next"), &path).unwrap();
         assert_eq!(value(&host, CIRCLE, script), 3);
@@ -59,7 +59,7 @@ fn a_library_script_that_changes_is_read_again() {
 }
 
 #[test]
-fn a_library_that_nobody_looks_into_is_not_looked_into() {
+fn unused_library_is_not_opened() {
     on_script_thread(|| {
         let circles = Circles::new(&Case::new(""));
         let host = circles.host(small());
@@ -72,7 +72,7 @@ fn a_library_that_nobody_looks_into_is_not_looked_into() {
 }
 
 #[test]
-fn a_circle_without_settings_has_no_files_and_nothing_to_import() {
+fn circle_without_settings_has_no_resources() {
     on_script_thread(|| {
         let host = Stage::new(Host::new(small()));
         for (script, why) in [
@@ -93,7 +93,7 @@ fn a_circle_without_settings_has_no_files_and_nothing_to_import() {
 }
 
 #[test]
-fn each_circle_has_limits_of_its_own() {
+fn limits_apply_per_circle() {
     on_script_thread(|| {
         let settings = |expression_depth, operations| CircleSettings {
             limits: Limits { expression_depth, operations, ..small() },
@@ -111,14 +111,14 @@ fn each_circle_has_limits_of_its_own() {
         let (deep, long) =
             (format!("{}1{}", "(1+".repeat(20), ")".repeat(20)), "for i in 0..2000 { 1 + i; }");
         assert_eq!(limit(CIRCLE, &deep), "Succeeded");
-        assert_eq!(limit(OTHER, &deep), "expression_depth", "compiled for another circle before");
+        assert_eq!(limit(OTHER, &deep), "expression_depth", "a script compiled for another circle");
         assert_eq!(limit(CIRCLE, long), "operations");
         assert_eq!(limit(OTHER, long), "Succeeded");
     });
 }
 
 #[test]
-fn what_touches_the_circle_is_never_tried() {
+fn scripts_with_io_stay_off_fast_path() {
     on_script_thread(|| {
         let circles = Circles::new(&Case::new(""));
         put(&circles.path("circle/library/geo.rhai"), "export const X = 1;");
@@ -132,26 +132,26 @@ fn what_touches_the_circle_is_never_tried() {
             for _ in 0..200 {
                 let task = task(CIRCLE, script);
                 assert!(matches!(play(&host, &task), Outcome::Succeeded(_)), "{script}");
-                assert_eq!(host.try_inline(&task), None, "{script}");
+                assert_eq!(host.attempt(&task), None, "{script}");
             }
         }
-        // One that was short with other arguments begins as a trial, and leaves nothing.
+        // A script that was short with other arguments starts on the fast path, and leaves nothing.
         let task = |args: bool| Task {
             args: args.into(),
             ..task(CIRCLE, "if ARGS { fs::append(\"n\", \"x\"); } 1")
         };
-        let tried = (0..200).any(|_| {
+        let was_inline = (0..200).any(|_| {
             play(&host, &task(false));
-            host.try_inline(&task(false)).is_some()
+            host.attempt(&task(false)).is_some()
         });
-        assert!(tried);
-        assert_eq!(host.try_inline(&task(true)), None);
+        assert!(was_inline);
+        assert_eq!(host.attempt(&task(true)), None);
         assert!(!circles.path("circle/files/n").exists());
     });
 }
 
 #[test]
-fn a_library_is_listed_with_what_its_authors_say() {
+fn listing_has_doc_comments_and_faults() {
     let circles = Circles::new(&Case::new(""));
     let library = circles.path("circle/library");
     let plot = "//! Plots of land.\n//!\n//! In metres.\n\n/// The area of a plot.\n/// Square metres.\n\
@@ -194,7 +194,7 @@ fn a_library_is_listed_with_what_its_authors_say() {
 }
 
 #[test]
-fn listing_and_run_reach_the_same_scripts() {
+fn listing_and_import_find_the_same_scripts() {
     use std::os::unix::fs::symlink;
 
     let circles = Circles::new(&Case::new(""));
@@ -234,9 +234,9 @@ fn listing_and_run_reach_the_same_scripts() {
     }
 }
 
-/// Threads that list have 2 MiB of stack: a quarter of it must do, in a build like this.
+/// Threads that list a library have 2 MiB of stack: a quarter of it must be enough in a debug build.
 #[test]
-fn a_library_that_nests_deep_is_listed_with_little_stack() {
+fn deeply_nested_library_is_listed_with_small_stack() {
     let circles = Circles::new(&Case::new(""));
     let library = circles.path("circle/library");
     for (name, begin, open, close, end) in [
@@ -267,7 +267,7 @@ fn a_library_that_nests_deep_is_listed_with_little_stack() {
 }
 
 #[test]
-fn a_listing_is_bounded() {
+fn listing_is_limited_to_1000_scripts() {
     let circles = Circles::new(&Case::new(""));
     for number in 0..1_100 {
         put(&circles.path(&format!("circle/library/s{number:04}.rhai")), "1");
@@ -278,14 +278,14 @@ fn a_listing_is_bounded() {
 }
 
 #[test]
-fn longest_script_of_the_document_is_the_highest_script_bytes() {
+fn openrpc_script_length_equals_highest_script_bytes() {
     let document: Value = serde_json::from_str(circles_api::DOCUMENT).unwrap();
     let longest = document["components"]["schemas"]["Script"]["maxLength"].as_u64();
     assert_eq!(longest, Some(circles_config::MAX_SCRIPT_BYTES));
 }
 
 #[test]
-fn a_policy_without_authorize_is_listed_as_faulty() {
+fn policy_without_authorize_is_listed_as_faulty() {
     let circles = Circles::new(&Case::new(""));
     let policy = circles.path("circle/library/policy.rhai");
     let host = circles.host(Limits::default());
@@ -305,7 +305,7 @@ fn a_policy_without_authorize_is_listed_as_faulty() {
 }
 
 #[test]
-fn a_listing_fits_into_one_answer() {
+fn listing_fits_into_one_answer() {
     let circles = Circles::new(&Case::new(""));
     let (comment, function) = ("/// \"\"\"\"\n".repeat(400), "x".repeat(100));
     for number in 0..1_000 {
@@ -320,14 +320,14 @@ fn a_listing_fits_into_one_answer() {
 }
 
 #[test]
-fn settings_do_not_show_secrets() {
+fn settings_debug_output_hides_secrets() {
     let secrets = BTreeMap::from([("key".to_owned(), SECRET.to_owned())]);
     let shown = format!("{:?}", CircleSettings { secrets, ..CircleSettings::default() });
     assert!(shown.contains("key") && !shown.contains("hush"), "{shown}");
 }
 
 #[test]
-fn thousands_of_circles_cost_little() {
+fn thousands_of_circles_start_quickly() {
     let circles = (0..2_000_u64).map(|number| {
         let limits = Limits { operations: 1_000_000 + number, ..Limits::default() };
         let mut id = [2; 33];

@@ -1,4 +1,4 @@
-//! Compiling is a part of a play: within its memory and its time, interruptible, and after its policy.
+//! Compilation is part of a play: within its memory and deadline, interruptible, and after its policy.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
@@ -15,7 +15,7 @@ use circles_testing::played;
 use circles_worker::{CountingAllocator, Host, Limits};
 use harness::{
     CIRCLE, Case, Circles, OTHER, Stage, on_script_thread,
-    peak::{Peak, again, live, peak, turn},
+    peak::{Peak, live, peak, reset_peak, turn},
     play, put,
 };
 
@@ -23,12 +23,12 @@ use harness::{
 static ALLOCATOR: CountingAllocator<Peak> = CountingAllocator::new(Peak);
 
 const MEMORY: isize = 16 << 20;
-/// What is held beside the memory of plays: threads, stores, caches.
-const BESIDE: isize = 8 << 20;
-/// What may be kept compiled, and what is held beside.
-const KEPT: isize = (64 << 20) + (8 << 20);
-/// A loaded machine and a debug build; what is measured ends minutes late, or never, where it is not bounded.
-const LATE: Duration = Duration::from_secs(2);
+/// Memory besides that of plays: threads, stores, caches.
+const OVERHEAD: isize = 8 << 20;
+/// Memory of the cached scripts, and besides.
+const CACHED: isize = (64 << 20) + (8 << 20);
+/// A delay for a loaded machine and a debug build; without a bound a measured play ends minutes late, or never.
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
 fn limits() -> Limits {
     Limits { memory_bytes: MEMORY as usize, ..Limits::default() }
@@ -39,13 +39,13 @@ fn task(source: &str, timeout: Duration) -> Task {
     Task { timeout, ..case.task(CIRCLE.parse().unwrap(), source) }
 }
 
-/// Constants each of which is twice as large as the one before.
+/// Constants, each twice as large as the one before.
 fn doubling(first: &str, next: impl Fn(&str) -> String, times: usize) -> String {
     let next = (1..=times).map(|number| format!("const A{number} = {};", next(&format!("A{}", number - 1))));
     format!("const A0 = {first}; {}", next.collect::<String>())
 }
 
-/// Sources of some kilobytes of which a compiler that folds constants makes gigabytes.
+/// Sources of some kilobytes that take gigabytes in a compiler that folds constants.
 fn bombs() -> Vec<String> {
     let sum = |name: &str| format!("{name} + {name}");
     let map = |name: &str| format!("#{{ a: {name}, b: {name} }}");
@@ -70,7 +70,7 @@ fn bombs() -> Vec<String> {
     bodies.iter().flat_map(wrapped).collect()
 }
 
-/// Sources that take a parser time that grows with the square of their length.
+/// Sources whose parsing time grows with the square of their length.
 fn slow_sources(bytes: usize) -> Vec<(&'static str, String)> {
     let numbered = |each: &dyn Fn(usize) -> String| {
         let mut text = String::new();
@@ -93,10 +93,10 @@ fn slow_sources(bytes: usize) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn compile_of_constants_is_within_the_memory_of_a_play() {
+fn compiling_constants_stays_within_memory_limit() {
     let _turn = turn();
     for source in bombs() {
-        again();
+        reset_peak();
         let before = live();
         let timeout = Duration::from_secs(20);
         let began = Instant::now();
@@ -106,8 +106,8 @@ fn compile_of_constants_is_within_the_memory_of_a_play() {
         });
         let held = peak() - before;
         let shown: String = source.chars().take(120).collect();
-        assert!(held < 2 * MEMORY + BESIDE, "{held} bytes: {shown}");
-        assert!(began.elapsed() < timeout + LATE, "{:?}: {shown}", began.elapsed());
+        assert!(held < 2 * MEMORY + OVERHEAD, "{held} bytes: {shown}");
+        assert!(began.elapsed() < timeout + MAX_DELAY, "{:?}: {shown}", began.elapsed());
         assert!(
             matches!(
                 &outcome,
@@ -119,7 +119,7 @@ fn compile_of_constants_is_within_the_memory_of_a_play() {
 }
 
 #[test]
-fn compile_ends_at_the_deadline_of_its_play() {
+fn compiling_ends_at_deadline() {
     let _turn = turn();
     let timeout = Duration::from_millis(100);
     for (name, source) in slow_sources(250_000) {
@@ -128,14 +128,14 @@ fn compile_ends_at_the_deadline_of_its_play() {
             let began = Instant::now();
             (play(&stage, &task(&source, timeout)), began.elapsed())
         });
-        // What is linear may be done in time.
+        // A source with linear parsing time may be done before the deadline.
         assert!(!matches!(outcome, Outcome::Failed(Failure::Script { .. }, _)), "{name}: {outcome:?}");
-        assert!(took < timeout + LATE, "{name}: {took:?}");
+        assert!(took < timeout + MAX_DELAY, "{name}: {took:?}");
     }
 }
 
 #[test]
-fn compile_of_a_slow_source_is_timed_out_not_an_error() {
+fn slow_compilation_times_out() {
     let _turn = turn();
     let (_, source) = slow_sources(250_000).swap_remove(2);
     let outcome = on_script_thread(move || {
@@ -144,9 +144,9 @@ fn compile_of_a_slow_source_is_timed_out_not_an_error() {
     assert_eq!(outcome, Outcome::timed_out());
 }
 
-/// Wherever the parser is when it is stopped: it knows few errors in some places.
+/// In some places the parser accepts few kinds of errors.
 #[test]
-fn compile_may_stop_at_any_token() {
+fn compilation_stops_cleanly_at_any_token() {
     let _turn = turn();
     let piece = "{ let a = [1, #{ b: `x${1 + `y${|c| c}`}z` }, 'd', \"e\"]; \
                  if a == () { f(a[0].g, -1) } else { loop { break; } } \
@@ -167,7 +167,7 @@ fn compile_may_stop_at_any_token() {
 }
 
 #[test]
-fn compile_that_is_slow_gives_up_its_slot_and_is_interrupted() {
+fn slow_compilation_frees_slot_and_is_interruptible() {
     let _turn = turn();
     let (_, source) = slow_sources(250_000).swap_remove(2);
     let (outcome, took) = on_script_thread(move || {
@@ -183,11 +183,11 @@ fn compile_that_is_slow_gives_up_its_slot_and_is_interrupted() {
         (outcome, slow.get().expect("it becomes slow").elapsed())
     });
     assert_eq!(outcome, Outcome::cancelled());
-    assert!(took < LATE, "{took:?}");
+    assert!(took < MAX_DELAY, "{took:?}");
 }
 
 #[test]
-fn compile_of_a_nested_play_ends_with_the_outer_one() {
+fn nested_compilation_ends_with_outer_play() {
     let _turn = turn();
     for (name, source) in slow_sources(125_000) {
         let timeout = Duration::from_millis(500);
@@ -203,12 +203,12 @@ fn compile_of_a_nested_play_ends_with_the_outer_one() {
             matches!(&outcome, Outcome::TimedOut(_) | Outcome::Failed(Failure::Limit { .. }, _)),
             "{name}: {outcome:?}"
         );
-        assert!(took < timeout + LATE, "{name}: {took:?}");
+        assert!(took < timeout + MAX_DELAY, "{name}: {took:?}");
     }
 }
 
 #[test]
-fn compile_of_libraries_and_policies_is_within_the_play() {
+fn deadline_covers_compiling_libraries_and_policies() {
     let _turn = turn();
     let (_, slow) = slow_sources(250_000).swap_remove(2);
     let timeout = Duration::from_millis(100);
@@ -227,7 +227,7 @@ fn compile_of_libraries_and_policies_is_within_the_play() {
                 None => Source::script(source),
             };
             let outcome = play(&stage, &Task { source, ..task("", timeout) });
-            assert!(began.elapsed() < timeout + LATE, "{:?}", began.elapsed());
+            assert!(began.elapsed() < timeout + MAX_DELAY, "{:?}", began.elapsed());
             outcome
         })
     };
@@ -247,7 +247,7 @@ fn large(number: usize) -> String {
 }
 
 #[test]
-fn compiled_scripts_are_kept_within_their_bytes() {
+fn script_cache_stays_within_its_bytes() {
     let _turn = turn();
     on_script_thread(|| {
         let before = live();
@@ -257,7 +257,7 @@ fn compiled_scripts_are_kept_within_their_bytes() {
             assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
         }
         let left = live() - before;
-        assert!(left < KEPT, "{left} bytes are kept");
+        assert!(left < CACHED, "{left} bytes are kept");
         assert!(left > 8 << 20, "{left} bytes: nothing is cached");
         for source in bombs().iter().filter(|source| source.starts_with("fn never")) {
             for number in 0..46 {
@@ -269,18 +269,18 @@ fn compiled_scripts_are_kept_within_their_bytes() {
             }
         }
         let left = live() - before;
-        assert!(left < KEPT, "{left} bytes are kept");
+        assert!(left < CACHED, "{left} bytes are kept");
     });
 }
 
 #[test]
-fn compiled_scripts_count_toward_the_memory_of_a_play() {
+fn compiled_scripts_count_toward_memory_limit() {
     let _turn = turn();
     on_script_thread(|| {
         let little = Limits { memory_bytes: 1 << 20, ..Limits::default() };
         let circles = Circles::new(&Case::new(""));
         let stage = circles.host(little);
-        // Compiled before or not, a play that uses it is told the same.
+        // The outcome is the same whether the script was compiled before or not.
         for _ in 0..3 {
             let outcome = play(&stage, &task(&large(1), Duration::from_secs(60)));
             assert_eq!(outcome, Outcome::failed(Failure::Limit { limit: "memory_bytes".into() }));
@@ -290,34 +290,34 @@ fn compiled_scripts_count_toward_the_memory_of_a_play() {
 }
 
 #[test]
-fn denied_callers_cannot_have_anything_compiled() {
+fn scripts_of_denied_callers_are_not_compiled() {
     let _turn = turn();
     let circles = Circles::new(&Case::new(""));
     put(&circles.path("circle/library/policy.rhai"), "fn authorize(request) { request.hash == \"\" }");
     let peak = on_script_thread(move || {
         let stage = circles.host(limits());
-        // Whatever the policy itself takes is there.
+        // The first play compiles the policy itself.
         play(&stage, &task("1", Duration::from_secs(60)));
         let large = task(&large(1), Duration::from_secs(60));
-        again();
+        reset_peak();
         let before = live();
         assert_eq!(play(&stage, &large), Outcome::failed(Failure::Forbidden));
         let peak = peak() - before;
         let left = live() - before;
         assert!(left < 64 << 10, "{left} bytes stay");
         let outcome = play(&stage, &task("let = ;", Duration::from_secs(60)));
-        assert_eq!(outcome, Outcome::failed(Failure::Forbidden), "not even what is wrong with it");
+        assert_eq!(outcome, Outcome::failed(Failure::Forbidden), "a compile error is not shown");
         peak
     });
     assert!(peak < 1 << 20, "{peak} bytes: a syntax tree takes more");
 }
 
 #[test]
-fn nested_plays_share_the_memory_of_the_outer_one() {
+fn nested_plays_share_memory_of_outer_play() {
     let _turn = turn();
     let before = live();
     let hoard = format!("let hoard = blob({}, 1); ", MEMORY / 4);
-    // Each level holds a quarter, so the fifth of them, counted from outside, is one too many.
+    // Each level holds a quarter, so the fifth level is one too many.
     let deep =
         (0..4).fold(format!("{hoard} 1"), |inner, _| format!("{hoard} circle(\"{CIRCLE}\").play({inner:?})"));
     let (deep, shallow) = on_script_thread(move || {
@@ -331,23 +331,23 @@ fn nested_plays_share_the_memory_of_the_outer_one() {
     assert!(shown.contains("LIMIT_EXCEEDED") && shown.contains("memory_bytes"), "{shown}");
     assert!(matches!(shallow, Outcome::Succeeded(_)), "{shallow:?}");
     let held = peak() - before;
-    assert!(held < MEMORY + BESIDE, "{held} bytes at a time");
+    assert!(held < MEMORY + OVERHEAD, "{held} bytes at a time");
 }
 
 #[test]
-fn nested_plays_in_a_row_do_not_add_up() {
+fn memory_of_finished_nested_plays_is_returned() {
     let _turn = turn();
     on_script_thread(|| {
         let circles = Circles::new(&Case::new(""));
         let stage = circles.host(limits());
-        // Sources differ, so that each is compiled; none of them is the outer play's when it is over.
+        // Sources differ, so that each is compiled; the outer play does not pay for a finished inner one.
         let source = format!(
             "for n in 0..60 {{ circle(\"{OTHER}\").play(`let a = 1; if a < 0 {{ {} }} blob(${{n}}, 1); 1`); }} 1",
             "a = a + 1 * 2;".repeat(1_000)
         );
         let outcome = play(&stage, &task(&source, Duration::from_secs(60)));
         assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
-        // Neither do they give it any.
+        // Nor does it gain memory from them.
         let source = format!("{} let hoard = blob({MEMORY}, 1); 1", source.trim_end_matches('1'));
         let outcome = play(&stage, &task(&source, Duration::from_secs(60)));
         assert_eq!(outcome, Outcome::failed(Failure::Limit { limit: "memory_bytes".into() }));

@@ -1,7 +1,5 @@
-//! The examples of `docs/scripting.md`: each is played as it stands, and its last line says what comes of it.
-//!
-//! `// => JSON` is a value, `// fails: MESSAGE` an error. A block that begins with the name of a file is put
-//! into the library instead.
+//! Plays each example of `docs/scripting.md`, whose last line is the expected result: `// => JSON` is a value,
+//! `// fails: MESSAGE` an error. A block that begins with the name of a file goes into the library instead.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
@@ -32,7 +30,7 @@ fn examples(document: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_example_does_what_it_says() {
+fn scripting_examples_match_their_results() {
     on_script_thread(|| {
         let document = document();
         let examples = examples(&document);
@@ -47,7 +45,7 @@ fn every_example_does_what_it_says() {
         };
         let host = Host::with_circles(small(), HashMap::from([(CIRCLE.parse().unwrap(), settings)]));
         let host = Stage::new(host);
-        // A library is there before its first play, wherever the document shows it.
+        // The library exists before the first play, wherever the document shows it.
         let file = |example: &str| {
             let first = example.lines().next()?.strip_prefix("// ")?;
             first.ends_with(".rhai").then(|| root.path().join("library").join(first))
@@ -60,19 +58,19 @@ fn every_example_does_what_it_says() {
         }
         for example in examples.iter().filter(|example| file(example).is_none()) {
             let outcome = play(&host, &Case::new("").task(CIRCLE.parse().unwrap(), example));
-            let says = example.lines().last().unwrap();
-            let does = match &outcome {
+            let last_line = example.lines().last().unwrap();
+            let result = match &outcome {
                 Outcome::Succeeded(success) => success.value.clone(),
                 Outcome::Failed(Failure::Script { message, .. }, _) => format!("fails: {message}").into(),
                 other => panic!("{example}\n{other:?}"),
             };
-            let says = match says.strip_prefix("// => ") {
+            let expected = match last_line.strip_prefix("// => ") {
                 Some(json) => serde_json::from_str(json).unwrap(),
-                None => Value::from(says.strip_prefix("// ").unwrap()),
+                None => Value::from(last_line.strip_prefix("// ").unwrap()),
             };
-            assert_eq!(does, says, "{example}");
+            assert_eq!(result, expected, "{example}");
         }
-        // The policy last: it lets nobody in who is not a member.
+        // The policy comes last: it allows members only.
         let example = examples.iter().find(|example| policy(example)).unwrap();
         put(&file(example).unwrap(), example);
         let circle = CIRCLE.parse().unwrap();
@@ -84,9 +82,9 @@ fn every_example_does_what_it_says() {
     });
 }
 
-/// Every native that has a namespace stands in the document, and in an example.
+/// The document describes every native with a namespace, and has an example of it.
 #[test]
-fn every_function_is_described() {
+fn every_native_is_documented() {
     let document = document();
     let examples = examples(&document).concat();
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/packages");
@@ -99,12 +97,12 @@ fn every_function_is_described() {
         for name in names {
             let name = match package.as_str() {
                 own if own == name => format!("{name}("),
-                // Its other natives are methods of what it returns.
+                // Its other natives are methods of its result.
                 "circle" => format!(".{name}("),
                 package => format!("{package}::{name}("),
             };
             assert!(document.contains(&format!("`{name}")), "{name} is not described");
-            assert!(examples.contains(&name), "{name} stands in no example");
+            assert!(examples.contains(&name), "{name} has no example");
             natives += 1;
         }
     }

@@ -1,11 +1,10 @@
-//! Scripts that try to leave their circle: `escapes/<name>.rhai` beside `escapes/<name>.out`, found by
-//! directory.
+//! Scripts that try to leave their circle: `escapes/<name>.rhai` next to `escapes/<name>.out`, found by directory.
 //!
-//! Around each lies everything that might lead out: links of all kinds, pipes, sockets and devices among the
-//! circle's files, links in its library, another circle next to it. Whatever a script says, no outcome shows
-//! what lies outside or where it lies, and nothing outside changes.
+//! Each script has traps around it: links of all kinds, pipes, sockets and devices among the circle's files, links in its
+//! library, another circle next to it. No outcome may show content or paths of the outside, and nothing outside may
+//! change.
 
-#![cfg(target_os = "linux")] // Others make no devices, and exchange no names in one step.
+#![cfg(target_os = "linux")] // Other systems create no such devices, and exchange no names in one step.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
 mod harness;
@@ -27,15 +26,15 @@ use std::{
 use circles_store::Outcome;
 use circles_worker::CountingAllocator;
 use harness::{
-    CIRCLE, Case, Circles, MARKER, OTHERS_SECRET, SECRET_BEGINS, compare, lasting_all, on_script_thread,
-    play, put,
+    CIRCLE, Case, Circles, MARKER, OTHERS_SECRET, SECRET_BEGINS, compare, on_script_thread, play, put,
+    stable_all,
 };
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, makedev, mknodat, renameat_with};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator::new(System);
 
-/// Lays everything around that might lead out.
+/// Creates the traps.
 fn lay_traps(circles: &Circles) {
     let files = circles.path("circle/files");
     put(&files.join("notes.txt"), "notes");
@@ -52,7 +51,7 @@ fn lay_traps(circles: &Circles) {
         ("link-in", "notes.txt"),
         ("link-fifo", "fifo"),
         ("dir/link-up", "../../../outside/marker.txt"),
-        // It stays inside until it is moved.
+        // This link stays inside until it is moved.
         ("dir/link-deep", "../sibling.txt"),
     ] {
         symlink(target, files.join(link)).unwrap();
@@ -61,7 +60,7 @@ fn lay_traps(circles: &Circles) {
     fs::hard_link(circles.path("outside/marker.txt"), files.join("hard")).unwrap();
     mknodat(CWD, files.join("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
     drop(UnixListener::bind(files.join("socket")).unwrap());
-    // Only root may make one.
+    // Only root may create a device.
     let zero = mknodat(CWD, files.join("device"), FileType::CharacterDevice, Mode::RWXU, makedev(1, 5));
     if zero.is_err() {
         mknodat(CWD, files.join("device"), FileType::Fifo, Mode::RWXU, 0).unwrap();
@@ -99,7 +98,7 @@ fn outside(circles: &Circles) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn no_script_leaves_its_circle() {
+fn scripts_cannot_leave_their_circle() {
     let cases = Case::all("escapes");
     assert!(cases.len() > 15, "scripts are missing");
     let mut wrong = Vec::new();
@@ -112,12 +111,12 @@ fn no_script_leaves_its_circle() {
             let outcomes: Vec<_> = case.tasks().iter().map(|task| play(&host, task)).collect();
             let took = began.elapsed();
             let root = circles.root.path().display().to_string();
-            (lasting_all(&outcomes), root, outside(&circles) != before, took)
+            (stable_all(&outcomes), root, outside(&circles) != before, took)
         });
         for secret in [MARKER, OTHERS_SECRET, SECRET_BEGINS, &root, "root:x:0:0"] {
-            // What stands in the script itself is no secret.
-            let told = played.plays.iter().any(|(_, source)| source.contains(secret));
-            assert!(told || !outcome.contains(secret), "{name} shows {secret}: {outcome}");
+            // A text in the script itself is no secret.
+            let is_known = played.plays.iter().any(|(_, source)| source.contains(secret));
+            assert!(is_known || !outcome.contains(secret), "{name} shows {secret}: {outcome}");
         }
         assert!(!changed, "{name} changed something outside");
         assert!(took < timeout, "{name} took {took:?}");
@@ -126,9 +125,9 @@ fn no_script_leaves_its_circle() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A directory that is a link to the outside half of the time, changing as fast as it can.
+/// A directory is swapped with a link to the outside as fast as possible.
 #[test]
-fn what_changes_between_look_and_use_leads_nowhere_either() {
+fn races_between_check_and_use_do_not_leave_circle() {
     let script = r#"
         let seen = [0, 0];
         while seen[0] < 200 || seen[1] < 200 {

@@ -1,10 +1,10 @@
-//! Programs made by chance, played under a limit of twice the memory that all of them may use together.
+//! Random programs, in a process that ends if it holds more than twice the memory that all of them may use together.
 //!
-//! What must hold of each: it ends within its deadline and a little, with an outcome that is none of our own faults,
-//! and the process lives on. `cargo xtask fuzz` plays for as long as it is told.
+//! Each must end soon after its deadline, with an outcome other than an internal error, and the process must survive.
+//! `cargo xtask fuzz` plays them for a given time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
-#![allow(clippy::print_stdout, reason = "the seed and the counts are what a long run is for")]
+#![allow(clippy::print_stdout, reason = "the seed and the counts are the result of a long run")]
 
 mod harness;
 
@@ -19,7 +19,7 @@ use circles_store::{Failure, Outcome};
 use circles_worker::{CountingAllocator, Host, Limits};
 use harness::{
     CIRCLE, Case, Circles, Stage, on_script_thread,
-    peak::{Peak, again, limit, live, peak},
+    peak::{Peak, limit, live, peak, reset_peak},
     play,
     programs::program,
 };
@@ -27,16 +27,16 @@ use harness::{
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<Peak> = CountingAllocator::new(Peak);
 
-/// All plays together; one has a quarter.
+/// Memory of all plays together; one play has a quarter.
 const BUDGET: usize = 64 << 20;
-/// What is kept compiled, by the programs and by libraries, and what tests hold themselves.
-const BESIDE: usize = 144 << 20;
+/// Memory of the cached scripts, and of the test itself.
+const OVERHEAD: usize = 144 << 20;
 const TIMEOUT: Duration = Duration::from_millis(300);
-/// A loaded machine and a debug build.
-const LATE: Duration = Duration::from_secs(5);
+/// A delay for a loaded machine and a debug build.
+const MAX_DELAY: Duration = Duration::from_secs(5);
 const THREADS: u64 = 3;
 
-/// What was played, by outcome.
+/// The plays, by outcome.
 #[derive(Debug, Default)]
 struct Counts {
     succeeded: AtomicU64,
@@ -46,13 +46,13 @@ struct Counts {
 }
 
 fn fuzz(seed: u64, until: impl Fn(u64) -> bool + Sync) {
-    println!("to play the same again: CIRCLES_TEST_SEED={seed}");
+    println!("to repeat these programs: CIRCLES_TEST_SEED={seed}");
     let limits = Limits { memory_bytes: BUDGET / 4, ..Limits::default() };
     let case = Case::new("// module: m = export const X = 1; fn f() { 1 }\n");
     let circles = Circles::new(&case);
     let stage = circles.host_with(limits, |host: Host| host.with_memory_budget(BUDGET));
-    again();
-    limit(live() + (2 * BUDGET + BESIDE) as isize);
+    reset_peak();
+    limit(live() + (2 * BUDGET + OVERHEAD) as isize);
     let (next, counts) = (AtomicU64::new(0), Counts::default());
     thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -70,7 +70,7 @@ fn fuzz(seed: u64, until: impl Fn(u64) -> bool + Sync) {
     println!("{} programs, peak {} MiB: {counts:?}", next.into_inner(), peak() >> 20);
 }
 
-/// Plays one program on a thread of its own, whose name a crash shows.
+/// Plays one program on a thread of its own, so that a crash names the thread.
 fn one(stage: &Stage, seed: u64, number: u64, counts: &Counts) {
     let source = program(seed, number);
     let task = Case::new("").task(CIRCLE.parse().unwrap(), &source);
@@ -89,7 +89,7 @@ fn one(stage: &Stage, seed: u64, number: u64, counts: &Counts) {
         other => panic!("program {number} of seed {seed}: {other:?}\n{source}"),
     };
     count.fetch_add(1, Ordering::Relaxed);
-    assert!(took < TIMEOUT + LATE, "program {number} of seed {seed} took {took:?}\n{source}");
+    assert!(took < TIMEOUT + MAX_DELAY, "program {number} of seed {seed} took {took:?}\n{source}");
 }
 
 fn from_environment(name: &str) -> Option<u64> {
@@ -97,7 +97,7 @@ fn from_environment(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn programs_by_chance_stay_within_their_limits() {
+fn random_programs_stay_within_limits() {
     match (from_environment("CIRCLES_TEST_MINUTES"), from_environment("CIRCLES_TEST_SEED")) {
         (Some(minutes), seed) => {
             let end = Instant::now() + Duration::from_secs(minutes * 60);
@@ -108,10 +108,10 @@ fn programs_by_chance_stay_within_their_limits() {
 }
 
 #[test]
-fn programs_by_chance_are_mostly_rhai() {
+fn random_programs_mostly_compile() {
     let mut engine = rhai::Engine::new_raw();
     engine.set_max_expr_depths(64, 64);
-    // Folding their constants would take more memory than there is.
+    // Folding their constants would exceed the machine's memory.
     engine.set_optimization_level(rhai::OptimizationLevel::None);
     let sound = (0..200).filter(|number| engine.compile(program(1, *number)).is_ok()).count();
     assert!(sound > 80, "{sound} of 200 compile");

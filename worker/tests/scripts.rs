@@ -1,7 +1,7 @@
-//! Scripts and what becomes of them: `scripts/<name>.rhai` beside `scripts/<name>.out`, found by directory.
+//! Scripts and their outcomes: `scripts/<name>.rhai` next to `scripts/<name>.out`, found by directory.
 //!
-//! What a script may begin with stands in `harness`. With the environment variable `UPDATE_GOLDEN=1` the outcomes
-//! are written instead of compared; read the difference.
+//! The module `harness` explains the header lines of a script. With the environment variable `UPDATE_GOLDEN=1` the
+//! outcomes are written instead of compared; read the difference.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
@@ -15,10 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, InlineRunner as _, Outcome, Source, Task};
+use circles_store::{Caller, Outcome, Source, Task, Trial as _};
 use circles_testing::played;
 use circles_worker::{CountingAllocator, Host, Limits};
-use harness::{CIRCLE, Case, Circles, Stage, compare, lasting_all, on_script_thread, play, small};
+use harness::{CIRCLE, Case, Circles, Stage, compare, on_script_thread, play, small, stable_all};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -31,7 +31,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_script_comes_to_its_outcome_in_time_and_its_thread_lives_on() {
+fn every_script_matches_its_outcome_in_time() {
     let mut wrong = Vec::new();
     for case in cases() {
         let (name, timeout, plays) = (case.name(), case.timeout, case.plays.len() as u32);
@@ -42,10 +42,10 @@ fn every_script_comes_to_its_outcome_in_time_and_its_thread_lives_on() {
             let began = Instant::now();
             let outcomes: Vec<_> = case.tasks().iter().map(|task| play(&host, task)).collect();
             let took = began.elapsed();
-            // The thread is as good as new.
+            // The thread still works.
             let next = Task { args: Value::Null, ..case.task(CIRCLE.parse().unwrap(), "40 + 2") };
             assert!(matches!(play(&host, &next), Outcome::Succeeded(_)));
-            (lasting_all(&outcomes), took)
+            (stable_all(&outcomes), took)
         });
         wrong.extend(compare(&played, &outcome));
         // Promised within 100 ms of the deadline; the rest is for a loaded machine and debug builds.
@@ -56,31 +56,31 @@ fn every_script_comes_to_its_outcome_in_time_and_its_thread_lives_on() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What a trial answers is what the pool would have answered, script by script.
+/// The fast path answers what a full play answers, script by script.
 #[test]
-fn a_trial_changes_no_outcome() {
-    let mut tried = 0;
+fn fast_path_outcome_equals_full_play() {
+    let mut inline = 0;
     for case in cases() {
         let name = case.name();
-        let trials = on_script_thread(move || {
+        let plays = on_script_thread(move || {
             let circles = Circles::new(&case);
             let host = circles.host(case.limits);
             let both = case.tasks().into_iter().map(|task| {
-                let first = play(&host, &task);
-                host.try_inline(&task).map(|trial| (lasting_all(&[first]), lasting_all(&[trial])))
+                let full = play(&host, &task);
+                host.attempt(&task).map(|inline| (stable_all(&[full]), stable_all(&[inline])))
             });
             both.collect::<Vec<_>>()
         });
-        for (first, trial) in trials.into_iter().flatten() {
-            assert_eq!(trial, first, "{name}");
-            tried += 1;
+        for (full, outcome) in plays.into_iter().flatten() {
+            assert_eq!(outcome, full, "{name}");
+            inline += 1;
         }
     }
-    assert!(tried > 5, "hardly any script was tried: {tried}");
+    assert!(inline > 5, "hardly any script ran on the fast path: {inline}");
 }
 
 #[test]
-fn an_interrupted_script_stops_at_once_also_while_it_waits() {
+fn interrupt_stops_running_and_waiting_scripts() {
     for source in
         ["loop {}", "sleep(60)", "try { loop {} } catch { loop {} }", "let a = []; loop { a = [a]; }"]
     {
@@ -96,10 +96,10 @@ fn an_interrupted_script_stops_at_once_also_while_it_waits() {
             let mut slow = Instant::now();
             let outcome = played(&stage.store, task, |claim| {
                 let (interrupt, when) = (claim.interrupt().clone(), Rc::new(Cell::new(None)));
-                let said = when.clone();
-                // It is interrupted by the very call that says that it has become slow.
+                let slow_since = when.clone();
+                // The call that reports the script as slow interrupts it.
                 let played = stage.host.play(&stage.store, claim, move || {
-                    said.set(Some(Instant::now()));
+                    slow_since.set(Some(Instant::now()));
                     interrupt.cancel();
                 });
                 slow = when.get().expect("it becomes slow");
@@ -113,7 +113,7 @@ fn an_interrupted_script_stops_at_once_also_while_it_waits() {
 }
 
 #[test]
-fn a_trial_is_given_up_for_what_is_not_short() {
+fn fast_path_gives_up_beyond_its_budget() {
     on_script_thread(|| {
         let host = Stage::new(Host::new(small()));
         let source = "let n = 0; for i in 0..ARGS { n += 1; } n";
@@ -126,23 +126,23 @@ fn a_trial_is_given_up_for_what_is_not_short() {
                 Duration::from_secs(20),
             )
         };
-        assert_eq!(host.try_inline(&task(json!(3))), None, "an unknown script is not tried");
-        // Debug builds are slow: what counts is that some play of it was short.
+        assert_eq!(host.attempt(&task(json!(3))), None, "a new script has no record");
+        // Debug builds are slow: one short play is enough.
         let short = (0..200).any(|_| {
             play(&host, &task(json!(3)));
-            host.try_inline(&task(json!(3))).is_some()
+            host.attempt(&task(json!(3))).is_some()
         });
-        assert!(short, "a short script was never tried");
-        assert_eq!(host.try_inline(&task(json!(100_000_000))), None, "a trial has a budget");
+        assert!(short, "a short script never ran on the fast path");
+        assert_eq!(host.attempt(&task(json!(100_000_000))), None, "the fast path has a budget");
         assert!(
             matches!(play(&host, &task(json!(1_000))), Outcome::Succeeded(success) if success.value == 1_000)
         );
     });
 }
 
-/// Trials run on threads of the runtime, which have 2 MiB of stack: a quarter must do, whatever a script nests.
+/// The fast path runs on threads of the runtime, which have 2 MiB of stack: a quarter must be enough for any nesting.
 #[test]
-fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
+fn fast_path_needs_a_quarter_of_runtime_stack() {
     let nested = |open: &str, close: &str, levels| {
         let body = format!("{}f(n - 1){}", open.repeat(levels), close.repeat(levels));
         format!("fn g(x) {{ x }} fn f(n) {{ let a = [0]; if n == 0 {{ 0 }} else {{ {body} }} }} f(ARGS); 1")
@@ -167,16 +167,16 @@ fn a_trial_needs_a_fraction_of_the_stack_of_a_runtime_thread() {
             )
         };
         let (shared, short) = (host.clone(), task.clone());
-        let tried = on_script_thread(move || {
+        let was_inline = on_script_thread(move || {
             (0..1_000).any(|_| {
                 let outcome = play(&shared, &short(json!(0)));
                 assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
-                shared.try_inline(&short(json!(0))).is_some()
+                shared.attempt(&short(json!(0))).is_some()
             })
         });
-        assert!(tried, "never short enough to be tried");
+        assert!(was_inline, "the script never ran on the fast path");
         let shared = host.clone();
-        let deep = move || [7, 200].map(|args| shared.try_inline(&task(json!(args))).is_some());
+        let deep = move || [7, 200].map(|args| shared.attempt(&task(json!(args))).is_some());
         thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! A program without the counting allocator: this test has no `#[global_allocator]`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is missing in a test fails it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a missing value is a failure")]
 
 use std::{num::NonZeroUsize, sync::Arc};
 

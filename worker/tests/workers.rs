@@ -1,4 +1,4 @@
-//! The threads that run scripts, beside a real store.
+//! The threads that run scripts, with a real store.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In a test a missing value is a failure.
 
@@ -22,8 +22,8 @@ use tokio::{
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator::new(System);
 
 const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
-/// Nothing here takes as long, unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// No step takes as long, unless it hangs.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 type Store = Watched<Embedded>;
 
@@ -40,7 +40,7 @@ async fn play(store: &Store, script: &str) -> Ticket {
     store.submit(task(script)).await.unwrap()
 }
 
-/// Waits until workers have taken so many.
+/// Waits until workers have claimed so many tasks.
 async fn claimed(store: &Store, tasks: u32) {
     for _ in 0..tasks {
         store.began().await;
@@ -53,14 +53,14 @@ fn workers(store: &Arc<Store>, slots: usize) -> Workers {
 }
 
 async fn value(ticket: Ticket) -> Value {
-    match timeout(PATIENCE, ticket).await.expect("an outcome") {
+    match timeout(TIMEOUT, ticket).await.expect("an outcome") {
         Outcome::Succeeded(success) => success.value,
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scripts_that_wait_hold_nobody_up() {
+async fn waiting_scripts_do_not_block_others() {
     let store = store();
     let workers = workers(&store, 1);
     let mut asleep = Vec::new();
@@ -71,12 +71,12 @@ async fn scripts_that_wait_hold_nobody_up() {
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
     workers.shutdown(Duration::ZERO).await;
     for ticket in asleep {
-        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::cancelled());
+        assert_eq!(timeout(TIMEOUT, ticket).await.unwrap(), Outcome::cancelled());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scripts_that_run_long_hold_nobody_up() {
+async fn long_scripts_do_not_block_others() {
     let store = store();
     let workers = workers(&store, 1);
     let (first, second) = (play(&store, "loop {}").await, play(&store, "loop {}").await);
@@ -84,14 +84,14 @@ async fn scripts_that_run_long_hold_nobody_up() {
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
     for ticket in [first, second] {
         assert!(store.cancel(&CIRCLE.parse().unwrap(), ticket.task()).await.unwrap());
-        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::cancelled());
+        assert_eq!(timeout(TIMEOUT, ticket).await.unwrap(), Outcome::cancelled());
     }
-    workers.shutdown(PATIENCE).await;
+    workers.shutdown(TIMEOUT).await;
 }
 
-/// More of them than there may be threads: slots that no thread could take are taken when threads end.
+/// There are more scripts than threads may be: free slots are taken when threads end.
 #[tokio::test(flavor = "multi_thread")]
-async fn more_slow_scripts_than_threads_all_end() {
+async fn slow_scripts_beyond_thread_limit_all_end() {
     let store = store();
     let workers = workers(&store, 2);
     let mut tickets = Vec::new();
@@ -102,16 +102,16 @@ async fn more_slow_scripts_than_threads_all_end() {
         assert_eq!(value(ticket).await, json!(number));
     }
     assert_eq!(value(play(&store, "1").await).await, json!(1));
-    workers.shutdown(PATIENCE).await;
+    workers.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shutdown_lets_scripts_end_and_takes_no_more() {
+async fn shutdown_drains_running_scripts_and_claims_no_more() {
     let store = store();
     let workers = workers(&store, 1);
     let running = play(&store, "sleep(0.3); 7").await;
     claimed(&store, 1).await;
-    timeout(PATIENCE, workers.shutdown(PATIENCE)).await.expect("a shutdown");
+    timeout(TIMEOUT, workers.shutdown(TIMEOUT)).await.expect("a shutdown");
     assert_eq!(value(running).await, json!(7));
     let late = play(&store, "8").await;
     assert_eq!(store.inner.queued(), 1);
@@ -120,19 +120,19 @@ async fn a_shutdown_lets_scripts_end_and_takes_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shutdown_interrupts_what_goes_on_after_its_grace() {
+async fn shutdown_interrupts_scripts_after_grace() {
     let store = store();
     let workers = workers(&store, 2);
     let tickets = [play(&store, "loop {}").await, play(&store, "try { sleep(300) } catch {} loop {}").await];
     claimed(&store, 2).await;
-    timeout(PATIENCE, workers.shutdown(Duration::from_millis(10))).await.expect("a shutdown");
+    timeout(TIMEOUT, workers.shutdown(Duration::from_millis(10))).await.expect("a shutdown");
     for ticket in tickets {
-        assert_eq!(timeout(PATIENCE, ticket).await.unwrap(), Outcome::cancelled());
+        assert_eq!(timeout(TIMEOUT, ticket).await.unwrap(), Outcome::cancelled());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thread_outlives_whatever_goes_wrong_with_one_task() {
+async fn thread_survives_failed_and_panicked_tasks() {
     let store = store();
     let workers = workers(&store, 1);
     store.panic_at_next();
@@ -140,16 +140,16 @@ async fn a_thread_outlives_whatever_goes_wrong_with_one_task() {
     claimed(&store, 1).await;
     for script in ["let a = []; loop { a.push(1); }", "fn f() { f() } f()", "throw 1", "let"] {
         assert!(
-            matches!(timeout(PATIENCE, play(&store, script).await).await.unwrap(), Outcome::Failed(..)),
+            matches!(timeout(TIMEOUT, play(&store, script).await).await.unwrap(), Outcome::Failed(..)),
             "{script}"
         );
     }
     assert_eq!(value(play(&store, "40 + 2").await).await, json!(42));
-    workers.shutdown(PATIENCE).await;
+    workers.shutdown(TIMEOUT).await;
 }
 
-/// With as many slots, counted.
-fn counted(store: &Arc<Store>, slots: usize) -> (Workers, Metrics) {
+/// Workers with so many slots, and their metrics.
+fn workers_with_metrics(store: &Arc<Store>, slots: usize) -> (Workers, Metrics) {
     let metrics = Metrics::default();
     let open = NonZeroUsize::new(slots).unwrap();
     let slots = Slots { open, max: Slots::MAX, metrics: metrics.clone() };
@@ -157,42 +157,42 @@ fn counted(store: &Arc<Store>, slots: usize) -> (Workers, Metrics) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn threads_that_die_are_replaced_and_counted() {
+async fn dead_threads_are_replaced_and_counted() {
     let store = store();
     store.panic_at_claims(5);
-    let (workers, metrics) = counted(&store, 2);
+    let (workers, metrics) = workers_with_metrics(&store, 2);
     for number in 0..20 {
         assert_eq!(value(play(&store, &format!("{number}")).await).await, json!(number));
     }
-    // Both slots are taken again in the end, whichever of them answered.
+    // In the end both slots have a thread again.
     let replaced = async {
         while metrics.script_threads() != 2 || metrics.script_thread_deaths() != 5 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, replaced).await.expect("two threads after five deaths");
-    workers.shutdown(PATIENCE).await;
+    timeout(TIMEOUT, replaced).await.expect("two threads after five deaths");
+    workers.shutdown(TIMEOUT).await;
     assert_eq!(metrics.script_threads(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plays_end_at_their_deadline_though_every_thread_dies() {
+async fn deadline_ends_play_when_every_thread_dies() {
     let store = store();
     store.panic_at_claims(u64::MAX);
-    let (workers, metrics) = counted(&store, 1);
+    let (workers, metrics) = workers_with_metrics(&store, 1);
     let task = Task { timeout: Duration::from_millis(300), ..task("1") };
     let ticket = store.submit(task).await.unwrap();
-    assert_eq!(timeout(PATIENCE, ticket).await.expect("an outcome"), Outcome::timed_out());
-    // At most ten deaths a second and slot: a thread that dies at once keeps no core busy.
+    assert_eq!(timeout(TIMEOUT, ticket).await.expect("an outcome"), Outcome::timed_out());
+    // At most ten deaths a second and slot: threads that die at once keep no core busy.
     assert!((1..300).contains(&metrics.script_thread_deaths()), "{}", metrics.script_thread_deaths());
-    workers.shutdown(PATIENCE).await;
+    workers.shutdown(TIMEOUT).await;
 }
 
-/// A store that hands out what it was given, and does nothing else.
-struct Handed(Mutex<mpsc::Receiver<Claim>>);
+/// A store that hands out given claims, and does nothing else.
+struct GivenClaims(Mutex<mpsc::Receiver<Claim>>);
 
 #[async_trait::async_trait]
-impl circles_store::Store for Handed {
+impl circles_store::Store for GivenClaims {
     async fn claim(&self) -> Result<Claim, Error> {
         self.0.lock().await.recv().await.ok_or(Error::Closed)
     }
@@ -201,7 +201,7 @@ impl circles_store::Store for Handed {
         Err(Error::Closed)
     }
 
-    fn begin_nested(&self, _: Task) -> Result<(Claim, Ticket), Error> {
+    fn begin(&self, _: Task) -> Result<(Claim, Ticket), Error> {
         Err(Error::Closed)
     }
 
@@ -233,22 +233,22 @@ impl circles_store::Store for Handed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_was_lost_and_came_back_is_interrupted_all_the_same() {
+async fn shutdown_interrupts_both_runs_of_a_reclaimed_task() {
     let store = Watched::new(embedded(EmbeddedConfig::default()));
-    let (claims, handed) = mpsc::channel(1);
-    let handed: Arc<dyn circles_store::Store> = Arc::new(Handed(Mutex::new(handed)));
+    let (claims, given) = mpsc::channel(1);
+    let given: Arc<dyn circles_store::Store> = Arc::new(GivenClaims(Mutex::new(given)));
     let host = Arc::new(Host::new(Limits::default()));
-    let workers = Workers::start(handed, host, NonZeroUsize::new(2).unwrap()).unwrap();
+    let workers = Workers::start(given, host, NonZeroUsize::new(2).unwrap()).unwrap();
     let task = task("sleep(300)");
-    let (before, before_ends) = store.begin_nested(task.clone()).unwrap();
-    let (again, again_ends) = store.begin_nested(task).unwrap();
-    let lost = before.interrupt().clone();
-    assert!(claims.send(before).await.is_ok(), "workers that take it");
-    assert!(claims.send(again).await.is_ok(), "workers that take it");
-    // Both are under way, as nobody else could have taken them.
+    let (first, first_ticket) = store.begin(task.clone()).unwrap();
+    let (second, second_ticket) = store.begin(task).unwrap();
+    let lost = first.interrupt().clone();
+    assert!(claims.send(first).await.is_ok(), "workers that take it");
+    assert!(claims.send(second).await.is_ok(), "workers that take it");
+    // Both are running, since no other worker could have taken them.
     claims.reserve().await.expect("workers that have taken both");
     lost.cancel();
-    assert_eq!(timeout(PATIENCE, before_ends).await.unwrap(), Outcome::cancelled());
+    assert_eq!(timeout(TIMEOUT, first_ticket).await.unwrap(), Outcome::cancelled());
     workers.shutdown(Duration::from_millis(10)).await;
-    assert_eq!(timeout(PATIENCE, again_ends).await.expect("an end"), Outcome::cancelled());
+    assert_eq!(timeout(TIMEOUT, second_ticket).await.expect("an end"), Outcome::cancelled());
 }

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_that_were_cut_are_masked() {
+    fn truncated_secrets_are_masked() {
         let long: String = ('a'..='z').chain('A'..='Z').collect();
         let masks = Masks::new(&BTreeMap::from([("key".to_owned(), long.clone())]));
         for cut in 8..long.len() {
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_stay_as_they_are() {
+    fn texts_without_secrets_are_unchanged() {
         for text in ["", "hush", "7 of 8", "a\\\\b", "%", "%zz", "\\u{", "\\", "hush \"8\"\n"] {
             assert_eq!(masks().masked(&format!("{text}; "), usize::MAX), format!("{text}; "));
         }
     }
 
     #[test]
-    fn masking_is_linear_whatever_the_text() {
+    fn masking_takes_linear_time() {
         let began = std::time::Instant::now();
         for part in ["\\", "\\u{", "\\u005c", "hush ", "%5c"] {
             let text = part.repeat(1 << 15);

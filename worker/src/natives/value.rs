@@ -263,13 +263,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn json_survives_the_way_there_and_back(value in any_json()) {
+        fn json_survives_a_round_trip(value in any_json()) {
             prop_assert_eq!(to_json(&from_json(&value).unwrap(), &Limits::default()), Ok(value));
         }
     }
 
     #[test]
-    fn what_json_lacks_has_a_text() {
+    fn values_without_json_form_become_texts() {
         for (value, expected) in [
             (Dynamic::from(f64::NAN), json!("NaN")),
             (f64::INFINITY.into(), json!("Infinity")),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_a_json_form_is_named_with_its_place() {
+    fn unsupported_value_is_reported_with_its_path() {
         let pointer = rhai::FnPtr::new("f").unwrap();
         let value =
             Dynamic::from_map([("a".into(), Dynamic::from_array(vec![1.into(), pointer.into()]))].into());
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn size_and_depth_are_bounded() {
+    fn json_size_and_depth_are_bounded() {
         let limits = Limits { result_bytes: 100, result_depth: 3, ..Limits::default() };
         assert_eq!(to_json(&"x".repeat(101).into(), &limits), Err(Unfit::Limit("result_bytes")));
         let mut value = Dynamic::from(1);
@@ -303,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counted_bytes_are_the_bytes_of_the_json_text(value in any_json()) {
+        fn counted_bytes_equal_length_of_json(value in any_json()) {
             let script_value = from_json(&value).unwrap();
             let (json, length) = to_json_with_length(&script_value, &Limits::default()).unwrap();
             prop_assert_eq!(length, json.to_string().len());
@@ -314,13 +314,13 @@ mod tests {
         }
 
         #[test]
-        fn counted_bytes_of_a_text_are_those_of_its_json(text in any::<String>()) {
+        fn json_length_equals_length_of_json_string(text in any::<String>()) {
             prop_assert_eq!(json_length(&text), serde_json::to_string(&text).unwrap().len());
         }
     }
 
     #[test]
-    fn arguments_that_do_not_fit_are_named_with_their_place() {
+    fn unsupported_argument_is_reported_with_its_path() {
         let fault = from_json(&json!({ "a": [1, { "b": u64::MAX }] })).unwrap_err();
         assert_eq!(fault, "ARGS.a[1].b: 18446744073709551615 is above 2^63 - 1, the largest integer");
         let deep = (0..200).fold(json!(1), |value, _| json!([value]));
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timestamp_is_the_moment_it_denotes() {
+    fn timestamp_becomes_rfc_3339() {
         let hour = Duration::from_secs(3_600);
         let read = |instant| to_json(&Dynamic::from(instant), &Limits::default());
         for instant in [Instant::now() + hour, Instant::now()] {

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc_3339_is_read_as_it_is_written() {
+    fn rfc_3339_texts_are_parsed() {
         for (text, millis) in [
             ("1970-01-01T00:00:00Z", 0),
             ("1970-01-01t00:00:00z", 0),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rfc_3339_is_refused() {
+    fn other_texts_are_not_rfc_3339() {
         for text in [
             "",
             "1970-01-01T00:00:00",

@@ -1,9 +1,9 @@
-//! Scripts as tests: a file of plays, the circle that they are played in, and what becomes of each.
+//! Scripts as tests: a file of plays, their circle, and the outcome of each.
 //!
-//! A file may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. Two
-//! circles stand ready, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and
-//! `// module: NAME = CODE` put something into the first, with `\n` for a new line. A line `// ---` begins
-//! another play of the same circle, `// --- other` of the other one.
+//! A file may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. There are two
+//! circles, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and `// module: NAME = CODE`
+//! add a file to the first, with `\n` for a new line. A line `// ---` begins another play of the same circle,
+//! `// --- other` of the other one.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
 
@@ -31,9 +31,9 @@ use tempfile::TempDir;
 pub const CALLER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 pub const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
 pub const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
-/// What stands in files outside of the circle's own directory.
+/// The text in files outside of the circle's own directory.
 pub const MARKER: &str = "what lies outside";
-/// The secret `key` of [`CIRCLE`], how it begins and ends, and the one of [`OTHER`].
+/// The secret `key` of [`CIRCLE`], its beginning and end, and the secret of [`OTHER`].
 pub const SECRET: &str = "hush \"7\"\nhush";
 pub const SECRET_BEGINS: &str = "hush";
 pub const OTHERS_SECRET: &str = "not yours";
@@ -51,7 +51,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Those of a directory of tests, sorted by name.
+    /// The cases of a directory of tests, sorted by name.
     pub fn all(directory: &str) -> Vec<Self> {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(directory);
         let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -154,7 +154,7 @@ impl Circles {
         self.host_with(limits, |host| host)
     }
 
-    /// As [`host`](Self::host), set up further.
+    /// As [`host`](Self::host), with further setup.
     pub fn host_with(&self, limits: Limits, further: impl FnOnce(Host) -> Host) -> Stage {
         let settings = |directory: &str, secret: &str| CircleSettings {
             library: Some(self.path(directory).join("library")),
@@ -171,7 +171,7 @@ impl Circles {
     }
 }
 
-/// A host, and a store for what it plays.
+/// A host, and a store for its tasks.
 #[derive(Clone)]
 pub struct Stage {
     pub host: Arc<Host>,
@@ -192,13 +192,13 @@ impl Deref for Stage {
     }
 }
 
-/// Writes a file and the directories that it lies in.
+/// Writes a file and its parent directories.
 pub fn put(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
-/// The real limits, but that the machine's memory is spared.
+/// The default limits, with less memory for the sake of the test machine.
 pub fn small() -> Limits {
     Limits { memory_bytes: 16 << 20, ..Limits::default() }
 }
@@ -211,7 +211,7 @@ fn changed(limits: Limits, change: &str) -> Limits {
     serde_json::from_value(limits).unwrap()
 }
 
-/// Plays on a thread as large as those of the product, with a runtime to wait on.
+/// Runs `body` on a thread with a stack as large as in the product, and a runtime to wait on.
 pub fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let run = move || {
         let runtime =
@@ -226,22 +226,22 @@ pub fn play(stage: &Stage, task: &Task) -> Outcome {
     played(&stage.store, task.clone(), |claim| stage.host.play(&stage.store, claim, || ()))
 }
 
-/// What is the same at every run, of all plays of a file.
-pub fn lasting_all(outcomes: &[Outcome]) -> String {
-    outcomes.iter().map(lasting).collect()
+/// The part of outcomes that is the same at every run, of all plays of a file.
+pub fn stable_all(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(stable).collect()
 }
 
-fn told(line: &LogLine) -> String {
+fn log_line(line: &LogLine) -> String {
     format!("{:?}: {}", line.level, line.text)
 }
 
-/// What is the same at every run.
-pub fn lasting(outcome: &Outcome) -> String {
+/// The part of an outcome that is the same at every run.
+pub fn stable(outcome: &Outcome) -> String {
     let outcome = match outcome {
         Outcome::Succeeded(success) => json!({
             "output": success.output,
             "value": success.value,
-            "logs": success.logs.iter().map(told).collect::<Vec<_>>(),
+            "logs": success.logs.iter().map(log_line).collect::<Vec<_>>(),
         }),
         Outcome::Failed(Failure::Script { kind, message, line, column, thrown }, _) => json!({
             "failed": format!("{kind:?}"), "message": message, "at": [line, column], "thrown": thrown,
@@ -269,7 +269,7 @@ fn unnamed(text: &str) -> String {
     })
 }
 
-/// Compares with a golden, or writes it where `UPDATE_GOLDEN` says so; what is wrong, if anything.
+/// Compares an outcome with its golden file and returns the difference; writes the file if `UPDATE_GOLDEN` is set.
 pub fn compare(case: &Case, outcome: &str) -> Option<String> {
     let golden = case.path.with_extension("out");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

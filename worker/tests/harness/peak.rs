@@ -11,7 +11,7 @@ use std::{
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
-/// Beyond it the process gets no more memory, and so ends.
+/// Bytes beyond which the process gets no more memory, and so ends.
 static LIMIT: AtomicIsize = AtomicIsize::new(isize::MAX);
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -50,7 +50,7 @@ unsafe impl GlobalAlloc for Peak {
         if live().saturating_add(signed(size)) > LIMIT.load(Ordering::Relaxed) {
             return std::ptr::null_mut();
         }
-        // Both may be there for a moment.
+        // Both blocks may exist for a moment.
         Self::add(signed(size));
         Self::add(-signed(layout.size()));
         // SAFETY: as above.
@@ -58,29 +58,29 @@ unsafe impl GlobalAlloc for Peak {
     }
 }
 
-/// A turn to measure what the process holds: tests of one program run beside each other.
+/// Waits for this test's turn to measure the process: tests of one program run at the same time.
 pub fn turn() -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    again();
+    reset_peak();
     turn
 }
 
 /// Measures the peak from here on.
-pub fn again() {
+pub fn reset_peak() {
     PEAK.store(live(), Ordering::Relaxed);
 }
 
-/// The most that the process held since [`again`].
+/// The most that the process held since [`reset_peak`].
 pub fn peak() -> isize {
     PEAK.load(Ordering::Relaxed)
 }
 
-/// What the process holds now.
+/// Bytes that the process holds now.
 pub fn live() -> isize {
     LIVE.load(Ordering::Relaxed)
 }
 
-/// Lets the process hold so many bytes and no more: what asks for one more ends it.
+/// Limits the process to so many bytes: a larger request ends it.
 pub fn limit(bytes: isize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }

@@ -1,11 +1,11 @@
-//! Programs made by chance, out of Rhai's grammar and what is registered for scripts: constants that double, nesting,
-//! natives with any arguments, plays within plays, and sources that are nearly Rhai.
+//! Random programs, made from Rhai's grammar and the natives: constants that double, nesting, natives with any
+//! arguments, plays within plays, and sources that are nearly Rhai.
 
 use circles_testing::SeededRng;
 
 use super::{CIRCLE, OTHER};
 
-/// Functions and methods, called with as many arguments as chance has.
+/// Functions and methods, called with a random number of arguments.
 const NATIVES: [&str; 62] = [
     "type_of",
     "to_string",
@@ -75,12 +75,12 @@ const OPERATORS: [&str; 20] = [
     "+",
 ];
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-/// What sources that are nearly Rhai are disturbed with.
+/// Pieces that disturb a source, so that it is nearly Rhai.
 const PIECES: [&str; 24] = [
     "{", "}", "(", ")", "[", "]", "#{", ";", ",", "`", "${", "\"", "//", "/*", "|", "||", "fn x(", "let",
     "const", "=", "switch", "import", "\u{202e}", "\0",
 ];
-/// Statements and expressions within each other, at most; beyond it there are leaves only.
+/// Nested statements and expressions, at most; deeper ones are leaves.
 const DEPTH: usize = 7;
 /// Bytes after which a program gets no more branches.
 const BYTES: usize = 6_000;
@@ -102,9 +102,9 @@ pub fn program(seed: u64, number: u64) -> String {
 struct Writer {
     dice: SeededRng,
     text: String,
-    /// How many scripts in texts of scripts this is.
+    /// Depth of this script within texts of other scripts.
     nested: usize,
-    /// How many loops there are around what is written.
+    /// Loops around the current statement.
     loops: usize,
 }
 
@@ -118,7 +118,7 @@ impl Writer {
         self.put(name);
     }
 
-    /// A program whose names mean something, most of whose errors are caught.
+    /// A program with defined names that catches most errors.
     fn whole(&mut self) {
         self.put("fn f(a, b) { let c = a; let d = b; let e = []; let f = \"\"; ");
         self.statements(3);
@@ -148,7 +148,7 @@ impl Writer {
         depth == 0 || self.text.len() > BYTES
     }
 
-    /// Constants each of which is made of the one before.
+    /// Constants, each made of the one before.
     fn doubling(&mut self) {
         let first = self.dice.one_of(&["\"xxxxxxxx\"", "[1, 2]", "#{ a: 1 }", "1", "blob(8, 1)", "'x'"]);
         let next =
@@ -171,7 +171,7 @@ impl Writer {
         self.statements(2);
     }
 
-    /// A piece many times, within itself or behind itself.
+    /// A piece many times, nested or in a row.
     fn repetition(&mut self) {
         let (open, close) = self.dice.one_of(&[
             ("{", "}"),
@@ -412,7 +412,7 @@ impl Writer {
         self.put(")");
     }
 
-    /// A script of its own, played by one of two circles.
+    /// A separate script, played by one of two circles.
     fn nested_play(&mut self) {
         if self.nested > 1 {
             return self.put("1");
@@ -432,7 +432,7 @@ impl Writer {
         self.put(&format!("circle({circle:?}).play({:?}, a)", inner.text));
     }
 
-    /// Puts pieces where they do not belong, and takes some away.
+    /// Inserts pieces at random, and removes others.
     fn disturb(&mut self) {
         for _ in 0..=self.dice.below(3) {
             let at = self.dice.below(self.text.len() + 1);
