@@ -2,8 +2,8 @@
 //! Prints a line for each script: nanoseconds in the bare engine, nanoseconds in a circle, the name.
 //! `cargo xtask bench script` starts it.
 //!
-//! Both run in one program: two programs with the same code differ by a seventh for where the compiler puts it. Counting
-//! memory adds 0.1 % of instructions to the bare engine.
+//! Both run in one program: two programs with the same code differ by a seventh for where the compiler puts it.
+//! Counting memory adds 0.1 % of instructions to the bare engine.
 
 use std::{
     hint::black_box,

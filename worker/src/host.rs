@@ -81,8 +81,8 @@ impl Host {
         Self { budget: Budget::new(bytes), ..self }
     }
 
-    /// Sets a rule for the settings of all other circles. It applies to tasks that a server accepted; no circle is called
-    /// by another because of it.
+    /// Sets a rule for the settings of all other circles. It applies to tasks that a server accepted; no circle is
+    /// called by another because of it.
     pub fn with_others(
         mut self,
         settings: impl Fn(&CircleId) -> CircleSettings + Send + Sync + 'static,

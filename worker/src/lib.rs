@@ -18,9 +18,9 @@
 //! another. Scripts reach the resources of their play's own circle, and nothing else of the machine. Every effect
 //! outside of the play is marked first, and none happens on the fast path.
 //!
-//! **Open in Rhai.** A native that works through a text of tens of megabytes looks at no clock meanwhile, which can make
-//! its play some hundred milliseconds late. Closures that hold themselves inside a function are never freed; a log line
-//! says so when they have taken too much.
+//! **Open in Rhai.** A native that works through a text of tens of megabytes looks at no clock meanwhile, which can
+//! make its play some hundred milliseconds late. Closures that hold themselves inside a function are never freed; a log
+//! line says so when they have taken too much.
 
 mod circle;
 mod engine;

@@ -1,8 +1,9 @@
-//! Natives that replace Rhai's own where those wait without a deadline, allocate without a bound, or go on after the play
-//! was stopped. Rhai's other natives allocate at most a few times the size of their arguments, within milliseconds.
+//! Natives that replace Rhai's own where those wait without a deadline, allocate without a bound, or go on after the
+//! play was stopped. Rhai's other natives allocate at most a few times the size of their arguments, within
+//! milliseconds.
 //!
-//! One step is mostly large for sharing: a text takes its memory once and can stand in an array a million times. Natives
-//! that read such an array through do so under a bound here.
+//! One step is mostly large for sharing: a text takes its memory once and can stand in an array a million times.
+//! Natives that read such an array through do so under a bound here.
 //!
 //! A native reaches the play on its thread through [`frame`], and its circle through [`Frame::circle`].
 

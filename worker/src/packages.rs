@@ -1,7 +1,7 @@
 //! Packages of natives, each with a namespace: `fs::read("notes.txt")`.
 //!
-//! All engines share the packages, so nothing in them belongs to a circle or a play: a native asks [`Frame::current`] for both. A
-//! script's own functions have no namespace and so never replace a package's.
+//! All engines share the packages, so nothing in them belongs to a circle or a play: a native asks [`Frame::current`]
+//! for both. A script's own functions have no namespace and so never replace a package's.
 
 mod circle;
 mod crypto;

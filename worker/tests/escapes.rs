@@ -1,7 +1,7 @@
 //! Scripts that try to leave their circle: `escapes/<name>.rhai` next to `escapes/<name>.out`, found by directory.
 //!
-//! Each script has traps around it: links of all kinds, pipes, sockets and devices among the circle's files, links in its
-//! library, another circle next to it. No outcome may show content or paths of the outside, and nothing outside may
+//! Each script has traps around it: links of all kinds, pipes, sockets and devices among the circle's files, links in
+//! its library, another circle next to it. No outcome may show content or paths of the outside, and nothing outside may
 //! change.
 
 #![cfg(target_os = "linux")] // Other systems create no such devices, and exchange no names in one step.

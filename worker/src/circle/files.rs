@@ -108,8 +108,8 @@ impl Files {
         Self { root, usage: Arc::default(), growing: Mutex::default() }
     }
 
-    /// Reserves space for so many more files and bytes within `max_bytes`; `None` if there is too little. Counting takes
-    /// long for many files, so `look` is called meanwhile.
+    /// Reserves space for so many more files and bytes within `max_bytes`; `None` if there is too little. Counting
+    /// takes long for many files, so `look` is called meanwhile.
     pub fn reserve<E: From<FileError>>(
         &self,
         files: u64,

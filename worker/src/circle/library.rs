@@ -47,8 +47,8 @@ impl From<Stop> for LibraryError {
 }
 
 impl LibraryError {
-    /// Returns whether it may be gone a moment later, since it says nothing of the library: this process, or the system, is out
-    /// of file descriptors or memory.
+    /// Returns whether it may be gone a moment later, since it says nothing of the library: this process, or the
+    /// system, is out of file descriptors or memory.
     pub fn is_transient(&self) -> bool {
         use rustix::io::Errno;
         let Self::Io(error) = self else { return false };

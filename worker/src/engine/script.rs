@@ -126,8 +126,8 @@ impl Script {
         self.ast.iter_functions().any(|function| function.name == name && function.params.len() == params)
     }
 
-    /// Returns whether a play of it should start on the fast path. A script with closures should not: the memory that they lose
-    /// has to be counted.
+    /// Returns whether a play of it should start on the fast path. A script with closures should not: the memory that
+    /// they lose has to be counted.
     pub fn is_fast_path_eligible(&self) -> bool {
         !self.has_closures
             && self.was_short.load(Ordering::Relaxed)

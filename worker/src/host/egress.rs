@@ -78,8 +78,8 @@ impl Host {
         circle == caller || self.circles.is_named(circle)
     }
 
-    /// Returns whether the called circle's access list permits a call that the play of `caller` makes. The circle's policy is
-    /// asked when the call runs.
+    /// Returns whether the called circle's access list permits a call that the play of `caller` makes. The circle's
+    /// policy is asked when the call runs.
     fn access_allows(&self, caller: &Task, call: &Task) -> bool {
         let permission = |task: &Task| match task.source {
             Source::Library(_) => Permission::Run,

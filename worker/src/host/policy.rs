@@ -46,8 +46,8 @@ impl PolicyState {
         lock(&self.absent_at).is_some_and(|seen| seen.elapsed() < POLICY_AGE)
     }
 
-    /// Returns whether the circle's policy allows a task. A missing policy allows everything; a policy that fails allows the
-    /// owner alone, for whom it is not asked.
+    /// Returns whether the circle's policy allows a task. A missing policy allows everything; a policy that fails
+    /// allows the owner alone, for whom it is not asked.
     pub fn allows(
         &self,
         circle: &ServedCircle,

@@ -1,4 +1,5 @@
-//! Values as texts, within a bound. Rhai's own natives go on after an error, and print a shared text wherever it stands.
+//! Values as texts, within a bound. Rhai's own natives go on after an error, and print a shared text wherever it
+//! stands.
 
 use std::fmt::{self, Write};
 

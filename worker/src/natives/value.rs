@@ -1,7 +1,7 @@
 //! Values of scripts as JSON, and back.
 //!
-//! A value may be nested as deep as memory allows and, through shared variables, may contain itself. So no function here
-//! recurses beyond a given depth, and a value that passed [`to_json`] is safe for code that recurses.
+//! A value may be nested as deep as memory allows and, through shared variables, may contain itself. So no function
+//! here recurses beyond a given depth, and a value that passed [`to_json`] is safe for code that recurses.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -16,10 +16,10 @@ const STEP: usize = 64 << 10;
 
 /// How much memory the scripts of a process may hold, all together.
 ///
-/// A quarter is divided among the 64 plays that may run at a time, so that every play begins at once, and one that needs
-/// little never waits. A play that needs more gets all that `memory_bytes` of its circle allows out of the other three quarters, and
-/// waits until as much is free. It waits before it holds anything of them, so plays cannot wait for each other. The
-/// plays of one circle get half of them at most, or as much as one play needs.
+/// A quarter is divided among the 64 plays that may run at a time, so that every play begins at once, and one that
+/// needs little never waits. A play that needs more gets all that `memory_bytes` of its circle allows out of the other
+/// three quarters, and waits until as much is free. It waits before it holds anything of them, so plays cannot wait for
+/// each other. The plays of one circle get half of them at most, or as much as one play needs.
 #[derive(Clone, Debug)]
 pub struct Budget {
     initial_bytes: usize,

@@ -178,8 +178,8 @@ impl Meter {
         goes_on || self.check_closely()
     }
 
-    /// Returns whether the play may go on, asked at work that is no operation of a script: by the parser at each token, and by
-    /// natives in loops of their own.
+    /// Returns whether the play may go on, asked at work that is no operation of a script: by the parser at each token,
+    /// and by natives in loops of their own.
     #[inline]
     pub fn allows_step(&self) -> bool {
         let steps = self.steps.get().wrapping_add(1);

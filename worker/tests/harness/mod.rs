@@ -1,9 +1,9 @@
 //! Scripts as tests: a file of plays, their circle, and the outcome of each.
 //!
 //! A file may begin with lines `// args: JSON`, `// timeout: MILLISECONDS` and `// limit: NAME = NUMBER`. There are two
-//! circles, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and `// module: NAME = CODE`
-//! add a file to the first, with `\n` for a new line. A line `// ---` begins another play of the same circle,
-//! `// --- other` of the other one.
+//! circles, each with files, a library and a secret of its own. Lines `// file: PATH = TEXT` and `// module: NAME =
+//! CODE` add a file to the first, with `\n` for a new line. A line `// ---` begins another play of the same circle, `//
+//! --- other` of the other one.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
 
