@@ -12,6 +12,7 @@ mod files;
 mod library;
 mod library_walk;
 mod masks;
+mod open;
 mod resources;
 mod session;
 

@@ -29,6 +29,7 @@ mod metrics;
 mod natives;
 mod packages;
 mod play;
+mod sync;
 mod workers;
 
 pub use circle::CircleSettings;

@@ -9,7 +9,7 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -27,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Host, Metrics,
     play::{self, MAX_SCRIPTS, SLOW},
+    sync::lock,
 };
 
 /// Address space, not memory: only what is used takes any. A play may nest values as deep as its memory
@@ -372,9 +373,8 @@ impl Pool {
         running.iter().for_each(CancellationToken::cancel);
     }
 
-    /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

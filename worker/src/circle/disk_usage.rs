@@ -7,7 +7,8 @@ use std::{
 
 use cap_std::fs::Dir;
 
-use super::files::{FileError, lock};
+use super::files::FileError;
+use crate::sync::lock;
 
 /// Bytes that a file or directory takes besides its content: file systems commonly allocate blocks of this size.
 const BLOCK: u64 = 4 << 10;

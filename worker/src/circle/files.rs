@@ -9,24 +9,27 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use cap_std::{
     ambient_authority,
     fs::{
-        Dir, DirBuilder, DirBuilderExt as _, File, Metadata, MetadataExt as _, OpenOptions,
-        OpenOptionsExt as _, Permissions, PermissionsExt as _,
+        Dir, DirBuilder, DirBuilderExt as _, File, MetadataExt as _, OpenOptions, OpenOptionsExt as _,
+        Permissions, PermissionsExt as _,
     },
 };
-use rustix::fs::OFlags;
 use uuid::Uuid;
 
 use super::{
     disk_usage::{self, DiskReservation, DiskUsage},
+    open::{check_regular, check_single_link, non_blocking, open_to_read},
     resources::{ResourceError, Stat},
 };
-use crate::play::{Play, Stop};
+use crate::{
+    play::{Play, Stop},
+    sync::lock,
+};
 
 /// Bytes of a path, all parts together.
 const PATH_BYTES: usize = 1_024;
@@ -47,11 +50,6 @@ pub struct Files {
     usage: Arc<DiskUsage>,
     /// Bytes that are being added to files, by their device and inode.
     growing: Mutex<HashMap<(u64, u64), u64>>,
-}
-
-/// Locks a mutex under which no code can panic, so that a poisoned one still holds sound data.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why an operation on files failed, in words that name nothing of the machine.
@@ -316,33 +314,6 @@ pub fn mark_slow(play: &Play, bytes: usize) {
     if bytes >= SLOW_BYTES {
         play.meter.mark_slow();
     }
-}
-
-/// Opens a regular file to read, and does not wait at a pipe.
-pub fn open_to_read(dir: &Dir, path: impl AsRef<Path>) -> FileResult<(File, Metadata)> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(non_blocking());
-    let file = dir.open_with(path, &options)?;
-    let metadata = file.metadata()?;
-    check_regular(&metadata)?;
-    Ok((file, metadata))
-}
-
-const fn non_blocking() -> i32 {
-    OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed()
-}
-
-fn check_regular(metadata: &Metadata) -> FileResult<()> {
-    match (metadata.is_file(), metadata.is_dir()) {
-        (true, _) => Ok(()),
-        (_, true) => Err(FileError::IsADirectory),
-        _ => Err(FileError::Special),
-    }
-}
-
-/// Refuses hard links, each of which may be the second name of a file outside. Scripts cannot create any.
-fn check_single_link(metadata: &Metadata) -> FileResult<()> {
-    if metadata.nlink() > 1 { Err(FileError::Linked) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use cap_std::{
     fs::{Dir, Metadata, MetadataExt},
 };
 
-use super::files::{FileError, open_to_read};
+use super::{files::FileError, open::open_to_read};
 use crate::play::{Play, Stop};
 
 /// Bytes of a script's name.

@@ -2,7 +2,7 @@
 
 use std::{
     rc::Rc,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     engine::{LoadError, Script},
     natives::Frame,
     play::{MESSAGE_BYTES, Stop},
+    sync::lock,
 };
 
 /// The name of the library script that is the policy.
@@ -126,11 +127,6 @@ impl PolicyState {
         }
         is_due
     }
-}
-
-/// No code that can panic runs under these locks, so a poisoned one still holds sound data.
-fn lock(mutex: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Calls a policy's `authorize`.

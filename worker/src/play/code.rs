@@ -85,3 +85,34 @@ impl Drop for Import<'_> {
         self.0.importing.borrow_mut().pop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_charged_once_and_refunded() {
+        let before = memory::balance();
+        let script: Arc<dyn Any + Send + Sync> = Arc::new(());
+        let code = UsedCode::default();
+        let held = memory::balance();
+        code.hold(script.clone(), 1 << 30);
+        code.hold(script.clone(), 1 << 30);
+        let charged = memory::balance() - held;
+        assert!((1 << 30..(1 << 30) + 1_000).contains(&charged), "{charged}");
+        drop((code, script));
+        assert_eq!(memory::balance(), before);
+    }
+
+    #[test]
+    fn imports_in_a_cycle_or_too_deep_are_refused() {
+        let code = UsedCode::default();
+        let outer = code.begin_import("a", 2);
+        assert!(outer.is_ok());
+        let inner = code.begin_import("b", 2);
+        assert!(matches!(code.begin_import("a", 2), Err(ImportError::Cycle(modules)) if modules == "a > b"));
+        assert!(matches!(code.begin_import("c", 2), Err(ImportError::TooDeep)));
+        drop(inner);
+        assert!(code.begin_import("c", 2).is_ok());
+    }
+}

@@ -277,3 +277,59 @@ impl Meter {
         self.retained.get()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Budget, *};
+
+    fn meter(deadline: Instant, interrupt: CancellationToken) -> Meter {
+        let budget = Budget::default();
+        let memory = MemoryMeter::new(1 << 20, &budget, &budget.share(1 << 20));
+        Meter::new(deadline, interrupt, memory)
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(600)
+    }
+
+    #[test]
+    fn first_reason_to_stop_counts() {
+        let meter = meter(later(), CancellationToken::new());
+        assert!(meter.allows_operation(1) && meter.allows_step());
+        let _ = meter.stop(Stop::Limit("operations"));
+        let _ = meter.stop(Stop::Deadline);
+        assert_eq!(meter.stopped(), Some(Stop::Limit("operations")));
+        assert!(!meter.allows_operation(2) && !meter.allows_step());
+        assert_eq!(meter.step(), Err(Stop::Limit("operations")));
+    }
+
+    #[test]
+    fn check_finds_deadline_and_interruption() {
+        let interrupt = CancellationToken::new();
+        let interrupted = meter(later(), interrupt.clone());
+        assert_eq!(interrupted.check(), Ok(()));
+        interrupt.cancel();
+        assert_eq!(interrupted.check(), Err(Stop::Interrupted));
+        assert_eq!(meter(Instant::now(), CancellationToken::new()).check(), Err(Stop::Deadline));
+    }
+
+    #[test]
+    fn charge_beyond_memory_limit_stops_the_play() {
+        let meter = meter(later(), CancellationToken::new());
+        assert_eq!(meter.charge(1 << 10), Ok(()));
+        assert_eq!(meter.charge(2 << 20), Err(Stop::Limit("memory_bytes")));
+        assert_eq!(meter.stopped(), Some(Stop::Limit("memory_bytes")));
+    }
+
+    #[test]
+    fn slow_play_reports_once() {
+        let count = std::rc::Rc::new(Cell::new(0));
+        let counted = count.clone();
+        let meter = meter(later(), CancellationToken::new()).on_slow(move || counted.set(counted.get() + 1));
+        assert!(!meter.was_slow());
+        meter.mark_slow();
+        meter.mark_slow();
+        assert!(meter.was_slow());
+        assert_eq!(count.get(), 1);
+    }
+}

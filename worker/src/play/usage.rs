@@ -53,3 +53,29 @@ impl Usage {
         self.written_bytes.set(self.written_bytes.get() + bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_writes_count_once_they_are_made() {
+        let limits = Limits { file_writes: 2, file_bytes: 10, written_bytes: 15, ..Limits::default() };
+        let usage = Usage::default();
+        assert_eq!(usage.check_file_write(11, &limits), Err(Stop::Limit("file_bytes")));
+        usage.count_file_write(10);
+        assert_eq!(usage.check_file_write(6, &limits), Err(Stop::Limit("written_bytes")));
+        assert_eq!(usage.check_file_write(5, &limits), Ok(()));
+        usage.count_file_write(5);
+        assert_eq!(usage.check_file_write(0, &limits), Err(Stop::Limit("file_writes")));
+    }
+
+    #[test]
+    fn refused_document_bytes_are_not_counted() {
+        let limits = Limits { db_write_bytes: 10, ..Limits::default() };
+        let usage = Usage::default();
+        assert_eq!(usage.count_document_bytes(11, &limits), Err(Stop::Limit("db_write_bytes")));
+        assert_eq!(usage.count_document_bytes(10, &limits), Ok(()));
+        assert_eq!(usage.count_document_bytes(1, &limits), Err(Stop::Limit("db_write_bytes")));
+    }
+}

@@ -3,7 +3,7 @@
 use super::{Finding, Source};
 
 /// The layers, the lowest first. A module may import from its own layer and from lower ones.
-const LAYERS: [&str; 6] = ["play", "circle", "natives", "packages", "engine", "host"];
+const LAYERS: [&str; 7] = ["sync", "play", "circle", "natives", "packages", "engine", "host"];
 /// Layers below this one know no script engine.
 const ENGINE_FROM: &str = "natives";
 const ROOT: &str = "worker/src/";
