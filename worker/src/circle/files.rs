@@ -41,7 +41,7 @@ const UNFINISHED: &str = ".circles-";
 /// Bytes that may take the disk so long that other plays should run meanwhile.
 const SLOW_BYTES: usize = 1 << 20;
 /// Bytes read between looks at the clock.
-const CHUNK: u64 = 256 << 10;
+const READ_CHUNK: u64 = 256 << 10;
 
 /// The files below one directory. Each operation opens the directory, so it may appear later, and idle circles hold no
 /// file open.
@@ -297,7 +297,7 @@ pub fn read(play: &Play, file: File, bytes: u64) -> Result<Vec<u8>, ResourceErro
     // The file may have grown since its length was read.
     let mut file = file.take(max_bytes + 1);
     loop {
-        let chunk = (&mut file).take(CHUNK).read_to_end(&mut content);
+        let chunk = (&mut file).take(READ_CHUNK).read_to_end(&mut content);
         if chunk.map_err(FileError::from)? == 0 {
             return Ok(content);
         }

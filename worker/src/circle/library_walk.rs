@@ -6,7 +6,7 @@ use super::library::{Library, LibraryError, NAME_BYTES, is_name, is_part};
 use crate::play::Play;
 
 /// Scripts that are listed, at most.
-const MAX_SCRIPTS: usize = 1_000;
+const MAX_LISTED: usize = 1_000;
 /// Names that are looked at for them, at most: a library is no place for much else.
 const MAX_ENTRIES: usize = 20_000;
 /// The extension of a library's files.
@@ -20,7 +20,7 @@ impl Library {
         walk.directory("")?;
         let mut names = walk.found;
         names.sort_unstable();
-        names.truncate(MAX_SCRIPTS);
+        names.truncate(MAX_LISTED);
         Ok(names)
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Modules that import each other in a row. Each is evaluated within the one before it.
-const MAX_DEPTH: usize = 16;
+const MAX_IMPORT_DEPTH: usize = 16;
 
 /// Resolves imports in the library of the circle whose play is on this thread.
 ///
@@ -91,12 +91,12 @@ fn load_error(error: LoadError, play: &Play, path: &str, at: Position) -> Box<Ev
 }
 
 fn begin_import<'a>(play: &'a Play, path: &str, at: Position) -> Checked<Import<'a>> {
-    play.code.begin_import(path, MAX_DEPTH).map_err(|error| match error {
+    play.code.begin_import(path, MAX_IMPORT_DEPTH).map_err(|error| match error {
         ImportError::Cycle(modules) => {
             throw(format!("modules import each other in a circle: {modules} > {path}"), at)
         }
         ImportError::TooDeep => {
-            throw(format!("more than {MAX_DEPTH} modules import each other in a row"), at)
+            throw(format!("more than {MAX_IMPORT_DEPTH} modules import each other in a row"), at)
         }
     })
 }

@@ -20,8 +20,8 @@ use crate::{
 /// Bytes of source that are hashed between looks at the clock: well under a millisecond.
 const HASHED_AT_ONCE: usize = 64 << 10;
 /// A script is eligible for the fast path if its last play cost no more.
-const FAST_PATH_OPERATIONS: u64 = 2_000;
-const FAST_PATH_TIME: Duration = Duration::from_micros(50);
+const SHORT_OPERATIONS: u64 = 2_000;
+const SHORT_TIME: Duration = Duration::from_micros(50);
 /// The prefix of functions that Rhai makes of closures.
 const CLOSURE: &str = "anon$";
 /// Short plays in a row that make up for one miss of the fast path.
@@ -137,8 +137,8 @@ impl Script {
     /// Records the cost of a play off the fast path.
     pub fn record_play(&self, play: &Play) {
         let meter = &play.meter;
-        let short = meter.operations() <= FAST_PATH_OPERATIONS
-            && meter.elapsed() <= FAST_PATH_TIME
+        let short = meter.operations() <= SHORT_OPERATIONS
+            && meter.elapsed() <= SHORT_TIME
             && !meter.was_slow()
             && !play.effects.has_io();
         self.record(short);

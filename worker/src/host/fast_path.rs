@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The longest a play may take on the fast path: a delay of another call that nobody notices.
-const FAST_PATH_TIME: Duration = Duration::from_micros(200);
+const FAST_PATH_TIMEOUT: Duration = Duration::from_micros(200);
 /// Values in the arguments of a play on the fast path, at most.
 const MAX_ARGS: usize = 64;
 
@@ -29,13 +29,13 @@ impl Trial for Host {
         if !script.is_fast_path_eligible()
             || !circle.policy.was_absent_just_now()
             || task.kind != Kind::Play
-            || task.timeout <= FAST_PATH_TIME
+            || task.timeout <= FAST_PATH_TIMEOUT
             || count(&task.args, MAX_ARGS).is_none()
         {
             return None;
         }
         let limits = for_fast_path(*circle.limits());
-        let meter = Meter::for_fast_path(FAST_PATH_TIME, limits.memory_bytes);
+        let meter = Meter::for_fast_path(FAST_PATH_TIMEOUT, limits.memory_bytes);
         let frame = Rc::new(Frame {
             play: Play::new(limits, meter),
             circle: Rc::new(Session::<HostEgress>::without_task(circle.resources.clone())),

@@ -115,10 +115,10 @@ pub fn catch_panic(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
     // The play's own data goes with it; the host's shared data is behind locks of its own.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         /// Bytes of a panic's message in the log, at most.
-        const MAX_BYTES: usize = 4 << 10;
+        const PANIC_BYTES: usize = 4 << 10;
         let id = Uuid::now_v7();
         // A panic over a text quotes it.
-        let cause = circle.mask_secrets(message(&*panic), MAX_BYTES);
+        let cause = circle.mask_secrets(message(&*panic), PANIC_BYTES);
         tracing::error!(%id, cause, "a play panicked");
         Outcome::failed(Failure::Internal(id))
     })

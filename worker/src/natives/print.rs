@@ -9,17 +9,17 @@ use super::{Frame, Natives as _};
 use crate::play::Stop;
 
 /// Levels that are printed; deeper ones appear as `…`. Results may be as deep.
-const MAX_DEPTH: usize = 100;
+const PRINT_DEPTH: usize = 100;
 
 /// Both texts of a container are the same: what it holds is always printed as `debug` does.
 pub fn register(module: &mut Module) {
     for name in ["print", "to_string", "debug", "to_debug"] {
+        FuncRegistration::new(name).with_purity(true).set_into_module(module, |array: &mut Array| {
+            current(|printer| printer.array(array, PRINT_DEPTH))
+        });
         FuncRegistration::new(name)
             .with_purity(true)
-            .set_into_module(module, |array: &mut Array| current(|printer| printer.array(array, MAX_DEPTH)));
-        FuncRegistration::new(name)
-            .with_purity(true)
-            .set_into_module(module, |map: &mut Map| current(|printer| printer.map(map, MAX_DEPTH)));
+            .set_into_module(module, |map: &mut Map| current(|printer| printer.map(map, PRINT_DEPTH)));
         FuncRegistration::new(name)
             .with_purity(true)
             .set_into_module(module, |blob: &mut Blob| current(|printer| printer.blob(blob)));
@@ -36,7 +36,7 @@ pub fn printed(value: &Dynamic, bytes: usize) -> Option<String> {
         Some(text) => printer.write_str(&text),
         None if value.is_unit() => Ok(()),
         None if value.is_char() => write!(printer, "{}", value.flatten_clone()),
-        None => printer.value(value, MAX_DEPTH),
+        None => printer.value(value, PRINT_DEPTH),
     };
     written.ok().map(|()| printer.text)
 }

@@ -15,7 +15,7 @@ use super::Bytes;
 use crate::natives::{Checked, Natives as _, charge, frame, throw};
 
 /// Bytes hashed between looks at the clock: some milliseconds.
-const CHUNK: usize = 1 << 20;
+const HASH_CHUNK: usize = 1 << 20;
 /// Random bytes in one call.
 const RANDOM_BYTES: usize = 1 << 20;
 
@@ -53,7 +53,7 @@ pub fn register(crypto: &mut Module) {
 
 fn sha256(content: &[u8]) -> Checked<[u8; 32]> {
     let mut hash = Sha256::new();
-    for chunk in content.chunks(CHUNK) {
+    for chunk in content.chunks(HASH_CHUNK) {
         hash.update(chunk);
         check_after(chunk)?;
     }
@@ -66,7 +66,7 @@ fn hmac_sha256(key: Dynamic, content: Dynamic) -> Checked<Blob> {
     // A key may have any length.
     let hash = Hmac::<Sha256>::new_from_slice(&key);
     let mut hash = hash.map_err(|_| throw("crypto::hmac_sha256: not a key".to_owned()))?;
-    for chunk in content.chunks(CHUNK) {
+    for chunk in content.chunks(HASH_CHUNK) {
         hash.update(chunk);
         check_after(chunk)?;
     }
@@ -75,7 +75,7 @@ fn hmac_sha256(key: Dynamic, content: Dynamic) -> Checked<Blob> {
 
 /// Checks the clock after a chunk large enough to have taken time.
 fn check_after(chunk: &[u8]) -> Checked<()> {
-    if chunk.len() < CHUNK { Ok(()) } else { Ok(frame()?.play.meter.check()?) }
+    if chunk.len() < HASH_CHUNK { Ok(()) } else { Ok(frame()?.play.meter.check()?) }
 }
 
 fn hex(content: &[u8]) -> Checked<ImmutableString> {

@@ -14,7 +14,7 @@ use crate::natives::Natives as _;
 /// In UTC. `jiff`'s own timestamps end a day before the year 10000, so that every zone has a name for them.
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// RFC 3339 ends where years need five digits, in milliseconds.
-const YEAR_10000: i64 = 253_402_300_800_000;
+const YEAR_10000_MILLIS: i64 = 253_402_300_800_000;
 /// A date and a time without a fraction.
 const LOCAL: &str = "0000-00-00T00:00:00";
 /// Longer texts have more digits of a second than any use needs.
@@ -34,7 +34,7 @@ fn millis(since_1970: Duration) -> i64 {
 }
 
 fn format(millis: i64) -> Checked<ImmutableString> {
-    let moment = Some(millis).filter(|millis| (0..YEAR_10000).contains(millis));
+    let moment = Some(millis).filter(|millis| (0..YEAR_10000_MILLIS).contains(millis));
     let moment = moment.and_then(|millis| EPOCH.checked_add(SignedDuration::from_millis(millis)).ok());
     let moment = moment.ok_or_else(|| throw("time::format: not between 1970 and 9999".to_owned()))?;
     Ok(format!("{moment:.3}Z").into())
@@ -59,7 +59,7 @@ fn parse(text: &str) -> Option<i64> {
     }
     let seconds = utc.duration_since(EPOCH).as_secs() + i64::from(leap);
     let millis = seconds * 1_000 + millis_of(fraction)?;
-    (0..YEAR_10000).contains(&millis).then_some(millis)
+    (0..YEAR_10000_MILLIS).contains(&millis).then_some(millis)
 }
 
 /// Returns whether a text has digits where the form has `0`, and otherwise its characters.

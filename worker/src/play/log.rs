@@ -30,8 +30,8 @@ impl Log {
 
     pub(super) fn count_for_policy(&self, text: &str, limits: &Limits) -> Result<(), Stop> {
         /// Bytes that a line of the operator's log takes besides its text.
-        const LINE: usize = 256;
-        self.bytes.set(self.bytes.get() + text.len() + LINE);
+        const OPERATOR_LINE: usize = 256;
+        self.bytes.set(self.bytes.get() + text.len() + OPERATOR_LINE);
         if self.bytes.get() > limits.log_bytes { Err(Stop::Limit("log_bytes")) } else { Ok(()) }
     }
 
