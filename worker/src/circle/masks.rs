@@ -153,9 +153,9 @@ fn after_escape(text: &str, wanted: char) -> Option<&str> {
 /// The text after `u{…}`, `uXXXX` (in JSON one or two of them) or `xXX`.
 fn after_number(text: &str, wanted: char) -> Option<&str> {
     /// Digits of the highest character, in its longest form.
-    const DIGITS: usize = 8;
+    const MAX_DIGITS: usize = 8;
     if let Some(digits) = text.strip_prefix("u{") {
-        let end = digits.bytes().take(DIGITS + 1).position(|byte| byte == b'}')?;
+        let end = digits.bytes().take(MAX_DIGITS + 1).position(|byte| byte == b'}')?;
         let (digits, rest) = digits.split_at_checked(end)?;
         return (u32::from_str_radix(digits, 16) == Ok(wanted.into())).then(|| rest.get(1..))?;
     }

@@ -79,12 +79,12 @@ fn check_after(chunk: &[u8]) -> Checked<()> {
 }
 
 fn hex(content: &[u8]) -> Checked<ImmutableString> {
-    const DIGITS: [char; 16] =
+    const HEX_DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     charge(content.len().saturating_mul(2))?;
     let mut text = String::with_capacity(content.len() * 2);
     for byte in content {
-        text.extend([byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
+        text.extend([byte >> 4, byte & 15].map(|digit| HEX_DIGITS[usize::from(digit)]));
     }
     Ok(text.into())
 }
