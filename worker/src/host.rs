@@ -96,7 +96,7 @@ impl Host {
     /// `on_slow` is called once, at most, when the play begins to wait or has run so long that other plays should run
     /// meanwhile.
     ///
-    /// `None` if a native kept a handle on its circle, which is an error of the program: the claim went with it.
+    /// `None` if a native kept its frame, which is an error of the program: the claim is lost with it.
     pub fn play(
         self: &Arc<Self>,
         store: &Arc<dyn Store>,
@@ -119,9 +119,9 @@ impl Host {
         let mut play = Play::new(*circle.limits(), meter);
         play.code.set_refuses_closures(self.lost.load(Ordering::Relaxed) > LOST_MEMORY);
         let egress = HostEgress { host: self.clone(), store: store.clone() };
-        let session = Rc::new(Session::new(circle.resources.clone(), claim, egress));
+        let session = Session::new(circle.resources.clone(), claim, Box::new(egress));
         let constants = Constants::new(task.caller.clone(), task.circle, task.id);
-        let frame = Rc::new(Frame { play, circle: session.clone(), constants });
+        let frame = Rc::new(Frame::new(play, constants, session));
 
         let _running = play::Running::begin();
         let mut run = TaskRun::new(self, &circle, &task, &frame);
@@ -129,11 +129,11 @@ impl Host {
         let script_sha256 = run.hash();
         let outcome = outcome.with_logs(|| frame.play.log.take());
         let reached_outside = frame.play.effects.has_side_effects();
-        drop(frame);
 
-        let settled = Rc::into_inner(session).and_then(|session| session.into_settlement(outcome));
+        let session = Rc::into_inner(frame).map(Frame::into_session);
+        let settled = session.and_then(|session| session.into_settlement(outcome));
         if settled.is_none() {
-            tracing::error!(task = %task.id, "a native kept a handle on its circle; the task's claim is lost");
+            tracing::error!(task = %task.id, "a native kept its frame; the task's claim is lost");
         }
         settled
             .map(|(claim, settlement)| (claim, Settlement { reached_outside, script_sha256, ..settlement }))
@@ -149,12 +149,10 @@ impl Host {
         let circle = self.circles.get(id);
         let deadline = Instant::now() + LISTING_TIMEOUT;
         let meter = Meter::new(deadline, CancellationToken::new(), self.memory_meter(&circle));
-        let session = Session::<HostEgress>::without_task(circle.resources.clone());
-        let frame = Rc::new(Frame {
-            play: Play::new(*circle.limits(), meter),
-            circle: Rc::new(session),
-            constants: Constants::new(Caller::Anonymous, *id, Uuid::nil()),
-        });
+        let play = Play::new(*circle.limits(), meter);
+        let constants = Constants::new(Caller::Anonymous, *id, Uuid::nil());
+        let session = Session::without_task(circle.resources.clone());
+        let frame = Rc::new(Frame::new(play, constants, session));
         frame.enter(|| listing::scripts(&circle.engines, &frame)).map_err(|error| match error {
             LoadError::Library(LibraryError::Io(error)) => error,
             other => io::Error::other(other),

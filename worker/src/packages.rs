@@ -70,7 +70,7 @@ fn quoted(text: &str) -> String {
     if text.chars().nth(MAX_CHARACTERS).is_some() {
         return format!("(a text of {} characters)", text.chars().count());
     }
-    let masked = Frame::current().map(|frame| frame.circle.mask_secrets(text, usize::MAX));
+    let masked = Frame::current().map(|frame| frame.circle().mask_secrets(text, usize::MAX));
     format!("{:?}", masked.as_deref().unwrap_or(text))
 }
 

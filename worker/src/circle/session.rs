@@ -13,20 +13,20 @@ use super::{
 use crate::play::{Play, Stop};
 
 /// One play's access to its circle, within the claim of its task.
-pub struct Session<E> {
+pub struct Session {
     circle: Arc<Circle>,
     documents: RefCell<Documents>,
     /// `None` without a task: on the fast path, and where a program lists the library.
-    link: Option<Link<E>>,
+    link: Option<Link>,
 }
 
-struct Link<E> {
+struct Link {
     claim: Claim,
-    egress: E,
+    egress: Box<dyn Egress>,
 }
 
-impl<E: Egress> Session<E> {
-    pub fn new(circle: Arc<Circle>, claim: Claim, egress: E) -> Self {
+impl Session {
+    pub fn new(circle: Arc<Circle>, claim: Claim, egress: Box<dyn Egress>) -> Self {
         Self { circle, documents: RefCell::default(), link: Some(Link { claim, egress }) }
     }
 
@@ -90,7 +90,7 @@ impl<E: Egress> Session<E> {
     }
 }
 
-impl<E: Egress> Resources for Session<E> {
+impl Resources for Session {
     fn secret(&self, play: &Play, name: &str) -> Result<Option<String>, ResourceError> {
         play.begin_io()?;
         Ok(self.circle.secret(name).map(str::to_owned))

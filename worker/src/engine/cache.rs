@@ -175,11 +175,11 @@ impl LibraryCache {
 
     /// A script of the frame's library as it stands now. May block on the disk.
     pub fn load(&self, frame: &Frame, name: &str) -> Result<Loaded, LoadError> {
-        let library = frame.circle.library_id();
+        let library = frame.circle().library_id();
         let cached = self.0.get(&LibraryKey(library, name));
         let loaded = |hash, state| Loaded { hash, name: name.into(), state };
         let known = cached.as_ref().map(|cached| &cached.version);
-        match (frame.circle.read_script(&frame.play, name, known)?, cached) {
+        match (frame.circle().read_script(&frame.play, name, known)?, cached) {
             (LibraryRead::Unchanged, Some(cached)) => {
                 Ok(loaded(cached.script.hash, LoadState::Compiled(cached.script.clone())))
             }
@@ -204,7 +204,7 @@ impl LibraryCache {
             LoadState::Compiled(script) => Ok(script),
             LoadState::Source(source, version) => {
                 let script = Script::compile(engine, &source, loaded.hash, &loaded.name)?;
-                self.insert(frame.circle.library_id(), &loaded.name, script.clone(), version);
+                self.insert(frame.circle().library_id(), &loaded.name, script.clone(), version);
                 Ok(script)
             }
         }

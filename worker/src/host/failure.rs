@@ -117,7 +117,7 @@ fn within(mut message: String, module: Option<&str>) -> String {
 fn threw(thrown: &Dynamic, place: Position, module: Option<&str>, frame: &Frame) -> Failure {
     let play = &frame.play;
     let json =
-        play.meter.retain(|| to_json(thrown, &play.limits).map(|json| mask_secrets(json, &*frame.circle)));
+        play.meter.retain(|| to_json(thrown, &play.limits).map(|json| mask_secrets(json, frame.circle())));
     match json {
         Err(Unfit::Limit(name)) => limit(name),
         Err(Unfit::Type { name, path }) => {
@@ -159,7 +159,7 @@ fn mask_secrets(json: Value, circle: &dyn Resources) -> Value {
 
 /// The part of a message that callers see.
 fn shown(message: &str, frame: &Frame) -> String {
-    frame.circle.mask_secrets(message, MESSAGE_BYTES)
+    frame.circle().mask_secrets(message, MESSAGE_BYTES)
 }
 
 /// The outcome, without secrets in the error of a script that does not compile: a secret may be part of its source.

@@ -8,7 +8,7 @@ use std::{
 
 use circles_store::{Failure, Kind, Outcome, Source, Task, Trial};
 
-use super::{Host, egress::HostEgress, outcome};
+use super::{Host, outcome};
 use crate::{
     circle::Session,
     engine::for_fast_path,
@@ -36,11 +36,9 @@ impl Trial for Host {
         }
         let limits = for_fast_path(*circle.limits());
         let meter = Meter::for_fast_path(FAST_PATH_TIMEOUT, limits.memory_bytes);
-        let frame = Rc::new(Frame {
-            play: Play::new(limits, meter),
-            circle: Rc::new(Session::<HostEgress>::without_task(circle.resources.clone())),
-            constants: Constants::new(task.caller.clone(), task.circle, task.id),
-        });
+        let constants = Constants::new(task.caller.clone(), task.circle, task.id);
+        let session = Session::without_task(circle.resources.clone());
+        let frame = Rc::new(Frame::new(Play::new(limits, meter), constants, session));
         frame.constants.set_args(frame.enter(|| from_json(&task.args)).ok()?);
         let engine = &circle.engines.fast_path;
         let played = catch_unwind(AssertUnwindSafe(|| outcome::run(engine, &script, &frame, Duration::ZERO)));

@@ -113,7 +113,7 @@ impl PolicyState {
     /// log.
     fn deny(&self, task: &Task, frame: &Frame, why: &str) -> bool {
         if self.is_warning_due() {
-            let why = frame.circle.mask_secrets(why, MESSAGE_BYTES);
+            let why = frame.circle().mask_secrets(why, MESSAGE_BYTES);
             tracing::warn!(circle = %task.circle, why, "policy.rhai failed: callers are denied, except the owner");
         }
         false

@@ -7,7 +7,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::{Checked, Constants};
 use crate::{
-    circle::{ResourceError, Resources},
+    circle::{ResourceError, Resources, Session},
     play::{MESSAGE_BYTES, Play, Stop},
 };
 
@@ -21,12 +21,26 @@ thread_local! {
 /// A play as natives and the engine's callbacks see it.
 pub struct Frame {
     pub play: Play,
-    /// Everything that the script reaches beyond its own values.
-    pub circle: Rc<dyn Resources>,
     pub constants: Constants,
+    /// Held by value, since the fast path would notice another allocation.
+    session: Session,
 }
 
 impl Frame {
+    pub const fn new(play: Play, constants: Constants, session: Session) -> Self {
+        Self { play, constants, session }
+    }
+
+    /// Everything that the script reaches beyond its own values.
+    pub fn circle(&self) -> &dyn Resources {
+        &self.session
+    }
+
+    /// The session, once the play is over.
+    pub fn into_session(self) -> Session {
+        self.session
+    }
+
     /// The frame on this thread. Natives are only ever called in one.
     pub fn current() -> Option<Rc<Self>> {
         CURRENT.with_borrow(Clone::clone)
@@ -68,7 +82,7 @@ impl Frame {
             self.log_policy(text);
         } else if self.play.admit_log_line(text) {
             self.show_operator(level, text);
-            self.play.push_log_line(level, text, |line| self.circle.publish_log(line));
+            self.play.push_log_line(level, text, |line| self.circle().publish_log(line));
         }
     }
 
@@ -76,7 +90,7 @@ impl Frame {
     fn show_operator(&self, level: LogLevel, text: &str) {
         if tracing::enabled!(target: SCRIPT_LOG, tracing::Level::DEBUG) {
             let Constants { circle, caller, task, .. } = &self.constants;
-            let text = self.play.meter.retain(|| self.circle.mask_secrets(text, MESSAGE_BYTES));
+            let text = self.play.meter.retain(|| self.circle().mask_secrets(text, MESSAGE_BYTES));
             tracing::debug!(target: SCRIPT_LOG, %circle, %caller, %task, ?level, text);
         }
     }
@@ -84,7 +98,7 @@ impl Frame {
     /// The operator alone sees the lines of a policy, not the callers about whom it decides.
     fn log_policy(&self, text: &str) {
         if self.play.admit_policy_log_line(text) {
-            let text = self.circle.mask_secrets(text, MESSAGE_BYTES);
+            let text = self.circle().mask_secrets(text, MESSAGE_BYTES);
             tracing::debug!(circle = %self.constants.circle, text, "the circle's policy logs");
         }
     }

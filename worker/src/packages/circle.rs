@@ -39,7 +39,7 @@ fn call(peer: Peer, source: Source, args: Dynamic) -> Checked<Dynamic> {
     let args = to_json(&args, &frame.play.limits)
         .map_err(|_| throw("circle: the arguments have no JSON form".to_owned()))?;
     let call = CircleCall { circle: peer.0, source, args };
-    match frame.circle.call_circle(&frame.play, call) {
+    match frame.circle().call_circle(&frame.play, call) {
         Ok(Outcome::Succeeded(success)) => from_json(&success.value).map_err(throw),
         Ok(Outcome::Failed(failure, _)) => Err(failed(failure)),
         Ok(Outcome::TimedOut(_)) => Err(refusal("SCRIPT_TIMEOUT", "the script passed its deadline", None)),

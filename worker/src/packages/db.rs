@@ -122,7 +122,7 @@ fn each(
         play.meter.check()?;
         let range = KeyRange::of_prefix(prefix, after.as_deref());
         let wanted = left.min(BATCH);
-        let batch = frame.circle.documents(play, &range, wanted)?;
+        let batch = frame.circle().documents(play, &range, wanted)?;
         for (key, text) in &batch {
             play.meter.charge(0)?;
             take(&frame, key, text)?;
@@ -137,11 +137,11 @@ fn each(
 }
 
 fn document(frame: &Frame, key: &str) -> Checked<Option<Json>> {
-    Ok(frame.circle.document(&frame.play, key)?)
+    Ok(frame.circle().document(&frame.play, key)?)
 }
 
 fn write(frame: &Frame, key: &str, text: Option<String>) -> Checked<()> {
-    Ok(frame.circle.put_document(&frame.play, key, text)?)
+    Ok(frame.circle().put_document(&frame.play, key, text)?)
 }
 
 fn check(key: &str) -> Checked<()> {

@@ -11,7 +11,7 @@ pub fn register(natives: &mut Module) {
 
 fn secret(name: &str) -> Checked<ImmutableString> {
     let frame = frame()?;
-    let value = frame.circle.secret(&frame.play, name)?;
+    let value = frame.circle().secret(&frame.play, name)?;
     value
         .map(ImmutableString::from)
         .ok_or_else(|| throw(format!("this circle has no secret {}", quoted(name))))
