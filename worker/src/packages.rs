@@ -88,7 +88,7 @@ impl<'a> Bytes<'a> {
         }
         let blob = value.read_lock().map(Self::Blob);
         blob.ok_or_else(|| {
-            throw(format!("{native}: a text or a blob is wanted, not a {}", value.type_name()))
+            throw(format!("{native}: expected a text or a blob, found a {}", value.type_name()))
         })
     }
 }

@@ -201,7 +201,7 @@ impl Pool {
             state.threads += 1;
         }
         if let Err(error) = self.spawn() {
-            tracing::error!(%error, "no thread for scripts");
+            tracing::error!(%error, "cannot start a thread for scripts");
             self.refill_slot_later();
         }
     }
@@ -245,7 +245,7 @@ impl Pool {
             // The thread and its slot outlive a panic over one task.
             let played = catch_unwind(AssertUnwindSafe(|| self.play(claim, slow.clone())));
             if played.is_err() {
-                tracing::error!("settling an outcome panicked");
+                tracing::error!("settling a task panicked");
             }
             if play::take_reserved_much() {
                 play::give_back();
@@ -326,7 +326,7 @@ impl Pool {
         };
         self.state().running.remove(&run);
         if let Err(error) = settled {
-            tracing::error!(task = %id, %error, "an outcome could not be settled");
+            tracing::error!(task = %id, %error, "a task could not be settled");
         }
     }
 

@@ -387,7 +387,7 @@ async fn worker_without_policy_access_runs_nothing() {
     lost.program.signal("TERM").await;
     let (code, log) = lost.program.ended().await;
     assert_eq!(code, 0);
-    assert!(log.contains(&circle_of("alice")) && log.contains("its folder is not there"), "{log}");
+    assert!(log.contains(&circle_of("alice")) && log.contains("its folder is missing"), "{log}");
 
     let _right = fleet.worker(&[]).await;
     assert_eq!(bob.play("1").await.unwrap_err()["code"], circles_api::codes::FORBIDDEN);

@@ -75,7 +75,7 @@ pub fn stop_for(play: &Play, error: Error) -> Stop {
     match error {
         Error::Overtaken => play.meter.stop(Stop::Conflict),
         Error::Unavailable(cause) | Error::NoRoom(cause) => {
-            tracing::warn!(%cause, "a play cannot go on");
+            tracing::warn!(%cause, "a play was stopped: the store is not available");
             play.meter.stop(Stop::Unavailable)
         }
         other => play.meter.stop_for_internal_error(other.to_string()),

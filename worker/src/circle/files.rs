@@ -63,7 +63,7 @@ pub enum FileError {
     Outside,
     #[error("not a path: names with `/` between them, no `..` among them, {PATH_BYTES} bytes at most")]
     Path,
-    #[error("there is such a file already")]
+    #[error("it exists already")]
     Exists,
     #[error("it is a directory")]
     IsADirectory,

@@ -27,7 +27,7 @@ pub enum LibraryError {
     #[error("there is no such script in the library")]
     NotFound,
     /// The library's folder is required and missing.
-    #[error("its folder is not there")]
+    #[error("its folder is missing")]
     Absent,
     /// The script is longer than `script_bytes`.
     #[error("it is longer than script_bytes allows")]

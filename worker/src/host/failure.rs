@@ -121,7 +121,7 @@ fn threw(thrown: &Dynamic, place: Position, module: Option<&str>, frame: &Frame)
     match json {
         Err(Unfit::Limit(name)) => limit(name),
         Err(Unfit::Type { name, path }) => {
-            let message = format!("the script threw what has no JSON form: {path} is a {name}");
+            let message = format!("the thrown value has no JSON form: {path} is a {name}");
             script(ScriptErrorKind::Runtime, shown(&message, frame), place, None)
         }
         Ok(json) => {

@@ -125,7 +125,7 @@ impl From<Stop> for Box<EvalAltResult> {
 pub fn request_error(error: ResourceError, describe: impl FnOnce(String) -> String) -> Box<EvalAltResult> {
     match error {
         ResourceError::Stopped(stop) => stop.into(),
-        ResourceError::ReadOnly => throw("a policy decides; it changes nothing".to_owned()),
+        ResourceError::ReadOnly => throw("a policy may not change anything".to_owned()),
         ResourceError::File(error) => throw(describe(error.to_string())),
         ResourceError::UnknownCircle => throw(describe("this circle is not served here".to_owned())),
         ResourceError::NoRuntime => throw(describe("no runtime".to_owned())),

@@ -121,6 +121,6 @@ fn random(bytes: i64) -> Checked<Blob> {
     charge(wanted)?;
     let mut content = vec![0; wanted];
     getrandom::fill(&mut content)
-        .map_err(|_| throw("crypto::random: the system has none to give".to_owned()))?;
+        .map_err(|_| throw("crypto::random: the system has no random bytes".to_owned()))?;
     Ok(content)
 }

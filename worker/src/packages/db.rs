@@ -72,12 +72,13 @@ fn incr(key: &str, by: i64) -> Checked<i64> {
     check(key)?;
     let before = match document(&frame, key)? {
         Some(text) => {
-            text.parse::<i64>().map_err(|_| throw("db::incr: the document is no integer".to_owned()))?
+            text.parse::<i64>().map_err(|_| throw("db::incr: the document is not an integer".to_owned()))?
         }
         None => 0,
     };
-    let after =
-        before.checked_add(by).ok_or_else(|| throw("db::incr: passes the largest integer".to_owned()))?;
+    let after = before
+        .checked_add(by)
+        .ok_or_else(|| throw("db::incr: the result does not fit into an integer".to_owned()))?;
     write(&frame, key, Some(after.to_string()))?;
     Ok(after)
 }

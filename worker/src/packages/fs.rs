@@ -13,7 +13,8 @@ use crate::{
 pub fn register(fs: &mut Module) {
     fs.native("read", |path: &str| -> Checked<ImmutableString> {
         let text = String::from_utf8(read("read", path)?);
-        text.map(Into::into).map_err(|_| file_error("read", path, "it is no text; read_blob reads it"))
+        text.map(Into::into)
+            .map_err(|_| file_error("read", path, "it is not a text in UTF-8; use fs::read_blob"))
     });
     fs.native("read_blob", |path: &str| read("read_blob", path));
     fs.native("write", |path: &str, content: Dynamic| {

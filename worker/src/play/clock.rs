@@ -52,7 +52,7 @@ fn clock() -> Option<&'static Thread> {
     let start = || match thread::Builder::new().name("script-clock".into()).spawn(run) {
         Ok(handle) => Some(handle.thread().clone()),
         Err(error) => {
-            tracing::error!(%error, "no thread for the clock of scripts");
+            tracing::error!(%error, "cannot start the clock of scripts; they count operations instead");
             None
         }
     };
