@@ -109,20 +109,7 @@ impl Host {
         }
         let task = claim.task().clone();
         let circle = self.circles.get(&task.circle);
-        let memory_bytes = circle.limits().memory_bytes;
-        let memory = match Frame::current() {
-            // A script that calls another circle lends the memory that it has left.
-            Some(outer) => MemoryMeter::within(outer.play.meter.memory(), memory_bytes),
-            None => self.memory_meter(&circle),
-        };
-        let meter = Meter::new(claim.deadline(), claim.interrupt().clone(), memory).on_slow(on_slow);
-        let mut play = Play::new(*circle.limits(), meter);
-        play.code.set_refuses_closures(self.lost.load(Ordering::Relaxed) > LOST_MEMORY);
-        let egress = HostEgress { host: self.clone(), store: store.clone() };
-        let session = Session::new(circle.resources.clone(), claim, Box::new(egress));
-        let constants = Constants::new(task.caller.clone(), task.circle, task.id);
-        let frame = Rc::new(Frame::new(play, constants, session));
-
+        let frame = self.frame(store, &circle, claim, on_slow);
         let _running = play::Running::begin();
         let mut run = TaskRun::new(self, &circle, &task, &frame);
         let outcome = run.outcome();
@@ -135,8 +122,31 @@ impl Host {
         if settled.is_none() {
             tracing::error!(task = %task.id, "a native kept its frame; the task's claim is lost");
         }
-        settled
-            .map(|(claim, settlement)| (claim, Settlement { reached_outside, script_sha256, ..settlement }))
+        let (claim, settlement) = settled?;
+        Some((claim, Settlement { reached_outside, script_sha256, ..settlement }))
+    }
+
+    /// The frame of a claimed task, which owns the claim.
+    fn frame(
+        self: &Arc<Self>,
+        store: &Arc<dyn Store>,
+        circle: &ServedCircle,
+        claim: Claim,
+        on_slow: impl FnOnce() + 'static,
+    ) -> Rc<Frame> {
+        let memory = match Frame::current() {
+            // A script that calls another circle lends the memory that it has left.
+            Some(outer) => MemoryMeter::within(outer.play.meter.memory(), circle.limits().memory_bytes),
+            None => self.memory_meter(circle),
+        };
+        let meter = Meter::new(claim.deadline(), claim.interrupt().clone(), memory).on_slow(on_slow);
+        let mut play = Play::new(*circle.limits(), meter);
+        play.code.set_refuses_closures(self.lost.load(Ordering::Relaxed) > LOST_MEMORY);
+        let task = claim.task();
+        let constants = Constants::new(task.caller.clone(), task.circle, task.id);
+        let egress = HostEgress { host: self.clone(), store: store.clone() };
+        let session = Session::new(circle.resources.clone(), claim, Box::new(egress));
+        Rc::new(Frame::new(play, constants, session))
     }
 
     /// The scripts of a circle's library, sorted by name. Reads the disk and compiles new scripts, so it must be called
