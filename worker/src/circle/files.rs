@@ -122,7 +122,7 @@ impl Files {
     }
 
     /// Returns whether the circle may have files at all.
-    pub const fn exist(&self) -> bool {
+    pub const fn is_enabled(&self) -> bool {
         self.root.is_some()
     }
 

@@ -67,7 +67,7 @@ impl Session {
     /// Must precede every change of files that writes so many bytes.
     fn begin_file_change(&self, play: &Play, bytes: usize) -> Result<(), ResourceError> {
         play.meter.enforce(play.usage.check_file_write(bytes as u64, &play.limits))?;
-        if !self.circle.files.exist() {
+        if !self.circle.files.is_enabled() {
             return Err(FileError::NoFiles.into());
         }
         self.begin_side_effect(play)?;
