@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CircleId, Outcome, Source, Store, Task, Trial as _};
+use circles_store::{Caller, CircleId, InlineRunner as _, Outcome, Source, Store, Task};
 use circles_store_embedded::EmbeddedConfig;
 use circles_testing::{embedded, played};
 use circles_worker::{CountingAllocator, Host, Limits};
@@ -72,7 +72,7 @@ fn main() -> Result {
 
     let (source, expected, _) = SHORT;
     let (short, long) = (task(source), task(&format!("{source} // {}", "x".repeat(LONG))));
-    let try_inline = |task: &Task| host.attempt(task).map_or_else(|| play(task.clone()), output);
+    let try_inline = |task: &Task| host.try_inline(task).map_or_else(|| play(task.clone()), output);
     let mut number = 0;
     let mut compile = || {
         number += 1;

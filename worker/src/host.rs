@@ -115,7 +115,7 @@ impl Host {
         let outcome = run.outcome();
         let script_sha256 = run.hash();
         let outcome = outcome.with_logs(|| frame.play.log.take());
-        let reached_outside = frame.play.effects.has_side_effects();
+        let side_effects = frame.play.effects.has_side_effects();
 
         let session = Rc::into_inner(frame).map(Frame::into_session);
         let settled = session.and_then(|session| session.into_settlement(outcome));
@@ -123,7 +123,7 @@ impl Host {
             tracing::error!(task = %task.id, "a native kept its frame; the task's claim is lost");
         }
         let (claim, settlement) = settled?;
-        Some((claim, Settlement { reached_outside, script_sha256, ..settlement }))
+        Some((claim, Settlement { side_effects, script_sha256, ..settlement }))
     }
 
     /// The frame of a claimed task, which owns the claim.

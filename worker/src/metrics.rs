@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use circles_store::{Failure, Outcome, State, Task, Trial};
+use circles_store::{Failure, InlineRunner, Outcome, State, Task};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -67,7 +67,7 @@ impl Metrics {
     }
 
     /// Counts the plays that end on this fast path.
-    pub fn counting<T: Trial>(&self, fast_path: T) -> impl Trial {
+    pub fn counting<T: InlineRunner>(&self, fast_path: T) -> impl InlineRunner {
         Counted { metrics: self.clone(), fast_path }
     }
 
@@ -103,10 +103,10 @@ struct Counted<T> {
     fast_path: T,
 }
 
-impl<T: Trial> Trial for Counted<T> {
-    fn attempt(&self, task: &Task) -> Option<Outcome> {
+impl<T: InlineRunner> InlineRunner for Counted<T> {
+    fn try_inline(&self, task: &Task) -> Option<Outcome> {
         let mut running = self.metrics.begin_play();
-        let outcome = self.fast_path.attempt(task)?;
+        let outcome = self.fast_path.try_inline(task)?;
         running.end(&outcome);
         Some(outcome)
     }

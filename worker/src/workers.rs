@@ -282,7 +282,7 @@ impl Pool {
     }
 
     fn play(self: &Arc<Self>, claim: Claim, slow: Rc<Cell<bool>>) {
-        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_recorded());
+        let (id, outlives_its_caller) = (claim.task().id, claim.task().is_remembered());
         let mut running = self.metrics.begin_play();
         let run = self.begin_run(claim.interrupt());
         let on_slow = {
@@ -306,7 +306,7 @@ impl Pool {
                 drop(played);
                 break Ok(());
             }
-            if played.keeps(&settlement) {
+            if played.accepts(&settlement) {
                 running.end(&settlement.outcome);
             }
             // Settling may wait for other plays of the circle: plays of other circles go on.
@@ -320,7 +320,7 @@ impl Pool {
             });
             match settled {
                 Ok(Settled::Recorded) => break Ok(()),
-                Ok(Settled::Overtaken(retry)) => claim = retry,
+                Ok(Settled::Conflict(retry)) => claim = retry,
                 Err(error) => break Err(error),
             }
         };

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Failure, Outcome, Task, Trial as _};
+use circles_store::{Failure, InlineRunner as _, Outcome, Task};
 use circles_worker::{CircleSettings, CountingAllocator, Host, LibraryFunction, LibraryScript, Limits};
 use harness::{CIRCLE, Case, Circles, OTHER, SECRET, Stage, on_script_thread, play, put, small};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ fn scripts_with_io_stay_off_fast_path() {
             for _ in 0..200 {
                 let task = task(CIRCLE, script);
                 assert!(matches!(play(&host, &task), Outcome::Succeeded(_)), "{script}");
-                assert_eq!(host.attempt(&task), None, "{script}");
+                assert_eq!(host.try_inline(&task), None, "{script}");
             }
         }
         // A script that was short with other arguments starts on the fast path, and leaves nothing.
@@ -142,10 +142,10 @@ fn scripts_with_io_stay_off_fast_path() {
         };
         let was_inline = (0..200).any(|_| {
             play(&host, &task(false));
-            host.attempt(&task(false)).is_some()
+            host.try_inline(&task(false)).is_some()
         });
         assert!(was_inline);
-        assert_eq!(host.attempt(&task(true)), None);
+        assert_eq!(host.try_inline(&task(true)), None);
         assert!(!circles.path("circle/files/n").exists());
     });
 }

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, Outcome, Source, Task, Trial as _};
+use circles_store::{Caller, InlineRunner as _, Outcome, Source, Task};
 use circles_testing::played;
 use circles_worker::{CountingAllocator, Host, Limits};
 use harness::{CIRCLE, Case, Circles, Stage, compare, on_script_thread, play, small, stable_all};
@@ -67,7 +67,7 @@ fn fast_path_outcome_equals_full_play() {
             let host = circles.host(case.limits);
             let both = case.tasks().into_iter().map(|task| {
                 let full = play(&host, &task);
-                host.attempt(&task).map(|inline| (stable_all(&[full]), stable_all(&[inline])))
+                host.try_inline(&task).map(|inline| (stable_all(&[full]), stable_all(&[inline])))
             });
             both.collect::<Vec<_>>()
         });
@@ -126,14 +126,14 @@ fn fast_path_gives_up_beyond_its_budget() {
                 Duration::from_secs(20),
             )
         };
-        assert_eq!(host.attempt(&task(json!(3))), None, "a new script has no record");
+        assert_eq!(host.try_inline(&task(json!(3))), None, "a new script has no record");
         // Debug builds are slow: one short play is enough.
         let short = (0..200).any(|_| {
             play(&host, &task(json!(3)));
-            host.attempt(&task(json!(3))).is_some()
+            host.try_inline(&task(json!(3))).is_some()
         });
         assert!(short, "a short script never ran on the fast path");
-        assert_eq!(host.attempt(&task(json!(100_000_000))), None, "the fast path has a budget");
+        assert_eq!(host.try_inline(&task(json!(100_000_000))), None, "the fast path has a budget");
         assert!(
             matches!(play(&host, &task(json!(1_000))), Outcome::Succeeded(success) if success.value == 1_000)
         );
@@ -171,12 +171,12 @@ fn fast_path_needs_a_quarter_of_runtime_stack() {
             (0..1_000).any(|_| {
                 let outcome = play(&shared, &short(json!(0)));
                 assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?}");
-                shared.attempt(&short(json!(0))).is_some()
+                shared.try_inline(&short(json!(0))).is_some()
             })
         });
         assert!(was_inline, "the script never ran on the fast path");
         let shared = host.clone();
-        let deep = move || [7, 200].map(|args| shared.attempt(&task(json!(args))).is_some());
+        let deep = move || [7, 200].map(|args| shared.try_inline(&task(json!(args))).is_some());
         thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
     }
 }

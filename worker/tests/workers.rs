@@ -201,7 +201,7 @@ impl circles_store::Store for GivenClaims {
         Err(Error::Closed)
     }
 
-    fn begin(&self, _: Task) -> Result<(Claim, Ticket), Error> {
+    fn begin_nested(&self, _: Task) -> Result<(Claim, Ticket), Error> {
         Err(Error::Closed)
     }
 
@@ -240,8 +240,8 @@ async fn shutdown_interrupts_both_runs_of_a_reclaimed_task() {
     let host = Arc::new(Host::new(Limits::default()));
     let workers = Workers::start(given, host, NonZeroUsize::new(2).unwrap()).unwrap();
     let task = task("sleep(300)");
-    let (first, first_ticket) = store.begin(task.clone()).unwrap();
-    let (second, second_ticket) = store.begin(task).unwrap();
+    let (first, first_ticket) = store.begin_nested(task.clone()).unwrap();
+    let (second, second_ticket) = store.begin_nested(task).unwrap();
     let lost = first.interrupt().clone();
     assert!(claims.send(first).await.is_ok(), "workers that take it");
     assert!(claims.send(second).await.is_ok(), "workers that take it");

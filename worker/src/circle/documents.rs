@@ -73,8 +73,8 @@ impl Documents {
 /// Stops the play for an error of the store.
 pub fn stop_for(play: &Play, error: Error) -> Stop {
     match error {
-        Error::Overtaken => play.meter.stop(Stop::Conflict),
-        Error::Unavailable(cause) | Error::NoRoom(cause) => {
+        Error::MustRetry => play.meter.stop(Stop::Conflict),
+        Error::Unavailable(cause) | Error::StorageFull(cause) => {
             tracing::warn!(%cause, "a play was stopped: the store is not available");
             play.meter.stop(Stop::Unavailable)
         }

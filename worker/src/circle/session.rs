@@ -57,7 +57,7 @@ impl Session {
         Self::check_writable(play)?;
         if !play.effects.has_side_effects() {
             if let Some(claim) = self.claim() {
-                claim.mark().map_err(|error| stop_for(play, error))?;
+                claim.mark_side_effects().map_err(|error| stop_for(play, error))?;
             }
             play.effects.note_side_effects();
         }

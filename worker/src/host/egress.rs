@@ -44,7 +44,7 @@ impl Egress for HostEgress {
 impl HostEgress {
     fn run(&self, play: &Play, task: Task) -> Result<Outcome, ResourceError> {
         let runtime = Handle::try_current().map_err(|_| ResourceError::NoRuntime)?;
-        let (mut claim, ticket) = self.store.begin(task).map_err(|error| stop_for(play, error))?;
+        let (mut claim, ticket) = self.store.begin_nested(task).map_err(|error| stop_for(play, error))?;
         // Interrupting the outer play interrupts the inner one.
         let link = play.meter.interrupt().cloned().map(|outer| {
             let inner = claim.interrupt().clone();
@@ -59,7 +59,7 @@ impl HostEgress {
             };
             match runtime.block_on(played.settle(settlement)) {
                 Ok(Settled::Recorded) => break Ok(()),
-                Ok(Settled::Overtaken(retry)) => claim = retry,
+                Ok(Settled::Conflict(retry)) => claim = retry,
                 Err(error) => break Err(stop_for(play, error)),
             }
         };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use circles_store::{Failure, Kind, Outcome, Source, Task, Trial};
+use circles_store::{Failure, InlineRunner, Kind, Outcome, Source, Task};
 
 use super::{Host, outcome};
 use crate::{
@@ -21,8 +21,8 @@ const FAST_PATH_TIMEOUT: Duration = Duration::from_micros(200);
 /// Values in the arguments of a play on the fast path, at most.
 const MAX_ARGS: usize = 64;
 
-impl Trial for Host {
-    fn attempt(&self, task: &Task) -> Option<Outcome> {
+impl InlineRunner for Host {
+    fn try_inline(&self, task: &Task) -> Option<Outcome> {
         let Source::Script(source) = &task.source else { return None };
         let circle = self.circles.get(&task.circle);
         let script = self.scripts.get(source, circle.limits())?;
