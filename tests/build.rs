@@ -3,6 +3,6 @@
 fn main() -> Result<(), String> {
     circles_codegen::build(
         "../openrpc.json",
-        &circles_codegen::Settings::supported("circles_api", "../openrpc.json"),
+        &circles_codegen::Settings::interface("circles_api::Error", "../openrpc.json"),
     )
 }

@@ -1,4 +1,4 @@
-//! Bounds that both ends of a connection rest on.
+//! Bounds that both ends of a connection rely on.
 
-/// Bytes of one answer or notification, at most. What a play leaves is bounded so that its answer fits.
+/// The most bytes of one answer or notification. The result of a play is bounded so that its answer fits.
 pub const ANSWER_BYTES: usize = 4 << 20;

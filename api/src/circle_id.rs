@@ -6,8 +6,8 @@ use crate::{hex, types::PublicKey};
 
 /// The name of a circle, and of a peer: a secp256k1 public key, 33 bytes compressed, in lower-case hex.
 ///
-/// Only the form is checked here (the pattern of `PublicKey` in `openrpc.json`); whether the bytes lie on
-/// the curve is for `circles-auth` to say.
+/// This type checks only the form (the pattern of `PublicKey` in `openrpc.json`); `circles-auth` checks that the bytes
+/// lie on the curve.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CircleId([u8; 33]);
 
@@ -17,7 +17,7 @@ pub struct CircleId([u8; 33]);
 pub struct InvalidCircleId;
 
 impl CircleId {
-    /// Takes the 33 bytes of a compressed key; the first must be 2 or 3.
+    /// Returns the circle of a compressed key. The first byte must be 2 or 3.
     pub const fn from_bytes(bytes: [u8; 33]) -> Result<Self, InvalidCircleId> {
         match bytes[0] {
             2 | 3 => Ok(Self(bytes)),
@@ -25,7 +25,7 @@ impl CircleId {
         }
     }
 
-    /// The 33 bytes of the compressed key.
+    /// Returns the 33 bytes of the compressed key.
     pub const fn as_bytes(&self) -> &[u8; 33] {
         &self.0
     }
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for CircleId {
 
 impl From<CircleId> for PublicKey {
     fn from(circle: CircleId) -> Self {
-        // Two types of one form: what one writes the other reads, as a test shows.
+        // Both types have one form, as a test shows.
         Self::assume_valid(circle.to_string())
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     const GENERATOR: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
     #[test]
-    fn a_key_is_written_as_it_was_read() {
+    fn key_round_trips() {
         assert_eq!(GENERATOR.parse::<CircleId>().unwrap().to_string(), GENERATOR);
     }
 

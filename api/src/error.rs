@@ -1,4 +1,4 @@
-//! Errors and error objects: the one place where the one becomes the other.
+//! Errors and error objects: only this file converts between them.
 
 use std::borrow::Cow;
 
@@ -21,25 +21,25 @@ use crate::{
 const INVALID_REQUEST: &str = "invalid request: ";
 const INVALID_PARAMS: &str = "invalid params: ";
 
-/// Why a call did not succeed, as it travels in an error object.
+/// Why a call failed, as an error object carries it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An error that the document declares.
     #[error("{message}")]
     Declared {
-        /// Which one, with its data.
+        /// The error with its data.
         fault: Fault,
-        /// What to tell a person; the document's message unless there is more to say.
+        /// The message for people; the document's message unless there is more to say.
         message: Cow<'static, str>,
     },
-    /// The frame was no JSON.
+    /// The frame was not JSON.
     #[error("parse error")]
     Parse,
-    /// The JSON was no JSON-RPC request.
+    /// The JSON was not a JSON-RPC request.
     #[error("invalid request: {message}")]
     InvalidRequest {
-        /// What is wrong with it.
+        /// The problem with it.
         message: Cow<'static, str>,
     },
     /// No method has this name.
@@ -51,15 +51,15 @@ pub enum Error {
         /// The param and what is wrong with it: `script: must be at most 1048576 characters`.
         message: Cow<'static, str>,
     },
-    /// A fault of the server. The cause is in its log, under this id.
+    /// An internal error of the server. The cause is in its log under this id.
     #[error("internal error{}", .id.map(|id| format!(" {id}")).unwrap_or_default())]
     Internal {
         /// `None` if the server named none.
         id: Option<Uuid>,
-        /// What the script had logged by then, if a play ended so.
+        /// The lines that the script had logged, if the call was a play.
         logs: Vec<LogLine>,
     },
-    /// What the document does not declare: of another version, of a proxy, of jsonrpsee.
+    /// An error that the document does not declare: of another version, of a proxy, of jsonrpsee.
     #[error("{message} ({code})")]
     Other {
         /// The code of the error object.
@@ -72,27 +72,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// A declared error that has more to say than the document.
+    /// Returns a declared error with a message of its own.
     pub fn declared(fault: Fault, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Declared { fault, message: message.into() }
     }
 
-    /// A request that is JSON but no request; `message` says why.
+    /// Returns the error of JSON that is no request; `message` says why.
     pub fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::InvalidRequest { message: message.into() }
     }
 
-    /// A param that is wrong: `message` names it and says why.
+    /// Returns the error of a wrong param; `message` names it and says why.
     pub fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::InvalidParams { message: message.into() }
     }
 
-    /// A fault of the server that was logged under this id.
+    /// Returns an internal error that the server logged under this id.
     pub const fn internal(id: Option<Uuid>) -> Self {
         Self::Internal { id, logs: Vec::new() }
     }
 
-    /// What the script had logged, in order, if a play ended so.
+    /// Returns the lines that the script had logged, in order, if the call was a play.
     pub fn logs(&self) -> &[LogLine] {
         let logs = match self {
             Self::Internal { logs, .. } => return logs,
@@ -116,7 +116,7 @@ impl Error {
         logs.as_deref().unwrap_or_default()
     }
 
-    /// The same with what the script had logged. Errors with which no script that has begun ends carry no lines.
+    /// Returns the error with the lines that the script had logged. Errors that cannot end a running script carry none.
     #[must_use]
     pub fn with_logs(mut self, lines: Vec<LogLine>) -> Self {
         let logs = match &mut self {
@@ -145,12 +145,12 @@ impl Error {
         self
     }
 
-    /// The data of the error object.
+    /// Returns the data of the error object.
     pub fn data(&self) -> Option<Value> {
         match self {
             Self::Declared { fault, .. } => fault.data(),
             Self::Internal { id, logs } => {
-                // The id stands in the data, where programs find it.
+                // Programs find the id in the data.
                 let id = id.map(|id| ("id", json!(id)));
                 let logs = (!logs.is_empty()).then(|| ("logs", json!(logs)));
                 let data: Map<_, _> =
@@ -162,7 +162,7 @@ impl Error {
         }
     }
 
-    /// The code of the error object.
+    /// Returns the code of the error object.
     pub const fn code(&self) -> i32 {
         match self {
             Self::Declared { fault, .. } => fault.code(),
@@ -175,7 +175,7 @@ impl Error {
         }
     }
 
-    /// The declared error, if it is one.
+    /// Returns the declared error, if it is one.
     pub const fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Declared { fault, .. } => Some(fault),
@@ -186,7 +186,7 @@ impl Error {
     /// Reads an error object, of this server or of any other.
     pub fn from_object(object: &ErrorObject<'_>) -> Self {
         let (code, message) = (object.code(), object.message());
-        // What stands there was JSON when the object was read.
+        // The data was JSON when the object was read, so parsing cannot fail.
         let data = object.data().and_then(|data| serde_json::from_str::<Value>(data.get()).ok());
         if let Some(fault) = Fault::from_parts(code, data.as_ref()) {
             return Self::declared(fault, message.to_owned());
@@ -208,7 +208,7 @@ impl Error {
     }
 }
 
-/// What a standard error says beyond its name. jsonrpsee puts it into `data`, we into the message.
+/// The detail of a standard error. jsonrpsee puts it into `data`, this crate into the message.
 fn detail(message: &str, prefix: &str, data: Option<&Value>) -> String {
     match (message.strip_prefix(prefix), data) {
         (Some(detail), _) => detail.to_owned(),

@@ -1,20 +1,20 @@
-//! Integers of JSON texts that 64 bits cannot hold, which parsers silently turn into floats.
+//! Integers of JSON texts that 64 bits cannot hold. Parsers turn them into floats silently.
 
 use std::fmt;
 
-/// Digits of 2^63: integers with fewer digits fit.
+/// The digits of 2^63; an integer with fewer digits fits.
 const DIGITS: usize = 19;
-/// JSON parsers refuse deeper nesting themselves.
+/// The deepest nesting that is scanned. JSON parsers refuse deeper nesting.
 const DEPTH: usize = 128;
-/// Characters of a literal, or of a name on the way to it, that a message quotes.
+/// A message quotes at most this many characters of a literal or a name.
 const QUOTED: usize = 64;
 
 /// An integer below -2^63 or above 2^63 - 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct IntegerOutOfRange {
-    /// Where it stands: `.a[1].b`; empty for the whole text.
+    /// Its place: `.a[1].b`; empty for the whole text.
     pub place: String,
-    /// How it is written, if that is short.
+    /// Its digits, cut if there are many.
     pub literal: String,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for IntegerOutOfRange {
 }
 
 /// Checks that all integers of a JSON text fit into 64 bits with a sign. Numbers with a point or an exponent are
-/// floats. What is no JSON may pass: a parser has to refuse it.
+/// floats. A text that is no JSON may pass: a parser refuses it.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ impl fmt::Display for IntegerOutOfRange {
 /// assert_eq!(error.place, ".a[1]");
 /// ```
 pub fn integers_fit(json: &[u8]) -> Result<(), IntegerOutOfRange> {
-    // Few texts have so many digits in a row, and only these are read through.
+    // Few texts have so many digits in a row, so most are not scanned.
     let mut digits = 0;
     let many = json.iter().any(|byte| {
         digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
@@ -99,7 +99,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes over a text, and returns what stands between its quotes.
+    /// Passes over a string and returns the text between its quotes.
     fn text(&mut self) -> &'a [u8] {
         let rest = self.json.get(self.at + 1..).unwrap_or_default();
         let mut escaped = false;
@@ -138,7 +138,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// As much of a text as a message quotes.
+/// Cuts a text to the length that a message quotes.
 fn short(text: &str) -> String {
     match text.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

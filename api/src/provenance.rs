@@ -1,7 +1,7 @@
 //! The bytes of a provenance record, its hash, and the chain that records form.
 //!
-//! Whoever holds a chain can check it with a [`Verifier`]; whoever also remembers a [`Head`] can tell whether
-//! the chain was cut or written anew. `docs/protocol.md` says the same for other languages.
+//! A [`Verifier`] checks a chain. A reader who remembers a [`Head`] can also tell whether the chain was cut or
+//! replaced. `docs/protocol.md` defines the same for other languages.
 
 use sha2::{Digest as _, Sha256 as Hasher};
 
@@ -12,11 +12,11 @@ use crate::{
 
 /// The format of a record whose call came from outside.
 const DIRECT: &str = "circles-record-v1";
-/// The format of a record whose call was made by another play. It has three lines more.
+/// The format of a record whose call was made by another play. It has three more lines.
 const VIA_PLAY: &str = "circles-record-v2";
 
-/// The exact text whose SHA-256 is a record's hash: lines joined by line feeds, none at the end. Ten lines, or
-/// thirteen where `via` names a calling play; the first line tells the two apart.
+/// Returns the exact text whose SHA-256 is a record's hash: lines joined by line feeds, with none at the end. It has
+/// ten lines, or thirteen if `via` names a calling play; the first line names the format.
 pub fn text(circle: &CircleId, record: &Record) -> String {
     let Record {
         number,
@@ -41,7 +41,7 @@ pub fn text(circle: &CircleId, record: &Record) -> String {
     )
 }
 
-/// What a record's `hash` must be.
+/// Returns the `hash` that a record must have.
 pub fn hash(circle: &CircleId, record: &Record) -> Sha256 {
     let digest: [u8; 32] = Hasher::digest(text(circle, record)).into();
     digest.into()
@@ -53,31 +53,31 @@ impl From<[u8; 32]> for Sha256 {
     }
 }
 
-/// Where a chain ends: its newest record's number and hash.
+/// The end of a chain: the number and hash of its newest record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// 0 where there is no record yet.
+    /// 0 if there is no record yet.
     pub number: RecordNumber,
-    /// All zeros where there is no record yet.
+    /// All zeros if there is no record yet.
     pub hash: [u8; 32],
 }
 
 impl Head {
-    /// Before the first record of any circle.
+    /// The head before the first record of any circle.
     pub const START: Self = Self { number: RecordNumber::MIN, hash: [0; 32] };
 
-    /// Behind this record.
+    /// Returns the head after this record.
     pub fn of(record: &Record) -> Self {
         Self { number: record.number, hash: bytes(&record.hash) }
     }
 
-    /// Before this record: what it says of itself, which only a [`Verifier`] checks.
+    /// Returns the head before this record, as the record states it; only a [`Verifier`] checks that.
     pub fn before(record: &Record) -> Self {
         let number = record.number.get().checked_sub(1).and_then(|number| number.try_into().ok());
         Self { number: number.unwrap_or(RecordNumber::MIN), hash: bytes(&record.previous) }
     }
 
-    /// Seals a record behind this head: its number, `previous` and `hash` become what they must be.
+    /// Seals a record after this head: sets its number, `previous` and `hash`.
     pub fn seal(&self, circle: &CircleId, record: Record) -> Record {
         let mut record = Record { number: self.next(), previous: self.hash.into(), ..record };
         record.hash = hash(circle, &record);
@@ -103,36 +103,36 @@ impl From<&RecordHead> for Head {
 }
 
 fn bytes(hash: &Sha256) -> [u8; 32] {
-    // The type lets nothing else in than 64 digits.
+    // The type lets in only 64 digits, so decoding cannot fail.
     hex::decode(hash).unwrap_or_default()
 }
 
 /// Why a record is not the next one of its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// A record is missing, stands twice, or stands elsewhere.
+    /// A record is missing, repeated, or out of order.
     #[error("record {found} stands where record {expected} should")]
     Number {
-        /// The number after that of the record before.
+        /// The number that must come next.
         expected: RecordNumber,
-        /// The number that is there.
+        /// The number of the record.
         found: RecordNumber,
     },
-    /// The record follows another one than the one before it.
+    /// The record follows a record other than the one before it.
     #[error("record {number}: `previous` is not the hash of the record before it")]
     Previous {
-        /// Which record.
+        /// The number of the record.
         number: RecordNumber,
     },
-    /// The record is not as it was sealed, or not of this circle.
+    /// The record was changed after it was sealed, or is of another circle.
     #[error("record {number}: its hash is not that of what it says")]
     Hash {
-        /// Which record.
+        /// The number of the record.
         number: RecordNumber,
     },
 }
 
-/// Follows a chain, record by record, in order.
+/// Checks a chain, record by record, in order.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     circle: CircleId,
@@ -140,21 +140,21 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Begins with a circle's first record.
+    /// Starts with a circle's first record.
     pub const fn new(circle: CircleId) -> Self {
         Self::after(circle, Head::START)
     }
 
-    /// Begins behind a head that is trusted already.
+    /// Starts after a head that is already trusted.
     pub const fn after(circle: CircleId, head: Head) -> Self {
         Self { circle, head }
     }
 
-    /// Takes the next record.
+    /// Checks the next record.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in which case it was not taken.
+    /// The problem with the record. The verifier keeps its head then.
     pub fn push(&mut self, record: &Record) -> Result<(), Broken> {
         let (number, expected) = (record.number, self.head.next());
         if number != expected {
@@ -170,7 +170,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Behind the last record that was taken.
+    /// Returns the head after the last record that passed.
     pub const fn head(&self) -> Head {
         self.head
     }

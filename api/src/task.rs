@@ -4,7 +4,7 @@ use crate::{
 };
 
 impl Task {
-    /// What a call of `play` would have been answered with; `None` while the task has not ended, and in lists.
+    /// Returns the answer that a call of `play` would have got; `None` while the task has not ended, and in lists.
     pub fn outcome(&self) -> Option<Result<&PlayResult, Error>> {
         match (&self.result, &self.error) {
             (Some(result), _) => Some(Ok(result)),

@@ -1,4 +1,4 @@
-//! What callers hear of wrong params, and what servers and clients make of right ones.
+//! Messages about wrong params, and right params at servers and clients.
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
@@ -22,7 +22,7 @@ fn complaint(name: &str, params: &str) -> Option<String> {
 }
 
 #[test]
-fn the_field_that_is_wrong_is_named_with_the_reason() {
+fn wrong_param_is_named_with_the_reason() {
     let long = format!(r#"{{"script": "{}"}}"#, "x".repeat(1_048_577));
     for (params, expected) in [
         (long.as_str(), "script: must be at most 1048576 characters"),
@@ -50,7 +50,7 @@ fn the_field_that_is_wrong_is_named_with_the_reason() {
 }
 
 #[test]
-fn right_params_raise_no_complaint_in_either_form() {
+fn right_params_pass_in_either_form() {
     for params in [
         r#"{"script": "1"}"#,
         r#"["1"]"#,
@@ -66,7 +66,7 @@ fn right_params_raise_no_complaint_in_either_form() {
 }
 
 #[test]
-fn a_complaint_is_short_whatever_was_sent() {
+fn message_length_is_bounded() {
     let name = "n".repeat(100_000);
     let unknown = complaint("play", &format!(r#"{{"{name}": 1}}"#)).unwrap();
     let quoted = complaint("play", &format!(r#"{{"script": "1", "timeout_ms": "{name}"}}"#)).unwrap();
@@ -75,7 +75,7 @@ fn a_complaint_is_short_whatever_was_sent() {
 }
 
 #[test]
-fn unknown_params_are_found_without_reading_the_known_ones() {
+fn unknown_params_are_found_without_reading_known_ones() {
     let play = method("play").unwrap();
     for (params, expected) in [
         (None, None),
@@ -95,7 +95,7 @@ fn unknown_params_are_found_without_reading_the_known_ones() {
 
 proptest! {
     #[test]
-    fn no_params_of_any_text_are_too_much_for_the_checks(text in r#"[\[\]{}",:0-9a-z\\ ]{0,40}"#) {
+    fn checks_survive_any_text(text in r#"[\[\]{}",:0-9a-z\\ ]{0,40}"#) {
         for method in METHODS {
             let _ = (method.check_params)(Some(&text));
             let _ = method.unknown_param(Some(&text));
@@ -217,7 +217,7 @@ async fn answer(method: &str, params: &Value) -> Value {
 }
 
 #[test]
-fn the_server_trait_serves_exactly_the_methods_of_the_table() {
+fn server_trait_serves_exactly_the_methods_of_the_table() {
     let mut served = Echo.into_rpc().method_names().collect::<Vec<_>>();
     let mut listed = METHODS.iter().map(|method| method.name).collect::<Vec<_>>();
     served.sort_unstable();
@@ -243,7 +243,7 @@ async fn params_by_name_and_by_position_mean_the_same() {
 }
 
 #[test]
-fn every_kind_of_event_is_read_as_it_is_written() {
+fn every_kind_of_event_round_trips() {
     let id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
     for event in [
         json!({ "event": "accepted", "task_id": id }),
@@ -270,7 +270,7 @@ async fn a_subscription_is_answered_with_its_id() {
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_the_checks_refuse_too() {
+async fn checks_refuse_what_the_server_refuses() {
     for params in [
         json!({}),
         json!([]),

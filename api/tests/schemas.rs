@@ -1,104 +1,85 @@
-//! What the types say of themselves, against what the document says of them.
+//! The types against the document's schemas.
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
-use std::collections::BTreeMap;
-
 use circles_api::{
-    AuthenticateParams, DOCUMENT, FetchNonceParams, METHODS, PlayParams, TYPES, method,
-    types::{ScriptErrorData, TaskId},
+    DOCUMENT, METHODS, Method, method,
+    types::{self, ScriptErrorData, TaskId},
 };
-use schemars::Schema;
 use serde_json::{Map, Value, json};
+
+mod probes {
+    include!(concat!(env!("OUT_DIR"), "/api_probes.rs"));
+}
 
 fn document() -> Value {
     serde_json::from_str(DOCUMENT).unwrap()
 }
 
-/// A schema without what has no meaning for values, and with references spelt one way.
-fn normalised(schema: &Value) -> Value {
-    match schema {
-        // The schema that lets everything in.
-        Value::Bool(true) => json!({}),
-        Value::Object(schema)
-            if schema.get("$ref").and_then(Value::as_str).is_some_and(|to| to.ends_with("/Json")) =>
-        {
-            json!({})
-        }
-        Value::Object(schema) => {
-            let mut normal = Map::new();
-            for (key, value) in schema {
-                let value = match key.as_str() {
-                    "$schema" | "$defs" | "title" | "description" => continue,
-                    "additionalProperties" if *value == json!(true) => continue,
-                    "$ref" => json!(value.as_str().unwrap().rsplit('/').next()),
-                    "required" => {
-                        let mut names = value.as_array().unwrap().clone();
-                        names.sort_by_key(ToString::to_string);
-                        json!(names)
-                    }
-                    "properties" => value
-                        .as_object()
-                        .unwrap()
-                        .iter()
-                        .map(|(name, value)| (name.clone(), normalised(value)))
-                        .collect(),
-                    "items" | "additionalProperties" => normalised(value),
-                    // For schemas that shut each other out, as ours do, these two mean the same.
-                    "oneOf" | "anyOf" => value.as_array().unwrap().iter().map(normalised).collect(),
-                    "const" => json!([value]),
-                    _ => value.clone(),
-                };
-                let key = match key.as_str() {
-                    "anyOf" => "oneOf",
-                    "const" => "enum",
-                    key => key,
-                };
-                normal.insert(key.to_owned(), value);
-            }
-            Value::Object(normal)
-        }
-        other => other.clone(),
-    }
+/// Reads a value as the type of one of the document's schemas and writes it again.
+fn round_trip(name: &str, value: &Value) -> Result<Value, String> {
+    let pointer = format!("/components/schemas/{name}");
+    let probe = probes::DOCUMENT.probes.iter().find(|probe| probe.pointer == pointer).unwrap();
+    (probe.read)(&value.to_string()).map(|text| serde_json::from_str(&text).unwrap())
 }
+
+/// `TaskId` reads every spelling of a UUID and writes the canonical one, so the validator gets the pattern of that.
+const UUID: &str = r#""pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$""#;
 
 #[test]
-fn every_type_says_what_the_document_says() {
+fn types_agree_with_independent_validator() {
     let document = document();
-    let declared = document["components"]["schemas"].as_object().unwrap();
-    let types = TYPES.iter().map(|of| (of.name, (of.schema)())).collect::<BTreeMap<_, _>>();
-    assert_eq!(types.len(), declared.len(), "a schema without a type, or a type without a schema");
-    for (name, schema) in declared {
-        let said = types[name.as_str()].as_value();
-        assert_eq!(normalised(said), normalised(schema), "{name}");
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        let pointer = format!("/components/schemas/{name}");
+        assert!(probes::DOCUMENT.probes.iter().any(|probe| probe.pointer == pointer), "{name} has no type");
     }
-}
-
-fn assert_params_say_what_the_document_says(name: &str, schema: &Schema) {
-    let document = document();
-    let methods = document["methods"].as_array().unwrap();
-    let params =
-        methods.iter().find(|method| method["name"] == name).unwrap()["params"].as_array().unwrap().clone();
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for param in params {
-        let name = param["name"].as_str().unwrap().to_owned();
-        if param["required"] == json!(true) {
-            required.push(name.clone());
-        }
-        properties.insert(name, param["schema"].clone());
-    }
-    let expected = json!({
-        "type": "object", "additionalProperties": false, "properties": properties, "required": required,
+    let files = probes::DOCUMENT.files.iter().map(|(name, text)| {
+        assert_eq!(text.matches(r#""format""#).count(), 1, "only the format of TaskId is known here");
+        (*name, &*text.replace(r#""format": "uuid""#, UUID).leak())
     });
-    assert_eq!(normalised(schema.as_value()), normalised(&expected), "{name}");
+    let files = files.collect::<Vec<_>>().leak();
+    let document = circles_differential::Document { files, ..probes::DOCUMENT };
+    let settings = circles_differential::Settings { values: 120, seed: 1 };
+    let outcome = circles_differential::run(&document, &settings).unwrap();
+    assert!(outcome.faults.is_empty() && outcome.unjudged.is_empty(), "{outcome}");
+    assert!(outcome.listed.is_empty(), "a rule that no type checks: {outcome}");
+    assert_eq!(outcome.schemas, document.probes.len());
+    assert!(outcome.valid > outcome.schemas, "{outcome}");
+}
+
+/// A call's params by name, as the document's first example of the method has them.
+fn example_params(described: &Value) -> Map<String, Value> {
+    let given = described["examples"][0]["params"].as_array().unwrap().iter();
+    given.map(|param| (param["name"].as_str().unwrap().to_owned(), param["value"].clone())).collect()
 }
 
 #[test]
-fn params_say_what_the_document_says() {
-    assert_params_say_what_the_document_says("fetch_nonce", &schemars::schema_for!(FetchNonceParams));
-    assert_params_say_what_the_document_says("authenticate", &schemars::schema_for!(AuthenticateParams));
-    assert_params_say_what_the_document_says("play", &schemars::schema_for!(PlayParams));
+fn params_are_those_of_the_document() {
+    let refused = |method: &Method, params: &Map<String, Value>| {
+        let text = Value::Object(params.clone()).to_string();
+        (method.check_params)(Some(&text)).err().map(|invalid| invalid.to_string())
+    };
+    for described in document()["methods"].as_array().unwrap() {
+        let name = described["name"].as_str().unwrap();
+        let method = method(name).unwrap();
+        let declared = described["params"].as_array().unwrap();
+        let declared = declared.iter().map(|param| (&param["name"], param["required"] == json!(true)));
+        let declared =
+            declared.map(|(name, required)| (name.as_str().unwrap(), required)).collect::<Vec<_>>();
+        let listed = method.params.iter().map(|param| (param.name, param.required)).collect::<Vec<_>>();
+        assert_eq!(listed, declared, "{name}");
+        let params = example_params(described);
+        assert_eq!(refused(method, &params), None, "{name}");
+        for (param, required) in declared {
+            let mut without = params.clone();
+            without.remove(param);
+            let expected = required.then(|| format!("{param}: is required, but missing"));
+            assert_eq!(refused(method, &without), expected, "{name}");
+        }
+        let mut more = params.clone();
+        more.insert("more".to_owned(), json!(1));
+        assert_eq!(refused(method, &more).as_deref(), Some("more: is not a param of this method"), "{name}");
+    }
 }
 
 /// Every bounded schema in the document, with the type and the property (if any) where it stands.
@@ -133,10 +114,9 @@ fn example(name: &str) -> Value {
 }
 
 #[test]
-fn the_bounds_of_integers_are_kept_to_the_number() {
+fn integers_are_bounded_to_the_number() {
     let mut seen = 0;
     for (name, property, schema) in bounded() {
-        let round_trip = TYPES.iter().find(|of| of.name == name).unwrap().round_trip;
         for (bound, beyond) in [("minimum", -1), ("maximum", 1)] {
             let Some(bound) = schema[bound].as_i64() else { continue };
             let value = |number: i64| match &property {
@@ -147,8 +127,8 @@ fn the_bounds_of_integers_are_kept_to_the_number() {
                     value
                 }
             };
-            assert_eq!(round_trip(value(bound)).unwrap(), value(bound), "{name} {property:?}");
-            let refused = round_trip(value(bound + beyond)).unwrap_err().to_string();
+            assert_eq!(round_trip(&name, &value(bound)).unwrap(), value(bound), "{name} {property:?}");
+            let refused = round_trip(&name, &value(bound + beyond)).unwrap_err();
             assert!(refused.contains("must be an integer from"), "{name} {property:?}: {refused}");
             seen += 1;
         }
@@ -157,55 +137,49 @@ fn the_bounds_of_integers_are_kept_to_the_number() {
 }
 
 #[test]
-fn the_lengths_of_texts_are_counted_in_characters() {
-    let round_trip = |name| TYPES.iter().find(|of| of.name == name).unwrap().round_trip;
+fn lengths_count_characters() {
     let script = |length| json!("é".repeat(length));
-    assert_eq!(round_trip("Script")(script(1_048_576)).unwrap(), script(1_048_576));
-    assert_eq!(
-        round_trip("Script")(script(1_048_577)).unwrap_err().to_string(),
-        "must be at most 1048576 characters"
-    );
-    assert_eq!(
-        round_trip("IdempotencyKey")(json!("")).unwrap_err().to_string(),
-        "must be at least 1 character"
-    );
-    assert_eq!(
-        round_trip("IdempotencyKey")(json!("a b")).unwrap_err().to_string(),
-        "must match ^[!-~]{1,128}$"
-    );
-    assert_eq!(round_trip("IdempotencyKey")(json!("~".repeat(128))).unwrap(), json!("~".repeat(128)));
+    let refused = |name: &str, value: Value| {
+        let error = round_trip(name, &value).unwrap_err();
+        // serde_json says where in the text.
+        error.split(" at line ").next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(round_trip("Script", &script(1_048_576)).unwrap(), script(1_048_576));
+    assert_eq!(refused("Script", script(1_048_577)), "must be at most 1048576 characters");
+    assert_eq!(refused("IdempotencyKey", json!("")), "must be at least 1 character");
+    assert_eq!(refused("IdempotencyKey", json!("a b")), "must match ^[!-~]{1,128}$");
+    assert_eq!(round_trip("IdempotencyKey", &json!("~".repeat(128))).unwrap(), json!("~".repeat(128)));
     let limit = |length| json!({ "limit": "l".repeat(length) });
-    assert!(round_trip("LimitData")(limit(64)).is_ok());
-    assert!(round_trip("LimitData")(limit(65)).is_err());
+    assert!(round_trip("LimitData", &limit(64)).is_ok());
+    assert!(round_trip("LimitData", &limit(65)).is_err());
 }
 
 #[test]
-fn a_whole_float_is_an_integer_as_json_schema_has_it() {
-    let timeout = TYPES.iter().find(|of| of.name == "TimeoutMs").unwrap().round_trip;
-    assert_eq!(timeout(json!(5.0)).unwrap(), json!(5));
+fn whole_float_is_an_integer() {
+    let timeout = |value: &Value| round_trip("TimeoutMs", value);
+    assert_eq!(timeout(&json!(5.0)).unwrap(), json!(5));
     for wrong in [json!(5.5), json!(1e300), json!(-1e300), json!("5"), json!(null), json!(true)] {
-        assert!(timeout(wrong.clone()).is_err(), "{wrong}");
+        assert!(timeout(&wrong).is_err(), "{wrong}");
     }
 }
 
 #[test]
-fn every_example_is_read_as_its_type_and_written_as_it_stood() {
+fn every_example_round_trips() {
     let document = document();
-    let round_trip = |schema: &Value, value: &Value| {
+    let round_trip_by = |schema: &Value, value: &Value| {
         let Some(reference) = schema["$ref"].as_str() else {
             assert_eq!(schema["type"] == "boolean", value.is_boolean(), "{value}");
             return;
         };
         let name = reference.rsplit('/').next().unwrap();
-        let of = TYPES.iter().find(|of| of.name == name).unwrap();
-        assert_eq!((of.round_trip)(value.clone()).unwrap(), *value, "{name}");
+        assert_eq!(round_trip(name, value).unwrap(), *value, "{name}");
     };
     let errors = document["components"]["errors"].as_object().unwrap();
     let round_trip_error = |name: &str, error: &Value| {
         let schema = document["components"]["x-error-data"].get(name);
         assert_eq!(error.get("data").is_some(), schema.is_some(), "{error}");
         if let Some(data) = error.get("data") {
-            round_trip(schema.unwrap(), data);
+            round_trip_by(schema.unwrap(), data);
         }
     };
     for (name, error) in errors {
@@ -218,7 +192,7 @@ fn every_example_is_read_as_its_type_and_written_as_it_stood() {
         assert!(!examples.is_empty(), "{name} has no example");
         for example in examples {
             match example.get("x-error") {
-                None => round_trip(&described["result"]["schema"], &example["result"]["value"]),
+                None => round_trip_by(&described["result"]["schema"], &example["result"]["value"]),
                 Some(error) => {
                     let (name, _) = errors.iter().find(|(_, named)| named["code"] == error["code"]).unwrap();
                     round_trip_error(name, error);
@@ -231,7 +205,7 @@ fn every_example_is_read_as_its_type_and_written_as_it_stood() {
             assert_eq!((method.check_params)(Some(&given)), Ok(()), "{name} {given}");
             for (param, value) in serde_json::from_str::<Map<String, Value>>(&given).unwrap() {
                 let params = described["params"].as_array().unwrap();
-                round_trip(
+                round_trip_by(
                     &params.iter().find(|described| described["name"] == param.as_str()).unwrap()["schema"],
                     &value,
                 );
@@ -241,7 +215,7 @@ fn every_example_is_read_as_its_type_and_written_as_it_stood() {
 }
 
 #[test]
-fn the_table_names_the_methods_of_the_document_in_order() {
+fn table_lists_methods_in_order() {
     let document = document();
     let described = document["methods"].as_array().unwrap();
     let names = described.iter().map(|method| method["name"].as_str().unwrap()).collect::<Vec<_>>();
@@ -251,13 +225,13 @@ fn the_table_names_the_methods_of_the_document_in_order() {
 }
 
 #[test]
-fn the_document_is_the_file_byte_for_byte() {
+fn document_is_the_file_byte_for_byte() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openrpc.json");
     assert_eq!(DOCUMENT.as_bytes(), std::fs::read(path).unwrap());
 }
 
 #[test]
-fn a_thrown_null_differs_from_nothing_thrown() {
+fn thrown_null_differs_from_nothing_thrown() {
     for value in [
         json!({ "kind": "runtime", "line": null, "column": null }),
         json!({ "kind": "runtime", "line": 1, "column": 5, "thrown": null }),
@@ -270,7 +244,7 @@ fn a_thrown_null_differs_from_nothing_thrown() {
 }
 
 #[test]
-fn a_field_that_may_be_null_must_be_there_and_no_other_may() {
+fn nullable_field_is_required_and_unknown_refused() {
     let read = |value| serde_json::from_value::<ScriptErrorData>(value).map_err(|error| error.to_string());
     assert_eq!(read(json!({ "kind": "runtime", "column": null })), Err("missing field `line`".to_owned()));
     let unknown = read(json!({ "kind": "runtime", "line": null, "column": null, "row": 1 })).unwrap_err();
@@ -278,7 +252,7 @@ fn a_field_that_may_be_null_must_be_there_and_no_other_may() {
 }
 
 #[test]
-fn a_task_id_is_a_uuid() {
+fn task_id_is_a_uuid() {
     let id = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
     assert_eq!(serde_json::from_value::<TaskId>(json!(id)).unwrap().to_string(), id);
     assert!(serde_json::from_value::<TaskId>(json!("019aa4c2")).is_err());

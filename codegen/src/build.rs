@@ -1,4 +1,4 @@
-//! The whole of a build script.
+//! A whole build script in one function.
 
 #![allow(clippy::print_stdout, reason = "cargo reads what a build script prints")]
 
@@ -6,12 +6,12 @@ use std::{env, fs, path::Path};
 
 use crate::{Settings, generate_file};
 
-/// For build scripts: writes `$OUT_DIR/api.rs` for `include!`, and its tests `$OUT_DIR/api_examples.rs` and
-/// `$OUT_DIR/api_contract.rs`; cargo runs the script again when a file of the document changes.
+/// Writes `$OUT_DIR/api.rs` for `include!`, and next to it its tests: `api_examples.rs`, `api_contract.rs` and
+/// `api_probes.rs`. Call it from a build script; cargo runs the script again when a file of the document changes.
 ///
 /// # Errors
 ///
-/// What [`generate_file`] refuses, one fault a line, or what could not be written.
+/// The faults that [`generate_file`] finds, one a line, or the file that cannot be written.
 pub fn build(document: impl AsRef<Path>, settings: &Settings) -> Result<(), String> {
     let document = document.as_ref();
     println!("cargo::rerun-if-changed={}", document.display());
@@ -25,6 +25,7 @@ pub fn build(document: impl AsRef<Path>, settings: &Settings) -> Result<(), Stri
         ("api.rs", generated.rust()),
         ("api_examples.rs", generated.tests()),
         ("api_contract.rs", generated.contract()),
+        ("api_probes.rs", generated.probes()),
     ] {
         let path = Path::new(&directory).join(name);
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -1,4 +1,4 @@
-//! What must hold of a document beyond its shape, by the standards of OpenRPC and JSON Schema.
+//! Checks what the standards of OpenRPC and JSON Schema demand of a document beyond its shape.
 
 mod schema;
 mod subscriptions;
@@ -6,30 +6,30 @@ mod subscriptions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    Settings,
     document::{Document, Method, ParamStructure},
     error::Faults,
 };
 
 pub(crate) use self::schema::{is_annotation, whole};
 
-/// Codes that JSON-RPC and jsonrpsee keep for themselves.
+/// Codes that JSON-RPC and jsonrpsee reserve.
 const RESERVED: [i64; 14] = [
     -32700, -32600, -32601, -32602, -32603, // JSON-RPC 2.0, section 5.1
     -32000, -32001, -32005, -32006, -32007, -32008, -32009, -32010, -32011, // jsonrpsee-types, error.rs
 ];
 
-/// Notes every fault of a document. With `support`, a crate that maps codes to variants of one error and tells
-/// methods apart by code, what would break that is a fault too.
-pub(crate) fn check(document: &Document<'_>, support: bool, faults: &mut Faults) {
-    methods(document, support, faults);
+/// Notes every fault of a document; with one error type for all methods, also codes that cannot tell errors apart.
+pub(crate) fn check(document: &Document<'_>, settings: &Settings, faults: &mut Faults) {
+    methods(document, settings.exact, faults);
     subscriptions::check(document, faults);
-    if support {
+    if settings.error.is_some() {
         codes(document, faults);
     }
     schema::check_all(document, faults);
 }
 
-fn methods(document: &Document<'_>, support: bool, faults: &mut Faults) {
+fn methods(document: &Document<'_>, exact: bool, faults: &mut Faults) {
     let mut names = BTreeSet::new();
     for method in &document.methods {
         if !names.insert(&method.name) {
@@ -37,7 +37,7 @@ fn methods(document: &Document<'_>, support: bool, faults: &mut Faults) {
             place.fault(faults, format!("two methods have the name `{}`", method.name));
         }
         params(method, faults);
-        examples(method, support, faults);
+        examples(method, exact, faults);
     }
 }
 
@@ -61,7 +61,7 @@ fn params(method: &Method<'_>, faults: &mut Faults) {
     }
 }
 
-fn examples(method: &Method<'_>, support: bool, faults: &mut Faults) {
+fn examples(method: &Method<'_>, exact: bool, faults: &mut Faults) {
     for example in &method.examples {
         for param in &example.params {
             if method.params.iter().any(|known| known.name == param.name) {
@@ -69,7 +69,7 @@ fn examples(method: &Method<'_>, support: bool, faults: &mut Faults) {
             }
             let problem = format!("an example of `{}`, which is no param of this method", param.name);
             let file = method.node.files.name(param.place.file);
-            if support {
+            if exact {
                 faults.add(file, &param.place.pointer, problem);
             } else {
                 faults.warn(file, &param.place.pointer, problem);

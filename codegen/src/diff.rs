@@ -1,4 +1,4 @@
-//! What changed between two documents, and whom it breaks.
+//! The changes between two documents, and the sides that they break.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,13 +13,13 @@ use crate::{
 /// One change between two documents.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
-    /// Where: a method, and the param or member in it.
+    /// The method, and the param or member in it.
     pub place: String,
-    /// What changed.
+    /// The change.
     pub what: String,
-    /// Whether a client of the old document may fail at a server of the new one.
+    /// True if a client of the old document may fail with a server of the new one.
     pub breaks_clients: bool,
-    /// Whether a server of the old document may fail a client of the new one.
+    /// True if a client of the new document may fail with a server of the old one.
     pub breaks_servers: bool,
 }
 
@@ -60,7 +60,7 @@ struct Differ<'m> {
     new: &'m Model,
     changes: BTreeSet<Change>,
     seen: BTreeSet<(DefId, DefId, bool)>,
-    /// Whether clients send the values, and servers read them.
+    /// True while the values are those that clients send.
     sent: bool,
 }
 
@@ -70,16 +70,16 @@ impl<'m> Differ<'m> {
         self.changes.insert(change);
     }
 
-    /// A change of the values at a place: whether some are no longer let in, and whether some are that were not.
+    /// Notes a change of the values at a place: `lost` if some are no longer let in, `gained` if new ones are.
     fn values(&mut self, place: &str, what: impl Into<String>, lost: bool, gained: bool) {
-        // Who sends what is no longer read fails, and who reads what was never sent before.
+        // Senders fail when a value is no longer read; readers fail when they get a value of a new kind.
         let (clients, servers) = if self.sent { (lost, gained) } else { (gained, lost) };
         self.note(place, what, clients, servers);
     }
 
     fn method(&mut self, old: &'m Method, new: &'m Method) {
         let name = &old.wire;
-        if old.structure != new.structure {
+        if old.structure.accepts() != new.structure.accepts() {
             self.note(name, "params are given in another form", true, true);
         }
         if new.deprecated && !old.deprecated {
@@ -186,7 +186,7 @@ impl<'m> Differ<'m> {
         }
     }
 
-    /// What stands behind a name that stands for one other type, or for a string or an integer with rules.
+    /// The type behind a name for one other type, or for a string or an integer with rules.
     fn inner(&self, ty: &Ty, model: &Model) -> Option<Ty> {
         match ty {
             Ty::Def(id) | Ty::Boxed(id) => match &model.types.def(*id)?.body {
@@ -295,7 +295,7 @@ impl<'m> Differ<'m> {
         for field in &old.fields {
             let place = format!("{place}.{}", field.wire);
             let Some(other) = new.fields.iter().find(|other| other.wire == field.wire) else {
-                // Where members without a name are allowed, nobody refuses it; who needs it misses it.
+                // A side that allows unnamed members still reads it; a side that requires the member misses it.
                 let refused = new.rest == Rest::Refused;
                 self.values(&place, "the member is gone", refused, field.required);
                 continue;

@@ -1,4 +1,4 @@
-//! The document as OpenRPC means it: references followed, shapes right, every part with its place.
+//! The document as OpenRPC defines it: references followed, shapes checked, every part with its place.
 
 mod read;
 
@@ -38,18 +38,18 @@ impl<'a> Document<'a> {
         format!("{}{}", file.rsplit('/').next().unwrap_or_default(), place.pointer)
     }
 
-    /// What stands at a place.
+    /// The value at a place.
     pub(crate) fn node(&self, place: &Place) -> Option<Node<'a>> {
         let value = self.files.get(place.file)?.root.pointer(&place.pointer)?;
         Some(Node { files: self.files, file: place.file, value, pointer: place.pointer.clone() })
     }
 
-    /// The methods that begin a subscription, and what they begin.
+    /// The methods that start a subscription, with the subscription.
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (&Method<'a>, &Subscription<'a>)> {
         self.methods.iter().filter_map(|method| Some((method, method.subscription.as_ref()?)))
     }
 
-    /// Leaves out what has the name of another one: it was refused, or that was passed over.
+    /// Leaves out methods and params with a name that another one has. A lenient run passed over that fault.
     pub(crate) fn drop_repeated(&mut self) {
         let mut methods = BTreeSet::new();
         self.methods.retain(|method| methods.insert(method.name.clone()));
@@ -59,7 +59,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Every schema that stands in the document itself, not in another schema.
+    /// Every schema of the document that is not part of another schema.
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Node<'a>> {
         let methods = self.methods.iter().flat_map(|method| {
             let params = method.params.iter().map(|param| &param.schema);
@@ -71,7 +71,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Where the interface is served.
+/// An address at which the interface is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     pub(crate) name: String,
@@ -85,7 +85,7 @@ pub(crate) struct NamedSchema<'a> {
     pub(crate) schema: Node<'a>,
 }
 
-/// Who may call a method: `x-auth`.
+/// The callers that may call a method: `x-auth`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Auth {
     None,
@@ -97,7 +97,22 @@ pub(crate) enum Auth {
 pub(crate) enum ParamStructure {
     ByName,
     ByPosition,
+    /// The document says "either": the server reads both.
     Either,
+    /// The document says nothing. By the standard that is "either", but many servers read positions only.
+    Unspecified,
+}
+
+impl ParamStructure {
+    /// The forms that a server reads: by name, and by position.
+    pub(crate) fn accepts(self) -> [bool; 2] {
+        [self != Self::ByPosition, self != Self::ByName]
+    }
+
+    /// Tells whether a generated client sends params by position.
+    pub(crate) fn sends_positions(self) -> bool {
+        matches!(self, Self::ByPosition | Self::Unspecified)
+    }
 }
 
 #[derive(Debug)]
@@ -113,12 +128,12 @@ pub(crate) struct Method<'a> {
     pub(crate) subscription: Option<Subscription<'a>>,
     pub(crate) structure: ParamStructure,
     pub(crate) params: Vec<Param<'a>>,
-    /// The schema of what it answers; none of a notification.
+    /// The schema of its result; none for a notification.
     pub(crate) result: Option<Node<'a>>,
     /// Places of the error objects in [`Document::errors`].
     pub(crate) errors: Vec<Place>,
     pub(crate) examples: Vec<Example>,
-    /// What `x-` members of the method say.
+    /// The `x-` members of the method.
     pub(crate) extensions: Map<String, Value>,
 }
 
@@ -129,13 +144,13 @@ pub(crate) struct Example {
     pub(crate) name: String,
     /// By position or by name, as [`Example::named`] says.
     pub(crate) params: Vec<ExampleParam>,
-    /// What is answered; none of a notification.
+    /// The answer; none for a notification.
     pub(crate) result: Option<Value>,
-    /// The error object that is answered instead: `x-error` of the pairing.
+    /// The error object in place of a result: `x-error` of the pairing.
     pub(crate) error: Option<Value>,
-    /// What must have been done before: `x-given` of the pairing.
+    /// A condition to bring about before the call: `x-given` of the pairing.
     pub(crate) given: Option<String>,
-    /// JSON pointers into what is answered: what of it differs from time to time. `x-varies` of the pairing.
+    /// JSON pointers to parts of the answer that differ from time to time: `x-varies` of the pairing.
     pub(crate) varies: Vec<String>,
 }
 
@@ -154,15 +169,15 @@ impl ExampleParam {
     }
 }
 
-/// What a call of a method begins: `x-subscription`.
+/// The subscription that a method starts: `x-subscription`.
 #[derive(Debug)]
 pub(crate) struct Subscription<'a> {
     pub(crate) node: Node<'a>,
-    /// The method that its notifications name.
+    /// The method name of its notifications.
     pub(crate) notification: String,
     /// The method that ends it.
     pub(crate) unsubscribe: String,
-    /// What a notification carries.
+    /// The schema of a notification's payload.
     pub(crate) item: Node<'a>,
 }
 
@@ -180,18 +195,18 @@ pub(crate) struct Param<'a> {
 #[derive(Debug)]
 pub(crate) struct ErrorObject<'a> {
     pub(crate) node: Node<'a>,
-    /// Its key in `components.errors`; of an error that stands in a method, its message.
+    /// Its key in `components.errors`; its message if it is written out in a method.
     pub(crate) name: String,
     pub(crate) code: i64,
     pub(crate) message: String,
-    /// Its entry in `components.x-error-data`: what `data` holds.
+    /// The schema of its `data`: its entry in `components.x-error-data`.
     pub(crate) data: Option<Node<'a>>,
-    /// Whether it is one of `components.errors`.
+    /// True if it is one of `components.errors`.
     pub(crate) component: bool,
 }
 
 impl<'a> ErrorObject<'a> {
-    /// Its `data`, as it stands in the document.
+    /// Its `data` in the document.
     pub(crate) fn shown(&self) -> Option<&'a Value> {
         self.node.get("data").map(|data| data.value)
     }

@@ -1,13 +1,13 @@
 use std::fmt;
 
-/// What is wrong at one place of a document.
+/// A problem at one place of a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
-    /// The file, as it was named; empty where one text was given without a name.
+    /// The name of the file; empty for a text without a file.
     pub file: String,
     /// The place, as a JSON pointer (RFC 6901); empty for the document as a whole.
     pub pointer: String,
-    /// What was found there, or what was expected.
+    /// The problem: what was found, or what was expected.
     pub problem: String,
 }
 
@@ -36,7 +36,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// What is wrong, and where.
+    /// Returns every problem with its place.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
@@ -62,7 +62,7 @@ impl From<Fault> for Error {
     }
 }
 
-/// Faults as they are found: those that end the work, and those that can be passed over when that was asked for.
+/// Faults as they are found: those that end the run, and those that a lenient run passes over.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     lenient: bool,
@@ -75,24 +75,24 @@ impl Faults {
         Self { lenient, ..Self::default() }
     }
 
-    /// Notes what nobody can pass over.
+    /// Notes a fault that cannot be passed over.
     pub(crate) fn fatal(&mut self, file: &str, pointer: impl Into<String>, problem: impl Into<String>) {
         let fault = Fault { file: file.to_owned(), ..Fault::new(pointer, problem) };
         self.fatal.push(fault);
     }
 
-    /// Notes what is wrong by the standard; lenient, the work goes on without the part.
+    /// Notes a breach of the standard. A lenient run goes on without the part.
     pub(crate) fn add(&mut self, file: &str, pointer: impl Into<String>, problem: impl Into<String>) {
         let fault = Fault { file: file.to_owned(), ..Fault::new(pointer, problem) };
         if self.lenient { self.passed.push(fault) } else { self.fatal.push(fault) }
     }
 
-    /// Notes what is doubtful but does no harm.
+    /// Notes a doubtful part that does no harm.
     pub(crate) fn warn(&mut self, file: &str, pointer: impl Into<String>, problem: impl Into<String>) {
         self.passed.push(Fault { file: file.to_owned(), ..Fault::new(pointer, problem) });
     }
 
-    /// Ends a step: no later one has to cope with what this one refused.
+    /// Ends a step, so that later steps only see documents that it accepts.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         if self.fatal.is_empty() {
             return Ok(());
@@ -100,13 +100,13 @@ impl Faults {
         Err(Error { faults: sorted(std::mem::take(&mut self.fatal)) })
     }
 
-    /// What was passed over, in reading order.
+    /// The faults that were passed over, in reading order.
     pub(crate) fn into_passed(self) -> Vec<Fault> {
         sorted(self.passed)
     }
 }
 
-/// In reading order, each once.
+/// Sorts faults in reading order and drops repetitions.
 pub(crate) fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.sort_by(|a, b| {
         (&a.file, order(&a.pointer), &a.problem).cmp(&(&b.file, order(&b.pointer), &b.problem))

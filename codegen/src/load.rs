@@ -1,4 +1,4 @@
-//! The files of a document: read once, before anything is made of them.
+//! The files of a document, read once before the other steps.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{error::Faults, json};
 
-/// More files than this are no interface any more.
+/// The most files of one document; real ones have a dozen.
 const MOST_FILES: usize = 1_000;
 /// No file may be longer, in bytes.
 const MOST_BYTES: u64 = 256 << 20;
@@ -24,24 +24,25 @@ pub(crate) struct Files {
 /// One file.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// As faults name it.
+    /// Its name in faults.
     pub(crate) name: String,
     pub(crate) root: Value,
-    /// What the references of this file name before `#`, and which file that is.
+    /// The part of each reference before `#`, with the file that it names.
     links: BTreeMap<String, usize>,
     /// The pointers of `$anchor`s and `$id`s.
     pub(crate) anchors: BTreeMap<String, String>,
 }
 
 impl Files {
-    /// One text that stands alone.
+    /// A text without files.
     pub(crate) fn of_text(text: &str, faults: &mut Faults) -> Option<Self> {
         let root = json::read("", text, faults)?;
         Some(Self { files: vec![File::new(String::new(), root)] })
     }
 
-    /// The file at `path` and what it refers to, looked for beside the file that refers to it, then in `root`.
-    pub(crate) fn of_path(path: &Path, root: Option<&Path>, faults: &mut Faults) -> Option<(Self, String)> {
+    /// The file at `path` and the files that it refers to. A file is searched for next to the file that refers to it,
+    /// then in `root`.
+    pub(crate) fn of_path(path: &Path, root: Option<&Path>, faults: &mut Faults) -> Option<Self> {
         let name = path.display().to_string();
         let text = match read(path) {
             Ok(text) => text,
@@ -57,7 +58,7 @@ impl Files {
         while let Some((index, path)) = queue.pop_front() {
             loader.links(index, &path, &mut queue, faults);
         }
-        Some((Self { files: loader.files }, text))
+        Some(Self { files: loader.files })
     }
 
     /// The file that a reference names before its `#`, as seen from another one.
@@ -93,7 +94,7 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Reads the files that one file refers to; what cannot be read is told where the reference is followed.
+    /// Reads the files that one file refers to. A file that cannot be read is noted when its reference is followed.
     fn links(
         &mut self,
         index: usize,
@@ -158,7 +159,7 @@ fn identity(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// What the references in a value name before `#`, but for addresses of the network.
+/// Collects the part before `#` of each reference in a value, except URLs.
 fn links_of(value: &Value, links: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -175,7 +176,7 @@ fn links_of(value: &Value, links: &mut Vec<String>) {
     }
 }
 
-/// Whether a reference names something that only the network has.
+/// Tells whether a reference is a URL.
 pub(crate) fn is_remote(link: &str) -> bool {
     link.contains("://") || link.starts_with("urn:")
 }

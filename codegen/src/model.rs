@@ -1,4 +1,4 @@
-//! The document in names and types, ready to be written in any language.
+//! The document in names and types, ready to be rendered in any language.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::{
 
 pub(crate) use crate::document::{Auth, ParamStructure};
 
-/// Names that the code jsonrpsee makes from the trait uses itself.
+/// Names that the code that jsonrpsee generates from the trait uses itself.
 const TAKEN_ARGUMENTS: [&str; 10] =
     ["params", "context", "ext", "rpc", "seq", "pending", "subscription_sink", "parsed", "err", "this"];
 const TAKEN_METHODS: [&str; 7] =
     ["into_rpc", "request", "notification", "batch_request", "subscribe", "subscribe_to_method", "clone"];
 /// Names that every output has beside those of the document.
 const TAKEN_TYPES: [&str; 8] = ["Fault", "Method", "Param", "Some", "None", "Ok", "Err", "ErrorObject"];
-/// From this many methods on, those of one tag stand in a module of their own.
+/// With this many methods, those of one tag get a module of their own.
 const MANY: usize = 24;
 
 /// Everything that any target renders.
@@ -28,11 +28,10 @@ const MANY: usize = 24;
 pub(crate) struct Model {
     pub(crate) title: String,
     pub(crate) version: String,
-    pub(crate) trait_name: String,
     pub(crate) description: String,
     pub(crate) servers: Vec<Server>,
     pub(crate) methods: Vec<Method>,
-    /// Methods by the module they stand in; without a name, at the top.
+    /// Methods by their module; a group without a tag is at the top.
     pub(crate) groups: Vec<Group>,
     /// By falling code.
     pub(crate) errors: Vec<ErrorObject>,
@@ -51,7 +50,7 @@ impl Model {
     }
 }
 
-/// Methods that stand together.
+/// Methods in one module.
 #[derive(Debug)]
 pub(crate) struct Group {
     /// The tag, and the module's name.
@@ -64,13 +63,13 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) struct Method {
     pub(crate) wire: String,
-    /// As functions are named.
+    /// The name of its function.
     pub(crate) name: String,
     /// The type that holds the params by name.
     pub(crate) params_type: String,
     /// The type of its errors.
     pub(crate) error_type: String,
-    /// Empty if the document says nothing.
+    /// Empty if the document has none.
     pub(crate) summary: String,
     pub(crate) description: String,
     pub(crate) deprecated: bool,
@@ -80,18 +79,18 @@ pub(crate) struct Method {
     pub(crate) kind: Kind,
     pub(crate) structure: ParamStructure,
     pub(crate) params: Vec<Param>,
-    /// None of a notification.
+    /// None for a notification.
     pub(crate) result: Option<Ty>,
     /// Places in [`Model::errors`].
     pub(crate) errors: Vec<usize>,
-    /// What this method says of the `data` of some of them.
+    /// The `data` that this method shows for some of them.
     pub(crate) error_data: BTreeMap<usize, Value>,
     pub(crate) examples: Vec<Example>,
     pub(crate) extensions: Map<String, Value>,
 }
 
 impl Method {
-    /// A summary and what there is to add, as two paragraphs; the name if the document says nothing.
+    /// The summary and the description as two paragraphs; the name if the document has neither.
     pub(crate) fn doc(&self) -> String {
         let mut doc = prose(&self.summary, &self.description);
         if doc.is_empty() {
@@ -100,7 +99,7 @@ impl Method {
         if self.deprecated { format!("{doc}\n\nDeprecated.") } else { doc }
     }
 
-    /// What a call with an example's params carries: by position only where the document demands it.
+    /// The params of a call with an example's values: by position only if the document demands it.
     pub(crate) fn example_params(&self, example: &Example) -> Value {
         let names = || self.params.iter().map(|param| param.wire.as_str());
         let places = example.params.iter().enumerate().map(|(position, given)| {
@@ -115,14 +114,14 @@ impl Method {
     }
 }
 
-/// What answers a method.
+/// The part of the output that handles a method.
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// A method of the trait.
     Call,
     /// A method of the trait, with notifications after its answer.
     Subscription { notification: String, unsubscribe: String, item: Ty },
-    /// The library, which keeps the subscriptions that it ends.
+    /// jsonrpsee itself, which keeps the subscriptions that the method ends.
     Unsubscription,
 }
 
@@ -135,7 +134,7 @@ pub(crate) struct Param {
     pub(crate) argument: String,
     pub(crate) doc: String,
     pub(crate) required: bool,
-    /// As the document has it, without the absence of an optional param.
+    /// The type of the param when it is present.
     pub(crate) ty: Ty,
 }
 
@@ -147,9 +146,9 @@ pub(crate) struct ErrorObject {
     pub(crate) name: String,
     pub(crate) code: i32,
     pub(crate) message: String,
-    /// The type of its data, where the document says it.
+    /// The type of its data, if the document has one.
     pub(crate) data: Option<Ty>,
-    /// Its `data`, as the document shows or describes it.
+    /// Its `data` in the document, as an example or as a schema.
     pub(crate) shown: Option<Value>,
 }
 
@@ -174,7 +173,6 @@ pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
         title: document.title.clone(),
         version: document.version.clone(),
         groups: groups(&methods, &trait_name),
-        trait_name,
         description,
         servers: document.servers.clone(),
         methods,
@@ -183,7 +181,7 @@ pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
     }
 }
 
-/// Many methods are found by tag; few stand together.
+/// Groups many methods by tag; few stay together.
 fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
     let mut groups = vec![Group { tag: None, trait_name: trait_name.to_owned(), methods: Vec::new() }];
     let mut scope = Scope::with(&["types", "codes", "support", "interface"]);
@@ -212,7 +210,7 @@ fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
 }
 
 struct Namer<'d, 'a> {
-    /// Where each error object stands among all.
+    /// The index of each error object among all.
     errors: BTreeMap<Place, usize>,
     functions: Scope,
     types: Scope,
@@ -221,7 +219,7 @@ struct Namer<'d, 'a> {
 }
 
 impl Namer<'_, '_> {
-    /// Each error once: methods repeat what they may fail with, and that is one error still.
+    /// Each error once: an error that several methods repeat is one error.
     fn errors(&mut self) -> Vec<ErrorObject> {
         let mut errors = Vec::<ErrorObject>::new();
         let mut declared = Vec::new();
@@ -246,7 +244,7 @@ impl Namer<'_, '_> {
                 shown: error.shown().cloned(),
             });
         }
-        // What is declared for all keeps its name, whatever a method says.
+        // Errors in `components` get their names first, so that no method changes them.
         let (mut variants, mut constants) = (Scope::default(), Scope::default());
         for wanted in [true, false] {
             let named = errors.iter_mut().zip(&declared).filter(|(_, declared)| **declared == wanted);
@@ -327,7 +325,7 @@ impl Namer<'_, '_> {
     }
 }
 
-/// Two paragraphs, or one where they say the same or one is missing.
+/// Joins a summary and a description as two paragraphs, or one if they are equal or one is missing.
 pub(crate) fn prose(summary: &str, description: &str) -> String {
     let parts = [summary.trim(), description.trim()];
     match parts {

@@ -1,11 +1,11 @@
-//! Names of the document as names of Rust: any text becomes one, and none is given out twice.
+//! Names of the document as names of Rust: any text becomes a name, and no name is given out twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
 use proc_macro2::{Ident, Span};
 
-/// Names are cut to this many characters: whole sentences are used as names.
+/// Names are cut to this many characters, because some documents use sentences as names.
 const LONGEST: usize = 64;
 
 /// `task_id` and `task-id` become `TaskId`.
@@ -19,18 +19,18 @@ pub(crate) fn type_name(name: &str) -> String {
     }
 }
 
-/// As [`type_name`], for schemas: their types must not hide the variants that every generated impl writes.
+/// As [`type_name`], for schemas: their types must not hide variants such as `Some`, which generated code names.
 pub(crate) fn schema_type_name(name: &str) -> String {
     let name = type_name(name);
     if ["Ok", "Err", "Some", "None"].contains(&name.as_str()) { format!("{name}Value") } else { name }
 }
 
-/// A name for an error whose own name another one has.
+/// A name for an error whose own name is taken.
 pub(crate) fn coded(name: &str, code: i64) -> String {
     format!("{name} {}", code.unsigned_abs())
 }
 
-/// `SCRIPT_TIMEOUT`, as constants are spelt.
+/// `SCRIPT_TIMEOUT`, the spelling of constants.
 pub(crate) fn constant_name(name: &str) -> String {
     let name = words(name).to_shouty_snake_case();
     match name.chars().next() {
@@ -40,7 +40,7 @@ pub(crate) fn constant_name(name: &str) -> String {
     }
 }
 
-/// `task_id`, as fields and functions are spelt, before keywords are escaped.
+/// `task_id`, the spelling of fields and functions, before keywords are escaped.
 fn plain_value_name(name: &str) -> String {
     let name = words(name).to_snake_case();
     match name.chars().next() {
@@ -50,7 +50,7 @@ fn plain_value_name(name: &str) -> String {
     }
 }
 
-/// A keyword is escaped (`r#type`), or where Rust forbids that, given an underscore (`self_`).
+/// Escapes a keyword (`r#type`), or adds an underscore if Rust forbids that (`self_`).
 fn escaped(name: String) -> String {
     // `gen` is a keyword since the edition of 2024.
     if syn::parse_str::<Ident>(&name).is_ok() && name != "gen" {
@@ -62,7 +62,7 @@ fn escaped(name: String) -> String {
     }
 }
 
-/// An identifier from a text that one of the functions above gave.
+/// An identifier from a text that a function above returned.
 pub(crate) fn ident(name: &str) -> Ident {
     match name.strip_prefix("r#") {
         Some(name) => Ident::new_raw(name, Span::call_site()),
@@ -82,22 +82,22 @@ impl Scope {
         Self { taken: reserved.iter().map(|name| (*name).to_owned()).collect(), counts: BTreeMap::new() }
     }
 
-    /// Whether a name is taken.
+    /// Tells whether a name is taken.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.taken.contains(name)
     }
 
-    /// Takes a name if nobody has it.
+    /// Takes a name if it is free.
     pub(crate) fn take(&mut self, name: &str) -> bool {
         self.taken.insert(name.to_owned())
     }
 
-    /// The name, with a number if somebody has it already.
+    /// Takes the name, with a number if it is not free.
     pub(crate) fn claim(&mut self, name: String) -> String {
         self.numbered(name, "")
     }
 
-    /// The name, or where somebody has it already the other one, numbered if need be.
+    /// Takes the name if it is free, else the other one, with a number if that is not free either.
     pub(crate) fn first(&mut self, name: String, other: String, between: &str) -> String {
         if self.take(&name) { name } else { self.numbered(other, between) }
     }
@@ -122,7 +122,8 @@ impl Scope {
     }
 }
 
-/// What of a text can stand in a name: ASCII letters and digits, the rest as gaps. A text of signs alone is spelt out.
+/// The words of a text that a name can hold: ASCII letters and digits, with gaps for the rest. A text that has only
+/// signs is spelled out.
 fn words(text: &str) -> String {
     let text: String = text.trim().chars().take(LONGEST).collect();
     let mut words = String::new();

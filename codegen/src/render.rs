@@ -14,12 +14,12 @@ pub(crate) fn docs(text: &str) -> TokenStream {
     quote!(#(#[doc = #lines])*)
 }
 
-/// A text without its line ends.
+/// A text on one line.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A text as lines of Markdown in which rustdoc sees no code to run: what is indented or fenced is text.
+/// A text as lines of Markdown in which rustdoc finds no code to run: indented and fenced blocks become plain text.
 fn doc_lines(text: &str) -> Vec<String> {
     let mut fence = Fence::default();
     let lines = text.trim().lines().map(|line| {
@@ -39,7 +39,7 @@ fn doc_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// What a line is to the blocks of code of a Markdown text.
+/// The role of a line for the code blocks of a Markdown text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Opens,
@@ -48,7 +48,7 @@ enum Line {
     Outside,
 }
 
-/// The block of code that is open: the sign of its fence, and how often it stands there.
+/// The open code block: the character of its fence, and how often it is repeated.
 #[derive(Debug, Default)]
 struct Fence(Option<(char, usize)>);
 
@@ -72,13 +72,13 @@ impl Fence {
         }
     }
 
-    /// The line that closes what is still open at the end of a text.
+    /// The line that closes a block that is open at the end of a text.
     fn end(&self) -> Option<String> {
         self.0.map(|(sign, count)| sign.to_string().repeat(count))
     }
 }
 
-/// Signs that make a text read otherwise than it stands; rustc refuses them in comments.
+/// Characters that change the direction of a text; rustc refuses them in comments.
 fn turns_direction(sign: char) -> bool {
     matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

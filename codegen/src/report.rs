@@ -1,4 +1,4 @@
-//! What was made of a document, and what of it could not be said.
+//! The report on a document: what was generated, and what types cannot say.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,27 +10,27 @@ use crate::{
     vectors::Vectors,
 };
 
-/// A place of the document and what is to be said of it.
+/// A remark about a place of the document.
 pub type Remark = Fault;
 
-/// What was made of a document, and what of it could not be said in types.
+/// The report on a document: what was generated, and what types cannot say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many methods.
+    /// The number of methods.
     pub methods: usize,
-    /// How many types with a name.
+    /// The number of types with a name.
     pub types: usize,
-    /// Where a type lets any JSON value in, and why.
+    /// Places with a type that lets any JSON value in, and why.
     pub fallbacks: Vec<Remark>,
-    /// What the schemas demand and no type checks.
+    /// Rules of the schemas that no type checks.
     pub unchecked: Vec<Remark>,
-    /// Where a type refuses values that its schema lets in by the letter, and why.
+    /// Places with a type that refuses values that its schema lets in by the letter, and why.
     pub narrowed: Vec<Remark>,
-    /// How many example values are valid by their own schemas.
+    /// The number of example values that are valid by their own schemas.
     pub examples: usize,
     /// Example values that their own schemas refuse.
     pub invalid_examples: Vec<Remark>,
-    /// What is wrong with the document, or doubtful, and was passed over.
+    /// Faults and doubtful parts of the document that were passed over.
     pub passed_over: Vec<Remark>,
 }
 

@@ -79,7 +79,7 @@ impl<'a> Node<'a> {
         self.value.as_object()?.get(key)?.as_str()
     }
 
-    /// Whether a member is there and true.
+    /// Tells whether a member is true.
     pub(crate) fn is_true(&self, key: &str) -> bool {
         self.get(key).is_some_and(|flag| flag.value == true)
     }
@@ -108,7 +108,7 @@ impl<'a> Node<'a> {
         self.value.as_object()?.get("$ref")
     }
 
-    /// What one `$ref` of this node names.
+    /// The target of a `$ref` of this node.
     pub(crate) fn target(&self, reference: &Value) -> Result<Self, Lost> {
         let dangling = |problem: String| Err(Lost::Dangling(problem));
         let Some(text) = reference.as_str() else {
@@ -137,7 +137,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// What has this text for its `$anchor` or `$id`.
+    /// The node with this text as its `$anchor` or `$id`.
     fn anchored(&self, text: &str) -> Option<Self> {
         let file = self.files.get(self.file)?;
         let pointer = file.anchors.get(text)?;

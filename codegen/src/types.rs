@@ -1,8 +1,8 @@
 //! Schemas as types: a graph of named definitions, of which every target renders its own text.
 //!
-//! [`flat`] reads all that must hold of one value at once (`allOf` and references merged), [`lower`] makes a type of
-//! it, [`union`] one of alternatives, and [`finish`] looks at the whole graph: what includes itself, what must
-//! be boxed, which alternative is tried first.
+//! [`flat`] gathers everything that must hold of one value (`allOf` and references merged), [`lower`] makes a type of
+//! it, [`union`] one of alternatives, and [`finish`] looks at the whole graph: types that include themselves, types
+//! that must be boxed, the order of alternatives.
 
 mod finish;
 mod flat;
@@ -27,26 +27,24 @@ pub(crate) struct Types {
     pub(crate) defs: Vec<Def>,
     /// Each of `components.schemas`, and its definition.
     pub(crate) named: Vec<(String, DefId)>,
-    /// The type of each schema that stands outside of `components.schemas`.
+    /// The type of each schema outside of `components.schemas`.
     pub(crate) places: BTreeMap<Place, Ty>,
     pub(crate) report: Findings,
-    /// Whether integers and numbers are those of Rust, as a crate with support has them.
-    pub(crate) native: bool,
 }
 
-/// What the schemas say and the types do not.
+/// Differences between the schemas and their types.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// Where a type lets any JSON value in, and why.
+    /// Places with a type that lets any JSON value in, and why.
     pub(crate) fallbacks: BTreeMap<Place, &'static str>,
     /// Keywords that no type checks.
     pub(crate) unchecked: BTreeMap<Place, &'static str>,
-    /// Where a type refuses values that its schema lets in by the letter, and why.
+    /// Places with a type that refuses values that its schema lets in by the letter, and why.
     pub(crate) narrowed: BTreeMap<Place, &'static str>,
 }
 
 impl Findings {
-    /// Repeats what is found in a schema for those that share its type.
+    /// Repeats the findings of a schema for the schemas that share its type.
     fn share(&mut self, shared: &[(Place, Place)]) {
         for (first, other) in shared {
             for remarks in [&mut self.fallbacks, &mut self.unchecked, &mut self.narrowed] {
@@ -94,7 +92,7 @@ pub(crate) enum Ty {
     Text,
     Uuid,
     List(Box<Ty>),
-    /// A list of which only the first item is described; the others may be anything.
+    /// A list of which only the first item is described.
     Led(Box<Ty>),
     /// Exactly these items.
     Tuple(Vec<Ty>),
@@ -145,19 +143,19 @@ pub(crate) enum Integer {
 pub(crate) struct Def {
     /// In Rust and elsewhere.
     pub(crate) name: String,
-    /// What the document says of it; empty if that is nothing.
+    /// Its description; empty if the document has none.
     pub(crate) doc: String,
     pub(crate) deprecated: bool,
-    /// Whether it stands inline in the document.
+    /// True if its schema is written inline.
     pub(crate) inline: bool,
-    /// Where its schema stands.
+    /// The place of its schema.
     pub(crate) place: Place,
     pub(crate) body: Body,
 }
 
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Not known yet; no longer there when the graph is done.
+    /// Not known yet. The finished graph has none.
     Pending,
     /// The same as any JSON value.
     Any,
@@ -188,7 +186,7 @@ pub(crate) enum Rest {
     Open,
     /// Described.
     Typed(Ty),
-    /// Described by the patterns that their names match; `other` where they match none.
+    /// Described by the patterns that their names match; `other` if they match none.
     Patterned {
         patterns: Vec<(String, Ty)>,
         other: Box<Self>,
@@ -196,7 +194,7 @@ pub(crate) enum Rest {
 }
 
 impl Rest {
-    /// What each of them is, as one type.
+    /// The type of each of them, as one type.
     pub(crate) fn value(&self) -> Option<Ty> {
         match self {
             Self::Refused => None,
@@ -216,11 +214,11 @@ impl Rest {
 #[derive(Debug)]
 pub(crate) struct Sequence {
     pub(crate) items: Vec<Ty>,
-    /// What every array has at least, in items.
+    /// The least number of items.
     pub(crate) least: u64,
-    /// What none has more of.
+    /// The greatest number of items.
     pub(crate) most: Option<u64>,
-    /// The items after the first; none where there can be none.
+    /// The type of the items after the first ones; none if there cannot be any.
     pub(crate) rest: Option<Ty>,
 }
 
@@ -232,7 +230,7 @@ pub(crate) struct Field {
     pub(crate) doc: String,
     pub(crate) deprecated: bool,
     pub(crate) required: bool,
-    /// Without the absence of an optional one.
+    /// The type of the member when it is present.
     pub(crate) ty: Ty,
 }
 
@@ -258,7 +256,7 @@ pub(crate) struct Union {
 /// How alternatives are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// By what stands in them.
+    /// By their content.
     Untagged,
     /// By the text of one property that each has.
     Internal(String),

@@ -1,4 +1,4 @@
-//! Whether a value is valid by a schema: published examples often are not, and prove nothing then.
+//! Validates values by a schema. Published examples are often invalid, and an invalid example proves nothing.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ const DEEPEST: usize = 64;
 /// Steps for one value; a schema that takes more multiplies on purpose.
 const MOST_STEPS: usize = 200_000;
 
-/// Whether a value is valid by all that is known of the schema at a node.
+/// Tells whether a value is valid by everything that is known of the schema at a node.
 pub(crate) fn is_valid(schema: &Node<'_>, value: &Value) -> bool {
     let mut steps = 0;
     valid(schema, value, 0, &mut steps)
@@ -30,7 +30,7 @@ pub(crate) fn is_valid_part(schema: &Node<'_>, bare: bool, value: &Value) -> boo
         })
 }
 
-/// Whether a schema lets null in beside the values that it describes, as OpenAPI says it.
+/// Tells whether a value is null and the schema lets null in by a flag, as OpenAPI spells it.
 fn is_null_by_flag(schema: &Node<'_>, value: &Value) -> bool {
     value.is_null() && ["nullable", "x-nullable"].iter().any(|key| schema.is_true(key))
 }
@@ -69,7 +69,7 @@ impl<'a> Check<'_, 'a> {
         let value = self.value;
         match key {
             "$ref" => {
-                // Of what cannot be read nothing is known.
+                // An unreadable target has no known rules.
                 let target = self.node.target(member.value).ok();
                 target.is_none_or(|target| self.holds(&target, value))
             }
@@ -82,7 +82,7 @@ impl<'a> Check<'_, 'a> {
             "allOf" => member.elements().all(|branch| self.holds(&branch, value)),
             "anyOf" => member.elements().any(|branch| self.holds(&branch, value)),
             "oneOf" => member.elements().filter(|branch| self.holds(branch, value)).count() == 1,
-            // What cannot be told holds.
+            // Beyond the depth limit the rule counts as kept.
             "not" => self.depth > DEEPEST || !self.holds(member, value),
             "if" => {
                 let branch = if self.holds(member, value) { "then" } else { "else" };
@@ -215,7 +215,7 @@ fn compare(one: &Value, other: &Value) -> Option<Ordering> {
     }
 }
 
-/// Whether one number is a multiple of another, in the decimal digits in which they are written: 19.99 is one of 0.01.
+/// Tells whether one number is a multiple of another in decimal digits: 19.99 is a multiple of 0.01.
 fn is_multiple(number: &Value, of: &Value) -> bool {
     let (Some(number), Some(of)) = (Decimal::of(number), Decimal::of(of)) else { return true };
     if of.digits <= 0 || number.digits == 0 {

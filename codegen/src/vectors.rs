@@ -19,7 +19,7 @@ pub(crate) struct Vector {
     pub(crate) value: Value,
 }
 
-/// What examples a document has.
+/// The examples of a document.
 #[derive(Debug, Default)]
 pub(crate) struct Vectors {
     pub(crate) valid: Vec<Vector>,
@@ -62,7 +62,7 @@ pub(crate) fn gather(document: &Document<'_>, types: &Types) -> Vectors {
 }
 
 impl Vectors {
-    /// Whether an example can be held against a server: all of it is there, and valid by its own schemas.
+    /// Tells whether an example can be played against a server: it is complete, and valid by its own schemas.
     pub(crate) fn plays(&self, example: &Example) -> bool {
         let said =
             example.params.iter().all(|param| param.value.is_some() && !self.invalid.contains(&param.place));

@@ -36,7 +36,7 @@ fn result_of(schema: Value) -> String {
         .unwrap()
         .replace("::std::string::", "")
         .replace("::std::vec::", "")
-        .replace("super::support::", "")
+        .replace("::circles_codegen_support::", "")
         .replace("super::types::", "types::")
         .trim()
         .to_owned()
@@ -196,7 +196,7 @@ fn examples_become_tests_of_a_server_and_what_has_none_is_listed() {
     for part in ["answer: Err(", "varies: &[\"/data/left\"]", "[\"get\"]"] {
         assert!(error.contains(part), "{part} is not in\n{error}");
     }
-    // What its own schemas refuse no server can answer.
+    // No server can give an answer that the schemas refuse.
     let invalid = json!({ "code": 7, "message": "busy", "data": { "left": "three" } });
     for invalid in [json!({ "result": { "name": "r", "value": 6 } }), json!({ "x-error": invalid })] {
         assert!(contract(invalid).contains("EXAMPLES: [Example; 0usize]"));
@@ -330,5 +330,5 @@ fn range_that_is_empty_lets_nothing_in_when_lenient() {
     let text = document(&json!({ "type": "integer", "minimum": 5, "maximum": 1 }), &json!({})).to_string();
     assert!(generate(&text, &Settings::default()).is_err());
     let generated = generate(&text, &Settings { lenient: true, ..Settings::default() }).unwrap();
-    assert!(generated.rust().contains("pub struct GetResult(pub super::support::Never)"));
+    assert!(generated.rust().contains("pub struct GetResult(pub ::circles_codegen_support::Never)"));
 }

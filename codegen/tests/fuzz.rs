@@ -184,7 +184,7 @@ fn no_document_makes_the_generator_panic_or_run_without_end() {
     let modes = [
         Settings { lenient: true, ..Settings::default() },
         Settings::default(),
-        Settings::supported("crate", "../openrpc.json"),
+        Settings::interface("crate::Error", "../openrpc.json"),
     ];
     let (begun, mut seed, mut accepted) = (Instant::now(), number("FUZZ_SEED").unwrap_or(1), 0_u64);
     let first = seed;

@@ -1,8 +1,7 @@
-//! What the generator makes of whole documents: pairs of files, found by directory.
+//! The output for whole documents, as pairs of files that are found by directory.
 //!
-//! `golden/<name>/openrpc.json` and, if it is accepted, `expected.rs`, else `expected.err`. A directory
-//! without a document takes the one of this repository. `UPDATE_GOLDEN=1` writes what came out in place of
-//! what was expected.
+//! `golden/<name>/openrpc.json` belongs to `expected.rs` if the generator accepts it, else to `expected.err`. A
+//! directory without a document takes that of this repository. `UPDATE_GOLDEN=1` replaces the expected files.
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
@@ -40,7 +39,7 @@ fn every_document_becomes_what_is_expected_of_it() {
     let mut seen = 0;
     for entry in fs::read_dir(golden()).unwrap() {
         let directory = entry.unwrap().path();
-        let result = generate(&document(&directory), &Settings::supported("crate", "../openrpc.json"));
+        let result = generate(&document(&directory), &Settings::interface("crate::Error", "../openrpc.json"));
         let (rust, error) = match &result {
             Ok(generated) => (Some(generated.rust()), None),
             Err(error) => (None, Some(format!("{error}\n"))),

@@ -1,4 +1,4 @@
-//! No document makes the generator panic, typify inside it included.
+//! No document makes the generator panic.
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
@@ -73,7 +73,7 @@ fn replacements() -> Vec<Value> {
 #[test]
 fn no_mutation_of_a_document_makes_the_generator_panic() {
     panic::set_hook(Box::new(|info| PANICS.lock().unwrap().push(info.to_string())));
-    let settings = Settings::supported("crate", "../openrpc.json");
+    let settings = Settings::interface("crate::Error", "../openrpc.json");
     let replacements = replacements();
     let (mut accepted, mut refused) = (0_u32, 0_u32);
     let mut panicked = Vec::new();

@@ -6,7 +6,7 @@ mod documents {
     include!(concat!(env!("OUT_DIR"), "/documents.rs"));
 }
 
-/// Values for each schema; with more, `cargo xtask codegen --corpus codegen/cases/documents --differential` tries them.
+/// Values for each schema; `cargo xtask codegen corpus codegen/cases/documents --differential` tries more.
 const VALUES: usize = 120;
 
 #[test]

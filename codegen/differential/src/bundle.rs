@@ -1,14 +1,15 @@
-//! A document's schemas as one schema of draft 2020-12, and where each of its parts comes from.
+//! A document's schemas as one schema of draft 2020-12, with the origin of each part.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-/// Whether a schema that names no type is held to the one that its keywords speak of.
+/// How a schema that names no type is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// It lets values of the other types in.
+    /// By the letter: values of every type are valid.
     Free,
+    /// As one of the types that its keywords are about.
     Implies,
 }
 
@@ -16,9 +17,9 @@ pub(crate) enum Silence {
 #[derive(Debug, Default)]
 pub(crate) struct Bundle {
     pub(crate) defs: Map<String, Value>,
-    /// Where each schema stands in the document, by its pointer in the bundle.
+    /// The place of each schema in the document, by its pointer in the bundle.
     pub(crate) origins: BTreeMap<String, (usize, String)>,
-    /// References that lead nowhere here.
+    /// References without a target.
     pub(crate) lost: Vec<String>,
     keys: BTreeMap<(usize, String), String>,
     queue: VecDeque<(usize, String)>,
@@ -49,7 +50,7 @@ impl Files {
         self.files.get(file)?.1.pointer(pointer)
     }
 
-    /// Where a reference of a schema leads.
+    /// The target of a reference in a schema.
     fn target(&self, file: usize, pointer: &str, reference: &str) -> Option<(usize, String)> {
         let (link, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let index = match link.trim_start_matches("./") {
@@ -106,8 +107,8 @@ impl Bundle {
         key
     }
 
-    /// Whether a schema, or one that it reaches, is itself again before any step into the value: then JSON Schema does
-    /// not say what is valid.
+    /// Tells whether a schema, or one that it reaches, includes itself before any step into the value. JSON Schema does
+    /// not define which values are valid then.
     pub(crate) fn is_circular(&self, key: &str) -> bool {
         let mut reached = BTreeSet::from([key.to_owned()]);
         let mut queue = vec![key.to_owned()];

@@ -13,7 +13,7 @@ use crate::{
 
 /// The bundle's address; nothing is fetched.
 const BUNDLE: &str = "urn:bundle";
-/// More faults of one document nobody reads.
+/// The most faults to list of one document; more are not read.
 const MOST_FAULTS: usize = 200;
 /// Faults of one schema; the others are mostly the same.
 const MOST_OF_ONE: usize = 3;
@@ -161,7 +161,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Holds what is read though it is not valid against the report.
+    /// Looks up in the report why an invalid value is read.
     fn account(&mut self, value: &Value, text: &str, outcome: &mut Outcome) {
         let rules = self.free.iter_errors(value).map(|error| {
             let place = error.evaluation_path();
@@ -184,7 +184,7 @@ impl Trial<'_> {
         let stands_at =
             |remark: &Remark, place: &Place| self.files.name(place.file) == remark.0 && place.at == remark.1;
         let fallback = self.document.fallbacks.iter().find(|remark| {
-            // To say nothing of a value excuses no value.
+            // A schema that says nothing of a value does not excuse the value.
             !remark.2.contains("is said of") && places.iter().any(|place| stands_at(remark, place))
         });
         if let Some(fallback) = fallback {
@@ -214,7 +214,7 @@ impl Trial<'_> {
         })
     }
 
-    /// The places of the document that the way to a broken rule leads through, the rule last.
+    /// The places of the document on the path to a broken rule, the rule last.
     fn places(&self, path: &str) -> Vec<Place> {
         let mut at = format!("/$defs/{}", self.key);
         // The first reference is that of the validator, to the schema itself.
@@ -239,7 +239,7 @@ impl Trial<'_> {
         places
     }
 
-    /// Where in the document a place of the bundle comes from.
+    /// The place in the document that a place of the bundle comes from.
     fn origin(&self, at: &str) -> Place {
         let mut schema = at;
         loop {

@@ -1,13 +1,13 @@
-//! Holds generated types against an independent validator of JSON Schema, value by value.
+//! Compares generated types with an independent validator of JSON Schema, value by value.
 //!
 //! [`run`] makes values for each schema of a document, valid ones and ones with a flaw, has the crate `jsonschema`
-//! judge them by the document itself, and has the generated type read and write them. What is valid must be read and
-//! come out as it went in; what is not must be refused, unless the generator's report names the rule that is broken.
+//! judge them by the document itself, and has the generated type read and write them. The type must read a valid value
+//! and write it unchanged, and refuse an invalid one, unless the generator's report names the rule that it breaks.
 //!
-//! **Independent** means: of the generator only what it generated and reported is used, never what it understood. The
-//! document's own dialect is brought into that of draft 2020-12 by [`bundle`](self); two things are read as the
-//! generator documents them, because JSON Schema leaves them open: a `format` of integers bounds them, and a schema
-//! without a `type` may be read as one of the type that its keywords speak of.
+//! **Independent** means that only the output and the report of the generator are used, never its own reading of the
+//! document. [`bundle`](self) translates the document's dialect into draft 2020-12. Two things that JSON Schema leaves
+//! open are read as the generator documents them: a `format` of integers bounds them, and a schema without a `type` may
+//! be read as one of the type that its keywords are about.
 //!
 //! The same seed makes the same values.
 
@@ -20,32 +20,57 @@ use std::{
     fmt::{self, Write as _},
 };
 
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
 pub use self::judge::run;
 
 /// A schema of the document, and its type.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// The file that the schema stands in, by name.
+    /// The name of the file.
     pub file: &'static str,
-    /// Where in the file, as a JSON pointer.
+    /// The place in the file, as a JSON pointer.
     pub pointer: &'static str,
     /// Reads a text as the type and writes it again.
     pub read: fn(&str) -> Result<String, String>,
 }
 
-/// A place and what the generator's report says of it.
+/// Reads a text as a type and writes it again. Both ways of serde_json, from text and from a value, must agree.
+///
+/// # Errors
+///
+/// Why the type refuses the text.
+pub fn read<T: Serialize + DeserializeOwned>(text: &str) -> Result<String, String> {
+    let problem = |error: serde_json::Error| error.to_string();
+    let of_text = serde_json::from_str::<T>(text);
+    let value = serde_json::from_str::<Value>(text).map_err(problem)?;
+    match (of_text, serde_json::from_value::<T>(value)) {
+        (Ok(one), Ok(other)) => {
+            let written = serde_json::to_string(&one).map_err(problem)?;
+            let one = serde_json::from_str::<Value>(&written).map_err(problem)?;
+            let other = serde_json::to_value(&other).map_err(problem)?;
+            if one == other { Ok(written) } else { Ok(format!("{one} as a text and {other} as a value")) }
+        }
+        (Err(error), Err(_)) => Err(problem(error)),
+        (Ok(_), Err(error)) => Ok(format!("something as a text, but not as a value: {error}")),
+        (Err(error), Ok(_)) => Ok(format!("something as a value, but not as a text: {error}")),
+    }
+}
+
+/// A remark of the generator's report: file, pointer, text.
 pub type Remark = (&'static str, &'static str, &'static str);
 
-/// What the generator made of a document and said of it.
+/// A document with its generated types and the generator's remarks.
 #[derive(Clone, Copy, Debug)]
 pub struct Document {
     /// The files, by name, with their text.
     pub files: &'static [(&'static str, &'static str)],
     /// The schemas and their types.
     pub probes: &'static [Probe],
-    /// What the schemas demand and no type checks.
+    /// Rules of the schemas that no type checks.
     pub unchecked: &'static [Remark],
-    /// Where a type lets any JSON value in.
+    /// Places with a type that lets any JSON value in.
     pub fallbacks: &'static [Remark],
 }
 
@@ -54,11 +79,11 @@ pub struct Document {
 pub struct Settings {
     /// Values for each schema, as far as that many differ.
     pub values: usize,
-    /// Where the choice of values begins.
+    /// The seed of the values.
     pub seed: u64,
 }
 
-/// What became of the values of a document.
+/// The result of comparing the types of a document.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Schemas that were tried.
@@ -69,9 +94,9 @@ pub struct Outcome {
     pub values: usize,
     /// How many of them are valid.
     pub valid: usize,
-    /// Values that are not valid and are read, by the rule that the report names.
+    /// Counts of invalid values that are read, by the rule that the report names.
     pub listed: BTreeMap<String, usize>,
-    /// What should not be: valid and refused, changed, or not valid and read without a word in the report.
+    /// Values that are valid and refused, changed, or invalid and read although the report names no rule.
     pub faults: Vec<String>,
 }
 

@@ -430,7 +430,7 @@ fn gather(value: &Value, pointer: String, places: &mut Vec<String>) {
     places.push(pointer);
 }
 
-/// What two schemas say at once, as far as one schema without branches can.
+/// Merges two schemas into one, as far as one schema without branches can say both.
 fn merge(flat: &mut Map<String, Value>, other: Map<String, Value>) {
     for (key, member) in other {
         let Some(known) = flat.get_mut(&key) else {

@@ -1,4 +1,4 @@
-//! What JSON Schema says of schemas: each keyword of the right kind, each reference leading somewhere.
+//! The rules of JSON Schema for schemas: each keyword is of the right kind, each reference has a target.
 
 use std::collections::{BTreeSet, HashSet};
 

@@ -1,4 +1,4 @@
-//! Reads the parts of a document. What is missing or of the wrong type is noted and left out.
+//! Reads the parts of a document. A part that is missing or of the wrong type is noted and left out.
 
 mod examples;
 
@@ -67,7 +67,7 @@ impl<'a> Reader<'_> {
         text
     }
 
-    /// A string that must be there, be it empty.
+    /// A required string, which may be empty.
     fn present_text(&mut self, node: &Node<'a>, key: &str) -> Option<String> {
         if node.value.is_object() && node.get(key).is_none() {
             node.fault(self.faults, format!("no {key}"));
@@ -128,7 +128,7 @@ impl<'a> Reader<'_> {
         self.is_object(node)
     }
 
-    /// A schema that must be there. Where it is not and that is passed over, the part says nothing of its values.
+    /// A required schema. If it is missing and a lenient run passes over that, any value is valid.
     fn schema(&mut self, node: &Node<'a>, key: &str) -> Node<'a> {
         static ANY: Value = Value::Bool(true);
         node.get(key).unwrap_or_else(|| {
@@ -159,7 +159,7 @@ impl<'a> Reader<'_> {
 
     fn declared_errors(&mut self, document: &Node<'a>) -> Vec<ErrorObject<'a>> {
         let errors = self.component(document, "errors");
-        // Beside the errors and not in them: the standard gives an error object no room for more members.
+        // The schemas of data are next to the errors: the standard allows no further members in an error object.
         let data = self.component(document, "x-error-data");
         for (name, node) in data.iter().flat_map(Node::members) {
             if errors.as_ref().and_then(|errors| errors.get(name)).is_none() {
@@ -231,7 +231,7 @@ impl<'a> Reader<'_> {
     fn tags(&mut self, node: &Node<'a>) -> Vec<String> {
         let Some(member) = node.get("tags") else { return Vec::new() };
         let tags = member.elements().filter_map(|tag| match tag.value {
-            // Not by the standard, but what was meant is plain.
+            // The standard wants an object here, but the meaning is plain.
             Value::String(name) => Some(name.clone()),
             _ => Some(self.resolved(&tag)?.text("name")?.to_owned()),
         });
@@ -264,7 +264,7 @@ impl<'a> Reader<'_> {
     }
 
     fn structure(&mut self, node: &Node<'a>) -> ParamStructure {
-        let Some(member) = node.get("paramStructure") else { return ParamStructure::Either };
+        let Some(member) = node.get("paramStructure") else { return ParamStructure::Unspecified };
         match member.value.as_str() {
             Some("by-name") => ParamStructure::ByName,
             Some("by-position") => ParamStructure::ByPosition,

@@ -115,7 +115,7 @@ impl Page<'_> {
         let form = match method.structure {
             ParamStructure::ByName => "by name",
             ParamStructure::ByPosition => "by position",
-            ParamStructure::Either => "by name or by position",
+            ParamStructure::Either | ParamStructure::Unspecified => "by name or by position",
         };
         self.line(format!("| param ({form}) | type | |"));
         self.line("|---|---|---|");
@@ -289,7 +289,7 @@ impl Page<'_> {
     }
 }
 
-/// Whether a type has a place of its own in the reference: bounded strings and numbers that stand inline have none.
+/// Tells whether a type has a heading of its own: bounded strings and numbers that are written inline have none.
 fn has_heading(def: &Def) -> bool {
     !def.inline || !matches!(def.body, Body::Text(_) | Body::Integer(_) | Body::Number(_))
 }

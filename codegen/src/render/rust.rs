@@ -27,94 +27,32 @@ use crate::{
 };
 
 /// Formatted Rust items.
-pub(crate) fn render(model: &Model, document: &str, settings: &Settings) -> Result<String, Error> {
-    let parts = match &settings.support {
-        Some(_) => supported(model, document, settings),
-        None => alone(model, document, settings),
-    };
-    let file = syn::parse2::<syn::File>(parts)
+pub(crate) fn render(model: &Model, settings: &Settings) -> Result<String, Error> {
+    let file = syn::parse2::<syn::File>(items(model, settings))
         .map_err(|error| Error::from(Broken::new("", format!("this document became no Rust: {error}"))))?;
     Ok(model.methods.iter().fold(apart(file.items), whole_arrow))
 }
 
-/// For a crate that provides the hand-written part.
-fn supported(model: &Model, document: &str, settings: &Settings) -> TokenStream {
-    let items = types::items(model, settings);
-    let whole = Group { tag: None, trait_name: model.trait_name.clone(), methods: all(model) };
-    let entries = types::table(model, settings);
-    [
-        quote! {
-            #[doc = " The schemas of the document as types."]
-            pub mod types {
-                #items
-            }
-
-            #entries
-        },
-        faults::codes(&model.errors),
-        faults::faults(&model.errors, &model.types),
-        model.methods.iter().map(|method| methods::params(method, model, settings, &quote!())).collect(),
-        methods::interface(model, &whole, settings, &quote!()),
-        methods::table(model, settings),
-        constant(document, settings),
-    ]
-    .into_iter()
-    .collect()
-}
-
-/// With everything that it needs.
-fn alone(model: &Model, document: &str, settings: &Settings) -> TokenStream {
-    let items = types::items(model, settings);
-    let support = support(model);
-    let groups = model.groups.iter().map(|group| self::group(model, group, settings));
-    let chosen = chosen();
+fn items(model: &Model, settings: &Settings) -> TokenStream {
+    let (types, lints) = (types::items(model, settings), document_lints());
     let head = [
         quote! {
-            #[doc = " What the types share."]
-            #[allow(dead_code, unused_macros, unused_imports, reason = "few documents need all of it")]
-            pub mod support {
-                #support
-            }
+            #[doc(no_inline)]
+            #[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+            pub use ::circles_codegen_support as support;
 
             #[doc = " The schemas of the document as types."]
-            #chosen
+            #lints
             pub mod types {
-                #items
+                #types
             }
         },
         faults::codes(&model.errors),
     ];
-    let text = settings.document_path.as_ref().map(|_| constant(document, settings)).unwrap_or_default();
-    let tail = [methods::descriptions(model), text];
-    head.into_iter().chain(groups).chain(tail).collect()
-}
-
-fn support(model: &Model) -> TokenStream {
-    let uses = types::Uses::of(model);
-    let mut text = include_str!("rust/support/always.rs").to_owned();
-    text.push_str(include_str!("rust/support/numbers.rs"));
-    text.push_str(&include_str!("rust/support/same.rs").replace("fn same", "pub(crate) fn same"));
-    if uses.texts {
-        text.push_str(&texts(uses.patterns));
-    }
-    // The files are part of this crate and are compiled by its tests.
-    text.parse().unwrap_or_default()
-}
-
-/// What strings with rules share; without patterns, nothing asks for regress.
-fn texts(patterns: bool) -> String {
-    let text = include_str!("rust/support/texts.rs");
-    if patterns {
-        return text.to_owned();
-    }
-    let mut left_out = false;
-    let lines = text.lines().filter(|line| {
-        left_out |= line.trim() == "// with patterns";
-        let kept = !left_out;
-        left_out &= line.trim() != "// end";
-        kept
-    });
-    lines.map(|line| line.replace("// without: ", "") + "\n").collect()
+    let faults = settings.error.is_some().then(|| faults::faults(&model.errors, &model.types));
+    let groups = model.groups.iter().map(|group| self::group(model, group, settings));
+    let tail = [methods::table(model), constant(settings)];
+    head.into_iter().chain(faults).chain(groups).chain(tail).collect()
 }
 
 /// The methods of one tag in a module, or those of no tag at the top.
@@ -123,7 +61,7 @@ fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     let members = model.methods_of(group);
     let items = members.map(|method| {
         let params = methods::params(method, model, settings, &up);
-        let error = errors::error(method, model, settings, &up);
+        let error = settings.error.is_none().then(|| errors::error(method, model, settings, &up));
         quote!(#params #error)
     });
     let items = items.collect::<TokenStream>();
@@ -132,10 +70,11 @@ fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
         return quote!(#items #interface);
     };
     let interface = methods::interface(model, group, settings, &up);
-    let (doc, module, chosen) = (docs(&format!("Methods with the tag `{tag}`.")), ident(module), chosen());
+    let (doc, module, lints) =
+        (docs(&format!("Methods with the tag `{tag}`.")), ident(module), document_lints());
     quote! {
         #doc
-        #chosen
+        #lints
         pub mod #module {
             #items
             #interface
@@ -143,8 +82,8 @@ fn group(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     }
 }
 
-/// The trait of methods without a tag. What jsonrpsee makes beside it is reached by no attribute of the trait: what
-/// clippy would say there of names and numbers that the document chose, a module around both allows.
+/// The trait of methods without a tag. An attribute of the trait does not reach the items that jsonrpsee generates next
+/// to it, so a module around both allows the lints that names and numbers of the document would raise.
 fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     let interface = methods::interface(model, group, settings, &quote!(super::));
     let sides = [(settings.server, "Server"), (settings.client, "Client")];
@@ -153,9 +92,9 @@ fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     if interface.is_empty() {
         return interface;
     }
-    let chosen = chosen();
+    let lints = document_lints();
     quote! {
-        #chosen
+        #lints
         mod interface {
             #[allow(unused_imports, reason = "few traits need all of it")]
             use super::*;
@@ -170,8 +109,8 @@ fn interface(model: &Model, group: &Group, settings: &Settings) -> TokenStream {
     }
 }
 
-/// Allows what the document chose: names, how many of anything there are, and prose.
-fn chosen() -> TokenStream {
+/// Allows lints about names, counts and prose, which come from the document.
+fn document_lints() -> TokenStream {
     quote! {
         #[allow(
             clippy::doc_lazy_continuation, clippy::doc_overindented_list_items, clippy::enum_variant_names,
@@ -181,10 +120,6 @@ fn chosen() -> TokenStream {
             reason = "the document chose names, numbers and prose"
         )]
     }
-}
-
-fn all(model: &Model) -> Vec<usize> {
-    (0..model.methods.len()).collect()
 }
 
 /// prettyplease takes the `=>` in a subscription's attribute apart.
@@ -214,16 +149,11 @@ fn unparse(item: Item) -> String {
     prettyplease::unparse(&syn::File { shebang: None, attrs: Vec::new(), items: vec![item] })
 }
 
-fn constant(document: &str, settings: &Settings) -> TokenStream {
-    let text = match &settings.document_path {
-        None => quote!(#document),
-        Some(path) => {
-            let path = format!("/{path}");
-            quote!(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #path)))
-        }
-    };
+fn constant(settings: &Settings) -> TokenStream {
+    let Some(path) = &settings.document_path else { return TokenStream::new() };
+    let path = format!("/{path}");
     quote! {
         #[doc = " The document itself, byte for byte."]
-        pub const DOCUMENT: &str = #text;
+        pub const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), #path));
     }
 }

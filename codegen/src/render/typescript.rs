@@ -24,7 +24,7 @@ const NO_METHODS: [&str; 8] = [
     "toString",
     "valueOf",
 ];
-/// What the support code uses of the language by names that a type of the document may have as well.
+/// Globals of the language that the support code uses, and that a type of the document may hide.
 const GLOBALS: [&str; 10] =
     ["Array", "Boolean", "Date", "Error", "JSON", "Map", "Math", "Object", "Promise", "String"];
 const CONNECTION: &str = include_str!("typescript/connection.ts");
@@ -244,7 +244,7 @@ impl Module<'_> {
         let object =
             if members.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", members.join("; ")) };
         match &body.rest {
-            // What is named would have to be of the same type in one interface.
+            // An interface with an index signature wants one type for all members.
             Rest::Typed(ty) => {
                 let json = self.ours("$Json");
                 format!("{object} & {{ [member: string]: {} | {json} | undefined }}", self.ty(ty))

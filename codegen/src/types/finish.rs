@@ -1,4 +1,4 @@
-//! What only the whole graph shows: types that include themselves, the order of alternatives, docs of fields.
+//! Steps that need the whole graph: types that include themselves, the order of alternatives, docs of fields.
 
 use super::{Body, Content, Def, DefId, Form, Rest, Struct, Ty, Types, Variant};
 use crate::{document::Document, error::Faults};
@@ -15,7 +15,7 @@ pub(super) fn finish(types: &mut Types, document: &Document<'_>, faults: &mut Fa
     box_cycles(types);
 }
 
-/// A type that is itself again before any step into the value has no value: reading one would never end.
+/// Cuts types that include themselves before any step into the value: reading one would never end.
 fn cut_inclusions(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
     cut_alternatives(types, document, faults);
     let groups = inclusions(types);
@@ -28,7 +28,8 @@ fn cut_inclusions(types: &mut Types, document: &Document<'_>, faults: &mut Fault
     }
 }
 
-/// To be one of itself says nothing, as long as there is another alternative; to be itself or null lets null in.
+/// Drops an alternative that is the type itself: it adds no value as long as there is another alternative. A type that
+/// is itself or null lets null in.
 fn cut_alternatives(types: &mut Types, document: &Document<'_>, faults: &mut Faults) {
     let groups = inclusions(types);
     for (id, def) in types.defs.iter_mut().enumerate() {
@@ -55,7 +56,7 @@ fn cut_alternatives(types: &mut Types, document: &Document<'_>, faults: &mut Fau
     }
 }
 
-/// Which definitions are themselves again before any step into the value.
+/// The definitions that include themselves before any step into the value.
 fn inclusions(types: &Types) -> Vec<Option<usize>> {
     components(&types.defs, |def, visit| match &def.body {
         Body::Newtype(ty) => visit_same(ty, visit),
@@ -83,7 +84,7 @@ fn visit_same(ty: &Ty, visit: &mut dyn FnMut(DefId)) {
     }
 }
 
-/// What lets less in is tried first, so that nothing is read as less than it is.
+/// Puts narrow alternatives before wide ones, so that no value is read as a wider type than it has.
 fn order_alternatives(types: &mut Types) {
     let orders = types.defs.iter().map(|def| match &def.body {
         Body::Union(union) if union.form == Form::Untagged => union
@@ -139,7 +140,7 @@ fn length(length: usize) -> isize {
     isize::try_from(length).unwrap_or(isize::MAX)
 }
 
-/// A field that the document says nothing of is what its type is.
+/// Gives a field without a description that of its type.
 fn describe_fields(types: &mut Types) {
     let docs = types.defs.iter().map(|def| def.doc.clone()).collect::<Vec<_>>();
     let describe = |body: &mut Struct| {
@@ -164,7 +165,7 @@ fn describe_fields(types: &mut Types) {
     }
 }
 
-/// A type that holds itself is held by a pointer.
+/// Boxes a type where it holds itself.
 fn box_cycles(types: &mut Types) {
     let groups = components(&types.defs, |def, visit| visit_held(&def.body, visit));
     for (id, def) in types.defs.iter_mut().enumerate() {

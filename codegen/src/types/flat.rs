@@ -1,4 +1,4 @@
-//! All that must hold of one value, gathered from a schema, what it refers to, and the branches of its `allOf`.
+//! Everything that must hold of one value, gathered from a schema, its references and the branches of its `allOf`.
 
 mod gather;
 
@@ -17,13 +17,13 @@ use crate::resolve::{Node, Place};
 #[derive(Clone, Debug)]
 pub(super) struct Part<'a> {
     pub(super) node: Node<'a>,
-    /// Without its own `oneOf` and `anyOf`, which are dealt out to others.
+    /// True if its own `oneOf` and `anyOf` do not count, because other parts have them.
     pub(super) bare: bool,
     /// Only for values of these types.
     pub(super) only: u8,
 }
 
-/// What tells parts apart.
+/// The identity of a part.
 pub(super) type PartKey = (Place, bool, u8);
 
 impl<'a> Part<'a> {
@@ -40,29 +40,29 @@ impl<'a> Part<'a> {
 #[derive(Debug)]
 pub(super) struct Flat<'a> {
     pub(super) types: u8,
-    /// Whether anything says of what types the value is.
+    /// True if a keyword names the types of the value.
     pub(super) typed: bool,
-    /// Whether null is let in beside them, as OpenAPI 3.0 says it.
+    /// True if null is let in as well, as OpenAPI 3.0 spells it.
     pub(super) nullable: bool,
-    /// Whether every part lets null in, if any does.
+    /// False if a part refuses null.
     pub(super) lets_null: bool,
     pub(super) never: bool,
     pub(super) properties: BTreeMap<String, Vec<Node<'a>>>,
     pub(super) required: BTreeSet<String>,
     pub(super) closed: bool,
-    /// Whether `additionalProperties: true` stands there.
+    /// True if the schema has `additionalProperties: true`.
     pub(super) open: bool,
     pub(super) additional: Vec<Node<'a>>,
     pub(super) patterns: Vec<(String, Node<'a>)>,
-    /// What every item is.
+    /// The schemas of every item.
     pub(super) every: Vec<Node<'a>>,
-    /// What the items after the first are.
+    /// The schemas of the items after the first ones.
     pub(super) items: Vec<Node<'a>>,
-    /// What the first items are, one by one.
+    /// The schemas of the first items, one by one.
     pub(super) prefix: Vec<Vec<Node<'a>>>,
-    /// Nothing after so many items.
+    /// The number of items after which there must be none.
     pub(super) ends: Option<usize>,
-    /// Nothing after all that is described.
+    /// True if no item may follow the described ones.
     pub(super) ends_there: bool,
     pub(super) least_items: u64,
     pub(super) most_items: Option<u64>,
@@ -74,12 +74,12 @@ pub(super) struct Flat<'a> {
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
     pub(super) deprecated: bool,
-    /// Whether a part lies in the network.
+    /// True if a part is a URL.
     pub(super) remote: bool,
 }
 
 impl Flat<'_> {
-    /// Whether nothing is said but of what types the value is.
+    /// Tells whether nothing is known but the types of the value.
     pub(super) fn is_plain(&self) -> bool {
         self.values.is_none()
             && self.unions.is_empty()
@@ -104,7 +104,7 @@ impl Flat<'_> {
         [ends, there, self.most_items].into_iter().flatten().min()
     }
 
-    /// The types, null aside, as told or as the keywords imply.
+    /// The types except null, as named or as the keywords imply.
     pub(super) fn kinds(&self) -> u8 {
         if self.typed {
             return self.types & !kinds::NULL;
@@ -125,7 +125,7 @@ impl Flat<'_> {
         implied.iter().filter(|(implied, _)| *implied).fold(0, |set, (_, kind)| set | kind) & self.types
     }
 
-    /// Whether null is let in, and something else.
+    /// Tells whether null is let in, next to other values.
     pub(super) fn or_null(&self) -> bool {
         let listed = self.values.as_ref().is_some_and(|values| values.contains(&Value::Null));
         let alone = match &self.values {

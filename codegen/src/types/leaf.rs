@@ -14,9 +14,9 @@ use crate::{
     valid::same,
 };
 
-/// The integer that holds all that a schema lets in, if no rule is left to check.
-pub(super) fn integer(flat: &Flat<'_>, native: bool) -> Option<Integer> {
-    let rules = integer_rules(flat, native);
+/// The integer type that holds exactly what a schema lets in, if there is one.
+pub(super) fn integer(flat: &Flat<'_>) -> Option<Integer> {
+    let rules = integer_rules(flat);
     match (rules.least, rules.most) {
         (None, None) => Some(rules.integer),
         (Some(0), None) => match rules.integer {
@@ -33,15 +33,15 @@ pub(super) fn integer(flat: &Flat<'_>, native: bool) -> Option<Integer> {
     }
 }
 
-/// The bounds of an integer and what holds it; `native` where integers are those of Rust.
-pub(super) fn integer_rules(flat: &Flat<'_>, native: bool) -> IntegerRules {
+/// The bounds of an integer and the integer type that holds it.
+pub(super) fn integer_rules(flat: &Flat<'_>) -> IntegerRules {
     let bound = |bound: Bound, outward: f64, step: i128| {
         let whole = bound
             .exact
             .unwrap_or(if outward > 0.0 { bound.value.floor() } else { bound.value.ceil() } as i128);
         if bound.exclusive && bound.exact.is_some() { whole.saturating_add(step) } else { whole }
     };
-    // A bound that 128 bits do not hold is none for what they hold.
+    // A bound beyond 128 bits holds for every 128-bit integer.
     let within = |bound: &Bound| bound.value.abs() < HUGE;
     let least = flat.number.least.filter(within).map(|least| bound(least, -1.0, 1));
     let most = flat.number.most.filter(within).map(|most| bound(most, 1.0, -1));
@@ -50,11 +50,11 @@ pub(super) fn integer_rules(flat: &Flat<'_>, native: bool) -> IntegerRules {
         let (low, high) = integer.range();
         least.is_none_or(|least| least >= low) && most.is_none_or(|most| most <= high)
     };
-    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most, native));
+    let integer = said.filter(holds).unwrap_or_else(|| Integer::smallest(least, most));
     IntegerRules { least, most, integer }
 }
 
-/// Whether the ends of a range have crossed, so that no integer lies in it.
+/// Tells whether a range has no integer.
 pub(super) fn is_empty(rules: &IntegerRules) -> bool {
     matches!((rules.least, rules.most), (Some(least), Some(most)) if least > most)
 }
@@ -67,7 +67,7 @@ pub(super) fn literals(values: &[Value]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     let mut literals = Vec::<Value>::new();
     for value in values.iter().filter(|value| !value.is_null()) {
-        // 1 and 1.0 are one value; texts, of which there may be thousands, are compared by their order.
+        // 1 and 1.0 are one value. A set finds equal texts quickly: there may be thousands.
         let known = match value {
             Value::String(text) => !seen.insert(text),
             value => literals.iter().any(|known| same(known, value)),

@@ -1,4 +1,4 @@
-//! Schemas to types: what stands where it is used, and what becomes a definition with a name.
+//! Schemas to types: types that are written where they are used, and definitions with a name.
 
 mod members;
 
@@ -24,16 +24,16 @@ use crate::{
     resolve::{Lost, Node, Place},
 };
 
-/// More types than this nobody reads; a document that asks for more is made to exhaust us.
+/// The most types of one document. Only a document that is meant to exhaust the generator asks for more.
 const MOST_TYPES: usize = 40_000;
-/// Lists within lists and the like, in one schema.
+/// The deepest nesting of lists and the like in one schema.
 const DEEPEST: usize = 100;
 
-/// Lowers every schema of a checked document. With `support`, strings in the format of UUIDs become such.
-pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults) -> Types {
+/// Lowers every schema of a checked document. With `uuids`, strings in the format of UUIDs become UUIDs.
+pub(crate) fn lower(document: &Document<'_>, uuids: bool, faults: &mut Faults) -> Types {
     let mut lowerer = Lowerer {
-        support,
-        types: Types { native: support, ..Types::default() },
+        uuids,
+        types: Types::default(),
         names: Scope::default(),
         by_parts: HashMap::new(),
         by_text: HashMap::new(),
@@ -54,7 +54,7 @@ pub(crate) fn lower(document: &Document<'_>, support: bool, faults: &mut Faults)
         lowerer.types.places.insert(schema.place(), ty);
     }
     for result in document.methods.iter().filter_map(|method| method.result.as_ref()) {
-        if !support && *lowerer.types.at(&result.place()) == Ty::Never {
+        if *lowerer.types.at(&result.place()) == Ty::Never {
             lowerer.types.report.unchecked.insert(result.place(), "that nothing is valid: null is read");
         }
     }
@@ -92,19 +92,19 @@ fn places<'d, 'a>(document: &'d Document<'a>) -> Vec<(&'d Node<'a>, String)> {
 pub(super) struct Work<'a> {
     id: DefId,
     parts: Vec<Part<'a>>,
-    /// Without null, which stands where the definition is used.
+    /// True for a definition without null; its uses add the null.
     solid: bool,
     pub(super) name: String,
 }
 
 pub(super) struct Lowerer<'a, 'f> {
-    support: bool,
+    uuids: bool,
     pub(super) types: Types,
     names: Scope,
     by_parts: HashMap<(Vec<PartKey>, bool), DefId>,
-    /// Inline schemas that say the same share a definition.
+    /// Equal inline schemas share a definition.
     by_text: HashMap<(usize, String), DefId>,
-    /// Where a schema stands that has the type of another one, and where that stands, first.
+    /// Places of schemas that share a type: the first one, and another.
     shared: Vec<(Place, Place)>,
     queue: VecDeque<Work<'a>>,
     depth: usize,
@@ -117,7 +117,7 @@ impl<'a> Lowerer<'a, '_> {
         flatten(parts, &mut self.types.report, self.faults)
     }
 
-    /// The type of what must hold together, as it is written where it is used.
+    /// The type of schemas that must hold together, as it is written where it is used.
     pub(super) fn ty(&mut self, parts: Vec<Part<'a>>, name: &str) -> Ty {
         if self.depth >= DEEPEST {
             return self.any(&parts, "nested too deep");
@@ -135,7 +135,7 @@ impl<'a> Lowerer<'a, '_> {
         ty
     }
 
-    /// What a `$ref` alone stands for.
+    /// The type of a `$ref` without other keywords.
     fn reference(&mut self, node: &Node<'a>, name: &str) -> Ty {
         let target = match node.target(node.reference().unwrap_or(&Value::Null)) {
             Ok(target) => target,
@@ -192,9 +192,9 @@ impl<'a> Lowerer<'a, '_> {
             _ if kinds::each(kinds).nth(1).is_some() => self.define(flat, parts, name),
             kinds::BOOL => Ty::Bool,
             kinds::TEXT if !flat.text.is_free() => self.define(flat, parts, name),
-            kinds::TEXT if self.support && flat.format.as_deref() == Some("uuid") => Ty::Uuid,
+            kinds::TEXT if self.uuids && flat.format.as_deref() == Some("uuid") => Ty::Uuid,
             kinds::TEXT => Ty::Text,
-            kinds::INTEGER => match integer(flat, self.support) {
+            kinds::INTEGER => match integer(flat) {
                 Some(integer) => Ty::Integer(integer),
                 None => self.define(flat, parts, name),
             },
@@ -208,7 +208,7 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    /// A definition for what needs a name, by its title or where it stands.
+    /// A definition for a type that needs a name: its title, or its place.
     fn define(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Ty {
         let key = (keys(parts), true);
         if let Some(id) = self.by_parts.get(&key) {
@@ -231,12 +231,11 @@ impl<'a> Lowerer<'a, '_> {
         Ty::Def(id)
     }
 
-    /// What an inline schema says, if others that say the same may share its type: those that carry a title, and
-    /// objects and alternatives, which are the same wherever they stand.
+    /// The text of an inline schema, if equal schemas may share its type: those with a title, objects and alternatives.
     fn shared_text(&self, flat: &Flat<'a>, parts: &[Part<'a>]) -> Option<(usize, String)> {
         let [Part { node, bare: false, only: kinds::ALL }] = parts else { return None };
         let composed = !flat.properties.is_empty() || !flat.unions.is_empty();
-        if flat.title.is_none() && (!composed || self.support) {
+        if flat.title.is_none() && !composed {
             return None;
         }
         let mut said = node.value.as_object()?.clone();
@@ -308,12 +307,10 @@ impl<'a> Lowerer<'a, '_> {
         }
         match kinds {
             kinds::TEXT if !flat.text.is_free() => Body::Text(flat.text),
-            kinds::INTEGER if integer(&flat, self.support).is_none() => {
-                match integer_rules(&flat, self.support) {
-                    rules if is_empty(&rules) => Body::Newtype(Ty::Never),
-                    rules => Body::Integer(rules),
-                }
-            }
+            kinds::INTEGER if integer(&flat).is_none() => match integer_rules(&flat) {
+                rules if is_empty(&rules) => Body::Newtype(Ty::Never),
+                rules => Body::Integer(rules),
+            },
             kinds::NUMBER if flat.number != NumberRules::default() => Body::Number(flat.number),
             kinds::LIST if is_sequence(&flat) => {
                 Body::Sequence(self.sequence(&flat, &work.parts, &work.name))
@@ -328,7 +325,7 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    /// Notes that a schema names no type, and is read as one of the type that its keywords speak of.
+    /// Notes a schema that names no type and is read as one of the type that its keywords are about.
     fn imply(&mut self, flat: &Flat<'a>, parts: &[Part<'a>]) {
         let silent = !flat.typed && flat.values.is_none() && flat.unions.is_empty();
         if let Some(part) = parts.first().filter(|_| silent && flat.kinds() != 0) {
@@ -357,7 +354,7 @@ impl<'a> Lowerer<'a, '_> {
     }
 }
 
-/// Whether an object is a map: nothing tells its members apart.
+/// Tells whether an object is a map: all its members are alike.
 fn is_map(flat: &Flat<'_>) -> bool {
     flat.properties.is_empty() && flat.required.is_empty() && !flat.closed && flat.patterns.is_empty()
 }
@@ -369,7 +366,7 @@ fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {
     keys
 }
 
-/// The schema that refers to another and says nothing else, be it as the only branch of an `allOf`.
+/// The schema that refers to another and has no other rule, even as the only branch of an `allOf`.
 pub(super) fn pure_reference<'a>(parts: &[Part<'a>]) -> Option<Node<'a>> {
     let [Part { node, bare: _, only: kinds::ALL }] = parts else { return None };
     let mut node = node.clone();

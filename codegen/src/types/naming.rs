@@ -1,8 +1,8 @@
-//! Names for types that the document does not name: from titles, from where they stand, from what points to them.
+//! Names for types that the document does not name: from titles, places and references.
 
 use crate::names;
 
-/// A name for what stands inside of something with a name; the oldest part goes first where it gets too long.
+/// A name for a part of a named type. A name that gets too long loses its oldest part.
 pub(super) fn join(parent: &str, child: &str) -> String {
     let child = names::type_name(child);
     let whole = format!("{parent}{child}");
@@ -10,7 +10,7 @@ pub(super) fn join(parent: &str, child: &str) -> String {
     names::schema_type_name(&whole)
 }
 
-/// Whether a title can name a type: a sentence cannot.
+/// Tells whether a title can name a type: a sentence cannot.
 pub(super) fn is_name(title: &str) -> bool {
     let title = title.trim();
     title.len() <= 48
@@ -18,10 +18,10 @@ pub(super) fn is_name(title: &str) -> bool {
         && title.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
-/// A name from where a reference points to.
+/// A name from the target of a reference.
 pub(super) struct Pointed {
     pub(super) name: String,
-    /// Whether it stands where schemas are kept by name.
+    /// True if the target is one of the schemas that a document keeps by name.
     pub(super) is_component: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What bounds strings, integers and numbers.
+//! The rules of strings, integers and numbers.
 
 use super::Integer;
 
@@ -11,18 +11,18 @@ pub(crate) struct TextRules {
 }
 
 impl TextRules {
-    /// Whether every string keeps them.
+    /// Tells whether every string keeps them.
     pub(crate) fn is_free(&self) -> bool {
         self.pattern.is_none() && self.least.is_none() && self.most.is_none()
     }
 }
 
-/// The rules of an integer, both ends within.
+/// The rules of an integer; both ends belong to the range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IntegerRules {
     pub(crate) least: Option<i128>,
     pub(crate) most: Option<i128>,
-    /// What holds it.
+    /// The integer type that holds it.
     pub(crate) integer: Integer,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct NumberRules {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bound {
     pub(crate) value: f64,
-    /// Of an integer, to the last digit.
+    /// The exact value, if it is an integer.
     pub(crate) exact: Option<i128>,
     pub(crate) exclusive: bool,
 }
 
 impl Integer {
-    /// As Rust spells it.
+    /// Its name in Rust.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::I8 => "i8",
@@ -58,12 +58,12 @@ impl Integer {
         }
     }
 
-    /// Whether it is of any size.
+    /// Tells whether it is of any size.
     pub(crate) fn is_open(self) -> bool {
         matches!(self, Self::Any | Self::Natural)
     }
 
-    /// What a `format` says.
+    /// The integer type that a `format` names.
     pub(crate) fn of_format(format: &str) -> Option<Self> {
         let all = [Self::I8, Self::U8, Self::I16, Self::U16, Self::I32, Self::U32, Self::I64, Self::U64];
         let name = format.strip_prefix("uint").map(|bits| format!("u{bits}"));
@@ -75,7 +75,7 @@ impl Integer {
         all.into_iter().find(|integer| integer.name() == name)
     }
 
-    /// The least and the greatest, as far as these bounds go.
+    /// The least and the greatest value, as far as 128 bits go.
     pub(crate) fn range(self) -> (i128, i128) {
         match self {
             Self::I8 => (i8::MIN.into(), i8::MAX.into()),
@@ -91,31 +91,22 @@ impl Integer {
         }
     }
 
-    /// The smallest that holds a range. Where an end is open, that is every integer of JSON; `native`, 64 bits.
-    pub(crate) fn smallest(least: Option<i128>, most: Option<i128>, native: bool) -> Self {
-        let open = least.is_none() || most.is_none();
-        if open && !native {
-            return Self::Any;
-        }
-        let (signed, unsigned): (&[_], &[_]) = if open {
-            (&[Self::I64, Self::I128], &[Self::U64, Self::I128])
-        } else {
-            (
-                &[Self::I8, Self::I16, Self::I32, Self::I64, Self::I128],
-                &[Self::U8, Self::U16, Self::U32, Self::U64, Self::I128],
-            )
+    /// The smallest type that holds a range; for an open range, that of every integer of JSON.
+    pub(crate) fn smallest(least: Option<i128>, most: Option<i128>) -> Self {
+        let (Some(least), Some(most)) = (least, most) else { return Self::Any };
+        let among = match least >= 0 {
+            true => [Self::U8, Self::U16, Self::U32, Self::U64],
+            false => [Self::I8, Self::I16, Self::I32, Self::I64],
         };
-        let among = if least.is_some_and(|least| least >= 0) { unsigned } else { signed };
-        let fits = |integer: &&Self| {
+        let fits = |integer: &Self| {
             let (low, high) = integer.range();
-            least.is_none_or(|least| (low..=high).contains(&least))
-                && most.is_none_or(|most| (low..=high).contains(&most))
+            (low..=high).contains(&least) && (low..=high).contains(&most)
         };
-        among.iter().find(fits).copied().unwrap_or(Self::I128)
+        among.into_iter().find(fits).unwrap_or(Self::I128)
     }
 }
 
-/// A pattern as ECMA-262 means it: by code points, or where it is written for code units, by those.
+/// Compiles a pattern of ECMA-262: by code points, or by code units if it is no pattern of code points.
 pub(crate) fn regex(pattern: &str) -> Result<regress::Regex, regress::Error> {
     regress::Regex::with_flags(pattern, "u").or_else(|error| regress::Regex::new(pattern).map_err(|_| error))
 }

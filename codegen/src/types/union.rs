@@ -1,4 +1,4 @@
-//! Alternatives: which there are, and how they are told apart.
+//! Alternatives: finding them, and choosing how to tell them apart.
 
 use std::collections::BTreeSet;
 
@@ -17,21 +17,21 @@ use crate::{
     valid::same,
 };
 
-/// Alternatives that stand beside alternatives multiply; beyond this only the first are told apart.
+/// The number of combinations of several unions in one schema. Beyond it only the first union is resolved.
 const MOST_COMBINATIONS: usize = 64;
-/// Names of names that are followed to see whether null alone is meant.
+/// The number of references to follow to find a schema that lets in only null.
 const MOST_NAMES: usize = 8;
 
 /// One alternative.
 struct Branch<'a> {
     parts: Vec<Part<'a>>,
     flat: Flat<'a>,
-    /// Whether it is a type that has a name already.
+    /// True if it refers to a type with a name.
     referred: bool,
 }
 
 impl<'a> Lowerer<'a, '_> {
-    /// Whether null is one of the alternatives.
+    /// Tells whether null is one of the alternatives.
     pub(super) fn null_branch(&self, flat: &Flat<'a>) -> bool {
         flat.lets_null
             && (!flat.typed || flat.types & kinds::NULL != 0)
@@ -59,7 +59,7 @@ impl<'a> Lowerer<'a, '_> {
         if branches.len() == 1 { branches.pop() } else { None }
     }
 
-    /// What must hold in each alternative, null aside: the alternative and all that stands around it.
+    /// Everything that must hold in each alternative except null: the alternative and the schema around it.
     fn branches(&mut self, flat: &Flat<'a>, parts: &[Part<'a>]) -> Vec<Vec<Part<'a>>> {
         let base = parts.iter().map(|part| Part { bare: true, ..part.clone() }).collect::<Vec<_>>();
         let around = self.flatten(&base);
@@ -87,7 +87,7 @@ impl<'a> Lowerer<'a, '_> {
         combinations.collect()
     }
 
-    /// Whether all that some parts let in is of these types, null aside.
+    /// Tells whether some parts let in only values of these types, apart from null.
     fn is_within(&mut self, parts: &[Part<'a>], types: u8) -> bool {
         let flat = self.flatten(parts);
         flat.typed && flat.types & !types & !kinds::NULL == 0
@@ -134,7 +134,7 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    /// Whether it is plain that no value fits both of two alternatives.
+    /// Tells whether no value can fit both of two alternatives.
     fn are_apart(&mut self, one: &Flat<'a>, other: &Flat<'a>) -> bool {
         if !one.unions.is_empty() || !other.unions.is_empty() {
             return false;
@@ -326,7 +326,7 @@ impl<'a> Lowerer<'a, '_> {
     }
 }
 
-/// Alternatives that each let some strings in are one enumeration.
+/// One enumeration for alternatives that are all strings.
 fn texts(branches: &[Branch<'_>]) -> Option<Body> {
     let mut scope = Scope::default();
     let mut seen = BTreeSet::new();
@@ -347,7 +347,7 @@ fn texts(branches: &[Branch<'_>]) -> Option<Body> {
     Some(Body::Texts(variants)).filter(|_| !branches.is_empty())
 }
 
-/// Whether each alternative is a string, or an object with a single property that tells it apart.
+/// Tells whether each alternative is a string, or an object with a single property that identifies it.
 fn is_external(branches: &[Branch<'_>]) -> bool {
     let mut names = BTreeSet::new();
     let mut objects = 0;
@@ -372,7 +372,7 @@ fn is_external(branches: &[Branch<'_>]) -> bool {
     fit && objects > 0 && branches.len() > 1
 }
 
-/// Whether a schema lets nothing in but null, be it under a name.
+/// Tells whether a schema lets in only null, by reference too.
 fn is_null(node: &Node<'_>) -> bool {
     let mut node = node.clone();
     for _ in 0..MOST_NAMES {
@@ -393,7 +393,7 @@ fn is_null(node: &Node<'_>) -> bool {
     }
 }
 
-/// A schema without what it says to people.
+/// A schema without its annotations.
 fn said(node: &Node<'_>) -> Option<serde_json::Map<String, Value>> {
     let mut said = node.value.as_object()?.clone();
     said.retain(|key, _| key == "format" || !crate::check::is_annotation(key));

@@ -11,27 +11,20 @@ use super::{
     types::Renderer,
 };
 use crate::{
-    names::{self, ident},
-    types::{Content, Def, Form, Rest, Ty, Union, ValueVariant},
+    names::ident,
+    types::{Content, Def, Form, Ty, Union, ValueVariant},
 };
 
 impl Renderer<'_> {
     pub(super) fn union(&self, def: &Def, union: &Union) -> TokenStream {
-        let (doc, schema, name) = (self.doc(def), self.schema_attributes(def), ident(&def.name));
+        let (doc, name) = (self.doc(def), ident(&def.name));
         let untagged = union.form == Form::Untagged;
         let derives = match untagged {
             true => self.derives(),
             false => quote!(#[derive(::serde::Serialize, Clone, Debug, PartialEq)]),
         };
-        let closed = union.variants.iter().all(|variant| match &variant.content {
-            Content::Fields(body) => body.rest == Rest::Refused,
-            Content::Unit | Content::Ty(_) => true,
-        });
         let form = match &union.form {
             Form::Untagged => quote!(#[serde(untagged)]),
-            Form::Internal(tag) if closed && self.schemas() => {
-                quote!(#[serde(tag = #tag, deny_unknown_fields)])
-            }
             Form::Internal(tag) => quote!(#[serde(tag = #tag)]),
             Form::External => TokenStream::new(),
         };
@@ -59,7 +52,7 @@ impl Renderer<'_> {
         let read = match &union.form {
             Form::Untagged => None,
             Form::Internal(tag) => Some(self.read_tagged(&name, tag, union)),
-            Form::External => Some(read_external(&name, union, &self.support_path())),
+            Form::External => Some(read_external(&name, union)),
         };
         let read = read.map(|read| {
             quote! {
@@ -76,7 +69,6 @@ impl Renderer<'_> {
             #doc
             #derives
             #form
-            #schema
             #[allow(
                 missing_docs, clippy::large_enum_variant,
                 reason = "the document need say nothing of single variants, and decides what they hold"
@@ -91,7 +83,6 @@ impl Renderer<'_> {
 
     /// Reads objects that a member tells apart.
     fn read_tagged(&self, name: &Ident, tag: &str, union: &Union) -> TokenStream {
-        let support = self.support_path();
         let arms = union.variants.iter().map(|variant| {
             let (wire, variant_name) = (&variant.wire, ident(&variant.name));
             let made = quote!(#name::#variant_name);
@@ -102,7 +93,7 @@ impl Renderer<'_> {
             if members.is_empty() && matches!(others, Others::Ignored) {
                 return quote!(#wire => Ok(#made));
             }
-            let read = Reader { name, made, support: support.clone() }.read(&members, &others);
+            let read = Reader { name, made }.read(&members, &others);
             quote!(#wire => {
                 let deserializer = members;
                 let read = { #read };
@@ -119,7 +110,7 @@ impl Renderer<'_> {
         });
         let members = if members { quote!(members) } else { quote!(_) };
         quote! {
-            let (tag, #members) = #support::tagged(deserializer, #tag)?;
+            let (tag, #members) = ::circles_codegen_support::tagged(deserializer, #tag)?;
             match tag.as_str() {
                 #(#arms,)*
                 other => Err(::serde::de::Error::unknown_variant(other, &[#(#wires),*])),
@@ -162,7 +153,7 @@ impl Renderer<'_> {
     }
 
     pub(super) fn values(&self, def: &Def, variants: &[ValueVariant]) -> TokenStream {
-        let (doc, name, support) = (self.doc(def), ident(&def.name), self.support_path());
+        let (doc, name) = (self.doc(def), ident(&def.name));
         let idents = variants.iter().map(|variant| ident(&variant.name)).collect::<Vec<_>>();
         let lines = variants.iter().map(|variant| docs(&format!("`{}`", variant.value)));
         let texts = variants.iter().map(|variant| variant.value.to_string());
@@ -171,21 +162,6 @@ impl Renderer<'_> {
         };
         let all = variants.iter().map(|variant| variant.value.to_string()).collect::<Vec<_>>().join(", ");
         let expected = format!("expected one of {all}");
-        let schema = self.schemas().then(|| {
-            let text = format!("{{\"enum\":[{all}]}}");
-            let wire = names::type_name(&def.name);
-            quote! {
-                impl ::schemars::JsonSchema for #name {
-                    fn schema_name() -> ::std::borrow::Cow<'static, str> {
-                        #wire.into()
-                    }
-
-                    fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
-                        ::serde_json::from_str(#text).unwrap_or_default()
-                    }
-                }
-            }
-        });
         quote! {
             #doc
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,20 +195,18 @@ impl Renderer<'_> {
                     let value = <::serde_json::Value as ::serde::Deserialize>::deserialize(deserializer)?;
                     let same = |known: &&Self| {
                         let known = ::serde_json::from_str::<::serde_json::Value>(known.as_json());
-                        known.is_ok_and(|known| #support::same(&known, &value))
+                        known.is_ok_and(|known| ::circles_codegen_support::same(&known, &value))
                     };
                     let found = Self::ALL.iter().find(same).copied();
                     found.ok_or_else(|| ::serde::de::Error::custom(#expected))
                 }
             }
-
-            #schema
         }
     }
 }
 
 /// Reads strings, and objects whose only member tells them apart.
-fn read_external(name: &Ident, union: &Union, support: &TokenStream) -> TokenStream {
+fn read_external(name: &Ident, union: &Union) -> TokenStream {
     let of_content = |wanted: bool| {
         let variants =
             union.variants.iter().filter(move |variant| matches!(variant.content, Content::Ty(_)) == wanted);
@@ -265,7 +239,7 @@ fn read_external(name: &Ident, union: &Union, support: &TokenStream) -> TokenStr
                 self,
                 mut map: __A,
             ) -> ::std::result::Result<Self::Value, __A::Error> {
-                let Some(name) = map.next_key::<#support::Name<'de>>()? else {
+                let Some(name) = map.next_key::<::circles_codegen_support::Name<'de>>()? else {
                     return Err(::serde::de::Error::invalid_length(0, &self));
                 };
                 let value = match name.as_str() {

@@ -1,11 +1,11 @@
-//! Tests of a server: each example pairing of the document is played, and what comes is compared.
+//! Tests of a server: each plays an example pairing of the document and compares the answer.
 
 use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{apart, examples::items, types::written};
+use super::{apart, types::written};
 use crate::{
     document::{Document, Example},
     model::{Method, Model},
@@ -14,10 +14,10 @@ use crate::{
     vectors::Vectors,
 };
 
-/// A test for each pairing that is valid by its own schemas and says what is answered. They stand in a module whose
-/// parent has `types` and says by `live` what an example is played against.
+/// A test for each pairing that is valid by its own schemas and has an answer. The tests belong in a module whose
+/// parent has `types`, and `live`, which supplies the server.
 pub(crate) fn contract(model: &Model, vectors: &Vectors, document: &Document<'_>) -> String {
-    let mut scope = Scope::with(&["stood_in", "same", "reads"]);
+    let mut scope = Scope::default();
     let (mut examples, mut tests) = (Vec::new(), Vec::new());
     let mut shown = Shown::default();
     for method in &model.methods {
@@ -31,14 +31,13 @@ pub(crate) fn contract(model: &Model, vectors: &Vectors, document: &Document<'_>
     }
     let missing = shown.missing(model);
     let count = examples.len();
-    let [live, same] = [include_str!("support/live.rs"), include_str!("support/same.rs")].map(items);
     let tokens = quote! {
-        #live
-        #same
-        #[doc = " Methods and codes of errors that no example here shows."]
-        #[allow(dead_code, reason = "whoever wants an example of all looks here")]
+        #[allow(unused_imports, reason = "few documents have no example")]
+        pub use ::circles_codegen_support::{Example, Live};
+        #[doc = " Methods and codes of errors that no example shows."]
+        #[allow(dead_code, reason = "only a crate that wants an example of everything reads it")]
         pub const WITHOUT_EXAMPLE: &[&str] = &[#(#missing),*];
-        #[doc = " The example pairings that are played."]
+        #[doc = " The example pairings, each with a test."]
         #[allow(dead_code, reason = "few documents have no example")]
         pub static EXAMPLES: [Example; #count] = [#(#examples),*];
         #(#tests)*
@@ -57,7 +56,7 @@ fn test(name: &str, index: usize) -> TokenStream {
     }
 }
 
-/// One that says what is answered; none of the others.
+/// The entry of a pairing, if it has an answer.
 fn entry(example: &Example, method: &Method, model: &Model, document: &Document<'_>) -> Option<TokenStream> {
     let (answer, ty) = match (&example.error, &example.result, &method.result) {
         (Some(error), _, Some(_)) => {
@@ -87,18 +86,18 @@ fn entry(example: &Example, method: &Method, model: &Model, document: &Document<
             params: #params,
             answer: #answer,
             varies: &[#(#varies),*],
-            reads: reads::<#ty>,
+            reads: ::circles_codegen_support::reads::<#ty>,
         }
     })
 }
 
-/// The type of an error's data, where the document says it.
+/// The type of an error's data, if the document has one.
 fn data_type<'m>(code: i64, method: &Method, model: &'m Model) -> Option<&'m Ty> {
     let errors = model.errors_of(method);
     errors.filter(|error| i64::from(error.code) == code).find_map(|error| error.data.as_ref())
 }
 
-/// Methods and codes that examples show.
+/// The methods and codes that examples show.
 #[derive(Default)]
 struct Shown<'m> {
     methods: BTreeSet<&'m str>,

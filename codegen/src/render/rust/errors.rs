@@ -12,14 +12,14 @@ use crate::{
     names::{self, Scope, ident},
 };
 
-/// What a method's call may fail with; nothing for one that declares no errors.
+/// The error type of a method; nothing for a method that declares no errors.
 pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &TokenStream) -> TokenStream {
     let errors = model.errors_of(method).collect::<Vec<_>>();
     if errors.is_empty() {
         return TokenStream::new();
     }
     let mut scope = Scope::with(&["Other"]);
-    // Of this method alone: what others declare must not change the names here.
+    // Only this method's errors count: other methods must not change the names here.
     let variants = errors.iter().map(|error| {
         let coded = names::coded(&error.name, error.code.into());
         ident(&scope.first(names::type_name(&error.name), names::type_name(&coded), ""))
@@ -35,7 +35,7 @@ pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &To
         let mut doc = format!("{} ({})", error.message.trim(), error.code);
         if let Some(data) = method.error_data.get(index) {
             let data = serde_json::to_string_pretty(data).unwrap_or_default();
-            doc.push_str(&format!("\n\nWhat the document says of its `data`:\n\n```json\n{data}\n```"));
+            doc.push_str(&format!("\n\nIts `data` in the document:\n\n```json\n{data}\n```"));
         }
         docs(&doc)
     });
@@ -62,7 +62,7 @@ pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &To
         #[non_exhaustive]
         pub enum #name {
             #(#lines #variants(#data),)*
-            #[doc = " What the document does not declare."]
+            #[doc = " An error that the document does not declare."]
             Other(::jsonrpsee::types::ErrorObjectOwned),
         }
 
@@ -99,7 +99,7 @@ pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &To
                     #(#name::#variants(data) => ::serde_json::to_value(data),)*
                     #name::Other(error) => return error,
                 };
-                // Nothing is said by null.
+                // Null says nothing.
                 let data = data.ok().filter(|data| !data.is_null());
                 Self::owned(code, message, data)
             }
@@ -119,7 +119,7 @@ pub(super) fn error(method: &Method, model: &Model, settings: &Settings, up: &To
     }
 }
 
-/// Several errors may share a code; then the message tells which one it is, and one of another message is none of them.
+/// Match arms by code. If several errors share a code, the message decides; any other message is `Other`.
 fn arms(errors: &[&ErrorObject], variants: &[proc_macro2::Ident]) -> Vec<TokenStream> {
     let mut by_code = BTreeMap::<i32, Vec<usize>>::new();
     for (index, error) in errors.iter().enumerate() {

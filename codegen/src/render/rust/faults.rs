@@ -1,4 +1,4 @@
-//! The declared errors: their codes, and for a crate with support one enumeration of them all.
+//! The declared errors: their codes, and an enum of them all.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -21,7 +21,7 @@ pub(super) fn codes(faults: &[ErrorObject]) -> TokenStream {
     }
 }
 
-/// One enumeration of everything that is declared.
+/// The enum of all declared errors, for a crate with one error type.
 pub(super) fn faults(faults: &[ErrorObject], types: &Types) -> TokenStream {
     let variants = faults.iter().map(|fault| {
         let (doc, variant) = (docs(&fault.message), ident(&fault.variant));

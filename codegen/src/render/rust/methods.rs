@@ -1,12 +1,14 @@
-//! Methods: their params as types, the trait that jsonrpsee makes servers and clients from, and the table.
+//! Methods: their params as types, the trait that jsonrpsee turns into servers and clients, and the table.
 
-use proc_macro2::{Literal, TokenStream};
+use std::collections::BTreeMap;
+
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::{
     docs,
     objects::{Member, Others, Presence, Reader},
-    types::{answered, spaceless, written},
+    types::{answered, written},
 };
 use crate::{
     Settings,
@@ -14,7 +16,7 @@ use crate::{
     names::ident,
 };
 
-/// From this many optional params on, those who call name the ones they give.
+/// With this many optional params, their type gets a setter for each.
 const MANY_OPTIONS: usize = 2;
 
 /// The params of one method, by name and by position. `up` leads to the top of the output.
@@ -25,32 +27,25 @@ pub(super) fn params(method: &Method, model: &Model, settings: &Settings, up: &T
     let name = ident(&method.params_type);
     let doc = docs(&format!("Params of `{}`.", method.wire));
     let positions = positions(method);
-    let schema = settings.support.is_some().then(|| quote!(, ::schemars::JsonSchema));
-    let more = match &settings.support {
-        Some(_) => params_trait(method, settings),
-        None => {
-            let conversion = settings.client.then(|| conversion(method));
-            let builder = builder(method, model, up);
-            quote!(#conversion #builder)
-        }
-    };
-    // Serde reads arrays as well, by position; where the document wants names, nothing else will do.
-    let named = method.structure == ParamStructure::ByName && settings.support.is_none();
-    let fields = method.params.iter().map(|param| field(param, model, settings, up, named));
+    let conversion = settings.client.then(|| conversion(method));
+    let (table, builder) = (param_table(method), builder(method, model, up));
+    // The reader that serde derives also takes arrays, by position.
+    let named = method.structure == ParamStructure::ByName;
+    let fields = method.params.iter().map(|param| field(param, model, up, named));
     let (derive, read) = match named {
-        true => (quote!(), read_named(method, &name, up)),
+        true => (quote!(), read_named(method, &name)),
         false => (quote!(#[derive(::serde::Deserialize)] #[serde(deny_unknown_fields)]), quote!()),
     };
     quote! {
         #doc
-        #[derive(Clone, Debug, PartialEq, ::serde::Serialize #schema)]
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
         #derive
         pub struct #name { #(#fields),* }
 
         #read
 
         impl #name {
-            #[doc = " The params by position; what is absent at the end is left out, what is absent before it is null."]
+            #[doc = " Returns the params by position. Absent ones at the end are left out, others are null."]
             #[doc = ""]
             #[doc = " # Errors"]
             #[doc = ""]
@@ -61,19 +56,24 @@ pub(super) fn params(method: &Method, model: &Model, settings: &Settings, up: &T
             }
         }
 
-        #more
+        impl ::circles_codegen_support::Params for #name {
+            const PARAMS: &'static [::circles_codegen_support::Param] = &[#(#table),*];
+        }
+
+        #conversion
+        #builder
     }
 }
 
 /// Reads params by name. Null is absence, as it is by position.
-fn read_named(method: &Method, name: &proc_macro2::Ident, up: &TokenStream) -> TokenStream {
+fn read_named(method: &Method, name: &Ident) -> TokenStream {
     let members = method.params.iter().map(|param| Member {
         wire: param.wire.clone(),
         field: ident(&param.field),
         presence: if param.required { Presence::Required } else { Presence::NullIsAbsence },
     });
     let members = members.collect::<Vec<_>>();
-    let reader = Reader { name, made: quote!(#name), support: quote!(#up support) };
+    let reader = Reader { name, made: quote!(#name) };
     let read = reader.read(&members, &Others::Refused);
     quote! {
         impl<'de> ::serde::Deserialize<'de> for #name {
@@ -106,31 +106,20 @@ fn positions(method: &Method) -> TokenStream {
     }
 }
 
-/// What the hand-written part knows of params.
-fn params_trait(method: &Method, settings: &Settings) -> TokenStream {
-    let (support, name) = (settings.support_tokens(), ident(&method.params_type));
-    let table = param_table(method, &support);
-    quote! {
-        impl #support::Params for #name {
-            const PARAMS: &'static [#support::Param] = &[#(#table),*];
-        }
-    }
-}
-
-fn param_table(method: &Method, support: &TokenStream) -> Vec<TokenStream> {
+fn param_table(method: &Method) -> Vec<TokenStream> {
     let entries = method.params.iter().map(|param| {
         let (name, required) = (&param.wire, param.required);
-        quote!(#support::Param { name: #name, required: #required })
+        quote!(::circles_codegen_support::Param { name: #name, required: #required })
     });
     entries.collect()
 }
 
-/// Params as a client sends them, in the form that the document asks for.
+/// Params as a client sends them, in the form that the document demands.
 fn conversion(method: &Method) -> TokenStream {
     let name = ident(&method.params_type);
-    let write = match method.structure {
-        ParamStructure::ByName => quote!(::serde_json::value::to_raw_value(&self).map(Some)),
-        ParamStructure::ByPosition | ParamStructure::Either => quote! {
+    let write = match method.structure.sends_positions() {
+        false => quote!(::serde_json::value::to_raw_value(&self).map(Some)),
+        true => quote! {
             self.into_positional()
                 .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
                 .map(Some)
@@ -147,7 +136,7 @@ fn conversion(method: &Method) -> TokenStream {
     }
 }
 
-/// What must be given first, the rest by name.
+/// A constructor that takes the required params, and a setter for each optional one.
 fn builder(method: &Method, model: &Model, up: &TokenStream) -> TokenStream {
     let (required, optional) = method.params.iter().partition::<Vec<_>, _>(|param| param.required);
     if optional.len() < MANY_OPTIONS {
@@ -182,7 +171,7 @@ fn builder(method: &Method, model: &Model, up: &TokenStream) -> TokenStream {
         });
     quote! {
         impl #name {
-            #[doc = " What must be given; the rest is absent until it is named."]
+            #[doc = " Takes the required params; the others are absent until they are set."]
             #[allow(clippy::too_many_arguments, clippy::new_without_default, reason = "the document counts them")]
             pub fn new(#(#arguments),*) -> Self {
                 Self { #(#given,)* #(#absent: None,)* }
@@ -193,7 +182,7 @@ fn builder(method: &Method, model: &Model, up: &TokenStream) -> TokenStream {
     }
 }
 
-/// The type of a param as field and argument. jsonrpsee knows an optional one by the very spelling of `Option`.
+/// The type of a param as field and argument. jsonrpsee recognises an optional one by the spelling `Option`.
 fn param_type(param: &Param, model: &Model, up: &TokenStream) -> TokenStream {
     let path = quote!(#up types::);
     if param.required {
@@ -203,23 +192,19 @@ fn param_type(param: &Param, model: &Model, up: &TokenStream) -> TokenStream {
     quote!(Option<#inner>)
 }
 
-fn field(param: &Param, model: &Model, settings: &Settings, up: &TokenStream, named: bool) -> TokenStream {
+fn field(param: &Param, model: &Model, up: &TokenStream, named: bool) -> TokenStream {
     let (doc, name, ty) = (docs(&param.doc), ident(&param.field), param_type(param, model, up));
     let wire = &param.wire;
     let rename = (param.field.trim_start_matches("r#") != wire).then(|| quote!(#[serde(rename = #wire)]));
     let optional = (!param.required).then(|| {
-        let bare = spaceless(&written(&param.ty, &model.types, &quote!(#up types::)));
-        let schema = settings.support.is_some().then(|| quote!(#[schemars(with = #bare)]));
         let default = (!named).then(|| quote!(default,));
-        quote! {
-            #[serde(#default skip_serializing_if = "Option::is_none")]
-            #schema
-        }
+        quote!(#[serde(#default skip_serializing_if = "Option::is_none")])
     });
     quote!(#doc #rename #optional pub #name: #ty)
 }
 
-/// The trait that jsonrpsee makes servers and clients from; none where there is no method, which it refuses.
+/// The trait that jsonrpsee turns into servers and clients. jsonrpsee refuses a trait without methods, so there is
+/// none for a document without methods.
 pub(super) fn interface(model: &Model, group: &Group, settings: &Settings, up: &TokenStream) -> TokenStream {
     let doc = match &group.tag {
         None => docs(&model.description),
@@ -231,31 +216,20 @@ pub(super) fn interface(model: &Model, group: &Group, settings: &Settings, up: &
     if methods.is_empty() {
         return TokenStream::new();
     }
-    let attributes = match (&settings.support, settings.server, settings.client) {
-        (Some(_), ..) => quote! {
-            #[cfg(any(feature = "server", feature = "client"))]
-            #[cfg_attr(all(feature = "server", feature = "client"), ::jsonrpsee::proc_macros::rpc(server, client))]
-            #[cfg_attr(all(feature = "server", not(feature = "client")), ::jsonrpsee::proc_macros::rpc(server))]
-            #[cfg_attr(all(feature = "client", not(feature = "server")), ::jsonrpsee::proc_macros::rpc(client))]
-        },
-        (None, true, true) => quote!(#[::jsonrpsee::proc_macros::rpc(server, client)]),
-        (None, true, false) => quote!(#[::jsonrpsee::proc_macros::rpc(server)]),
-        (None, false, true) => quote!(#[::jsonrpsee::proc_macros::rpc(client)]),
-        (None, false, false) => return TokenStream::new(),
+    let sides = match (settings.server, settings.client) {
+        (true, true) => quote!(server, client),
+        (true, false) => quote!(server),
+        (false, true) => quote!(client),
+        (false, false) => return TokenStream::new(),
     };
-    let allowed = settings.support.is_none().then(|| {
-        quote! {
-            #[allow(
-                clippy::too_many_arguments, clippy::wrong_self_convention, clippy::needless_lifetimes,
-                clippy::unit_arg, clippy::let_unit_value, clippy::ignored_unit_patterns,
-                reason = "the document counts and names what is generated"
-            )]
-        }
-    });
     quote! {
         #doc
-        #allowed
-        #attributes
+        #[allow(
+            clippy::too_many_arguments, clippy::wrong_self_convention, clippy::needless_lifetimes,
+            clippy::unit_arg, clippy::let_unit_value, clippy::ignored_unit_patterns,
+            reason = "the document decides names and counts"
+        )]
+        #[::jsonrpsee::proc_macros::rpc(#sides)]
         pub trait #name { #(#methods)* }
     }
 }
@@ -267,38 +241,24 @@ fn trait_method(
     up: &TokenStream,
 ) -> Option<TokenStream> {
     let (doc, wire, name) = (docs(&method.doc()), &method.wire, ident(&method.name));
-    let by_position = match method.structure {
-        ParamStructure::ByPosition => true,
-        ParamStructure::ByName => false,
-        // What every server reads.
-        ParamStructure::Either => settings.support.is_none(),
-    };
-    let kind = if by_position { quote!(array) } else { quote!(map) };
+    let kind = if method.structure.sends_positions() { quote!(array) } else { quote!(map) };
     let arguments = method.params.iter().map(|param| {
         let (argument, ty, wire) = (ident(&param.argument), param_type(param, model, up), &param.wire);
         let rename = (argument != wire).then(|| quote!(#[argument(rename = #wire)]));
         quote!(#rename #argument: #ty)
     });
-    let extensions = settings.support.is_some().then(|| quote!(, with_extensions));
+    let extensions = settings.extensions.then(|| quote!(, with_extensions));
     let path = quote!(#up types::);
     let (attribute, result) = match &method.kind {
         Kind::Unsubscription => return None,
         Kind::Call => {
             let result = method.result.as_ref().map(|ty| answered(ty, &model.types, &path));
-            let error = match (&settings.support, method.errors.is_empty()) {
-                (Some(_), _) => {
-                    let support = settings.support_tokens();
-                    quote!(#support::Error)
-                }
-                (None, true) => quote!(::jsonrpsee::types::ErrorObjectOwned),
-                (None, false) => ident(&method.error_type).to_token_stream(),
-            };
-            let result = match (result, &settings.support) {
-                (Some(result), _) => quote!(-> Result<#result, #error>),
-                (None, Some(_)) => quote!(-> Result<(), #error>),
-                (None, None) => TokenStream::new(),
-            };
-            (quote!(method(name = #wire, param_kind = #kind #extensions)), result)
+            let error = settings.error_tokens().unwrap_or_else(|| match method.errors.is_empty() {
+                true => quote!(::jsonrpsee::types::ErrorObjectOwned),
+                false => ident(&method.error_type).to_token_stream(),
+            });
+            let result = result.map(|result| quote!(-> Result<#result, #error>));
+            (quote!(method(name = #wire, param_kind = #kind #extensions)), result.unwrap_or_default())
         }
         Kind::Subscription { notification, unsubscribe, item } => {
             let item = written(item, &model.types, &path);
@@ -314,7 +274,7 @@ fn trait_method(
             (attribute, quote!(-> ::jsonrpsee::core::SubscriptionResult))
         }
     };
-    let deprecated = (method.deprecated && settings.support.is_none()).then(|| quote!(#[deprecated]));
+    let deprecated = method.deprecated.then(|| quote!(#[deprecated]));
     Some(quote! {
         #doc
         #deprecated
@@ -323,59 +283,18 @@ fn trait_method(
     })
 }
 
-/// The table of methods and the way into it, for a crate that handles them all alike.
-pub(super) fn table(model: &Model, settings: &Settings) -> TokenStream {
-    let support = settings.support_tokens();
-    let entries = model.methods.iter().map(|method| {
-        let (name, connection, errors) = (&method.wire, method.connection, codes(method, model));
-        let auth = match method.auth {
-            Auth::None => quote!(None),
-            Auth::Session => quote!(Session),
-        };
-        let params = match method.params.is_empty() {
-            true => quote!(#support::NoParams),
-            false => ident(&method.params_type).to_token_stream(),
-        };
-        quote! {
-            #support::Method {
-                name: #name,
-                auth: #support::Auth::#auth,
-                connection: #connection,
-                params: <#params as #support::Params>::PARAMS,
-                errors: &[#(codes::#errors),*],
-                check_params: #support::check_params::<#params>,
-            }
-        }
+/// The table of methods, and the function that finds one by name.
+pub(super) fn table(model: &Model) -> TokenStream {
+    let groups = model.groups.iter().flat_map(|group| {
+        let module = group.tag.as_ref().map(|(_, module)| ident(module));
+        group.methods.iter().map(move |index| (*index, module.clone()))
+    });
+    let modules = groups.collect::<BTreeMap<_, _>>();
+    let entries = model.methods.iter().enumerate().map(|(index, method)| {
+        let module = modules.get(&index).and_then(Option::as_ref);
+        entry(method, model, module)
     });
     let entries = entries.collect::<Vec<_>>();
-    listed(model, &support, &entries)
-}
-
-/// The table of methods with what the document says of each.
-pub(super) fn descriptions(model: &Model) -> TokenStream {
-    let support = quote!(support);
-    let entries = model.methods.iter().map(|method| {
-        let (name, deprecated, tags) = (&method.wire, method.deprecated, &method.tags);
-        let (summary, params, errors) =
-            (method.summary.trim(), param_table(method, &support), codes(method, model));
-        let extensions = serde_json::Value::Object(method.extensions.clone()).to_string();
-        quote! {
-            support::Method {
-                name: #name,
-                summary: #summary,
-                deprecated: #deprecated,
-                tags: &[#(#tags),*],
-                params: &[#(#params),*],
-                errors: &[#(codes::#errors),*],
-                extensions: #extensions,
-            }
-        }
-    });
-    let entries = entries.collect::<Vec<_>>();
-    listed(model, &support, &entries)
-}
-
-fn listed(model: &Model, support: &TokenStream, entries: &[TokenStream]) -> TokenStream {
     let arms = model.methods.iter().enumerate().map(|(index, method)| {
         let name = &method.wire;
         let position = Literal::usize_unsuffixed(index);
@@ -383,27 +302,59 @@ fn listed(model: &Model, support: &TokenStream, entries: &[TokenStream]) -> Toke
     });
     let lookup = match model.methods.is_empty() {
         true => quote! {
-            #[doc = " The method of this name: the document has none."]
-            pub fn method(_name: &str) -> Option<&'static #support::Method> {
+            #[doc = " Returns the method of this name: the document has none."]
+            pub fn method(_name: &str) -> Option<&'static support::Method> {
                 None
             }
         },
         false => quote! {
-            #[doc = " The method of this name."]
-            pub fn method(name: &str) -> Option<&'static #support::Method> {
+            #[doc = " Returns the method of this name."]
+            pub fn method(name: &str) -> Option<&'static support::Method> {
                 match name { #(#arms,)* _ => None }
             }
         },
     };
     quote! {
         #[doc = " Every method of the document, in its order."]
-        pub static METHODS: &[#support::Method] = &[#(#entries),*];
+        pub static METHODS: &[support::Method] = &[#(#entries),*];
 
         #lookup
     }
 }
 
-fn codes(method: &Method, model: &Model) -> Vec<proc_macro2::Ident> {
+/// The table's entry of a method; `module` holds the type of its params.
+fn entry(method: &Method, model: &Model, module: Option<&Ident>) -> TokenStream {
+    let Method { wire, deprecated, tags, connection, .. } = method;
+    let (summary, errors) = (method.summary.trim(), codes(method, model));
+    let auth = match method.auth {
+        Auth::None => quote!(None),
+        Auth::Session => quote!(Session),
+    };
+    let params = match method.params.is_empty() {
+        true => quote!(support::NoParams),
+        false => {
+            let (module, name) = (module.iter(), ident(&method.params_type));
+            quote!(#(#module::)* #name)
+        }
+    };
+    let extensions = serde_json::Value::Object(method.extensions.clone()).to_string();
+    quote! {
+        support::Method {
+            name: #wire,
+            summary: #summary,
+            deprecated: #deprecated,
+            tags: &[#(#tags),*],
+            auth: support::Auth::#auth,
+            connection: #connection,
+            params: <#params as support::Params>::PARAMS,
+            errors: &[#(codes::#errors),*],
+            extensions: #extensions,
+            check_params: support::check_params::<#params>,
+        }
+    }
+}
+
+fn codes(method: &Method, model: &Model) -> Vec<Ident> {
     let errors = model.errors_of(method);
     errors.map(|error| ident(&error.constant)).collect()
 }

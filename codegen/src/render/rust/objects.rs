@@ -1,5 +1,5 @@
-//! How objects are read: member by member, so that arrays are no objects, null is not absence, and what a schema says
-//! of names holds. What serde derives for structs does none of this.
+//! Readers of objects. They go member by member, so that arrays are no objects, null is not absence, and rules about
+//! names hold; the readers that serde derives do none of this.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
@@ -10,14 +10,12 @@ use crate::{
     types::{Field, Rest, Struct, Ty},
 };
 
-/// What reads the members of an object.
+/// The code that reads the members of an object.
 pub(super) struct Reader<'r> {
     /// The type that is read.
     pub(super) name: &'r Ident,
     /// The struct, or the variant of the enum.
     pub(super) made: TokenStream,
-    /// The path of the hand-written part.
-    pub(super) support: TokenStream,
 }
 
 /// One member that has a field.
@@ -27,30 +25,30 @@ pub(super) struct Member {
     pub(super) presence: Presence,
 }
 
-/// What becomes of a member that is absent.
+/// The treatment of a member that is absent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     Required,
-    /// None, and only then.
+    /// It becomes `None`; null does not.
     Optional,
-    /// None, as null is.
+    /// It becomes `None`, and so does null.
     NullIsAbsence,
 }
 
-/// What becomes of members without a field.
+/// The treatment of members without a field.
 pub(super) enum Others {
     Refused,
     Ignored,
     Kept,
-    /// Kept, if they are what the patterns of their names say. Each pattern stands with what a match must be, or with
-    /// nothing if all are of the one type that is kept.
+    /// Kept if they are of the type for the pattern that their name matches. A pattern has no type here if all values
+    /// are of the one type that the field holds.
     Patterned {
         patterns: Vec<(String, Option<TokenStream>)>,
         none: NoMatch,
     },
 }
 
-/// What becomes of members that match no pattern.
+/// The treatment of members that match no pattern.
 pub(super) enum NoMatch {
     Refused,
     Kept,
@@ -61,25 +59,15 @@ pub(super) enum NoMatch {
 impl Renderer<'_> {
     /// The members of a struct, as they are read.
     pub(super) fn members(&self, body: &Struct) -> (Vec<Member>, Others) {
-        let members = body.fields.iter().map(|field| self.member(field)).collect();
+        let members = body.fields.iter().map(member).collect();
         let others = match &body.rest {
             Rest::Refused => Others::Refused,
-            Rest::Open if self.keeps_unknown() => Others::Kept,
+            Rest::Open if self.settings.keep_unknown => Others::Kept,
             Rest::Open => Others::Ignored,
             Rest::Typed(_) => Others::Kept,
             Rest::Patterned { patterns, other } => self.patterned(patterns, other, &body.rest),
         };
         (members, others)
-    }
-
-    fn member(&self, field: &Field) -> Member {
-        let nullable = matches!(field.ty, Ty::Option(_));
-        let presence = match field.required {
-            true => Presence::Required,
-            false if nullable && self.schemas() => Presence::NullIsAbsence,
-            false => Presence::Optional,
-        };
-        Member { wire: field.wire.clone(), field: ident(&field.name), presence }
     }
 
     fn patterned(&self, patterns: &[(String, Ty)], other: &Rest, rest: &Rest) -> Others {
@@ -97,10 +85,15 @@ impl Renderer<'_> {
     }
 }
 
+fn member(field: &Field) -> Member {
+    let presence = if field.required { Presence::Required } else { Presence::Optional };
+    Member { wire: field.wire.clone(), field: ident(&field.name), presence }
+}
+
 impl Reader<'_> {
     /// The body of a function that reads an object with `deserializer`.
     pub(super) fn read(&self, members: &[Member], others: &Others) -> TokenStream {
-        let (name, support) = (self.name, &self.support);
+        let name = self.name;
         let slots = (0..members.len()).map(|index| format_ident!("member_{index}")).collect::<Vec<_>>();
         let arms = members.iter().zip(&slots).map(|(member, slot)| {
             let wire = &member.wire;
@@ -121,11 +114,11 @@ impl Reader<'_> {
         let unknown = quote! {
             return Err(::serde::de::Error::unknown_field(name.as_str(), &[#(#wires),*]))
         };
-        let (before, other, extra) = others_code(others, &unknown, support);
+        let OthersCode { before_loop, arm: other, field: extra } = others_code(others, &unknown);
         let made = &self.made;
-        let next = quote!(map.next_key::<#support::Name<'de>>()?);
+        let next = quote!(map.next_key::<::circles_codegen_support::Name<'de>>()?);
         let loop_ = match (members.is_empty(), others) {
-            // Nothing is left to loop for.
+            // The first member ends it, so there is no loop.
             (true, Others::Refused) => quote!(if let Some(name) = #next { #unknown; }),
             (true, Others::Ignored) => quote!(while #next.is_some() #other),
             (true, _) => quote!(while let Some(name) = #next #other),
@@ -153,7 +146,7 @@ impl Reader<'_> {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     #(let mut #slots = None;)*
-                    #before
+                    #before_loop
                     #loop_
                     Ok(#made { #(#values,)* #extra })
                 }
@@ -164,74 +157,89 @@ impl Reader<'_> {
     }
 }
 
-/// What goes before the loop, what becomes of a member without a field, and the field that keeps such members.
-fn others_code(
-    others: &Others,
-    unknown: &TokenStream,
-    support: &TokenStream,
-) -> (TokenStream, TokenStream, TokenStream) {
-    let maps = quote!(let mut extra = ::std::default::Default::default(););
-    // A map of serde_json's and one of the standard library have the same form here.
-    let keep = quote! {{
-        ::std::iter::Extend::extend(&mut extra, [(name.into_owned(), map.next_value()?)]);
-    }};
+/// The code for members without a field.
+struct OthersCode {
+    before_loop: TokenStream,
+    arm: TokenStream,
+    /// The field that keeps them, if there is one.
+    field: Option<TokenStream>,
+}
+
+impl OthersCode {
+    /// The code that keeps members in `extra`: a map of serde_json or one of the standard library.
+    fn keeping(before_loop: TokenStream, arm: TokenStream) -> Self {
+        let maps = quote!(#before_loop let mut extra = ::std::default::Default::default(););
+        Self { before_loop: maps, arm, field: Some(quote!(extra)) }
+    }
+}
+
+fn others_code(others: &Others, unknown: &TokenStream) -> OthersCode {
     match others {
-        Others::Refused => (quote!(), quote!(#unknown), quote!()),
-        Others::Ignored => (
-            quote!(),
-            quote!({
+        Others::Refused => OthersCode { before_loop: quote!(), arm: unknown.clone(), field: None },
+        Others::Ignored => OthersCode {
+            before_loop: quote!(),
+            arm: quote!({
                 map.next_value::<::serde::de::IgnoredAny>()?;
             }),
-            quote!(),
-        ),
-        Others::Kept => (maps, keep, quote!(extra)),
-        Others::Patterned { patterns, none } => {
-            let (texts, checks): (Vec<_>, Vec<_>) = patterns.iter().cloned().unzip();
-            let statics = texts.iter().enumerate().map(|(index, text)| {
-                let pattern = format_ident!("PATTERN_{index}");
-                let regex = quote!(::std::option::Option<#support::Pattern>);
-                quote! {
-                    static #pattern: ::std::sync::LazyLock<#regex> =
-                        ::std::sync::LazyLock::new(|| #support::regex(#text));
-                }
-            });
-            let matches = (0..texts.len()).map(|index| {
-                let pattern = format_ident!("PATTERN_{index}");
-                quote!(#pattern.as_ref().is_some_and(|pattern| pattern.find(name.as_str()).is_some()))
-            });
-            let matches = matches.collect::<Vec<_>>();
-            let count = Literal::usize_unsuffixed(texts.len());
-            let before = quote!(#(#statics)* #maps);
-            let first = quote!(let matched: [bool; #count] = [#(#matches),*];);
-            let refused = matches!(none, NoMatch::Refused);
-            let refuse = refused.then(|| quote!(if !matched.contains(&true) { #unknown; }));
-            if checks.iter().all(::std::option::Option::is_none) && !matches!(none, NoMatch::Checked(_)) {
-                let first = refused.then_some(first);
-                return (
-                    if refused { before } else { maps },
-                    quote!({ #first #refuse #keep }),
-                    quote!(extra),
-                );
-            }
-            let checks = checks.iter().enumerate().filter_map(|(index, ty)| {
-                let (ty, index) = (ty.as_ref()?, Literal::usize_unsuffixed(index));
-                Some(quote!(if matched[#index] { #support::is_a::<#ty, __A::Error>(&value)?; }))
-            });
-            let unmatched = match none {
-                NoMatch::Checked(ty) => {
-                    Some(quote!(if !matched.contains(&true) { #support::is_a::<#ty, __A::Error>(&value)?; }))
-                }
-                NoMatch::Refused | NoMatch::Kept => None,
-            };
-            let arm = quote! {{
-                #first
-                #refuse
-                let value = map.next_value::<::serde_json::Value>()?;
-                #(#checks)*
-                #unmatched
-                ::std::iter::Extend::extend(&mut extra, [(name.into_owned(), value)]);
-            }};
-            (before, arm, quote!(extra))
+            field: None,
+        },
+        Others::Kept => {
+            let keep = keep(&quote!(map.next_value()?));
+            OthersCode::keeping(quote!(), quote!({ #keep }))
         }
+        Others::Patterned { patterns, none } => patterned_code(patterns, none, unknown),
+    }
+}
+
+fn keep(value: &TokenStream) -> TokenStream {
+    quote!(::std::iter::Extend::extend(&mut extra, [(name.into_owned(), #value)]);)
+}
+
+fn patterned_code(
+    patterns: &[(String, Option<TokenStream>)],
+    none: &NoMatch,
+    unknown: &TokenStream,
+) -> OthersCode {
+    let names = (0..patterns.len()).map(|index| format_ident!("PATTERN_{index}")).collect::<Vec<_>>();
+    let statics = patterns.iter().zip(&names).map(|((text, _), name)| {
+        quote! {
+            static #name: ::std::sync::LazyLock<::std::option::Option<::circles_codegen_support::Pattern>> =
+                ::std::sync::LazyLock::new(|| ::circles_codegen_support::regex(#text));
+        }
+    });
+    let statics = quote!(#(#statics)*);
+    let count = Literal::usize_unsuffixed(patterns.len());
+    let matched = quote! {
+        let matched: [bool; #count] = [
+            #(#names.as_ref().is_some_and(|pattern| pattern.find(name.as_str()).is_some())),*
+        ];
+    };
+    let is_a = |ty: &TokenStream| quote!(::circles_codegen_support::is_a::<#ty, __A::Error>(&value)?;);
+    let checks = patterns.iter().enumerate().filter_map(|(index, (_, ty))| {
+        let (check, index) = (is_a(ty.as_ref()?), Literal::usize_unsuffixed(index));
+        Some(quote!(if matched[#index] { #check }))
+    });
+    let checks = checks.collect::<Vec<_>>();
+    let (refuse, unmatched) = match none {
+        NoMatch::Refused => (quote!(if !matched.contains(&true) { #unknown; }), None),
+        NoMatch::Checked(ty) => {
+            let check = is_a(ty);
+            (quote!(), Some(quote!(if !matched.contains(&true) { #check })))
+        }
+        NoMatch::Kept => (quote!(), None),
+    };
+    if !checks.is_empty() || unmatched.is_some() {
+        let keep = keep(&quote!(value));
+        let value = quote!(let value = map.next_value::<::serde_json::Value>()?;);
+        return OthersCode::keeping(
+            statics,
+            quote!({ #matched #refuse #value #(#checks)* #unmatched #keep }),
+        );
+    }
+    // The field's type checks every value, so the patterns only matter where they refuse a name.
+    let keep = keep(&quote!(map.next_value()?));
+    match none {
+        NoMatch::Refused => OthersCode::keeping(statics, quote!({ #matched #refuse #keep })),
+        NoMatch::Kept | NoMatch::Checked(_) => OthersCode::keeping(quote!(), quote!({ #keep })),
     }
 }

@@ -1,4 +1,4 @@
-//! A document as the crate `circles-differential` tries it: each schema with its type, and what the report says.
+//! A document as input of the crate `circles-differential`: each schema with its type, and the remarks of the report.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -16,7 +16,7 @@ use crate::{
     types::{Ty, Types},
 };
 
-/// A module beside `types`, for a crate that depends on `circles-differential`.
+/// A module next to `types`, for a crate that depends on `circles-differential`.
 pub(crate) fn probes(document: &Document<'_>, types: &Types, report: &Report, files: &Files) -> String {
     let path = quote!(super::types::);
     let results = document.methods.iter().filter_map(|method| Some(method.result.as_ref()?.place()));
@@ -29,10 +29,16 @@ pub(crate) fn probes(document: &Document<'_>, types: &Types, report: &Report, fi
             false => written(&ty, types, &path),
         };
         let (file, pointer) = (document.files_name(place.file), &place.pointer);
-        quote!(::circles_differential::Probe { file: #file, pointer: #pointer, read: read::<#ty> })
+        quote! {
+            ::circles_differential::Probe {
+                file: #file,
+                pointer: #pointer,
+                read: ::circles_differential::read::<#ty>,
+            }
+        }
     });
     if files.names().any(str::is_empty) {
-        // A text without a file has nothing that could be looked at again.
+        // The validator needs the files, and a text has none.
         return String::new();
     }
     let texts = files.names().map(|name| {
@@ -42,34 +48,13 @@ pub(crate) fn probes(document: &Document<'_>, types: &Types, report: &Report, fi
     });
     let (unchecked, fallbacks) = (remarks(&report.unchecked), remarks(&report.fallbacks));
     let tokens = quote! {
-        #[doc = " The document's schemas and their types, and what no type checks."]
+        #[doc = " The document's schemas and their types, and the rules that no type checks."]
         pub static DOCUMENT: ::circles_differential::Document = ::circles_differential::Document {
             files: &[#(#texts),*],
             probes: &[#(#probes),*],
             unchecked: #unchecked,
             fallbacks: #fallbacks,
         };
-
-        #[doc = " Reads a text as a type and writes it again, on both ways that serde_json has."]
-        #[allow(dead_code, reason = "few documents have no schema")]
-        fn read<T: ::serde::Serialize + ::serde::de::DeserializeOwned>(
-            text: &str,
-        ) -> Result<::std::string::String, ::std::string::String> {
-            let problem = |error: ::serde_json::Error| error.to_string();
-            let of_text = ::serde_json::from_str::<T>(text);
-            let value = ::serde_json::from_str::<::serde_json::Value>(text).map_err(problem)?;
-            match (of_text, ::serde_json::from_value::<T>(value)) {
-                (Ok(one), Ok(other)) => {
-                    let written = ::serde_json::to_string(&one).map_err(problem)?;
-                    let one = ::serde_json::from_str::<::serde_json::Value>(&written).map_err(problem)?;
-                    let other = ::serde_json::to_value(&other).map_err(problem)?;
-                    if one == other { Ok(written) } else { Ok(format!("{one} as a text and {other} as a value")) }
-                }
-                (Err(error), Err(_)) => Err(problem(error)),
-                (Ok(_), Err(error)) => Ok(format!("something as a text, but not as a value: {error}")),
-                (Err(error), Ok(_)) => Ok(format!("something as a value, but not as a text: {error}")),
-            }
-        }
     };
     syn::parse2::<syn::File>(tokens).map(|file| apart(file.items)).unwrap_or_default()
 }

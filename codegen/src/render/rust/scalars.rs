@@ -1,154 +1,60 @@
-//! Strings and numbers with bounds: validating newtypes, whose impls are macros of the support.
+//! Strings and numbers with bounds: newtypes that check, most of them by a macro of the support crate.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
-use crate::{
-    Settings,
-    types::scalar::{Bound, IntegerRules, NumberRules, TextRules},
-};
+use crate::types::scalar::{Bound, IntegerRules, NumberRules, TextRules};
 
-/// The rules of one keyword: for `schemars`, and as the macro takes them.
-type Rules = Option<(TokenStream, TokenStream)>;
-
-fn pattern_of(pattern: &Option<String>) -> Rules {
-    pattern.as_ref().map(|pattern| (quote!(regex(pattern = #pattern)), quote!(pattern = #pattern)))
-}
-
-fn length_of(rules: &TextRules) -> Rules {
-    let [least, most] = [rules.least, rules.most].map(|bound| bound.map(Literal::u64_unsuffixed));
-    let bounds = match (&least, &most) {
-        (Some(least), Some(most)) => {
-            (quote!(length(min = #least, max = #most)), quote!(min_length = #least, max_length = #most))
-        }
-        (Some(least), None) => (quote!(length(min = #least)), quote!(min_length = #least)),
-        (None, Some(most)) => (quote!(length(max = #most)), quote!(max_length = #most)),
-        (None, None) => return None,
-    };
-    Some(bounds)
-}
-
-/// How the text of the output reaches the macros of the support.
-fn support(settings: &Settings) -> TokenStream {
-    match &settings.support {
-        Some(_) => settings.support_tokens(),
-        None => quote!(super::support),
-    }
-}
-
-pub(super) fn text(
-    name: &Ident,
-    doc: &TokenStream,
-    inline: bool,
-    rules: &TextRules,
-    settings: &Settings,
-) -> TokenStream {
-    let support = support(settings);
-    let rules = [pattern_of(&rules.pattern), length_of(rules)];
-    let (schema, check): (Vec<_>, Vec<_>) = rules.into_iter().flatten().unzip();
-    let (derive, schema) = match &settings.support {
-        Some(_) => (Some(quote!(, ::schemars::JsonSchema)), Some(quote!(#[schemars(#(#schema),*)]))),
-        None => (None, None),
-    };
-    let inline = (inline && derive.is_some()).then(|| quote!(#[schemars(inline)]));
+pub(super) fn text(name: &Ident, doc: &TokenStream, rules: &TextRules) -> TokenStream {
+    let [min, max] = [rules.least, rules.most].map(|bound| bound.map(Literal::u64_unsuffixed));
+    let checks = [
+        rules.pattern.as_ref().map(|pattern| quote!(pattern = #pattern)),
+        min.map(|min| quote!(min_length = #min)),
+        max.map(|max| quote!(max_length = #max)),
+    ];
+    let checks = checks.into_iter().flatten();
     quote! {
         #doc
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash #derive)]
-        #inline
-        pub struct #name(#schema ::std::string::String);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct #name(::std::string::String);
 
-        #support::text_newtype!(#name, #(#check),*);
+        ::circles_codegen_support::text_newtype!(#name, #(#checks),*);
     }
 }
 
-pub(super) fn integer(
-    name: &Ident,
-    doc: &TokenStream,
-    inline: bool,
-    rules: &IntegerRules,
-    settings: &Settings,
-) -> TokenStream {
-    let support = support(settings);
-    if rules.integer.is_open() {
-        return open_integer(name, doc, rules);
-    }
-    let integer = format_ident!("{}", rules.integer.name());
-    let [low, high] = [rules.least, rules.most].map(|bound| bound.map(Literal::i128_unsuffixed));
-    let range = [(format_ident!("min"), low.clone()), (format_ident!("max"), high.clone())];
-    let range = range.into_iter().filter_map(|(key, bound)| {
-        // In an attribute nothing else says of what type the number is.
-        let bound: TokenStream = format!("{}_{integer}", bound?).parse().ok()?;
-        Some(quote!(#key = #bound))
-    });
-    let (derive, schema) = match &settings.support {
-        Some(path) => {
-            let any = format!("{path}::Integer");
-            let schema = quote!(#[schemars(with = #any, range(#(#range),*))]);
-            (Some(quote!(, ::schemars::JsonSchema)), Some(schema))
+pub(super) fn integer(name: &Ident, doc: &TokenStream, rules: &IntegerRules) -> TokenStream {
+    let [min, max] = [rules.least, rules.most].map(|bound| bound.map(Literal::i128_unsuffixed));
+    let (inner, bounds) = match rules.integer.is_open() {
+        true => {
+            let (min, max) = (min.map(|min| quote!(min = #min)), max.map(|max| quote!(, max = #max)));
+            (quote!(::circles_codegen_support::Integer), quote!(open_integer_newtype!(#name, #min #max)))
         }
-        None => (None, None),
+        false => {
+            let integer = format_ident!("{}", rules.integer.name());
+            // A bound that the document leaves out is that of the type.
+            let min = min.map_or_else(|| quote!(#integer::MIN), |min| quote!(#min));
+            let max = max.map_or_else(|| quote!(#integer::MAX), |max| quote!(#max));
+            (quote!(#integer), quote!(integer_newtype!(#name, #integer, min = #min, max = #max)))
+        }
     };
-    let inline = (inline && derive.is_some()).then(|| quote!(#[schemars(inline)]));
-    // What no bound says, the type does.
-    let low = low.map_or_else(|| quote!(#integer::MIN), |low| quote!(#low));
-    let high = high.map_or_else(|| quote!(#integer::MAX), |high| quote!(#high));
-    quote! {
-        #doc
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash #derive)]
-        #inline
-        pub struct #name(#schema #integer);
-
-        #support::integer_newtype!(#name, #integer, min = #low, max = #high);
-    }
-}
-
-/// An integer of any size with a bound.
-fn open_integer(name: &Ident, doc: &TokenStream, rules: &IntegerRules) -> TokenStream {
-    let [least, most] = [rules.least, rules.most].map(|bound| bound.map(Literal::i128_unsuffixed));
-    let (least, most) = (least.map(|least| quote!(min = #least)), most.map(|most| quote!(, max = #most)));
     quote! {
         #doc
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct #name(super::support::Integer);
+        pub struct #name(#inner);
 
-        super::support::open_integer_newtype!(#name, #least #most);
+        ::circles_codegen_support::#bounds;
     }
 }
 
-/// A number in a range; its impls stand here, since few documents have one.
-pub(super) fn number(
-    name: &Ident,
-    doc: &TokenStream,
-    schema: &TokenStream,
-    rules: &NumberRules,
-    native: bool,
-) -> TokenStream {
-    let (holder, get, derives) = match native {
-        true => (quote!(f64), quote!(pub const fn), quote!(PartialEq, PartialOrd)),
-        false => (
-            quote!(super::support::Number),
-            quote!(pub const fn),
-            quote!(PartialEq, Eq, PartialOrd, Ord, Hash),
-        ),
-    };
-    let of_float = (!native).then(|| {
-        quote! {
-            impl ::std::convert::TryFrom<f64> for #name {
-                type Error = &'static str;
-
-                fn try_from(number: f64) -> ::std::result::Result<Self, Self::Error> {
-                    Self::try_from(#holder::from(number))
-                }
-            }
-        }
-    });
+/// A number in a range. Its impls are written out: few documents have one.
+pub(super) fn number(name: &Ident, doc: &TokenStream, rules: &NumberRules) -> TokenStream {
     let ends = [
         (rules.least, quote!(<), quote!(<=), "at least", "above"),
         (rules.most, quote!(>), quote!(>=), "at most", "below"),
     ];
     let checks = ends.into_iter().filter_map(|(bound, beyond, beyond_or_at, at, past)| {
         let bound = bound?;
-        let value = literal(bound, native);
+        let value = literal(bound);
         let (operator, word) = if bound.exclusive { (beyond_or_at, past) } else { (beyond, at) };
         let expected = format!("must be {word} {}", bound.value);
         Some(quote! {
@@ -159,23 +65,28 @@ pub(super) fn number(
     });
     quote! {
         #doc
-        #[derive(Clone, Copy, Debug, #derives)]
-        #schema
-        pub struct #name(#holder);
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct #name(::circles_codegen_support::Number);
 
         impl #name {
             #[doc = " The number."]
-            #get get(self) -> #holder {
+            pub const fn get(self) -> ::circles_codegen_support::Number {
                 self.0
             }
         }
 
-        #of_float
-
-        impl ::std::convert::TryFrom<#holder> for #name {
+        impl ::std::convert::TryFrom<f64> for #name {
             type Error = &'static str;
 
-            fn try_from(number: #holder) -> ::std::result::Result<Self, Self::Error> {
+            fn try_from(number: f64) -> ::std::result::Result<Self, Self::Error> {
+                Self::try_from(::circles_codegen_support::Number::from(number))
+            }
+        }
+
+        impl ::std::convert::TryFrom<::circles_codegen_support::Number> for #name {
+            type Error = &'static str;
+
+            fn try_from(number: ::circles_codegen_support::Number) -> ::std::result::Result<Self, Self::Error> {
                 #(#checks)*
                 Ok(Self(number))
             }
@@ -195,26 +106,22 @@ pub(super) fn number(
 
         impl<'de> ::serde::Deserialize<'de> for #name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
-                let number = <#holder as ::serde::Deserialize>::deserialize(deserializer)?;
+                let number = <::circles_codegen_support::Number as ::serde::Deserialize>::deserialize(deserializer)?;
                 Self::try_from(number).map_err(::serde::de::Error::custom)
             }
         }
     }
 }
 
-/// One end of a range, as the type that holds the number is compared with it.
-fn literal(bound: Bound, native: bool) -> TokenStream {
-    let negative = bound.value < 0.0;
-    let minus = negative.then(|| quote!(-));
-    let exact = bound.exact.and_then(|exact| i64::try_from(exact).ok()).filter(|_| !native);
-    match exact {
-        Some(exact) => {
-            let exact = Literal::i64_suffixed(exact);
-            quote!(super::support::Number::from(#exact))
-        }
+/// One end of a range as a number.
+fn literal(bound: Bound) -> TokenStream {
+    let number = match bound.exact.and_then(|exact| i64::try_from(exact).ok()) {
+        Some(exact) => Literal::i64_suffixed(exact).into_token_stream(),
         None => {
+            let minus = (bound.value < 0.0).then(|| quote!(-));
             let float = Literal::f64_suffixed(bound.value.abs());
-            if native { quote!(#minus #float) } else { quote!(super::support::Number::from(#minus #float)) }
+            quote!(#minus #float)
         }
-    }
+    };
+    quote!(::circles_codegen_support::Number::from(#number))
 }

@@ -84,7 +84,7 @@ struct Gatherer<'a, 'f> {
     /// The schemas that we are inside of.
     above: Vec<Place>,
     seen: BTreeSet<(Place, bool)>,
-    /// What says something of all members but those that the schema around it names.
+    /// Keywords about all members except those that the schema around them names.
     closers: Vec<(Node<'a>, Node<'a>)>,
     findings: &'f mut Findings,
     faults: &'f mut Faults,
@@ -145,7 +145,7 @@ impl<'a> Gatherer<'a, '_> {
 
     fn annotations(&mut self, node: &Node<'a>, referred: bool) {
         self.flat.nullable |= node.is_true("nullable") || node.is_true("x-nullable");
-        // What a schema is called that this one refers to is that schema's name.
+        // The title of a referenced schema names that schema.
         if !referred {
             self.flat.deprecated |= node.is_true("deprecated");
             let text = |key| node.text(key).map(str::to_owned);
@@ -276,7 +276,7 @@ impl<'a> Gatherer<'a, '_> {
                 }
                 _ => {}
             },
-            // No string is shorter than nothing.
+            // A least length of zero is no rule.
             "minLength" => flat.text.least = flat.text.least.max(length(member).filter(|least| *least > 0)),
             "maxLength" => {
                 flat.text.most = [flat.text.most, length(member)].into_iter().flatten().min();
@@ -326,8 +326,8 @@ impl<'a> Gatherer<'a, '_> {
         }
     }
 
-    /// What a schema says of the members that it does not name holds for those that others name as well; the types
-    /// let them in, as the authors of such documents mean it.
+    /// Reports rules about unnamed members that by the letter also hold for members that other branches name. The types
+    /// let such members in, because the authors of such documents mean that.
     fn close(&mut self) {
         let overlaps = |pattern: &str| {
             let pattern = regex(pattern);
@@ -358,7 +358,7 @@ impl<'a> Gatherer<'a, '_> {
     }
 }
 
-/// What the first items are, beside what other parts say of them.
+/// Adds the schemas of the first items to those of other parts.
 fn prefix<'a>(flat: &mut Flat<'a>, member: &Node<'a>) {
     for (index, node) in member.elements().enumerate() {
         match flat.prefix.get_mut(index) {
@@ -372,7 +372,7 @@ fn end(flat: &mut Flat<'_>, items: usize) {
     flat.ends = Some(flat.ends.map_or(items, |ends| ends.min(items)));
 }
 
-/// How many items or characters a keyword counts.
+/// The number in a keyword that counts items or characters.
 fn length(member: &Node<'_>) -> Option<u64> {
     whole(member.value).and_then(|length| u64::try_from(length).ok())
 }
@@ -381,7 +381,7 @@ fn bound(member: &Node<'_>, exclusive: bool) -> Option<Bound> {
     Some(Bound { value: member.value.as_f64()?, exact: whole(member.value), exclusive })
 }
 
-/// Whether a bound leaves less room than another; `side` is 1 for the lower end.
+/// Tells whether a bound is tighter than another; `side` is 1 for the lower end.
 fn tighter(bound: Bound, other: Bound, side: f64) -> bool {
     let (bound_at, other_at) = (bound.value * side, other.value * side);
     bound_at > other_at || (bound_at == other_at && bound.exclusive)

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{names::Scope, resolve::Node};
 
-/// serde knows no longer tuples.
+/// serde supports no longer tuples.
 const LONGEST_TUPLE: usize = 16;
-/// A type with more fields than this for the items of an array helps nobody.
+/// A type for the items of an array has at most this many fields.
 const LONGEST_SEQUENCE: usize = 64;
 
 impl<'a> Lowerer<'a, '_> {
-    /// What an array is where it is used; `None` if it needs a name.
+    /// The type of an array as it is written where it is used; `None` if it needs a name.
     pub(super) fn list(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Option<Ty> {
         let item = join(name, "item");
         match shape(flat) {
@@ -46,14 +46,7 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    /// Notes what types of a crate with support cannot say of themselves.
-    fn beyond_support(&mut self, parts: &[Part<'a>], what: &'static str) {
-        if let Some(part) = parts.first().filter(|_| self.support) {
-            self.types.report.unchecked.insert(part.node.place(), what);
-        }
-    }
-
-    /// Notes that nothing counts the items of a list.
+    /// Notes a list whose length no type checks.
     fn count(&mut self, flat: &Flat<'a>, parts: &[Part<'a>]) {
         if let Some(part) = parts.first().filter(|_| flat.least_items > 0 || flat.longest().is_some()) {
             self.types.report.unchecked.insert(part.node.place(), "minItems and maxItems");
@@ -74,7 +67,6 @@ impl<'a> Lowerer<'a, '_> {
 
     /// An array that is neither a list nor a tuple.
     pub(super) fn sequence(&mut self, flat: &Flat<'a>, parts: &[Part<'a>], name: &str) -> Sequence {
-        self.beyond_support(parts, "an array that is neither a list nor a tuple");
         let items = self.prefix(flat, name);
         let length = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let most = flat.longest();
@@ -110,7 +102,6 @@ impl<'a> Lowerer<'a, '_> {
         if flat.patterns.is_empty() {
             return other;
         }
-        self.beyond_support(parts, "patternProperties");
         let patterns = flat.patterns.iter().map(|(pattern, node)| {
             let told = if flat.patterns.len() == 1 { "value".to_owned() } else { format!("value {pattern}") };
             (pattern.clone(), self.ty(vec![Part::whole(node.clone())], &join(name, &told)))
@@ -168,20 +159,20 @@ fn wholes<'a>(nodes: &[Node<'a>]) -> Vec<Part<'a>> {
     let mut seen = BTreeSet::new();
     let nodes = nodes.iter().filter(|node| seen.insert(node.place()));
     let mut wholes: Vec<_> = nodes.cloned().map(Part::whole).collect();
-    // What says the same twice says it once.
+    // Equal schemas count once.
     wholes.dedup_by(|one, other| one.node.value == other.node.value && one.node.file == other.node.file);
     wholes
 }
 
-/// What an array is made of.
+/// The shape of an array.
 enum Shape<'a> {
-    /// Items that are all alike.
+    /// All items are alike.
     List(Vec<Node<'a>>),
-    /// One item is described, and nothing is said of the others.
+    /// Only the first item is described.
     Led(Vec<Node<'a>>),
-    /// So many items, each described.
+    /// A fixed number of items, each described.
     Tuple,
-    /// Items that are described, and more or fewer of them.
+    /// Described items, of which there may be more or fewer.
     Sequence,
     /// More items than a type can have fields.
     Long,
@@ -221,7 +212,7 @@ fn shape<'a>(flat: &Flat<'a>) -> Shape<'a> {
     }
 }
 
-/// Whether an array needs a type of its own.
+/// Tells whether an array needs a type of its own.
 pub(super) fn is_sequence(flat: &Flat<'_>) -> bool {
     matches!(shape(flat), Shape::Sequence)
 }

@@ -1,21 +1,37 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `Fields`.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Fields {
         /// `a-b`.
         #[serde(rename = "a-b")]
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::string::String")]
         pub a_b: ::std::option::Option<::std::string::String>,
         /// `aB`.
         #[serde(rename = "aB")]
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::string::String")]
         pub a_b_2: ::std::option::Option<::std::string::String>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for Fields {
@@ -37,20 +53,27 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "a-b" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "a-b" => return Err(::serde::de::Error::duplicate_field("a-b")),
                             "aB" if member_1.is_none() => member_1 = Some(map.next_value()?),
                             "aB" => return Err(::serde::de::Error::duplicate_field("aB")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
                     Ok(Fields {
                         a_b: member_0,
                         a_b_2: member_1,
+                        extra,
                     })
                 }
             }
@@ -59,16 +82,15 @@ pub mod types {
     }
 
     /// `Name`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Name(#[schemars(length(min = 1, max = 8))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Name(::std::string::String);
 
-    crate::text_newtype!(Name, min_length = 1, max_length = 8);
+    ::circles_codegen_support::text_newtype!(Name, min_length = 1, max_length = 8);
 
     /// `Name2`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Eq, Hash, Ord, PartialOrd)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Name2(pub ::std::string::String);
 
     impl ::std::ops::Deref for Name2 {
@@ -110,8 +132,7 @@ pub mod types {
     }
 
     /// `Values`.
-    #[derive(::schemars::JsonSchema)]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Values {
         /// `on`
         #[serde(rename = "on")]
@@ -138,12 +159,16 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Values {
-        type Err = ::std::string::String;
+        type Err = ::circles_codegen_support::InvalidValue;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             match text {
                 "on" => Ok(Self::On),
                 "On" => Ok(Self::On2),
-                _ => Err("expected one of on, On".to_owned()),
+                _ => {
+                    Err(
+                        ::circles_codegen_support::InvalidValue::new("must be one of on, On"),
+                    )
+                }
             }
         }
     }
@@ -152,18 +177,10 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(deserializer, &["on", "On"])
+            ::circles_codegen_support::one_of(deserializer, &["on", "On"])
         }
     }
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[
-    crate::Type::of::<types::Fields>("Fields"),
-    crate::Type::of::<types::Name>("Name"),
-    crate::Type::of::<types::Values>("Values"),
-    crate::Type::of::<types::Name2>("name"),
-];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -223,7 +240,7 @@ impl Fault {
 }
 
 /// Params of `greet`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GreetParams {
@@ -232,12 +249,11 @@ pub struct GreetParams {
     /// `Who`.
     #[serde(rename = "Who")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::std::string::String")]
     pub who_2: Option<::std::string::String>,
 }
 
 impl GreetParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -258,21 +274,31 @@ impl GreetParams {
     }
 }
 
-impl crate::Params for GreetParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for GreetParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "who",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "Who",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for GreetParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
+}
+
 /// Params of `rpc.discover`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RpcDiscoverParams {
@@ -281,7 +307,7 @@ pub struct RpcDiscoverParams {
 }
 
 impl RpcDiscoverParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -294,17 +320,27 @@ impl RpcDiscoverParams {
     }
 }
 
-impl crate::Params for RpcDiscoverParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for RpcDiscoverParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "who",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for RpcDiscoverParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
+}
+
 /// Params of `rpc_discover`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RpcDiscoverParams2 {
@@ -313,7 +349,7 @@ pub struct RpcDiscoverParams2 {
 }
 
 impl RpcDiscoverParams2 {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -326,82 +362,126 @@ impl RpcDiscoverParams2 {
     }
 }
 
-impl crate::Params for RpcDiscoverParams2 {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for RpcDiscoverParams2 {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "who",
             required: true,
         },
     ];
 }
 
-/// Sample.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Sample {
-    /// Say hello.
-    #[method(name = "greet", param_kind = map, with_extensions)]
-    async fn greet(
-        &self,
-        who: ::std::string::String,
-        #[argument(rename = "Who")]
-        who_2: Option<::std::string::String>,
-    ) -> Result<::std::string::String, crate::Error>;
-    /// Say hello.
-    #[method(name = "rpc.discover", param_kind = map, with_extensions)]
-    async fn rpc_discover(
-        &self,
-        who: ::std::string::String,
-    ) -> Result<::std::string::String, crate::Error>;
-    /// Say hello.
-    #[method(name = "rpc_discover", param_kind = map, with_extensions)]
-    async fn rpc_discover_2(
-        &self,
-        who: ::std::string::String,
-    ) -> Result<::std::string::String, crate::Error>;
+impl ::jsonrpsee::core::traits::ToRpcParams for RpcDiscoverParams2 {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
 }
 
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Sample.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Sample {
+        /// Say hello.
+        #[method(name = "greet", param_kind = array, with_extensions)]
+        async fn greet(
+            &self,
+            who: ::std::string::String,
+            #[argument(rename = "Who")]
+            who_2: Option<::std::string::String>,
+        ) -> Result<::std::string::String, crate::Error>;
+        /// Say hello.
+        #[method(name = "rpc.discover", param_kind = array, with_extensions)]
+        async fn rpc_discover(
+            &self,
+            who: ::std::string::String,
+        ) -> Result<::std::string::String, crate::Error>;
+        /// Say hello.
+        #[method(name = "rpc_discover", param_kind = array, with_extensions)]
+        async fn rpc_discover_2(
+            &self,
+            who: ::std::string::String,
+        ) -> Result<::std::string::String, crate::Error>;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "greet",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <GreetParams as crate::Params>::PARAMS,
+        params: <GreetParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<GreetParams>,
+        extensions: "{}",
+        check_params: support::check_params::<GreetParams>,
     },
-    crate::Method {
+    support::Method {
         name: "rpc.discover",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <RpcDiscoverParams as crate::Params>::PARAMS,
+        params: <RpcDiscoverParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<RpcDiscoverParams>,
+        extensions: "{}",
+        check_params: support::check_params::<RpcDiscoverParams>,
     },
-    crate::Method {
+    support::Method {
         name: "rpc_discover",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <RpcDiscoverParams2 as crate::Params>::PARAMS,
+        params: <RpcDiscoverParams2 as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<RpcDiscoverParams2>,
+        extensions: "{}",
+        check_params: support::check_params::<RpcDiscoverParams2>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "greet" => METHODS.first(),
         "rpc.discover" => METHODS.get(1),

@@ -1,9 +1,24 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -39,40 +54,66 @@ impl Fault {
     }
 }
 
-/// Minimal.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
 )]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Minimal {
-    /// `ping`.
-    #[method(name = "ping", param_kind = map, with_extensions)]
-    async fn ping(&self) -> Result<(), crate::Error>;
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Minimal.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Minimal {
+        /// `ping`.
+        #[method(name = "ping", param_kind = array, with_extensions)]
+        async fn ping(&self) -> Result<(), crate::Error>;
+    }
 }
 
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::MinimalServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::MinimalClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "ping",
-        auth: crate::Auth::Session,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{}",
+        check_params: support::check_params::<support::NoParams>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "ping" => METHODS.first(),
         _ => None,

@@ -1,10 +1,27 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `Box`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Eq, Hash, Ord, PartialOrd)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Box(pub ::std::string::String);
 
     impl ::std::ops::Deref for Box {
@@ -48,7 +65,6 @@ pub mod types {
     /// `Error`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Error(pub ::std::collections::BTreeMap<::std::string::String, ErrorValue>);
 
     impl ::std::ops::Deref for Error {
@@ -76,35 +92,20 @@ pub mod types {
     }
 
     /// `ErrorValue`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct ErrorValue(
-        #[schemars(with = "crate::Integer", range(min = -5_i8, max = 5_i8))]
-        i8,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct ErrorValue(i8);
 
-    crate::integer_newtype!(ErrorValue, i8, min = - 5, max = 5);
+    ::circles_codegen_support::integer_newtype!(ErrorValue, i8, min = - 5, max = 5);
 
     /// `OkData`.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
     pub struct OkData {
         /// `why`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "OkDataWhy")]
         pub why: ::std::option::Option<OkDataWhy>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for OkData {
@@ -125,16 +126,22 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "why" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "why" => return Err(::serde::de::Error::duplicate_field("why")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
-                    Ok(OkData { why: member_0 })
+                    Ok(OkData { why: member_0, extra })
                 }
             }
             ::serde::Deserializer::deserialize_map(deserializer, __Members)
@@ -142,27 +149,25 @@ pub mod types {
     }
 
     /// `OkDataWhy`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct OkDataWhy(#[schemars(length(min = 1))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct OkDataWhy(::std::string::String);
 
-    crate::text_newtype!(OkDataWhy, min_length = 1);
+    ::circles_codegen_support::text_newtype!(OkDataWhy, min_length = 1);
 
     /// `Option`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Option {
         /// `camelCase`.
         #[serde(rename = "camelCase")]
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "i64")]
-        pub camel_case: ::std::option::Option<i64>,
+        pub camel_case: ::std::option::Option<::circles_codegen_support::Integer>,
         /// `match`.
-        #[schemars(with = "crate::Nullable<bool>")]
         pub r#match: ::std::option::Option<bool>,
         /// `type`.
         pub r#type: ::std::string::String,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for Option {
@@ -185,7 +190,10 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "camelCase" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -204,7 +212,10 @@ pub mod types {
                             }
                             "type" => return Err(::serde::de::Error::duplicate_field("type")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
@@ -214,6 +225,7 @@ pub mod types {
                             .ok_or_else(|| ::serde::de::Error::missing_field("match"))?,
                         r#type: member_2
                             .ok_or_else(|| ::serde::de::Error::missing_field("type"))?,
+                        extra,
                     })
                 }
             }
@@ -222,61 +234,56 @@ pub mod types {
     }
 
     /// `Result`.
-    #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Result {
+        /// `none`
         #[serde(rename = "none")]
         None,
+        /// `type`
         #[serde(rename = "type")]
         Type,
+        /// `a b`
         #[serde(rename = "a b")]
         AB,
+        /// `ok`
         #[serde(rename = "ok")]
         Ok,
     }
 
+    impl Result {
+        /// The text on the wire.
+        pub const fn as_str(&self) -> &'static str {
+            match self {
+                Self::None => "none",
+                Self::Type => "type",
+                Self::AB => "a b",
+                Self::Ok => "ok",
+            }
+        }
+    }
+
     impl ::std::fmt::Display for Result {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::None => f.write_str("none"),
-                Self::Type => f.write_str("type"),
-                Self::AB => f.write_str("a b"),
-                Self::Ok => f.write_str("ok"),
-            }
+            f.write_str(self.as_str())
         }
     }
 
     impl ::std::str::FromStr for Result {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
+        type Err = ::circles_codegen_support::InvalidValue;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            match text {
                 "none" => Ok(Self::None),
                 "type" => Ok(Self::Type),
                 "a b" => Ok(Self::AB),
                 "ok" => Ok(Self::Ok),
-                _ => Err("invalid value".into()),
+                _ => {
+                    Err(
+                        ::circles_codegen_support::InvalidValue::new(
+                            "must be one of none, type, a b, ok",
+                        ),
+                    )
+                }
             }
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Result {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for Result {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
         }
     }
 
@@ -284,16 +291,18 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(deserializer, &["none", "type", "a b", "ok"])
+            ::circles_codegen_support::one_of(deserializer, &["none", "type", "a b", "ok"])
         }
     }
 
     /// `SomeValue`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
     pub struct SomeValue {
         /// `none`.
         pub none: Option,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for SomeValue {
@@ -314,20 +323,27 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "none" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
                             }
                             "none" => return Err(::serde::de::Error::duplicate_field("none")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
                     Ok(SomeValue {
                         none: member_0
                             .ok_or_else(|| ::serde::de::Error::missing_field("none"))?,
+                        extra,
                     })
                 }
             }
@@ -336,15 +352,14 @@ pub mod types {
     }
 
     /// `String`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct String(#[schemars(length(max = 3))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct String(::std::string::String);
 
-    crate::text_newtype!(String, max_length = 3);
+    ::circles_codegen_support::text_newtype!(String, max_length = 3);
 
     /// `Vec`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Vec(pub ::std::vec::Vec<VecItem>);
 
     impl ::std::ops::Deref for Vec {
@@ -367,55 +382,11 @@ pub mod types {
     }
 
     /// `VecItem`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct VecItem(#[schemars(regex(pattern = "^[é\"\\\\]+$"))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct VecItem(::std::string::String);
 
-    crate::text_newtype!(VecItem, pattern = "^[é\"\\\\]+$");
-
-    /// Error types.
-    pub mod error {
-        /// Error from a `TryFrom` or `FromStr` implementation.
-        pub struct ConversionError(::std::borrow::Cow<'static, str>);
-
-        impl ::std::error::Error for ConversionError {}
-
-        impl ::std::fmt::Display for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Display::fmt(&self.0, f)
-            }
-        }
-
-        impl ::std::fmt::Debug for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Debug::fmt(&self.0, f)
-            }
-        }
-
-        impl From<&'static str> for ConversionError {
-            fn from(value: &'static str) -> Self {
-                Self(value.into())
-            }
-        }
-
-        impl From<String> for ConversionError {
-            fn from(value: String) -> Self {
-                Self(value.into())
-            }
-        }
-    }
+    ::circles_codegen_support::text_newtype!(VecItem, pattern = "^[é\"\\\\]+$");
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[
-    crate::Type::of::<types::Box>("Box"),
-    crate::Type::of::<types::Error>("Error"),
-    crate::Type::of::<types::Option>("Option"),
-    crate::Type::of::<types::Result>("Result"),
-    crate::Type::of::<types::SomeValue>("Some"),
-    crate::Type::of::<types::String>("String"),
-    crate::Type::of::<types::Vec>("Vec"),
-];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -496,7 +467,7 @@ impl Fault {
 }
 
 /// Params of `type`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeParams {
@@ -518,7 +489,7 @@ pub struct TypeParams {
 }
 
 impl TypeParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -538,109 +509,154 @@ impl TypeParams {
     }
 }
 
-impl crate::Params for TypeParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for TypeParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "type",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "self",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "params",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "ext",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "camelCase",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "kebab-case",
             required: true,
         },
     ];
 }
 
-/// Keywords, renames, names that the macro takes.
-///
-/// In two paragraphs.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Sample {
-    /// Say hello.
-    ///
-    /// Deprecated.
-    #[method(name = "type", param_kind = array, with_extensions)]
-    async fn r#type(
-        &self,
-        #[argument(rename = "type")]
-        r#type: ::std::string::String,
-        #[argument(rename = "self")]
-        self_: ::std::string::String,
-        #[argument(rename = "params")]
-        params_2: ::std::string::String,
-        #[argument(rename = "ext")]
-        ext_2: ::std::string::String,
-        #[argument(rename = "camelCase")]
-        camel_case: ::std::string::String,
-        #[argument(rename = "kebab-case")]
-        kebab_case: ::std::string::String,
-    ) -> Result<::std::string::String, crate::Error>;
-    /// `subscribe`.
-    #[method(name = "subscribe", param_kind = map, with_extensions)]
-    async fn subscribe_2(&self) -> Result<::serde_json::Value, crate::Error>;
-    /// `into_rpc`.
-    #[method(name = "into_rpc", param_kind = map, with_extensions)]
-    async fn into_rpc_2(&self) -> Result<bool, crate::Error>;
+impl ::jsonrpsee::core::traits::ToRpcParams for TypeParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
 }
 
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Keywords, renames, names that the macro takes.
+    ///
+    /// In two paragraphs.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Sample {
+        /// Say hello.
+        ///
+        /// Deprecated.
+        #[deprecated]
+        #[method(name = "type", param_kind = array, with_extensions)]
+        async fn r#type(
+            &self,
+            #[argument(rename = "type")]
+            r#type: ::std::string::String,
+            #[argument(rename = "self")]
+            self_: ::std::string::String,
+            #[argument(rename = "params")]
+            params_2: ::std::string::String,
+            #[argument(rename = "ext")]
+            ext_2: ::std::string::String,
+            #[argument(rename = "camelCase")]
+            camel_case: ::std::string::String,
+            #[argument(rename = "kebab-case")]
+            kebab_case: ::std::string::String,
+        ) -> Result<::std::string::String, crate::Error>;
+        /// `subscribe`.
+        #[method(name = "subscribe", param_kind = array, with_extensions)]
+        async fn subscribe_2(&self) -> Result<::serde_json::Value, crate::Error>;
+        /// `into_rpc`.
+        #[method(name = "into_rpc", param_kind = array, with_extensions)]
+        async fn into_rpc_2(&self) -> Result<bool, crate::Error>;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "type",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: true,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <TypeParams as crate::Params>::PARAMS,
+        params: <TypeParams as support::Params>::PARAMS,
         errors: &[codes::ONLY_HERE, codes::NONE],
-        check_params: crate::check_params::<TypeParams>,
+        extensions: "{}",
+        check_params: support::check_params::<TypeParams>,
     },
-    crate::Method {
+    support::Method {
         name: "subscribe",
-        auth: crate::Auth::Session,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{}",
+        check_params: support::check_params::<support::NoParams>,
     },
-    crate::Method {
+    support::Method {
         name: "into_rpc",
-        auth: crate::Auth::Session,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{}",
+        check_params: support::check_params::<support::NoParams>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "type" => METHODS.first(),
         "subscribe" => METHODS.get(1),

@@ -1,14 +1,29 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `Name`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Name(#[schemars(length(min = 1, max = 8))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Name(::std::string::String);
 
-    crate::text_newtype!(Name, min_length = 1, max_length = 8);
+    ::circles_codegen_support::text_newtype!(Name, min_length = 1, max_length = 8);
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[crate::Type::of::<types::Name>("Name")];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -59,10 +74,10 @@ impl Fault {
 }
 
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[];
+pub static METHODS: &[support::Method] = &[];
 
-/// The method of this name: the document has none.
-pub fn method(_name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name: the document has none.
+pub fn method(_name: &str) -> Option<&'static support::Method> {
     None
 }
 

@@ -1,14 +1,29 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `Name`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Name(#[schemars(length(min = 1, max = 8))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Name(::std::string::String);
 
-    crate::text_newtype!(Name, min_length = 1, max_length = 8);
+    ::circles_codegen_support::text_newtype!(Name, min_length = 1, max_length = 8);
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[crate::Type::of::<types::Name>("Name")];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -59,20 +74,19 @@ impl Fault {
 }
 
 /// Params of `greet`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GreetParams {
     /// `language`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::std::string::String")]
     pub language: Option<::std::string::String>,
     /// `who`.
     pub who: ::std::string::String,
 }
 
 impl GreetParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -88,34 +102,93 @@ impl GreetParams {
     }
 }
 
-impl crate::Params for GreetParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for GreetParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "language",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "who",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for GreetParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
+}
+
 /// Params of `by_name`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
-#[derive(::serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 pub struct ByNameParams {
     /// `language`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::std::string::String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<::std::string::String>,
     /// `who`.
     pub who: ::std::string::String,
 }
 
+impl<'de> ::serde::Deserialize<'de> for ByNameParams {
+    fn deserialize<__D: ::serde::Deserializer<'de>>(
+        deserializer: __D,
+    ) -> ::std::result::Result<Self, __D::Error> {
+        struct __Members;
+        impl<'de> ::serde::de::Visitor<'de> for __Members {
+            type Value = ByNameParams;
+            fn expecting(
+                &self,
+                f: &mut ::std::fmt::Formatter<'_>,
+            ) -> ::std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<__A: ::serde::de::MapAccess<'de>>(
+                self,
+                mut map: __A,
+            ) -> ::std::result::Result<Self::Value, __A::Error> {
+                let mut member_0 = None;
+                let mut member_1 = None;
+                while let Some(name) = map
+                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                {
+                    match name.as_str() {
+                        "language" if member_0.is_none() => {
+                            member_0 = Some(map.next_value()?);
+                        }
+                        "language" => {
+                            return Err(::serde::de::Error::duplicate_field("language"));
+                        }
+                        "who" if member_1.is_none() => member_1 = Some(map.next_value()?),
+                        "who" => return Err(::serde::de::Error::duplicate_field("who")),
+                        _ => {
+                            return Err(
+                                ::serde::de::Error::unknown_field(
+                                    name.as_str(),
+                                    &["language", "who"],
+                                ),
+                            );
+                        }
+                    }
+                }
+                Ok(ByNameParams {
+                    language: ::std::option::Option::flatten(member_0),
+                    who: member_1
+                        .ok_or_else(|| ::serde::de::Error::missing_field("who"))?,
+                })
+            }
+        }
+        ::serde::Deserializer::deserialize_map(deserializer, __Members)
+    }
+}
+
 impl ByNameParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -131,72 +204,110 @@ impl ByNameParams {
     }
 }
 
-impl crate::Params for ByNameParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for ByNameParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "language",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "who",
             required: true,
         },
     ];
 }
 
-/// Sample.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Sample {
-    /// Say hello.
-    #[method(name = "greet", param_kind = map, with_extensions)]
-    async fn greet(
-        &self,
-        language: Option<::std::string::String>,
-        who: ::std::string::String,
-    ) -> Result<::std::string::String, crate::Error>;
-    /// Say hello.
-    #[method(name = "by_name", param_kind = map, with_extensions)]
-    async fn by_name(
-        &self,
-        language: Option<::std::string::String>,
-        who: ::std::string::String,
-    ) -> Result<::std::string::String, crate::Error>;
+impl ::jsonrpsee::core::traits::ToRpcParams for ByNameParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
 }
 
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Sample.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Sample {
+        /// Say hello.
+        #[method(name = "greet", param_kind = array, with_extensions)]
+        async fn greet(
+            &self,
+            language: Option<::std::string::String>,
+            who: ::std::string::String,
+        ) -> Result<::std::string::String, crate::Error>;
+        /// Say hello.
+        #[method(name = "by_name", param_kind = map, with_extensions)]
+        async fn by_name(
+            &self,
+            language: Option<::std::string::String>,
+            who: ::std::string::String,
+        ) -> Result<::std::string::String, crate::Error>;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "greet",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <GreetParams as crate::Params>::PARAMS,
+        params: <GreetParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<GreetParams>,
+        extensions: "{}",
+        check_params: support::check_params::<GreetParams>,
     },
-    crate::Method {
+    support::Method {
         name: "by_name",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <ByNameParams as crate::Params>::PARAMS,
+        params: <ByNameParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<ByNameParams>,
+        extensions: "{}",
+        check_params: support::check_params::<ByNameParams>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "greet" => METHODS.first(),
         "by_name" => METHODS.get(1),

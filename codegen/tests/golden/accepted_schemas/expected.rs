@@ -1,9 +1,26 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `Alias`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Alias(pub Count);
 
     impl ::std::ops::Deref for Alias {
@@ -30,15 +47,15 @@ pub mod types {
 
     /// `Both`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Both {
         /// `a`.
         pub a: ::std::string::String,
         /// `b`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "i64")]
-        pub b: ::std::option::Option<i64>,
+        pub b: ::std::option::Option<::circles_codegen_support::Integer>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for Both {
@@ -60,20 +77,27 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "a" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "a" => return Err(::serde::de::Error::duplicate_field("a")),
                             "b" if member_1.is_none() => member_1 = Some(map.next_value()?),
                             "b" => return Err(::serde::de::Error::duplicate_field("b")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
                     Ok(Both {
                         a: member_0.ok_or_else(|| ::serde::de::Error::missing_field("a"))?,
                         b: member_1,
+                        extra,
                     })
                 }
             }
@@ -84,24 +108,23 @@ pub mod types {
     /// `Count`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct Count(pub u64);
+    pub struct Count(pub ::circles_codegen_support::Natural);
 
     impl ::std::ops::Deref for Count {
-        type Target = u64;
-        fn deref(&self) -> &u64 {
+        type Target = ::circles_codegen_support::Natural;
+        fn deref(&self) -> &::circles_codegen_support::Natural {
             &self.0
         }
     }
 
-    impl ::std::convert::From<Count> for u64 {
+    impl ::std::convert::From<Count> for ::circles_codegen_support::Natural {
         fn from(value: Count) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<u64> for Count {
-        fn from(value: u64) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Natural> for Count {
+        fn from(value: ::circles_codegen_support::Natural) -> Self {
             Self(value)
         }
     }
@@ -113,7 +136,7 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Count {
-        type Err = <u64 as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Natural as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
@@ -122,7 +145,6 @@ pub mod types {
     /// `Either`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(untagged)]
-    #[derive(::schemars::JsonSchema)]
     #[allow(
         missing_docs,
         clippy::large_enum_variant,
@@ -146,36 +168,20 @@ pub mod types {
     }
 
     /// `EitherN0`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct EitherN0(#[schemars(length(max = 5))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct EitherN0(::std::string::String);
 
-    crate::text_newtype!(EitherN0, max_length = 5);
+    ::circles_codegen_support::text_newtype!(EitherN0, max_length = 5);
 
     /// `EitherN1`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct EitherN1(
-        #[schemars(with = "crate::Integer", range(min = 0_u8, max = 3_u8))]
-        u8,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct EitherN1(u8);
 
-    crate::integer_newtype!(EitherN1, u8, min = 0, max = 3);
+    ::circles_codegen_support::integer_newtype!(EitherN1, u8, min = 0, max = 3);
 
     /// `Flag`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Flag(pub bool);
 
     impl ::std::ops::Deref for Flag {
@@ -212,14 +218,13 @@ pub mod types {
 
     /// `GreetInline`.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
     pub struct GreetInline {
         /// `a`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "GreetInlineA")]
         pub a: ::std::option::Option<GreetInlineA>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for GreetInline {
@@ -240,16 +245,22 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "a" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "a" => return Err(::serde::de::Error::duplicate_field("a")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
-                    Ok(GreetInline { a: member_0 })
+                    Ok(GreetInline { a: member_0, extra })
                 }
             }
             ::serde::Deserializer::deserialize_map(deserializer, __Members)
@@ -257,50 +268,37 @@ pub mod types {
     }
 
     /// `GreetInlineA`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct GreetInlineA(#[schemars(length(max = 2))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct GreetInlineA(::std::string::String);
 
-    crate::text_newtype!(GreetInlineA, max_length = 2);
+    ::circles_codegen_support::text_newtype!(GreetInlineA, max_length = 2);
 
     /// `GreetMaybe`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct GreetMaybe(#[schemars(with = "crate::Integer", range(min = 1_u64))] u64);
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct GreetMaybe(::circles_codegen_support::Integer);
 
-    crate::integer_newtype!(GreetMaybe, u64, min = 1, max = u64::MAX);
+    ::circles_codegen_support::open_integer_newtype!(GreetMaybe, min = 1);
 
     /// `Huge`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct Huge(pub u64);
+    pub struct Huge(pub ::circles_codegen_support::Int<u64>);
 
     impl ::std::ops::Deref for Huge {
-        type Target = u64;
-        fn deref(&self) -> &u64 {
+        type Target = ::circles_codegen_support::Int<u64>;
+        fn deref(&self) -> &::circles_codegen_support::Int<u64> {
             &self.0
         }
     }
 
-    impl ::std::convert::From<Huge> for u64 {
+    impl ::std::convert::From<Huge> for ::circles_codegen_support::Int<u64> {
         fn from(value: Huge) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<u64> for Huge {
-        fn from(value: u64) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Int<u64>> for Huge {
+        fn from(value: ::circles_codegen_support::Int<u64>) -> Self {
             Self(value)
         }
     }
@@ -312,7 +310,7 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Huge {
-        type Err = <u64 as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Int<u64> as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
@@ -321,24 +319,23 @@ pub mod types {
     /// `Id`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct Id(pub ::uuid::Uuid);
+    pub struct Id(pub ::circles_codegen_support::Uuid);
 
     impl ::std::ops::Deref for Id {
-        type Target = ::uuid::Uuid;
-        fn deref(&self) -> &::uuid::Uuid {
+        type Target = ::circles_codegen_support::Uuid;
+        fn deref(&self) -> &::circles_codegen_support::Uuid {
             &self.0
         }
     }
 
-    impl ::std::convert::From<Id> for ::uuid::Uuid {
+    impl ::std::convert::From<Id> for ::circles_codegen_support::Uuid {
         fn from(value: Id) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<::uuid::Uuid> for Id {
-        fn from(value: ::uuid::Uuid) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Uuid> for Id {
+        fn from(value: ::circles_codegen_support::Uuid) -> Self {
             Self(value)
         }
     }
@@ -350,21 +347,21 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Id {
-        type Err = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Uuid as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
     }
 
     impl ::std::convert::TryFrom<&str> for Id {
-        type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        type Error = <::circles_codegen_support::Uuid as ::std::str::FromStr>::Err;
         fn try_from(text: &str) -> ::std::result::Result<Self, Self::Error> {
             text.parse()
         }
     }
 
     impl ::std::convert::TryFrom<::std::string::String> for Id {
-        type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        type Error = <::circles_codegen_support::Uuid as ::std::str::FromStr>::Err;
         fn try_from(
             text: ::std::string::String,
         ) -> ::std::result::Result<Self, Self::Error> {
@@ -374,13 +371,9 @@ pub mod types {
 
     /// `Inner`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Inner {
         /// `any`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::serde_json::Value")]
         pub any: ::std::option::Option<::serde_json::Value>,
         /// `deep`.
         pub deep: InnerDeep,
@@ -388,22 +381,15 @@ pub mod types {
         pub list: ::std::vec::Vec<InnerListItem>,
         /// `map`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(
-            with = "::std::collections::BTreeMap<::std::string::String,InnerMapValue>"
-        )]
         pub map: ::std::option::Option<
             ::std::collections::BTreeMap<::std::string::String, InnerMapValue>,
         >,
         /// `maybe`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        pub maybe: ::std::option::Option<InnerMaybe>,
+        pub maybe: ::std::option::Option<::std::option::Option<InnerMaybe>>,
         /// Anything.
         #[serde(rename = "refAny")]
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "Any")]
         pub ref_any: ::std::option::Option<Any>,
     }
 
@@ -430,7 +416,9 @@ pub mod types {
                     let mut member_3 = None;
                     let mut member_4 = None;
                     let mut member_5 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "any" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "any" => return Err(::serde::de::Error::duplicate_field("any")),
@@ -473,7 +461,7 @@ pub mod types {
                         list: member_2
                             .ok_or_else(|| ::serde::de::Error::missing_field("list"))?,
                         map: member_3,
-                        maybe: ::std::option::Option::flatten(member_4),
+                        maybe: member_4,
                         ref_any: member_5,
                     })
                 }
@@ -484,11 +472,12 @@ pub mod types {
 
     /// `InnerDeep`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
     pub struct InnerDeep {
         /// `deeper`.
         pub deeper: InnerDeepDeeper,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for InnerDeep {
@@ -509,7 +498,10 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "deeper" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -518,13 +510,17 @@ pub mod types {
                                 return Err(::serde::de::Error::duplicate_field("deeper"));
                             }
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
                     Ok(InnerDeep {
                         deeper: member_0
                             .ok_or_else(|| ::serde::de::Error::missing_field("deeper"))?,
+                        extra,
                     })
                 }
             }
@@ -534,14 +530,13 @@ pub mod types {
 
     /// `InnerDeepDeeper`.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
     pub struct InnerDeepDeeper {
         /// `level`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "InnerDeepDeeperLevel")]
         pub level: ::std::option::Option<InnerDeepDeeperLevel>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for InnerDeepDeeper {
@@ -562,7 +557,10 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "level" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -571,11 +569,17 @@ pub mod types {
                                 return Err(::serde::de::Error::duplicate_field("level"));
                             }
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
-                    Ok(InnerDeepDeeper { level: member_0 })
+                    Ok(InnerDeepDeeper {
+                        level: member_0,
+                        extra,
+                    })
                 }
             }
             ::serde::Deserializer::deserialize_map(deserializer, __Members)
@@ -583,54 +587,46 @@ pub mod types {
     }
 
     /// `InnerDeepDeeperLevel`.
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
-    #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum InnerDeepDeeperLevel {
+        /// `low`
         #[serde(rename = "low")]
         Low,
+        /// `high`
         #[serde(rename = "high")]
         High,
     }
 
+    impl InnerDeepDeeperLevel {
+        /// The text on the wire.
+        pub const fn as_str(&self) -> &'static str {
+            match self {
+                Self::Low => "low",
+                Self::High => "high",
+            }
+        }
+    }
+
     impl ::std::fmt::Display for InnerDeepDeeperLevel {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::Low => f.write_str("low"),
-                Self::High => f.write_str("high"),
-            }
+            f.write_str(self.as_str())
         }
     }
 
     impl ::std::str::FromStr for InnerDeepDeeperLevel {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
+        type Err = ::circles_codegen_support::InvalidValue;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            match text {
                 "low" => Ok(Self::Low),
                 "high" => Ok(Self::High),
-                _ => Err("invalid value".into()),
+                _ => {
+                    Err(
+                        ::circles_codegen_support::InvalidValue::new(
+                            "must be one of low, high",
+                        ),
+                    )
+                }
             }
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for InnerDeepDeeperLevel {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for InnerDeepDeeperLevel {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
         }
     }
 
@@ -638,20 +634,19 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(deserializer, &["low", "high"])
+            ::circles_codegen_support::one_of(deserializer, &["low", "high"])
         }
     }
 
     /// `InnerListItem`.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
     pub struct InnerListItem {
         /// `x`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "InnerListItemX")]
         pub x: ::std::option::Option<InnerListItemX>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for InnerListItem {
@@ -672,16 +667,25 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "x" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "x" => return Err(::serde::de::Error::duplicate_field("x")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
-                    Ok(InnerListItem { x: member_0 })
+                    Ok(InnerListItem {
+                        x: member_0,
+                        extra,
+                    })
                 }
             }
             ::serde::Deserializer::deserialize_map(deserializer, __Members)
@@ -689,72 +693,32 @@ pub mod types {
     }
 
     /// `InnerListItemX`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct InnerListItemX(
-        #[schemars(with = "crate::Integer", range(min = 1_u8, max = 2_u8))]
-        u8,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct InnerListItemX(u8);
 
-    crate::integer_newtype!(InnerListItemX, u8, min = 1, max = 2);
+    ::circles_codegen_support::integer_newtype!(InnerListItemX, u8, min = 1, max = 2);
 
     /// `InnerMapValue`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct InnerMapValue(#[schemars(length(max = 2))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct InnerMapValue(::std::string::String);
 
-    crate::text_newtype!(InnerMapValue, max_length = 2);
+    ::circles_codegen_support::text_newtype!(InnerMapValue, max_length = 2);
 
     /// `InnerMaybe`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct InnerMaybe(
-        #[schemars(with = "crate::Integer", range(min = 1_u8, max = 2_u8))]
-        u8,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct InnerMaybe(u8);
 
-    crate::integer_newtype!(InnerMaybe, u8, min = 1, max = 2);
+    ::circles_codegen_support::integer_newtype!(InnerMaybe, u8, min = 1, max = 2);
 
     /// `Least`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Least(#[schemars(with = "crate::Integer", range(min = -200_i64))] i64);
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Least(::circles_codegen_support::Integer);
 
-    crate::integer_newtype!(Least, i64, min = - 200, max = i64::MAX);
+    ::circles_codegen_support::open_integer_newtype!(Least, min = - 200);
 
     /// `MaybeText`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct MaybeText(pub ::std::option::Option<MaybeText2>);
 
     impl ::std::ops::Deref for MaybeText {
@@ -777,11 +741,10 @@ pub mod types {
     }
 
     /// `MaybeText2`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct MaybeText2(#[schemars(length(max = 4))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct MaybeText2(::std::string::String);
 
-    crate::text_newtype!(MaybeText2, max_length = 4);
+    ::circles_codegen_support::text_newtype!(MaybeText2, max_length = 4);
 
     /// `Mixed`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -827,7 +790,7 @@ pub mod types {
             )?;
             let same = |known: &&Self| {
                 let known = ::serde_json::from_str::<::serde_json::Value>(known.as_json());
-                known.is_ok_and(|known| crate::same(&known, &value))
+                known.is_ok_and(|known| ::circles_codegen_support::same(&known, &value))
             };
             let found = Self::ALL.iter().find(same).copied();
             found
@@ -837,36 +800,15 @@ pub mod types {
         }
     }
 
-    impl ::schemars::JsonSchema for Mixed {
-        fn schema_name() -> ::std::borrow::Cow<'static, str> {
-            "Mixed".into()
-        }
-        fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
-            ::serde_json::from_str("{\"enum\":[1, \"one\", {\"a\":1.0}]}")
-                .unwrap_or_default()
-        }
-    }
-
     /// `Most`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Most(#[schemars(with = "crate::Integer", range(max = 9_i64))] i64);
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Most(::circles_codegen_support::Integer);
 
-    crate::integer_newtype!(Most, i64, min = i64::MIN, max = 9);
+    ::circles_codegen_support::open_integer_newtype!(Most,, max = 9);
 
     /// `Nothing`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Nothing(pub ());
 
     impl ::std::ops::Deref for Nothing {
@@ -890,12 +832,9 @@ pub mod types {
 
     /// `Open`.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Open {
         /// `known`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "bool")]
         pub known: ::std::option::Option<bool>,
         /// Members that the document does not name.
         #[serde(flatten)]
@@ -921,7 +860,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut extra = ::std::default::Default::default();
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "known" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -947,24 +888,23 @@ pub mod types {
     /// `Plain`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct Plain(pub i64);
+    pub struct Plain(pub ::circles_codegen_support::Integer);
 
     impl ::std::ops::Deref for Plain {
-        type Target = i64;
-        fn deref(&self) -> &i64 {
+        type Target = ::circles_codegen_support::Integer;
+        fn deref(&self) -> &::circles_codegen_support::Integer {
             &self.0
         }
     }
 
-    impl ::std::convert::From<Plain> for i64 {
+    impl ::std::convert::From<Plain> for ::circles_codegen_support::Integer {
         fn from(value: Plain) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<i64> for Plain {
-        fn from(value: i64) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Integer> for Plain {
+        fn from(value: ::circles_codegen_support::Integer) -> Self {
             Self(value)
         }
     }
@@ -976,7 +916,7 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Plain {
-        type Err = <i64 as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Integer as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
@@ -985,24 +925,23 @@ pub mod types {
     /// `Real`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct Real(pub f64);
+    pub struct Real(pub ::circles_codegen_support::Number);
 
     impl ::std::ops::Deref for Real {
-        type Target = f64;
-        fn deref(&self) -> &f64 {
+        type Target = ::circles_codegen_support::Number;
+        fn deref(&self) -> &::circles_codegen_support::Number {
             &self.0
         }
     }
 
-    impl ::std::convert::From<Real> for f64 {
+    impl ::std::convert::From<Real> for ::circles_codegen_support::Number {
         fn from(value: Real) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<f64> for Real {
-        fn from(value: f64) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Number> for Real {
+        fn from(value: ::circles_codegen_support::Number) -> Self {
             Self(value)
         }
     }
@@ -1014,7 +953,7 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Real {
-        type Err = <f64 as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Number as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
@@ -1023,7 +962,6 @@ pub mod types {
     /// `Shape`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "kind")]
-    #[derive(::schemars::JsonSchema)]
     #[allow(
         missing_docs,
         clippy::large_enum_variant,
@@ -1033,12 +971,18 @@ pub mod types {
         #[serde(rename = "circle")]
         Circle {
             /// `radius`.
-            radius: f64,
+            radius: ::circles_codegen_support::Number,
+            /// Members that the document does not name.
+            #[serde(flatten)]
+            extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         },
         #[serde(rename = "square")]
         Square {
             /// `side`.
-            side: f64,
+            side: ::circles_codegen_support::Number,
+            /// Members that the document does not name.
+            #[serde(flatten)]
+            extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         },
     }
 
@@ -1046,7 +990,7 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            let (tag, members) = crate::tagged(deserializer, "kind")?;
+            let (tag, members) = ::circles_codegen_support::tagged(deserializer, "kind")?;
             match tag.as_str() {
                 "circle" => {
                     let deserializer = members;
@@ -1065,7 +1009,10 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                let mut extra = ::std::default::Default::default();
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "radius" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -1074,13 +1021,19 @@ pub mod types {
                                             return Err(::serde::de::Error::duplicate_field("radius"));
                                         }
                                         _ => {
-                                            map.next_value::<::serde::de::IgnoredAny>()?;
+                                            ::std::iter::Extend::extend(
+                                                &mut extra,
+                                                [(name.into_owned(), map.next_value()?)],
+                                            );
                                         }
                                     }
                                 }
                                 Ok(Shape::Circle {
                                     radius: member_0
-                                        .ok_or_else(|| ::serde::de::Error::missing_field("radius"))?,
+                                        .ok_or_else(|| ::serde::de::Error::missing_field(
+                                            "radius",
+                                        ))?,
+                                    extra,
                                 })
                             }
                         }
@@ -1105,7 +1058,10 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                let mut extra = ::std::default::Default::default();
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "side" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -1114,13 +1070,17 @@ pub mod types {
                                             return Err(::serde::de::Error::duplicate_field("side"));
                                         }
                                         _ => {
-                                            map.next_value::<::serde::de::IgnoredAny>()?;
+                                            ::std::iter::Extend::extend(
+                                                &mut extra,
+                                                [(name.into_owned(), map.next_value()?)],
+                                            );
                                         }
                                     }
                                 }
                                 Ok(Shape::Square {
                                     side: member_0
                                         .ok_or_else(|| ::serde::de::Error::missing_field("side"))?,
+                                    extra,
                                 })
                             }
                         }
@@ -1138,24 +1098,23 @@ pub mod types {
     /// `Small`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct Small(pub i8);
+    pub struct Small(pub ::circles_codegen_support::Int<i8>);
 
     impl ::std::ops::Deref for Small {
-        type Target = i8;
-        fn deref(&self) -> &i8 {
+        type Target = ::circles_codegen_support::Int<i8>;
+        fn deref(&self) -> &::circles_codegen_support::Int<i8> {
             &self.0
         }
     }
 
-    impl ::std::convert::From<Small> for i8 {
+    impl ::std::convert::From<Small> for ::circles_codegen_support::Int<i8> {
         fn from(value: Small) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<i8> for Small {
-        fn from(value: i8) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Int<i8>> for Small {
+        fn from(value: ::circles_codegen_support::Int<i8>) -> Self {
             Self(value)
         }
     }
@@ -1167,7 +1126,7 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Small {
-        type Err = <i8 as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Int<i8> as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
@@ -1176,7 +1135,6 @@ pub mod types {
     /// `Texts`.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Texts(pub ::std::vec::Vec<TextsItem>);
 
     impl ::std::ops::Deref for Texts {
@@ -1199,27 +1157,25 @@ pub mod types {
     }
 
     /// `TextsItem`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct TextsItem(#[schemars(length(min = 1))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct TextsItem(::std::string::String);
 
-    crate::text_newtype!(TextsItem, min_length = 1);
+    ::circles_codegen_support::text_newtype!(TextsItem, min_length = 1);
 
     /// A node that holds nodes.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Tree {
         /// `children`.
         pub children: ::std::vec::Vec<Tree>,
         /// `label`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        pub label: ::std::option::Option<::std::string::String>,
+        pub label: ::std::option::Option<::std::option::Option<::std::string::String>>,
         /// A node that holds nodes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::boxed::Box<Tree>")]
         pub left: ::std::option::Option<::std::boxed::Box<Tree>>,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for Tree {
@@ -1242,7 +1198,10 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "children" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1261,15 +1220,19 @@ pub mod types {
                             }
                             "left" => return Err(::serde::de::Error::duplicate_field("left")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
                     Ok(Tree {
                         children: member_0
                             .ok_or_else(|| ::serde::de::Error::missing_field("children"))?,
-                        label: ::std::option::Option::flatten(member_1),
+                        label: member_1,
                         left: member_2,
+                        extra,
                     })
                 }
             }
@@ -1281,7 +1244,6 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Eq, Hash, Ord, PartialOrd)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct When(pub ::std::string::String);
 
     impl ::std::ops::Deref for When {
@@ -1321,65 +1283,7 @@ pub mod types {
             Self(text.to_owned())
         }
     }
-
-    /// Error types.
-    pub mod error {
-        /// Error from a `TryFrom` or `FromStr` implementation.
-        pub struct ConversionError(::std::borrow::Cow<'static, str>);
-
-        impl ::std::error::Error for ConversionError {}
-
-        impl ::std::fmt::Display for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Display::fmt(&self.0, f)
-            }
-        }
-
-        impl ::std::fmt::Debug for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Debug::fmt(&self.0, f)
-            }
-        }
-
-        impl From<&'static str> for ConversionError {
-            fn from(value: &'static str) -> Self {
-                Self(value.into())
-            }
-        }
-
-        impl From<String> for ConversionError {
-            fn from(value: String) -> Self {
-                Self(value.into())
-            }
-        }
-    }
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[
-    crate::Type::of::<types::Alias>("Alias"),
-    crate::Type::of::<types::Any>("Any"),
-    crate::Type::of::<types::Both>("Both"),
-    crate::Type::of::<types::Count>("Count"),
-    crate::Type::of::<types::Either>("Either"),
-    crate::Type::of::<types::Flag>("Flag"),
-    crate::Type::of::<types::Huge>("Huge"),
-    crate::Type::of::<types::Id>("Id"),
-    crate::Type::of::<types::Inner>("Inner"),
-    crate::Type::of::<types::Least>("Least"),
-    crate::Type::of::<types::MaybeText>("MaybeText"),
-    crate::Type::of::<types::Mixed>("Mixed"),
-    crate::Type::of::<types::Most>("Most"),
-    crate::Type::of::<types::Nothing>("Nothing"),
-    crate::Type::of::<types::Open>("Open"),
-    crate::Type::of::<types::Plain>("Plain"),
-    crate::Type::of::<types::Real>("Real"),
-    crate::Type::of::<types::Shape>("Shape"),
-    crate::Type::of::<types::Small>("Small"),
-    crate::Type::of::<types::Texts>("Texts"),
-    crate::Type::of::<types::Tree>("Tree"),
-    crate::Type::of::<types::When>("When"),
-];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -1430,7 +1334,7 @@ impl Fault {
 }
 
 /// Params of `greet`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GreetParams {
@@ -1438,20 +1342,17 @@ pub struct GreetParams {
     pub inline: types::GreetInline,
     /// `list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::std::vec::Vec<types::Count>")]
     pub list: Option<::std::vec::Vec<types::Count>>,
     /// `maybe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "::std::option::Option<types::GreetMaybe>")]
     pub maybe: Option<types::GreetMaybe>,
     /// `shared`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Shape")]
     pub shared: Option<types::Shape>,
 }
 
 impl GreetParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -1474,67 +1375,138 @@ impl GreetParams {
     }
 }
 
-impl crate::Params for GreetParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for GreetParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "inline",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "list",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "maybe",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "shared",
             required: false,
         },
     ];
 }
 
-/// Sample.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Sample {
-    /// Say hello.
-    #[method(name = "greet", param_kind = map, with_extensions)]
-    async fn greet(
-        &self,
-        inline: types::GreetInline,
-        list: Option<::std::vec::Vec<types::Count>>,
-        maybe: Option<types::GreetMaybe>,
-        shared: Option<types::Shape>,
-    ) -> Result<::std::vec::Vec<types::Tree>, crate::Error>;
+impl ::jsonrpsee::core::traits::ToRpcParams for GreetParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
 }
 
+impl GreetParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new(inline: types::GreetInline) -> Self {
+        Self {
+            inline,
+            list: None,
+            maybe: None,
+            shared: None,
+        }
+    }
+    /// `list`.
+    #[must_use]
+    pub fn list(mut self, list: ::std::vec::Vec<types::Count>) -> Self {
+        self.list = Some(list);
+        self
+    }
+    /// `maybe`.
+    #[must_use]
+    pub fn maybe(mut self, maybe: types::GreetMaybe) -> Self {
+        self.maybe = Some(maybe);
+        self
+    }
+    /// `shared`.
+    #[must_use]
+    pub fn shared(mut self, shared: types::Shape) -> Self {
+        self.shared = Some(shared);
+        self
+    }
+}
+
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Sample.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Sample {
+        /// Say hello.
+        #[method(name = "greet", param_kind = array, with_extensions)]
+        async fn greet(
+            &self,
+            inline: super::types::GreetInline,
+            list: Option<::std::vec::Vec<super::types::Count>>,
+            maybe: Option<super::types::GreetMaybe>,
+            shared: Option<super::types::Shape>,
+        ) -> Result<::std::vec::Vec<super::types::Tree>, crate::Error>;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "greet",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <GreetParams as crate::Params>::PARAMS,
+        params: <GreetParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<GreetParams>,
+        extensions: "{}",
+        check_params: support::check_params::<GreetParams>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "greet" => METHODS.first(),
         _ => None,

@@ -1,12 +1,31 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `CountItem`.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[derive(::schemars::JsonSchema)]
-    #[schemars(inline)]
     pub struct CountItem {
         /// `n`.
         pub n: CountItemN,
+        /// Members that the document does not name.
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
 
     impl<'de> ::serde::Deserialize<'de> for CountItem {
@@ -27,17 +46,24 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    let mut extra = ::std::default::Default::default();
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "n" if member_0.is_none() => member_0 = Some(map.next_value()?),
                             "n" => return Err(::serde::de::Error::duplicate_field("n")),
                             _ => {
-                                map.next_value::<::serde::de::IgnoredAny>()?;
+                                ::std::iter::Extend::extend(
+                                    &mut extra,
+                                    [(name.into_owned(), map.next_value()?)],
+                                );
                             }
                         }
                     }
                     Ok(CountItem {
                         n: member_0.ok_or_else(|| ::serde::de::Error::missing_field("n"))?,
+                        extra,
                     })
                 }
             }
@@ -46,48 +72,20 @@ pub mod types {
     }
 
     /// `CountItemN`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct CountItemN(
-        #[schemars(with = "crate::Integer", range(min = 0_u8, max = 9_u8))]
-        u8,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct CountItemN(u8);
 
-    crate::integer_newtype!(CountItemN, u8, min = 0, max = 9);
+    ::circles_codegen_support::integer_newtype!(CountItemN, u8, min = 0, max = 9);
 
     /// `Id`.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Id(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Id(u64);
 
-    crate::integer_newtype!(Id, u64, min = 0, max = 9007199254740991);
+    ::circles_codegen_support::integer_newtype!(Id, u64, min = 0, max = 9007199254740991);
 
     /// What there is to hear.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(tag = "kind", deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
+    #[serde(tag = "kind")]
     #[allow(
         missing_docs,
         clippy::large_enum_variant,
@@ -97,15 +95,13 @@ pub mod types {
         #[serde(rename = "rose")]
         Rose {
             /// `level`.
-            #[schemars(with = "crate::Nullable<Id>")]
             level: ::std::option::Option<Id>,
         },
         #[serde(rename = "fell")]
         Fell {
             /// `why`.
             #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-            #[serde(default)]
-            why: ::std::option::Option<NewsFellWhy>,
+            why: ::std::option::Option<::std::option::Option<NewsFellWhy>>,
         },
     }
 
@@ -113,7 +109,7 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            let (tag, members) = crate::tagged(deserializer, "kind")?;
+            let (tag, members) = ::circles_codegen_support::tagged(deserializer, "kind")?;
             match tag.as_str() {
                 "rose" => {
                     let deserializer = members;
@@ -132,7 +128,9 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "level" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -174,7 +172,9 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "why" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -189,9 +189,7 @@ pub mod types {
                                         }
                                     }
                                 }
-                                Ok(News::Fell {
-                                    why: ::std::option::Option::flatten(member_0),
-                                })
+                                Ok(News::Fell { why: member_0 })
                             }
                         }
                         ::serde::Deserializer::deserialize_map(deserializer, __Members)
@@ -204,18 +202,11 @@ pub mod types {
     }
 
     /// `NewsFellWhy`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct NewsFellWhy(#[schemars(length(max = 8))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct NewsFellWhy(::std::string::String);
 
-    crate::text_newtype!(NewsFellWhy, max_length = 8);
+    ::circles_codegen_support::text_newtype!(NewsFellWhy, max_length = 8);
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[
-    crate::Type::of::<types::Id>("Id"),
-    crate::Type::of::<types::News>("News"),
-];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -252,7 +243,7 @@ impl Fault {
 }
 
 /// Params of `hear`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HearParams {
@@ -261,7 +252,7 @@ pub struct HearParams {
 }
 
 impl HearParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -274,17 +265,27 @@ impl HearParams {
     }
 }
 
-impl crate::Params for HearParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for HearParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "of",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for HearParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
+}
+
 /// Params of `unhear`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnhearParams {
@@ -293,7 +294,7 @@ pub struct UnhearParams {
 }
 
 impl UnhearParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -306,17 +307,27 @@ impl UnhearParams {
     }
 }
 
-impl crate::Params for UnhearParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for UnhearParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "id",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for UnhearParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
+}
+
 /// Params of `uncount`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UncountParams {
@@ -325,7 +336,7 @@ pub struct UncountParams {
 }
 
 impl UncountParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -338,91 +349,139 @@ impl UncountParams {
     }
 }
 
-impl crate::Params for UncountParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for UncountParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "id",
             required: true,
         },
     ];
 }
 
-/// Sample.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Sample {
-    /// `hear`.
-    #[subscription(
-        name = "hear" => "heard",
-        unsubscribe = "unhear",
-        item = types::News,
-        param_kind = map,
-        with_extensions
-    )]
-    async fn hear(
-        &self,
-        of: ::std::string::String,
-    ) -> ::jsonrpsee::core::SubscriptionResult;
-    /// `count`.
-    #[subscription(
-        name = "count" => "counted",
-        unsubscribe = "uncount",
-        item = types::CountItem,
-        param_kind = array,
-        with_extensions
-    )]
-    async fn count(&self) -> ::jsonrpsee::core::SubscriptionResult;
+impl ::jsonrpsee::core::traits::ToRpcParams for UncountParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
 }
 
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Sample.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Sample {
+        /// `hear`.
+        #[subscription(
+            name = "hear" => "heard",
+            unsubscribe = "unhear",
+            item = super::types::News,
+            param_kind = array,
+            with_extensions
+        )]
+        async fn hear(
+            &self,
+            of: ::std::string::String,
+        ) -> ::jsonrpsee::core::SubscriptionResult;
+        /// `count`.
+        #[subscription(
+            name = "count" => "counted",
+            unsubscribe = "uncount",
+            item = super::types::CountItem,
+            param_kind = array,
+            with_extensions
+        )]
+        async fn count(&self) -> ::jsonrpsee::core::SubscriptionResult;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::SampleClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "hear",
-        auth: crate::Auth::Session,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: true,
-        params: <HearParams as crate::Params>::PARAMS,
+        params: <HearParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<HearParams>,
+        extensions: "{\"x-connection\":true,\"x-subscription\":{\"item\":{\"$ref\":\"#/components/schemas/News\"},\"notification\":\"heard\",\"unsubscribe\":\"unhear\"}}",
+        check_params: support::check_params::<HearParams>,
     },
-    crate::Method {
+    support::Method {
         name: "unhear",
-        auth: crate::Auth::Session,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: true,
-        params: <UnhearParams as crate::Params>::PARAMS,
+        params: <UnhearParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<UnhearParams>,
+        extensions: "{\"x-connection\":true}",
+        check_params: support::check_params::<UnhearParams>,
     },
-    crate::Method {
+    support::Method {
         name: "count",
-        auth: crate::Auth::None,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::None,
         connection: true,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{\"x-auth\":\"none\",\"x-connection\":true,\"x-subscription\":{\"item\":{\"properties\":{\"n\":{\"maximum\":9,\"minimum\":0,\"type\":\"integer\"}},\"required\":[\"n\"],\"type\":\"object\"},\"notification\":\"counted\",\"unsubscribe\":\"uncount\"}}",
+        check_params: support::check_params::<support::NoParams>,
     },
-    crate::Method {
+    support::Method {
         name: "uncount",
-        auth: crate::Auth::Session,
+        summary: "",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: true,
-        params: <UncountParams as crate::Params>::PARAMS,
+        params: <UncountParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<UncountParams>,
+        extensions: "{\"x-connection\":true}",
+        check_params: support::check_params::<UncountParams>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "hear" => METHODS.first(),
         "unhear" => METHODS.get(1),

@@ -1,14 +1,31 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// `Name`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Name(#[schemars(length(min = 1, max = 8))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Name(::std::string::String);
 
-    crate::text_newtype!(Name, min_length = 1, max_length = 8);
+    ::circles_codegen_support::text_newtype!(Name, min_length = 1, max_length = 8);
 
     /// `Odd`.
-    #[derive(::schemars::JsonSchema)]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Odd {
         /// `+`
         #[serde(rename = "+")]
@@ -35,12 +52,12 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for Odd {
-        type Err = ::std::string::String;
+        type Err = ::circles_codegen_support::InvalidValue;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             match text {
                 "+" => Ok(Self::Plus),
                 "-" => Ok(Self::Minus),
-                _ => Err("expected one of +, -".to_owned()),
+                _ => Err(::circles_codegen_support::InvalidValue::new("must be one of +, -")),
             }
         }
     }
@@ -49,7 +66,7 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(deserializer, &["+", "-"])
+            ::circles_codegen_support::one_of(deserializer, &["+", "-"])
         }
     }
 
@@ -57,7 +74,6 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[derive(Eq, Hash, Ord, PartialOrd)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct SelfValue(pub ::std::string::String);
 
     impl ::std::ops::Deref for SelfValue {
@@ -98,13 +114,6 @@ pub mod types {
         }
     }
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[
-    crate::Type::of::<types::Name>("Name"),
-    crate::Type::of::<types::Odd>("Odd"),
-    crate::Type::of::<types::SelfValue>("Self"),
-];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -164,7 +173,7 @@ impl Fault {
 }
 
 /// Params of `…`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct U2026Params {
@@ -173,7 +182,7 @@ pub struct U2026Params {
 }
 
 impl U2026Params {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -186,52 +195,88 @@ impl U2026Params {
     }
 }
 
-impl crate::Params for U2026Params {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for U2026Params {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "who",
             required: true,
         },
     ];
 }
 
-/// 42.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait N42 {
-    /// Say hello.
-    #[method(name = "…", param_kind = map, with_extensions)]
-    async fn u2026(
-        &self,
-        who: ::std::string::String,
-    ) -> Result<::std::string::String, crate::Error>;
+impl ::jsonrpsee::core::traits::ToRpcParams for U2026Params {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        self.into_positional()
+            .and_then(|positions| ::serde_json::value::to_raw_value(&positions))
+            .map(Some)
+    }
 }
 
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// 42.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait N42 {
+        /// Say hello.
+        #[method(name = "…", param_kind = array, with_extensions)]
+        async fn u2026(
+            &self,
+            who: ::std::string::String,
+        ) -> Result<::std::string::String, crate::Error>;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::N42Server;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::N42Client;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "…",
-        auth: crate::Auth::Session,
+        summary: "Say hello.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <U2026Params as crate::Params>::PARAMS,
+        params: <U2026Params as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<U2026Params>,
+        extensions: "{}",
+        check_params: support::check_params::<U2026Params>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "…" => METHODS.first(),
         _ => None,

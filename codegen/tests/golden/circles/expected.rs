@@ -1,9 +1,25 @@
+#[doc(no_inline)]
+#[allow(unused_imports, reason = "the caller of the interface may need none of it")]
+pub use ::circles_codegen_support as support;
+
 /// The schemas of the document as types.
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
 pub mod types {
     /// A session that was opened.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Authenticated {
         /// Always true; a refusal is an error.
         pub authenticated: bool,
@@ -30,7 +46,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "authenticated" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -71,23 +89,15 @@ pub mod types {
     }
 
     /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Caller(
-        #[schemars(
-            regex(pattern = "^(0[23][0-9a-f]{64}|webhook:[a-z]{1,32})?$"),
-            length(max = 66)
-        )]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Caller(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         Caller, pattern = "^(0[23][0-9a-f]{64}|webhook:[a-z]{1,32})?$", max_length = 66
     );
 
     /// What became of a wish to cancel.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Cancellation {
         /// Whether this call was the one that ends the task.
         pub cancelled: bool,
@@ -111,7 +121,9 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "cancelled" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -141,13 +153,9 @@ pub mod types {
 
     /// What a play that was cancelled had done.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct CancelledData {
         /// What the script had logged by then, in order. Absent where it had logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::vec::Vec<LogLine>")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
     }
 
@@ -169,7 +177,9 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -191,8 +201,6 @@ pub mod types {
 
     /// What to sign, and until when.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Challenge {
         /// The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds.
         pub challenge: ChallengeChallenge,
@@ -222,7 +230,9 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "challenge" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -267,19 +277,16 @@ pub mod types {
     }
 
     /// The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct ChallengeChallenge(
-        #[schemars(length(min = 1, max = 1024))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct ChallengeChallenge(::std::string::String);
 
-    crate::text_newtype!(ChallengeChallenge, min_length = 1, max_length = 1024);
+    ::circles_codegen_support::text_newtype!(
+        ChallengeChallenge, min_length = 1, max_length = 1024
+    );
 
     /// An OpenRPC document.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Document(pub ::serde_json::Map<::std::string::String, ::serde_json::Value>);
 
     impl ::std::ops::Deref for Document {
@@ -306,20 +313,15 @@ pub mod types {
     }
 
     /// A name that the caller chose for one call: 1 to 128 printable ASCII characters.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct IdempotencyKey(
-        #[schemars(regex(pattern = "^[!-~]{1,128}$"), length(min = 1, max = 128))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct IdempotencyKey(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         IdempotencyKey, pattern = "^[!-~]{1,128}$", min_length = 1, max_length = 128
     );
 
     /// Where a connection is, and as whom.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Identity {
         /// Whether there is a session.
         pub authenticated: bool,
@@ -328,7 +330,6 @@ pub mod types {
         /// A secp256k1 public key: 33 bytes compressed, lower-case hex.
         pub circle: PublicKey,
         /// When the session ends, in seconds since 1970-01-01T00:00:00Z; null without a session.
-        #[schemars(with = "crate::Nullable<IdentityExpiresAt>")]
         pub expires_at: ::std::option::Option<IdentityExpiresAt>,
     }
 
@@ -353,7 +354,9 @@ pub mod types {
                     let mut member_1 = None;
                     let mut member_2 = None;
                     let mut member_3 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "authenticated" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -410,44 +413,26 @@ pub mod types {
     }
 
     /// The public key that this session proved; empty without a session.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct IdentityCaller(
-        #[schemars(regex(pattern = "^(0[23][0-9a-f]{64})?$"), length(max = 66))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct IdentityCaller(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         IdentityCaller, pattern = "^(0[23][0-9a-f]{64})?$", max_length = 66
     );
 
     /// When the session ends, in seconds since 1970-01-01T00:00:00Z; null without a session.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct IdentityExpiresAt(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 253402300799_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct IdentityExpiresAt(u64);
 
-    crate::integer_newtype!(IdentityExpiresAt, u64, min = 0, max = 253402300799);
+    ::circles_codegen_support::integer_newtype!(
+        IdentityExpiresAt, u64, min = 0, max = 253402300799
+    );
 
     /// Any JSON value.
     pub type Json = ::serde_json::Value;
 
     /// The scripts that a circle holds.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Library {
         /// By name.
         pub scripts: ::std::vec::Vec<LibraryScript>,
@@ -471,7 +456,9 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "scripts" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -501,8 +488,6 @@ pub mod types {
 
     /// A function that a script defines.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct LibraryFunction {
         /// Its `///` comment; empty where there is none.
         pub description: ::std::string::String,
@@ -532,7 +517,9 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "description" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -580,13 +567,10 @@ pub mod types {
 
     /// A script of the library.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct LibraryScript {
         /// Its `//!` comment; empty where there is none.
         pub description: ::std::string::String,
         /// Why it does not compile; null where it does.
-        #[schemars(with = "crate::Nullable<::std::string::String>")]
         pub fault: ::std::option::Option<::std::string::String>,
         /// Those that are not private.
         pub functions: ::std::vec::Vec<LibraryFunction>,
@@ -615,7 +599,9 @@ pub mod types {
                     let mut member_1 = None;
                     let mut member_2 = None;
                     let mut member_3 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "description" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -671,15 +657,11 @@ pub mod types {
 
     /// The limit that a script passed.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct LimitData {
         /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
         pub limit: LimitDataLimit,
         /// What the script had logged by then, in order. Absent where it had logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::vec::Vec<LogLine>")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
     }
 
@@ -702,7 +684,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "limit" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -736,68 +720,64 @@ pub mod types {
     }
 
     /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    #[schemars(inline)]
-    pub struct LimitDataLimit(#[schemars(length(min = 1, max = 64))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct LimitDataLimit(::std::string::String);
 
-    crate::text_newtype!(LimitDataLimit, min_length = 1, max_length = 64);
+    ::circles_codegen_support::text_newtype!(
+        LimitDataLimit, min_length = 1, max_length = 64
+    );
 
     /// How a script rated a line; `print` makes `info`, `debug` makes `debug`.
-    #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum LogLevel {
+        /// `debug`
         #[serde(rename = "debug")]
         Debug,
+        /// `info`
         #[serde(rename = "info")]
         Info,
+        /// `warn`
         #[serde(rename = "warn")]
         Warn,
+        /// `error`
         #[serde(rename = "error")]
         Error,
     }
 
+    impl LogLevel {
+        /// The text on the wire.
+        pub const fn as_str(&self) -> &'static str {
+            match self {
+                Self::Debug => "debug",
+                Self::Info => "info",
+                Self::Warn => "warn",
+                Self::Error => "error",
+            }
+        }
+    }
+
     impl ::std::fmt::Display for LogLevel {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::Debug => f.write_str("debug"),
-                Self::Info => f.write_str("info"),
-                Self::Warn => f.write_str("warn"),
-                Self::Error => f.write_str("error"),
-            }
+            f.write_str(self.as_str())
         }
     }
 
     impl ::std::str::FromStr for LogLevel {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
+        type Err = ::circles_codegen_support::InvalidValue;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            match text {
                 "debug" => Ok(Self::Debug),
                 "info" => Ok(Self::Info),
                 "warn" => Ok(Self::Warn),
                 "error" => Ok(Self::Error),
-                _ => Err("invalid value".into()),
+                _ => {
+                    Err(
+                        ::circles_codegen_support::InvalidValue::new(
+                            "must be one of debug, info, warn, error",
+                        ),
+                    )
+                }
             }
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for LogLevel {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for LogLevel {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
         }
     }
 
@@ -805,14 +785,15 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(deserializer, &["debug", "info", "warn", "error"])
+            ::circles_codegen_support::one_of(
+                deserializer,
+                &["debug", "info", "warn", "error"],
+            )
         }
     }
 
     /// One line that a script logged.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct LogLine {
         /// How a script rated a line; `print` makes `info`, `debug` makes `debug`.
         pub level: LogLevel,
@@ -839,7 +820,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "level" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -874,58 +857,30 @@ pub mod types {
     }
 
     /// A duration in microseconds.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Microseconds(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Microseconds(u64);
 
-    crate::integer_newtype!(Microseconds, u64, min = 0, max = 9007199254740991);
+    ::circles_codegen_support::integer_newtype!(
+        Microseconds, u64, min = 0, max = 9007199254740991
+    );
 
     /// 32 random bytes, lower-case hex.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Nonce(
-        #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(min = 64, max = 64))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Nonce(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         Nonce, pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64
     );
 
     /// How many items a page may hold.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct PageLimit(
-        #[schemars(with = "crate::Integer", range(min = 1_u16, max = 500_u16))]
-        u16,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct PageLimit(u16);
 
-    crate::integer_newtype!(PageLimit, u16, min = 1, max = 500);
+    ::circles_codegen_support::integer_newtype!(PageLimit, u16, min = 1, max = 500);
 
     /// What happens to a play that is watched.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(tag = "event", deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
+    #[serde(tag = "event")]
     #[allow(
         missing_docs,
         clippy::large_enum_variant,
@@ -959,7 +914,7 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            let (tag, members) = crate::tagged(deserializer, "event")?;
+            let (tag, members) = ::circles_codegen_support::tagged(deserializer, "event")?;
             match tag.as_str() {
                 "accepted" => {
                     let deserializer = members;
@@ -978,7 +933,9 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "task_id" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -1025,7 +982,9 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "line" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -1066,7 +1025,9 @@ pub mod types {
                                 self,
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
-                                if let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                if let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     return Err(
                                         ::serde::de::Error::unknown_field(name.as_str(), &[]),
                                     );
@@ -1095,7 +1056,9 @@ pub mod types {
                                 mut map: __A,
                             ) -> ::std::result::Result<Self::Value, __A::Error> {
                                 let mut member_0 = None;
-                                while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                                while let Some(name) = map
+                                    .next_key::<::circles_codegen_support::Name<'de>>()?
+                                {
                                     match name.as_str() {
                                         "task" if member_0.is_none() => {
                                             member_0 = Some(map.next_value()?);
@@ -1134,8 +1097,6 @@ pub mod types {
 
     /// What a script that succeeded left.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct PlayResult {
         /// In the order in which they were logged.
         pub logs: ::std::vec::Vec<LogLine>,
@@ -1171,7 +1132,9 @@ pub mod types {
                     let mut member_2 = None;
                     let mut member_3 = None;
                     let mut member_4 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1231,8 +1194,6 @@ pub mod types {
 
     /// What a play cost.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct PlayStats {
         /// A duration in microseconds.
         pub elapsed_us: Microseconds,
@@ -1262,7 +1223,9 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "elapsed_us" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1307,40 +1270,23 @@ pub mod types {
     }
 
     /// Rhai operations, as the operations limit counts them.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct PlayStatsOperations(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct PlayStatsOperations(u64);
 
-    crate::integer_newtype!(PlayStatsOperations, u64, min = 0, max = 9007199254740991);
+    ::circles_codegen_support::integer_newtype!(
+        PlayStatsOperations, u64, min = 0, max = 9007199254740991
+    );
 
     /// A secp256k1 public key: 33 bytes compressed, lower-case hex.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct PublicKey(
-        #[schemars(regex(pattern = "^0[23][0-9a-f]{64}$"), length(min = 66, max = 66))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct PublicKey(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         PublicKey, pattern = "^0[23][0-9a-f]{64}$", min_length = 66, max_length = 66
     );
 
     /// One sealed record of a play.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Record {
         /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
         pub accepted_at: UnixMillis,
@@ -1357,14 +1303,11 @@ pub mod types {
         /// A SHA-256, lower-case hex.
         pub previous: Sha256,
         /// Of the source that ran; null where none did.
-        #[schemars(with = "crate::Nullable<Sha256>")]
         pub script_sha256: ::std::option::Option<Sha256>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
         /// The play that made this call; absent where the call came from outside.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "RecordVia")]
         pub via: ::std::option::Option<RecordVia>,
     }
 
@@ -1395,7 +1338,9 @@ pub mod types {
                     let mut member_7 = None;
                     let mut member_8 = None;
                     let mut member_9 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "accepted_at" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1509,8 +1454,6 @@ pub mod types {
 
     /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct RecordHead {
         /// A SHA-256, lower-case hex.
         pub hash: Sha256,
@@ -1537,7 +1480,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "hash" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1572,28 +1517,15 @@ pub mod types {
     }
 
     /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct RecordNumber(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct RecordNumber(u64);
 
-    crate::integer_newtype!(RecordNumber, u64, min = 0, max = 9007199254740991);
+    ::circles_codegen_support::integer_newtype!(
+        RecordNumber, u64, min = 0, max = 9007199254740991
+    );
 
     /// Some records, the oldest first.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct RecordPage {
         /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
         pub head: RecordHead,
@@ -1620,7 +1552,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "head" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1656,8 +1590,6 @@ pub mod types {
 
     /// The play that made this call; absent where the call came from outside.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct RecordVia {
         /// The circle of the calling play.
         pub circle: PublicKey,
@@ -1687,7 +1619,9 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "circle" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1732,33 +1666,16 @@ pub mod types {
     }
 
     /// How often a task may be run again although it may have had outside effects.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct Retries(
-        #[schemars(with = "crate::Integer", range(min = 0_u8, max = 10_u8))]
-        u8,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Retries(u8);
 
-    crate::integer_newtype!(Retries, u8, min = 0, max = 10);
+    ::circles_codegen_support::integer_newtype!(Retries, u8, min = 0, max = 10);
 
     /// When to try again.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct RetryData {
         /// If a play ended so, what its script had logged by then, in order. Absent where it had logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::vec::Vec<LogLine>")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// Milliseconds to wait first.
         pub retry_after_ms: RetryDataRetryAfterMs,
@@ -1783,7 +1700,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1821,53 +1740,33 @@ pub mod types {
     }
 
     /// Milliseconds to wait first.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct RetryDataRetryAfterMs(
-        #[schemars(with = "crate::Integer", range(min = 0_u32, max = 86400000_u32))]
-        u32,
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct RetryDataRetryAfterMs(u32);
+
+    ::circles_codegen_support::integer_newtype!(
+        RetryDataRetryAfterMs, u32, min = 0, max = 86400000
     );
 
-    crate::integer_newtype!(RetryDataRetryAfterMs, u32, min = 0, max = 86400000);
-
     /// Rhai source text, at most 1,048,576 characters. A circle takes scripts of `script_bytes` bytes, 262,144 unless its operator says otherwise; longer ones are LIMIT_EXCEEDED.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Script(#[schemars(length(max = 1048576))] ::std::string::String);
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Script(::std::string::String);
 
-    crate::text_newtype!(Script, max_length = 1048576);
+    ::circles_codegen_support::text_newtype!(Script, max_length = 1048576);
 
     /// Where and why a script stopped.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct ScriptErrorData {
         /// In characters, counted from 1; null where the place is not known.
-        #[schemars(with = "crate::Nullable<ScriptErrorDataColumn>")]
         pub column: ::std::option::Option<ScriptErrorDataColumn>,
         /// Whether the source did not compile or the script stopped while it ran.
         pub kind: ScriptErrorKind,
         /// Counted from 1; null where the place is not known.
-        #[schemars(with = "crate::Nullable<ScriptErrorDataLine>")]
         pub line: ::std::option::Option<ScriptErrorDataLine>,
         /// What the script had logged by then, in order. Absent where it had logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::vec::Vec<LogLine>")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// The value that the script threw, if it threw one. Absent otherwise.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::serde_json::Value")]
         pub thrown: ::std::option::Option<::serde_json::Value>,
     }
 
@@ -1893,7 +1792,9 @@ pub mod types {
                     let mut member_2 = None;
                     let mut member_3 = None;
                     let mut member_4 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "column" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -1946,93 +1847,62 @@ pub mod types {
     }
 
     /// In characters, counted from 1; null where the place is not known.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct ScriptErrorDataColumn(
-        #[schemars(with = "crate::Integer", range(min = 1_u32, max = 4294967295_u32))]
-        u32,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct ScriptErrorDataColumn(u32);
 
-    crate::integer_newtype!(ScriptErrorDataColumn, u32, min = 1, max = 4294967295);
+    ::circles_codegen_support::integer_newtype!(
+        ScriptErrorDataColumn, u32, min = 1, max = 4294967295
+    );
 
     /// Counted from 1; null where the place is not known.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct ScriptErrorDataLine(
-        #[schemars(with = "crate::Integer", range(min = 1_u32, max = 4294967295_u32))]
-        u32,
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct ScriptErrorDataLine(u32);
+
+    ::circles_codegen_support::integer_newtype!(
+        ScriptErrorDataLine, u32, min = 1, max = 4294967295
     );
 
-    crate::integer_newtype!(ScriptErrorDataLine, u32, min = 1, max = 4294967295);
-
     /// Whether the source did not compile or the script stopped while it ran.
-    #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum ScriptErrorKind {
+        /// `compile`
         #[serde(rename = "compile")]
         Compile,
+        /// `runtime`
         #[serde(rename = "runtime")]
         Runtime,
     }
 
+    impl ScriptErrorKind {
+        /// The text on the wire.
+        pub const fn as_str(&self) -> &'static str {
+            match self {
+                Self::Compile => "compile",
+                Self::Runtime => "runtime",
+            }
+        }
+    }
+
     impl ::std::fmt::Display for ScriptErrorKind {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::Compile => f.write_str("compile"),
-                Self::Runtime => f.write_str("runtime"),
-            }
+            f.write_str(self.as_str())
         }
     }
 
     impl ::std::str::FromStr for ScriptErrorKind {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
+        type Err = ::circles_codegen_support::InvalidValue;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            match text {
                 "compile" => Ok(Self::Compile),
                 "runtime" => Ok(Self::Runtime),
-                _ => Err("invalid value".into()),
+                _ => {
+                    Err(
+                        ::circles_codegen_support::InvalidValue::new(
+                            "must be one of compile, runtime",
+                        ),
+                    )
+                }
             }
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for ScriptErrorKind {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for ScriptErrorKind {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
         }
     }
 
@@ -2040,34 +1910,24 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(deserializer, &["compile", "runtime"])
+            ::circles_codegen_support::one_of(deserializer, &["compile", "runtime"])
         }
     }
 
     /// A script of a circle's library: its path below the library, with slashes, without `.rhai`.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct ScriptName(
-        #[schemars(
-            regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"),
-            length(min = 1, max = 128)
-        )]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct ScriptName(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         ScriptName, pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$",
         min_length = 1, max_length = 128
     );
 
     /// The time limit that passed.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct ScriptTimeoutData {
         /// What the script had logged by then, in order. Absent where it had logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::vec::Vec<LogLine>")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// A time limit in milliseconds, up to a day.
         pub timeout_ms: TimeoutMs,
@@ -2092,7 +1952,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -2126,31 +1988,23 @@ pub mod types {
     }
 
     /// A SHA-256, lower-case hex.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Sha256(
-        #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(min = 64, max = 64))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Sha256(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         Sha256, pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64
     );
 
     /// An ECDSA signature: 64 bytes compact, low-S, lower-case hex.
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::schemars::JsonSchema)]
-    pub struct Signature(
-        #[schemars(regex(pattern = "^[0-9a-f]{128}$"), length(min = 128, max = 128))]
-        ::std::string::String,
-    );
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Signature(::std::string::String);
 
-    crate::text_newtype!(
+    ::circles_codegen_support::text_newtype!(
         Signature, pattern = "^[0-9a-f]{128}$", min_length = 128, max_length = 128
     );
 
     /// A task that was accepted durably.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Submitted {
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
@@ -2174,7 +2028,9 @@ pub mod types {
                     mut map: __A,
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "task_id" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -2203,45 +2059,27 @@ pub mod types {
     }
 
     /// The name of a subscription on its connection.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct SubscriptionId(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 9007199254740991_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct SubscriptionId(u64);
 
-    crate::integer_newtype!(SubscriptionId, u64, min = 0, max = 9007199254740991);
+    ::circles_codegen_support::integer_newtype!(
+        SubscriptionId, u64, min = 0, max = 9007199254740991
+    );
 
     /// A task and what became of it.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct Task {
         /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
         pub caller: Caller,
         /// When it reached its final state; null before that.
-        #[schemars(with = "crate::Nullable<UnixMillis>")]
         pub ended_at: ::std::option::Option<UnixMillis>,
         /// Why it did not succeed; null while it may.
-        #[schemars(with = "crate::Nullable<TaskError>")]
         pub error: ::std::option::Option<TaskError>,
         /// What it left, if it succeeded; null otherwise, and in lists.
-        #[schemars(with = "crate::Nullable<PlayResult>")]
         pub result: ::std::option::Option<PlayResult>,
         /// The script of the library that it runs; null where the caller sent the source.
-        #[schemars(with = "crate::Nullable<ScriptName>")]
         pub script_name: ::std::option::Option<ScriptName>,
         /// When a worker began with it last; null before that.
-        #[schemars(with = "crate::Nullable<UnixMillis>")]
         pub started_at: ::std::option::Option<UnixMillis>,
         /// Where a task is on its way; the last five are final.
         pub state: TaskState,
@@ -2277,7 +2115,9 @@ pub mod types {
                     let mut member_6 = None;
                     let mut member_7 = None;
                     let mut member_8 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "caller" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -2389,13 +2229,9 @@ pub mod types {
 
     /// The task that the error is about.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct TaskData {
         /// What the script had logged by then, in order. Absent where it had logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::std::vec::Vec<LogLine>")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
@@ -2420,7 +2256,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "logs" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -2455,15 +2293,11 @@ pub mod types {
 
     /// The error object that a call of `play` would have been answered with.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct TaskError {
         /// As in a JSON-RPC error object.
         pub code: TaskErrorCode,
         /// As in a JSON-RPC error object. Absent where there is none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default)]
-        #[schemars(with = "::serde_json::Value")]
         pub data: ::std::option::Option<::serde_json::Value>,
         /// As in a JSON-RPC error object.
         pub message: ::std::string::String,
@@ -2489,7 +2323,9 @@ pub mod types {
                     let mut member_0 = None;
                     let mut member_1 = None;
                     let mut member_2 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "code" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -2529,46 +2365,33 @@ pub mod types {
     }
 
     /// As in a JSON-RPC error object.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    #[schemars(inline)]
-    pub struct TaskErrorCode(
-        #[schemars(with = "crate::Integer", range(min = -32768_i16, max = -32000_i16))]
-        i16,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct TaskErrorCode(i16);
 
-    crate::integer_newtype!(TaskErrorCode, i16, min = - 32768, max = - 32000);
+    ::circles_codegen_support::integer_newtype!(
+        TaskErrorCode, i16, min = - 32768, max = - 32000
+    );
 
     /// The name of a task: a UUID of version 7, so that names sort by time.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(transparent)]
-    #[derive(::schemars::JsonSchema)]
-    pub struct TaskId(pub ::uuid::Uuid);
+    pub struct TaskId(pub ::circles_codegen_support::Uuid);
 
     impl ::std::ops::Deref for TaskId {
-        type Target = ::uuid::Uuid;
-        fn deref(&self) -> &::uuid::Uuid {
+        type Target = ::circles_codegen_support::Uuid;
+        fn deref(&self) -> &::circles_codegen_support::Uuid {
             &self.0
         }
     }
 
-    impl ::std::convert::From<TaskId> for ::uuid::Uuid {
+    impl ::std::convert::From<TaskId> for ::circles_codegen_support::Uuid {
         fn from(value: TaskId) -> Self {
             value.0
         }
     }
 
-    impl ::std::convert::From<::uuid::Uuid> for TaskId {
-        fn from(value: ::uuid::Uuid) -> Self {
+    impl ::std::convert::From<::circles_codegen_support::Uuid> for TaskId {
+        fn from(value: ::circles_codegen_support::Uuid) -> Self {
             Self(value)
         }
     }
@@ -2580,21 +2403,21 @@ pub mod types {
     }
 
     impl ::std::str::FromStr for TaskId {
-        type Err = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        type Err = <::circles_codegen_support::Uuid as ::std::str::FromStr>::Err;
         fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
             text.parse().map(Self)
         }
     }
 
     impl ::std::convert::TryFrom<&str> for TaskId {
-        type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        type Error = <::circles_codegen_support::Uuid as ::std::str::FromStr>::Err;
         fn try_from(text: &str) -> ::std::result::Result<Self, Self::Error> {
             text.parse()
         }
     }
 
     impl ::std::convert::TryFrom<::std::string::String> for TaskId {
-        type Error = <::uuid::Uuid as ::std::str::FromStr>::Err;
+        type Error = <::circles_codegen_support::Uuid as ::std::str::FromStr>::Err;
         fn try_from(
             text: ::std::string::String,
         ) -> ::std::result::Result<Self, Self::Error> {
@@ -2604,11 +2427,8 @@ pub mod types {
 
     /// Some tasks, the newest first.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
-    #[serde(deny_unknown_fields)]
-    #[derive(::schemars::JsonSchema)]
     pub struct TaskPage {
         /// What to ask for the next page with; null when there is none.
-        #[schemars(with = "crate::Nullable<TaskId>")]
         pub cursor: ::std::option::Option<TaskId>,
         /// At most as many as were asked for.
         pub tasks: ::std::vec::Vec<Task>,
@@ -2633,7 +2453,9 @@ pub mod types {
                 ) -> ::std::result::Result<Self::Value, __A::Error> {
                     let mut member_0 = None;
                     let mut member_1 = None;
-                    while let Some(name) = map.next_key::<crate::Name<'de>>()? {
+                    while let Some(name) = map
+                        .next_key::<::circles_codegen_support::Name<'de>>()?
+                    {
                         match name.as_str() {
                             "cursor" if member_0.is_none() => {
                                 member_0 = Some(map.next_value()?);
@@ -2670,46 +2492,56 @@ pub mod types {
     }
 
     /// Where a task is on its way; the last five are final.
-    #[derive(::schemars::JsonSchema)]
-    #[allow(missing_docs, reason = "the document says nothing of single values")]
-    #[derive(::serde::Serialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum TaskState {
+        /// `queued`
         #[serde(rename = "queued")]
         Queued,
+        /// `running`
         #[serde(rename = "running")]
         Running,
+        /// `succeeded`
         #[serde(rename = "succeeded")]
         Succeeded,
+        /// `failed`
         #[serde(rename = "failed")]
         Failed,
+        /// `timed_out`
         #[serde(rename = "timed_out")]
         TimedOut,
+        /// `cancelled`
         #[serde(rename = "cancelled")]
         Cancelled,
+        /// `lost`
         #[serde(rename = "lost")]
         Lost,
     }
 
-    impl ::std::fmt::Display for TaskState {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::Queued => f.write_str("queued"),
-                Self::Running => f.write_str("running"),
-                Self::Succeeded => f.write_str("succeeded"),
-                Self::Failed => f.write_str("failed"),
-                Self::TimedOut => f.write_str("timed_out"),
-                Self::Cancelled => f.write_str("cancelled"),
-                Self::Lost => f.write_str("lost"),
+    impl TaskState {
+        /// The text on the wire.
+        pub const fn as_str(&self) -> &'static str {
+            match self {
+                Self::Queued => "queued",
+                Self::Running => "running",
+                Self::Succeeded => "succeeded",
+                Self::Failed => "failed",
+                Self::TimedOut => "timed_out",
+                Self::Cancelled => "cancelled",
+                Self::Lost => "lost",
             }
         }
     }
 
+    impl ::std::fmt::Display for TaskState {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            f.write_str(self.as_str())
+        }
+    }
+
     impl ::std::str::FromStr for TaskState {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
+        type Err = ::circles_codegen_support::InvalidValue;
+        fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+            match text {
                 "queued" => Ok(Self::Queued),
                 "running" => Ok(Self::Running),
                 "succeeded" => Ok(Self::Succeeded),
@@ -2717,26 +2549,14 @@ pub mod types {
                 "timed_out" => Ok(Self::TimedOut),
                 "cancelled" => Ok(Self::Cancelled),
                 "lost" => Ok(Self::Lost),
-                _ => Err("invalid value".into()),
+                _ => {
+                    Err(
+                        ::circles_codegen_support::InvalidValue::new(
+                            "must be one of queued, running, succeeded, failed, timed_out, cancelled, lost",
+                        ),
+                    )
+                }
             }
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for TaskState {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for TaskState {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
         }
     }
 
@@ -2744,7 +2564,7 @@ pub mod types {
         fn deserialize<__D: ::serde::Deserializer<'de>>(
             deserializer: __D,
         ) -> ::std::result::Result<Self, __D::Error> {
-            crate::one_of(
+            ::circles_codegen_support::one_of(
                 deserializer,
                 &[
                     "queued",
@@ -2760,165 +2580,33 @@ pub mod types {
     }
 
     /// A time limit in milliseconds, up to a day.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct TimeoutMs(
-        #[schemars(with = "crate::Integer", range(min = 1_u32, max = 86400000_u32))]
-        u32,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct TimeoutMs(u32);
 
-    crate::integer_newtype!(TimeoutMs, u32, min = 1, max = 86400000);
+    ::circles_codegen_support::integer_newtype!(TimeoutMs, u32, min = 1, max = 86400000);
 
     /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct UnixMillis(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 253402300799999_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct UnixMillis(u64);
 
-    crate::integer_newtype!(UnixMillis, u64, min = 0, max = 253402300799999);
+    ::circles_codegen_support::integer_newtype!(
+        UnixMillis, u64, min = 0, max = 253402300799999
+    );
 
     /// A point in time, in seconds since 1970-01-01T00:00:00Z.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct UnixSeconds(
-        #[schemars(with = "crate::Integer", range(min = 0_u64, max = 253402300799_u64))]
-        u64,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct UnixSeconds(u64);
 
-    crate::integer_newtype!(UnixSeconds, u64, min = 0, max = 253402300799);
+    ::circles_codegen_support::integer_newtype!(
+        UnixSeconds, u64, min = 0, max = 253402300799
+    );
 
     /// Milliseconds to wait, up to a minute.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        PartialOrd,
-        Ord,
-        Hash,
-        ::schemars::JsonSchema
-    )]
-    pub struct WaitMs(
-        #[schemars(with = "crate::Integer", range(min = 0_u16, max = 60000_u16))]
-        u16,
-    );
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct WaitMs(u16);
 
-    crate::integer_newtype!(WaitMs, u16, min = 0, max = 60000);
-
-    /// Error types.
-    pub mod error {
-        /// Error from a `TryFrom` or `FromStr` implementation.
-        pub struct ConversionError(::std::borrow::Cow<'static, str>);
-
-        impl ::std::error::Error for ConversionError {}
-
-        impl ::std::fmt::Display for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Display::fmt(&self.0, f)
-            }
-        }
-
-        impl ::std::fmt::Debug for ConversionError {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Debug::fmt(&self.0, f)
-            }
-        }
-
-        impl From<&'static str> for ConversionError {
-            fn from(value: &'static str) -> Self {
-                Self(value.into())
-            }
-        }
-
-        impl From<String> for ConversionError {
-            fn from(value: String) -> Self {
-                Self(value.into())
-            }
-        }
-    }
+    ::circles_codegen_support::integer_newtype!(WaitMs, u16, min = 0, max = 60000);
 }
-
-/// Each schema of the document and the type that carries it.
-pub static TYPES: &[crate::Type] = &[
-    crate::Type::of::<types::Authenticated>("Authenticated"),
-    crate::Type::of::<types::Caller>("Caller"),
-    crate::Type::of::<types::Cancellation>("Cancellation"),
-    crate::Type::of::<types::CancelledData>("CancelledData"),
-    crate::Type::of::<types::Challenge>("Challenge"),
-    crate::Type::of::<types::Document>("Document"),
-    crate::Type::of::<types::IdempotencyKey>("IdempotencyKey"),
-    crate::Type::of::<types::Identity>("Identity"),
-    crate::Type::of::<types::Json>("Json"),
-    crate::Type::of::<types::Library>("Library"),
-    crate::Type::of::<types::LibraryFunction>("LibraryFunction"),
-    crate::Type::of::<types::LibraryScript>("LibraryScript"),
-    crate::Type::of::<types::LimitData>("LimitData"),
-    crate::Type::of::<types::LogLevel>("LogLevel"),
-    crate::Type::of::<types::LogLine>("LogLine"),
-    crate::Type::of::<types::Microseconds>("Microseconds"),
-    crate::Type::of::<types::Nonce>("Nonce"),
-    crate::Type::of::<types::PageLimit>("PageLimit"),
-    crate::Type::of::<types::PlayEvent>("PlayEvent"),
-    crate::Type::of::<types::PlayResult>("PlayResult"),
-    crate::Type::of::<types::PlayStats>("PlayStats"),
-    crate::Type::of::<types::PublicKey>("PublicKey"),
-    crate::Type::of::<types::Record>("Record"),
-    crate::Type::of::<types::RecordHead>("RecordHead"),
-    crate::Type::of::<types::RecordNumber>("RecordNumber"),
-    crate::Type::of::<types::RecordPage>("RecordPage"),
-    crate::Type::of::<types::RecordVia>("RecordVia"),
-    crate::Type::of::<types::Retries>("Retries"),
-    crate::Type::of::<types::RetryData>("RetryData"),
-    crate::Type::of::<types::Script>("Script"),
-    crate::Type::of::<types::ScriptErrorData>("ScriptErrorData"),
-    crate::Type::of::<types::ScriptErrorKind>("ScriptErrorKind"),
-    crate::Type::of::<types::ScriptName>("ScriptName"),
-    crate::Type::of::<types::ScriptTimeoutData>("ScriptTimeoutData"),
-    crate::Type::of::<types::Sha256>("Sha256"),
-    crate::Type::of::<types::Signature>("Signature"),
-    crate::Type::of::<types::Submitted>("Submitted"),
-    crate::Type::of::<types::SubscriptionId>("SubscriptionId"),
-    crate::Type::of::<types::Task>("Task"),
-    crate::Type::of::<types::TaskData>("TaskData"),
-    crate::Type::of::<types::TaskError>("TaskError"),
-    crate::Type::of::<types::TaskId>("TaskId"),
-    crate::Type::of::<types::TaskPage>("TaskPage"),
-    crate::Type::of::<types::TaskState>("TaskState"),
-    crate::Type::of::<types::TimeoutMs>("TimeoutMs"),
-    crate::Type::of::<types::UnixMillis>("UnixMillis"),
-    crate::Type::of::<types::UnixSeconds>("UnixSeconds"),
-    crate::Type::of::<types::WaitMs>("WaitMs"),
-];
 
 /// The codes of the errors that the document declares.
 pub mod codes {
@@ -3120,7 +2808,7 @@ impl Fault {
 }
 
 /// Params of `fetch_nonce`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FetchNonceParams {
@@ -3129,7 +2817,7 @@ pub struct FetchNonceParams {
 }
 
 impl FetchNonceParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3142,17 +2830,25 @@ impl FetchNonceParams {
     }
 }
 
-impl crate::Params for FetchNonceParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for FetchNonceParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "pubkey",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for FetchNonceParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
 /// Params of `authenticate`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthenticateParams {
@@ -3163,7 +2859,7 @@ pub struct AuthenticateParams {
 }
 
 impl AuthenticateParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3179,21 +2875,29 @@ impl AuthenticateParams {
     }
 }
 
-impl crate::Params for AuthenticateParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for AuthenticateParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "pubkey",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "signature",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for AuthenticateParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
 /// Params of `play`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlayParams {
@@ -3201,24 +2905,21 @@ pub struct PlayParams {
     pub script: types::Script,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Json")]
     pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TimeoutMs")]
     pub timeout_ms: Option<types::TimeoutMs>,
     /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
     ///
     /// The same key with another script or other arguments is a CONFLICT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::IdempotencyKey")]
     pub idempotency_key: Option<types::IdempotencyKey>,
 }
 
 impl PlayParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3241,29 +2942,76 @@ impl PlayParams {
     }
 }
 
-impl crate::Params for PlayParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for PlayParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "script",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "args",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "timeout_ms",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "idempotency_key",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for PlayParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
+impl PlayParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new(script: types::Script) -> Self {
+        Self {
+            script,
+            args: None,
+            timeout_ms: None,
+            idempotency_key: None,
+        }
+    }
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[must_use]
+    pub fn args(mut self, args: types::Json) -> Self {
+        self.args = Some(args);
+        self
+    }
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    #[must_use]
+    pub fn timeout_ms(mut self, timeout_ms: types::TimeoutMs) -> Self {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+    /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
+    ///
+    /// The same key with another script or other arguments is a CONFLICT.
+    #[must_use]
+    pub fn idempotency_key(mut self, idempotency_key: types::IdempotencyKey) -> Self {
+        self.idempotency_key = Some(idempotency_key);
+        self
+    }
+}
+
 /// Params of `run`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunParams {
@@ -3271,24 +3019,21 @@ pub struct RunParams {
     pub name: types::ScriptName,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Json")]
     pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TimeoutMs")]
     pub timeout_ms: Option<types::TimeoutMs>,
     /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
     ///
     /// The same key with another script or other arguments is a CONFLICT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::IdempotencyKey")]
     pub idempotency_key: Option<types::IdempotencyKey>,
 }
 
 impl RunParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3311,64 +3056,105 @@ impl RunParams {
     }
 }
 
-impl crate::Params for RunParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for RunParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "name",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "args",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "timeout_ms",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "idempotency_key",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for RunParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
+impl RunParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new(name: types::ScriptName) -> Self {
+        Self {
+            name,
+            args: None,
+            timeout_ms: None,
+            idempotency_key: None,
+        }
+    }
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[must_use]
+    pub fn args(mut self, args: types::Json) -> Self {
+        self.args = Some(args);
+        self
+    }
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    #[must_use]
+    pub fn timeout_ms(mut self, timeout_ms: types::TimeoutMs) -> Self {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+    /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
+    ///
+    /// The same key with another script or other arguments is a CONFLICT.
+    #[must_use]
+    pub fn idempotency_key(mut self, idempotency_key: types::IdempotencyKey) -> Self {
+        self.idempotency_key = Some(idempotency_key);
+        self
+    }
+}
+
 /// Params of `submit`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitParams {
     /// The Rhai source. Either this or `name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Script")]
     pub script: Option<types::Script>,
     /// A script of the circle's library. Either this or `script`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::ScriptName")]
     pub name: Option<types::ScriptName>,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Json")]
     pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit for submitted tasks, mostly a day, is lowered to it; that limit holds when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TimeoutMs")]
     pub timeout_ms: Option<types::TimeoutMs>,
     /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
     ///
     /// The same key with another script or other arguments is a CONFLICT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::IdempotencyKey")]
     pub idempotency_key: Option<types::IdempotencyKey>,
     /// How often the task may be run again after a crash although it may have had outside effects; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Retries")]
     pub retries: Option<types::Retries>,
 }
 
 impl SubmitParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3391,37 +3177,104 @@ impl SubmitParams {
     }
 }
 
-impl crate::Params for SubmitParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for SubmitParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "script",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "name",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "args",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "timeout_ms",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "idempotency_key",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "retries",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for SubmitParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
+impl SubmitParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new() -> Self {
+        Self {
+            script: None,
+            name: None,
+            args: None,
+            timeout_ms: None,
+            idempotency_key: None,
+            retries: None,
+        }
+    }
+    /// The Rhai source. Either this or `name`.
+    #[must_use]
+    pub fn script(mut self, script: types::Script) -> Self {
+        self.script = Some(script);
+        self
+    }
+    /// A script of the circle's library. Either this or `script`.
+    #[must_use]
+    pub fn name(mut self, name: types::ScriptName) -> Self {
+        self.name = Some(name);
+        self
+    }
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[must_use]
+    pub fn args(mut self, args: types::Json) -> Self {
+        self.args = Some(args);
+        self
+    }
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit for submitted tasks, mostly a day, is lowered to it; that limit holds when absent.
+    #[must_use]
+    pub fn timeout_ms(mut self, timeout_ms: types::TimeoutMs) -> Self {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+    /// The same key of the same caller in the same circle within 24 hours returns the first outcome and runs nothing.
+    ///
+    /// The same key with another script or other arguments is a CONFLICT.
+    #[must_use]
+    pub fn idempotency_key(mut self, idempotency_key: types::IdempotencyKey) -> Self {
+        self.idempotency_key = Some(idempotency_key);
+        self
+    }
+    /// How often the task may be run again after a crash although it may have had outside effects; 0 when absent.
+    #[must_use]
+    pub fn retries(mut self, retries: types::Retries) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+}
+
 /// Params of `task`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskParams {
@@ -3429,12 +3282,11 @@ pub struct TaskParams {
     pub task_id: types::TaskId,
     /// Milliseconds to wait for the end of the task; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::WaitMs")]
     pub wait_ms: Option<types::WaitMs>,
 }
 
 impl TaskParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3455,40 +3307,45 @@ impl TaskParams {
     }
 }
 
-impl crate::Params for TaskParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for TaskParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "task_id",
             required: true,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "wait_ms",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for TaskParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
 /// Params of `tasks`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TasksParams {
     /// Only tasks in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TaskState")]
     pub state: Option<types::TaskState>,
     /// How many at most; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::PageLimit")]
     pub limit: Option<types::PageLimit>,
     /// Go on where the page that gave this cursor ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TaskId")]
     pub cursor: Option<types::TaskId>,
 }
 
 impl TasksParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3508,25 +3365,67 @@ impl TasksParams {
     }
 }
 
-impl crate::Params for TasksParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for TasksParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "state",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "limit",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "cursor",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for TasksParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
+impl TasksParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new() -> Self {
+        Self {
+            state: None,
+            limit: None,
+            cursor: None,
+        }
+    }
+    /// Only tasks in this state.
+    #[must_use]
+    pub fn state(mut self, state: types::TaskState) -> Self {
+        self.state = Some(state);
+        self
+    }
+    /// How many at most; 50 when absent.
+    #[must_use]
+    pub fn limit(mut self, limit: types::PageLimit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+    /// Go on where the page that gave this cursor ended.
+    #[must_use]
+    pub fn cursor(mut self, cursor: types::TaskId) -> Self {
+        self.cursor = Some(cursor);
+        self
+    }
+}
+
 /// Params of `cancel`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelParams {
@@ -3535,7 +3434,7 @@ pub struct CancelParams {
 }
 
 impl CancelParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3548,32 +3447,38 @@ impl CancelParams {
     }
 }
 
-impl crate::Params for CancelParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for CancelParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "task_id",
             required: true,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for CancelParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
 /// Params of `provenance`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenanceParams {
     /// Begin behind the record of this number; with the first when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::RecordNumber")]
     pub after: Option<types::RecordNumber>,
     /// How many at most; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::PageLimit")]
     pub limit: Option<types::PageLimit>,
 }
 
 impl ProvenanceParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3592,50 +3497,77 @@ impl ProvenanceParams {
     }
 }
 
-impl crate::Params for ProvenanceParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for ProvenanceParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "after",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "limit",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for ProvenanceParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
+impl ProvenanceParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new() -> Self {
+        Self { after: None, limit: None }
+    }
+    /// Begin behind the record of this number; with the first when absent.
+    #[must_use]
+    pub fn after(mut self, after: types::RecordNumber) -> Self {
+        self.after = Some(after);
+        self
+    }
+    /// How many at most; 50 when absent.
+    #[must_use]
+    pub fn limit(mut self, limit: types::PageLimit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
 /// Params of `watch_play`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WatchPlayParams {
     /// The Rhai source to play.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Script")]
     pub script: Option<types::Script>,
     /// A script of the circle's library to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::ScriptName")]
     pub name: Option<types::ScriptName>,
     /// A task under way to look at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TaskId")]
     pub task_id: Option<types::TaskId>,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::Json")]
     pub args: Option<types::Json>,
     /// Milliseconds from acceptance to the deadline.
     ///
     /// A value above the circle's own limit is lowered to it; that limit holds when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "types::TimeoutMs")]
     pub timeout_ms: Option<types::TimeoutMs>,
 }
 
 impl WatchPlayParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3657,33 +3589,91 @@ impl WatchPlayParams {
     }
 }
 
-impl crate::Params for WatchPlayParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for WatchPlayParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "script",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "name",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "task_id",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "args",
             required: false,
         },
-        crate::Param {
+        ::circles_codegen_support::Param {
             name: "timeout_ms",
             required: false,
         },
     ];
 }
 
+impl ::jsonrpsee::core::traits::ToRpcParams for WatchPlayParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
+}
+
+impl WatchPlayParams {
+    /// Takes the required params; the others are absent until they are set.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::new_without_default,
+        reason = "the document decides how many there are"
+    )]
+    pub fn new() -> Self {
+        Self {
+            script: None,
+            name: None,
+            task_id: None,
+            args: None,
+            timeout_ms: None,
+        }
+    }
+    /// The Rhai source to play.
+    #[must_use]
+    pub fn script(mut self, script: types::Script) -> Self {
+        self.script = Some(script);
+        self
+    }
+    /// A script of the circle's library to run.
+    #[must_use]
+    pub fn name(mut self, name: types::ScriptName) -> Self {
+        self.name = Some(name);
+        self
+    }
+    /// A task under way to look at.
+    #[must_use]
+    pub fn task_id(mut self, task_id: types::TaskId) -> Self {
+        self.task_id = Some(task_id);
+        self
+    }
+    /// Any JSON value: the script's constant `ARGS`; null when absent.
+    #[must_use]
+    pub fn args(mut self, args: types::Json) -> Self {
+        self.args = Some(args);
+        self
+    }
+    /// Milliseconds from acceptance to the deadline.
+    ///
+    /// A value above the circle's own limit is lowered to it; that limit holds when absent.
+    #[must_use]
+    pub fn timeout_ms(mut self, timeout_ms: types::TimeoutMs) -> Self {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+}
+
 /// Params of `unwatch_play`.
-#[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnwatchPlayParams {
@@ -3692,7 +3682,7 @@ pub struct UnwatchPlayParams {
 }
 
 impl UnwatchPlayParams {
-    /// The params by position; what is absent at the end is left out, what is absent before it is null.
+    /// Returns the params by position. Absent ones at the end are left out, others are null.
     ///
     /// # Errors
     ///
@@ -3705,184 +3695,229 @@ impl UnwatchPlayParams {
     }
 }
 
-impl crate::Params for UnwatchPlayParams {
-    const PARAMS: &'static [crate::Param] = &[
-        crate::Param {
+impl ::circles_codegen_support::Params for UnwatchPlayParams {
+    const PARAMS: &'static [::circles_codegen_support::Param] = &[
+        ::circles_codegen_support::Param {
             name: "subscription",
             required: true,
         },
     ];
 }
 
-/// Play Rhai scripts inside a peer's circle. Connect by WebSocket to `/{circle public key}`, prove who you are by signing a challenge, and play.
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    all(feature = "server", feature = "client"),
-    ::jsonrpsee::proc_macros::rpc(server, client)
-)]
-#[cfg_attr(
-    all(feature = "server", not(feature = "client")),
-    ::jsonrpsee::proc_macros::rpc(server)
-)]
-#[cfg_attr(
-    all(feature = "client", not(feature = "server")),
-    ::jsonrpsee::proc_macros::rpc(client)
-)]
-pub trait Circles {
-    /// Ask for a challenge to sign.
-    ///
-    /// The nonce is 32 random bytes, valid for 60 seconds, bound to this connection, circle and public key, and spent by the first `authenticate` that follows for that key, right or wrong. At most 8 may be outstanding on a connection. Before signing, check that the challenge names the circle, the audience and the key you meant.
-    #[method(name = "fetch_nonce", param_kind = map, with_extensions)]
-    async fn fetch_nonce(
-        &self,
-        pubkey: types::PublicKey,
-    ) -> Result<types::Challenge, crate::Error>;
-    /// Open a session by signing the challenge.
-    ///
-    /// The signature is ECDSA over the SHA-256 of the challenge's bytes, in the 64-byte compact form, low-S, as lower-case hex. It is checked against every outstanding nonce of that key on this connection, newest first; all of them are spent. The session belongs to this connection and ends with it or when it expires. Five failures close the connection.
-    #[method(name = "authenticate", param_kind = map, with_extensions)]
-    async fn authenticate(
-        &self,
-        pubkey: types::PublicKey,
-        signature: types::Signature,
-    ) -> Result<types::Authenticated, crate::Error>;
-    /// Say in which circle this connection is, and as whom.
-    ///
-    /// Answers before and after a login, also over plain HTTP POST.
-    #[method(name = "whoami", param_kind = map, with_extensions)]
-    async fn whoami(&self) -> Result<types::Identity, crate::Error>;
-    /// Run a Rhai script in this circle and wait for its result.
-    ///
-    /// The script runs in the circle that the connection names, never in the caller's; the caller's verified key is its constant `CALLER`. A play is a transaction: nothing it wrote stays unless it succeeds. The deadline counts from acceptance and covers the queue. Disconnecting cancels a running play, unless it carries an idempotency key.
-    #[method(name = "play", param_kind = map, with_extensions)]
-    async fn play(
-        &self,
-        script: types::Script,
-        args: Option<types::Json>,
-        timeout_ms: Option<types::TimeoutMs>,
-        idempotency_key: Option<types::IdempotencyKey>,
-    ) -> Result<types::PlayResult, crate::Error>;
-    /// Run a script of the circle's library and wait for its result.
-    ///
-    /// As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. Who may run but not play can do what the owner wrote, and nothing else.
-    #[method(name = "run", param_kind = map, with_extensions)]
-    async fn run(
-        &self,
-        name: types::ScriptName,
-        args: Option<types::Json>,
-        timeout_ms: Option<types::TimeoutMs>,
-        idempotency_key: Option<types::IdempotencyKey>,
-    ) -> Result<types::PlayResult, crate::Error>;
-    /// Accept a script to run later, durably.
-    ///
-    /// Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
-    #[method(name = "submit", param_kind = map, with_extensions)]
-    async fn submit(
-        &self,
-        script: Option<types::Script>,
-        name: Option<types::ScriptName>,
-        args: Option<types::Json>,
-        timeout_ms: Option<types::TimeoutMs>,
-        idempotency_key: Option<types::IdempotencyKey>,
-        retries: Option<types::Retries>,
-    ) -> Result<types::Submitted, crate::Error>;
-    /// Tell the state of a task, or wait for its end.
-    ///
-    /// With `wait_ms` the answer comes when the task ends or the time is over, whichever is first. A caller sees its own tasks, the circle's owner all of them. Tasks that were submitted, and plays with an idempotency key, are remembered for a day after their end; other plays while they are under way.
-    #[method(name = "task", param_kind = map, with_extensions)]
-    async fn task(
-        &self,
-        task_id: types::TaskId,
-        wait_ms: Option<types::WaitMs>,
-    ) -> Result<types::Task, crate::Error>;
-    /// List tasks, the newest first, a page at a time.
-    ///
-    /// The caller's own; for the circle's owner, everybody's. Results are left out: `task` has them.
-    #[method(name = "tasks", param_kind = map, with_extensions)]
-    async fn tasks(
-        &self,
-        state: Option<types::TaskState>,
-        limit: Option<types::PageLimit>,
-        cursor: Option<types::TaskId>,
-    ) -> Result<types::TaskPage, crate::Error>;
-    /// End a task that has not ended yet.
-    ///
-    /// A queued task ends at once, a running one within 100 ms. Nothing it wrote stays. A caller may cancel its own tasks, the circle's owner all of them.
-    #[method(name = "cancel", param_kind = map, with_extensions)]
-    async fn cancel(
-        &self,
-        task_id: types::TaskId,
-    ) -> Result<types::Cancellation, crate::Error>;
-    /// List the scripts of the circle's library.
-    ///
-    /// What `run` may be asked for and `import` finds, with what their doc comments say.
-    #[method(name = "scripts", param_kind = map, with_extensions)]
-    async fn scripts(&self) -> Result<types::Library, crate::Error>;
-    /// The circle's sealed record of plays, oldest first, a page at a time.
-    ///
-    /// Plays that wrote, reached outside or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
-    #[method(name = "provenance", param_kind = map, with_extensions)]
-    async fn provenance(
-        &self,
-        after: Option<types::RecordNumber>,
-        limit: Option<types::PageLimit>,
-    ) -> Result<types::RecordPage, crate::Error>;
-    /// Play a script, or look on while a task runs: its log lines as they are printed, then its end.
-    ///
-    /// Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
-    #[subscription(
-        name = "watch_play" => "play_event",
-        unsubscribe = "unwatch_play",
-        item = types::PlayEvent,
-        param_kind = map,
-        with_extensions
-    )]
-    async fn watch_play(
-        &self,
-        script: Option<types::Script>,
-        name: Option<types::ScriptName>,
-        task_id: Option<types::TaskId>,
-        args: Option<types::Json>,
-        timeout_ms: Option<types::TimeoutMs>,
-    ) -> ::jsonrpsee::core::SubscriptionResult;
-    /// This document.
-    ///
-    /// Also served as `GET /openrpc.json`.
-    #[method(name = "rpc.discover", param_kind = map, with_extensions)]
-    async fn rpc_discover(&self) -> Result<types::Document, crate::Error>;
+impl ::jsonrpsee::core::traits::ToRpcParams for UnwatchPlayParams {
+    fn to_rpc_params(
+        self,
+    ) -> Result<Option<Box<::serde_json::value::RawValue>>, ::serde_json::Error> {
+        ::serde_json::value::to_raw_value(&self).map(Some)
+    }
 }
 
+#[allow(
+    clippy::doc_lazy_continuation,
+    clippy::doc_overindented_list_items,
+    clippy::enum_variant_names,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::should_implement_trait,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::upper_case_acronyms,
+    clippy::wrong_self_convention,
+    rustdoc::all,
+    reason = "the document chose names, numbers and prose"
+)]
+mod interface {
+    #[allow(unused_imports, reason = "few traits need all of it")]
+    use super::*;
+
+    /// Play Rhai scripts inside a peer's circle. Connect by WebSocket to `/{circle public key}`, prove who you are by signing a challenge, and play.
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::wrong_self_convention,
+        clippy::needless_lifetimes,
+        clippy::unit_arg,
+        clippy::let_unit_value,
+        clippy::ignored_unit_patterns,
+        reason = "the document decides names and counts"
+    )]
+    #[::jsonrpsee::proc_macros::rpc(server, client)]
+    pub trait Circles {
+        /// Ask for a challenge to sign.
+        ///
+        /// The nonce is 32 random bytes, valid for 60 seconds, bound to this connection, circle and public key, and spent by the first `authenticate` that follows for that key, right or wrong. At most 8 may be outstanding on a connection. Before signing, check that the challenge names the circle, the audience and the key you meant.
+        #[method(name = "fetch_nonce", param_kind = map, with_extensions)]
+        async fn fetch_nonce(
+            &self,
+            pubkey: super::types::PublicKey,
+        ) -> Result<super::types::Challenge, crate::Error>;
+        /// Open a session by signing the challenge.
+        ///
+        /// The signature is ECDSA over the SHA-256 of the challenge's bytes, in the 64-byte compact form, low-S, as lower-case hex. It is checked against every outstanding nonce of that key on this connection, newest first; all of them are spent. The session belongs to this connection and ends with it or when it expires. Five failures close the connection.
+        #[method(name = "authenticate", param_kind = map, with_extensions)]
+        async fn authenticate(
+            &self,
+            pubkey: super::types::PublicKey,
+            signature: super::types::Signature,
+        ) -> Result<super::types::Authenticated, crate::Error>;
+        /// Say in which circle this connection is, and as whom.
+        ///
+        /// Answers before and after a login, also over plain HTTP POST.
+        #[method(name = "whoami", param_kind = map, with_extensions)]
+        async fn whoami(&self) -> Result<super::types::Identity, crate::Error>;
+        /// Run a Rhai script in this circle and wait for its result.
+        ///
+        /// The script runs in the circle that the connection names, never in the caller's; the caller's verified key is its constant `CALLER`. A play is a transaction: nothing it wrote stays unless it succeeds. The deadline counts from acceptance and covers the queue. Disconnecting cancels a running play, unless it carries an idempotency key.
+        #[method(name = "play", param_kind = map, with_extensions)]
+        async fn play(
+            &self,
+            script: super::types::Script,
+            args: Option<super::types::Json>,
+            timeout_ms: Option<super::types::TimeoutMs>,
+            idempotency_key: Option<super::types::IdempotencyKey>,
+        ) -> Result<super::types::PlayResult, crate::Error>;
+        /// Run a script of the circle's library and wait for its result.
+        ///
+        /// As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. Who may run but not play can do what the owner wrote, and nothing else.
+        #[method(name = "run", param_kind = map, with_extensions)]
+        async fn run(
+            &self,
+            name: super::types::ScriptName,
+            args: Option<super::types::Json>,
+            timeout_ms: Option<super::types::TimeoutMs>,
+            idempotency_key: Option<super::types::IdempotencyKey>,
+        ) -> Result<super::types::PlayResult, crate::Error>;
+        /// Accept a script to run later, durably.
+        ///
+        /// Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
+        #[method(name = "submit", param_kind = map, with_extensions)]
+        async fn submit(
+            &self,
+            script: Option<super::types::Script>,
+            name: Option<super::types::ScriptName>,
+            args: Option<super::types::Json>,
+            timeout_ms: Option<super::types::TimeoutMs>,
+            idempotency_key: Option<super::types::IdempotencyKey>,
+            retries: Option<super::types::Retries>,
+        ) -> Result<super::types::Submitted, crate::Error>;
+        /// Tell the state of a task, or wait for its end.
+        ///
+        /// With `wait_ms` the answer comes when the task ends or the time is over, whichever is first. A caller sees its own tasks, the circle's owner all of them. Tasks that were submitted, and plays with an idempotency key, are remembered for a day after their end; other plays while they are under way.
+        #[method(name = "task", param_kind = map, with_extensions)]
+        async fn task(
+            &self,
+            task_id: super::types::TaskId,
+            wait_ms: Option<super::types::WaitMs>,
+        ) -> Result<super::types::Task, crate::Error>;
+        /// List tasks, the newest first, a page at a time.
+        ///
+        /// The caller's own; for the circle's owner, everybody's. Results are left out: `task` has them.
+        #[method(name = "tasks", param_kind = map, with_extensions)]
+        async fn tasks(
+            &self,
+            state: Option<super::types::TaskState>,
+            limit: Option<super::types::PageLimit>,
+            cursor: Option<super::types::TaskId>,
+        ) -> Result<super::types::TaskPage, crate::Error>;
+        /// End a task that has not ended yet.
+        ///
+        /// A queued task ends at once, a running one within 100 ms. Nothing it wrote stays. A caller may cancel its own tasks, the circle's owner all of them.
+        #[method(name = "cancel", param_kind = map, with_extensions)]
+        async fn cancel(
+            &self,
+            task_id: super::types::TaskId,
+        ) -> Result<super::types::Cancellation, crate::Error>;
+        /// List the scripts of the circle's library.
+        ///
+        /// What `run` may be asked for and `import` finds, with what their doc comments say.
+        #[method(name = "scripts", param_kind = map, with_extensions)]
+        async fn scripts(&self) -> Result<super::types::Library, crate::Error>;
+        /// The circle's sealed record of plays, oldest first, a page at a time.
+        ///
+        /// Plays that wrote, reached outside or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
+        #[method(name = "provenance", param_kind = map, with_extensions)]
+        async fn provenance(
+            &self,
+            after: Option<super::types::RecordNumber>,
+            limit: Option<super::types::PageLimit>,
+        ) -> Result<super::types::RecordPage, crate::Error>;
+        /// Play a script, or look on while a task runs: its log lines as they are printed, then its end.
+        ///
+        /// Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
+        #[subscription(
+            name = "watch_play" => "play_event",
+            unsubscribe = "unwatch_play",
+            item = super::types::PlayEvent,
+            param_kind = map,
+            with_extensions
+        )]
+        async fn watch_play(
+            &self,
+            script: Option<super::types::Script>,
+            name: Option<super::types::ScriptName>,
+            task_id: Option<super::types::TaskId>,
+            args: Option<super::types::Json>,
+            timeout_ms: Option<super::types::TimeoutMs>,
+        ) -> ::jsonrpsee::core::SubscriptionResult;
+        /// This document.
+        ///
+        /// Also served as `GET /openrpc.json`.
+        #[method(name = "rpc.discover", param_kind = map, with_extensions)]
+        async fn rpc_discover(&self) -> Result<super::types::Document, crate::Error>;
+    }
+}
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::CirclesServer;
+
+#[allow(unused_imports, reason = "few need both sides")]
+pub use self::interface::CirclesClient;
+
 /// Every method of the document, in its order.
-pub static METHODS: &[crate::Method] = &[
-    crate::Method {
+pub static METHODS: &[support::Method] = &[
+    support::Method {
         name: "fetch_nonce",
-        auth: crate::Auth::None,
+        summary: "Ask for a challenge to sign.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::None,
         connection: true,
-        params: <FetchNonceParams as crate::Params>::PARAMS,
+        params: <FetchNonceParams as support::Params>::PARAMS,
         errors: &[codes::RATE_LIMITED],
-        check_params: crate::check_params::<FetchNonceParams>,
+        extensions: "{\"x-auth\":\"none\",\"x-connection\":true}",
+        check_params: support::check_params::<FetchNonceParams>,
     },
-    crate::Method {
+    support::Method {
         name: "authenticate",
-        auth: crate::Auth::None,
+        summary: "Open a session by signing the challenge.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::None,
         connection: true,
-        params: <AuthenticateParams as crate::Params>::PARAMS,
+        params: <AuthenticateParams as support::Params>::PARAMS,
         errors: &[codes::INVALID_CREDENTIALS],
-        check_params: crate::check_params::<AuthenticateParams>,
+        extensions: "{\"x-auth\":\"none\",\"x-connection\":true}",
+        check_params: support::check_params::<AuthenticateParams>,
     },
-    crate::Method {
+    support::Method {
         name: "whoami",
-        auth: crate::Auth::None,
+        summary: "Say in which circle this connection is, and as whom.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::None,
         connection: false,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{\"x-auth\":\"none\"}",
+        check_params: support::check_params::<support::NoParams>,
     },
-    crate::Method {
+    support::Method {
         name: "play",
-        auth: crate::Auth::Session,
+        summary: "Run a Rhai script in this circle and wait for its result.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <PlayParams as crate::Params>::PARAMS,
+        params: <PlayParams as support::Params>::PARAMS,
         errors: &[
             codes::SCRIPT_TIMEOUT,
             codes::UNAUTHENTICATED,
@@ -3896,13 +3931,17 @@ pub static METHODS: &[crate::Method] = &[
             codes::CONFLICT,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<PlayParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<PlayParams>,
     },
-    crate::Method {
+    support::Method {
         name: "run",
-        auth: crate::Auth::Session,
+        summary: "Run a script of the circle's library and wait for its result.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <RunParams as crate::Params>::PARAMS,
+        params: <RunParams as support::Params>::PARAMS,
         errors: &[
             codes::SCRIPT_TIMEOUT,
             codes::UNAUTHENTICATED,
@@ -3917,13 +3956,17 @@ pub static METHODS: &[crate::Method] = &[
             codes::SCRIPT_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<RunParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<RunParams>,
     },
-    crate::Method {
+    support::Method {
         name: "submit",
-        auth: crate::Auth::Session,
+        summary: "Accept a script to run later, durably.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <SubmitParams as crate::Params>::PARAMS,
+        params: <SubmitParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
@@ -3933,13 +3976,17 @@ pub static METHODS: &[crate::Method] = &[
             codes::CONFLICT,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<SubmitParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<SubmitParams>,
     },
-    crate::Method {
+    support::Method {
         name: "task",
-        auth: crate::Auth::Session,
+        summary: "Tell the state of a task, or wait for its end.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <TaskParams as crate::Params>::PARAMS,
+        params: <TaskParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
@@ -3947,26 +3994,34 @@ pub static METHODS: &[crate::Method] = &[
             codes::TASK_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<TaskParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<TaskParams>,
     },
-    crate::Method {
+    support::Method {
         name: "tasks",
-        auth: crate::Auth::Session,
+        summary: "List tasks, the newest first, a page at a time.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <TasksParams as crate::Params>::PARAMS,
+        params: <TasksParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
             codes::RATE_LIMITED,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<TasksParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<TasksParams>,
     },
-    crate::Method {
+    support::Method {
         name: "cancel",
-        auth: crate::Auth::Session,
+        summary: "End a task that has not ended yet.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <CancelParams as crate::Params>::PARAMS,
+        params: <CancelParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
@@ -3974,13 +4029,17 @@ pub static METHODS: &[crate::Method] = &[
             codes::TASK_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<CancelParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<CancelParams>,
     },
-    crate::Method {
+    support::Method {
         name: "scripts",
-        auth: crate::Auth::Session,
+        summary: "List the scripts of the circle's library.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
@@ -3988,26 +4047,34 @@ pub static METHODS: &[crate::Method] = &[
             codes::OVERLOADED,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<support::NoParams>,
     },
-    crate::Method {
+    support::Method {
         name: "provenance",
-        auth: crate::Auth::Session,
+        summary: "The circle's sealed record of plays, oldest first, a page at a time.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: false,
-        params: <ProvenanceParams as crate::Params>::PARAMS,
+        params: <ProvenanceParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
             codes::RATE_LIMITED,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<ProvenanceParams>,
+        extensions: "{\"x-auth\":\"session\"}",
+        check_params: support::check_params::<ProvenanceParams>,
     },
-    crate::Method {
+    support::Method {
         name: "watch_play",
-        auth: crate::Auth::Session,
+        summary: "Play a script, or look on while a task runs: its log lines as they are printed, then its end.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: true,
-        params: <WatchPlayParams as crate::Params>::PARAMS,
+        params: <WatchPlayParams as support::Params>::PARAMS,
         errors: &[
             codes::UNAUTHENTICATED,
             codes::FORBIDDEN,
@@ -4016,28 +4083,37 @@ pub static METHODS: &[crate::Method] = &[
             codes::TASK_NOT_FOUND,
             codes::BACKEND_UNAVAILABLE,
         ],
-        check_params: crate::check_params::<WatchPlayParams>,
+        extensions: "{\"x-auth\":\"session\",\"x-connection\":true,\"x-subscription\":{\"item\":{\"$ref\":\"#/components/schemas/PlayEvent\"},\"notification\":\"play_event\",\"unsubscribe\":\"unwatch_play\"}}",
+        check_params: support::check_params::<WatchPlayParams>,
     },
-    crate::Method {
+    support::Method {
         name: "unwatch_play",
-        auth: crate::Auth::Session,
+        summary: "End a subscription of `watch_play`.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::Session,
         connection: true,
-        params: <UnwatchPlayParams as crate::Params>::PARAMS,
+        params: <UnwatchPlayParams as support::Params>::PARAMS,
         errors: &[codes::UNAUTHENTICATED],
-        check_params: crate::check_params::<UnwatchPlayParams>,
+        extensions: "{\"x-auth\":\"session\",\"x-connection\":true}",
+        check_params: support::check_params::<UnwatchPlayParams>,
     },
-    crate::Method {
+    support::Method {
         name: "rpc.discover",
-        auth: crate::Auth::None,
+        summary: "This document.",
+        deprecated: false,
+        tags: &[],
+        auth: support::Auth::None,
         connection: false,
-        params: <crate::NoParams as crate::Params>::PARAMS,
+        params: <support::NoParams as support::Params>::PARAMS,
         errors: &[],
-        check_params: crate::check_params::<crate::NoParams>,
+        extensions: "{\"x-auth\":\"none\"}",
+        check_params: support::check_params::<support::NoParams>,
     },
 ];
 
-/// The method of this name.
-pub fn method(name: &str) -> Option<&'static crate::Method> {
+/// Returns the method of this name.
+pub fn method(name: &str) -> Option<&'static support::Method> {
     match name {
         "fetch_nonce" => METHODS.first(),
         "authenticate" => METHODS.get(1),

@@ -1,23 +1,32 @@
-//! How long generation takes as a document grows: the same document several times over, under other names.
+//! The time of generation as a document grows: the same document several times over, under other names.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use circles_codegen::{Settings, generate};
 use serde_json::{Map, Value};
 
-use crate::run::{Result, read};
+use crate::{Result, files::read};
 
-/// How many times over.
-const SIZES: [usize; 4] = [1, 2, 4, 8];
+/// The numbers of copies of the document.
+const COPIES: [usize; 4] = [1, 2, 4, 8];
 
-/// Prints how long the generator takes for a document, and for ones that hold it several times.
-pub fn growth(path: &Path) -> Result {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The OpenRPC document.
+    pub(crate) document: PathBuf,
+}
+
+/// Prints the time that the generator takes for a document, and for documents that hold it several times.
+pub(crate) fn growth(path: &Path) -> Result {
     let text = read(path)?;
     let document =
         serde_json::from_str::<Value>(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     println!("| times | KiB | methods | types | lines of Rust | generated in | per KiB |");
     println!("|---|---|---|---|---|---|---|");
-    for times in SIZES {
+    for times in COPIES {
         let text = repeated(&document, times).to_string();
         let begun = Instant::now();
         let generated = generate(&text, &Settings { lenient: true, ..Settings::default() });
@@ -32,7 +41,7 @@ pub fn growth(path: &Path) -> Result {
     Ok(())
 }
 
-/// A document that holds each method and component so many times, each time under another name.
+/// A document that holds each method and component this many times, each time under another name.
 fn repeated(document: &Value, times: usize) -> Value {
     let mut whole = document.clone();
     let copies = |value: &Value| (0..times).map(|copy| renamed(value, copy)).collect::<Vec<_>>();
@@ -58,7 +67,7 @@ fn repeated(document: &Value, times: usize) -> Value {
     whole
 }
 
-/// The same, with its own titles and references.
+/// Copies a value with titles and references of its own.
 fn renamed(value: &Value, copy: usize) -> Value {
     match value {
         Value::Array(items) => items.iter().map(|item| renamed(item, copy)).collect(),
@@ -77,7 +86,7 @@ fn renamed(value: &Value, copy: usize) -> Value {
     }
 }
 
-/// A reference to a component, or into it, as its copy refers.
+/// A reference to a component, or into it, as a reference to its copy.
 fn referred(to: &str, copy: usize) -> String {
     let Some(path) = to.strip_prefix("#/components/") else { return to.to_owned() };
     let mut steps = path.split('/').map(str::to_owned).collect::<Vec<_>>();
@@ -105,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_twice_over_has_everything_twice_and_refers_to_its_own() {
+    fn copies_refer_to_themselves() {
         let schema = json!({ "$ref": "#/components/schemas/A/properties/b" });
         let document = json!({
             "openrpc": "1.3.2",

@@ -1,115 +1,32 @@
-//! What the document says of methods, for code that handles them all alike.
+//! Checks the params of a call against what the document says of its method.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
-use schemars::{JsonSchema, Schema};
 use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
-/// Texts from outside are cut to this many characters in messages, so that an answer stays small.
-const QUOTED: usize = 64;
-/// As [`QUOTED`], for reasons, which may quote a value.
-const REASON: usize = 256;
+use crate::{Param, Params};
 
-/// A method of the document.
-#[derive(Debug)]
-pub struct Method {
-    /// Its name on the wire.
-    pub name: &'static str,
-    /// Who may call it.
-    pub auth: Auth,
-    /// Whether it needs a connection that lasts, so that HTTP POST cannot carry it.
-    pub connection: bool,
-    /// Its params, in the order of their positions.
-    pub params: &'static [Param],
-    /// The codes of the errors that it declares.
-    pub errors: &'static [i32],
-    /// Says which of the params (the JSON text of `params`; `None` if the call has none) is wrong, and why.
-    ///
-    /// It reads everything and allocates: for the road on which a call has failed already.
-    pub check_params: fn(Option<&str>) -> Result<(), InvalidParams>,
-}
+/// Messages quote at most this many characters of a name, so that an answer stays small.
+const MAX_QUOTED_CHARS: usize = 64;
+/// Messages quote at most this many characters of a reason, which may hold a value.
+const MAX_REASON_CHARS: usize = 256;
 
-impl Method {
-    /// The first param, of the JSON text of `params`, that the document does not know; by position, "position 4".
-    ///
-    /// `None` also for a text that is no array or object: others refuse that. It allocates only for its answer.
-    pub fn unknown_param(&self, params: Option<&str>) -> Option<String> {
-        let mut deserializer = serde_json::Deserializer::from_str(params?);
-        Unknown(self.params).deserialize(&mut deserializer).ok().flatten()
-    }
-}
-
-/// Who may call a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// Anyone.
-    None,
-    /// Only who holds a session, where the server asks for sessions.
-    Session,
-}
-
-/// A param of a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Param {
-    /// Its name on the wire.
-    pub name: &'static str,
-    /// Whether a call must have it.
-    pub required: bool,
-}
-
-/// The params of one method as a type.
-pub trait Params: DeserializeOwned {
-    /// As the document lists them.
-    const PARAMS: &'static [Param];
-}
-
-/// The params of a method that has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoParams {}
-
-impl Params for NoParams {
-    const PARAMS: &'static [Param] = &[];
-}
-
-/// A schema of the document and the type that carries it.
-#[derive(Debug)]
-pub struct Type {
-    /// Its name in the document.
-    pub name: &'static str,
-    /// What the type says of itself.
-    pub schema: fn() -> Schema,
-    /// Reads a value as the type and writes it again.
-    pub round_trip: fn(Value) -> Result<Value, serde_json::Error>,
-}
-
-impl Type {
-    /// The type `T` under the name that the document gives it.
-    pub const fn of<T: JsonSchema + Serialize + DeserializeOwned>(name: &'static str) -> Self {
-        Self {
-            name,
-            schema: || schemars::SchemaGenerator::default().into_root_schema_for::<T>(),
-            round_trip: |value| serde_json::to_value(serde_json::from_value::<T>(value)?),
-        }
-    }
-}
-
-/// What is wrong with the params of a call.
+/// Why the params of a call are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidParams {
-    /// The param, or the place in it: `args.x`; `params` for the whole.
+    /// The param or the place in it (`args.x`); `params` if they are wrong as a whole.
     pub field: String,
-    /// What is expected: "must be at most 1048576 characters".
+    /// The end of a sentence about the field: "must be at most 1048576 characters".
     pub reason: String,
 }
 
 impl InvalidParams {
     fn new(field: &str, reason: &str) -> Self {
-        Self { field: cut(field, QUOTED), reason: cut(reason, REASON) }
+        Self { field: cut(field, MAX_QUOTED_CHARS), reason: cut(reason, MAX_REASON_CHARS) }
     }
 }
 
@@ -119,10 +36,10 @@ impl fmt::Display for InvalidParams {
     }
 }
 
-impl std::error::Error for InvalidParams {}
+impl Error for InvalidParams {}
 
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
@@ -144,8 +61,8 @@ pub fn check_params<P: Params>(params: Option<&str>) -> Result<(), InvalidParams
     let named = match given {
         Given::Names(named) => named,
         Given::Positions(values) if values.len() > P::PARAMS.len() => {
-            let (most, count) = (P::PARAMS.len(), values.len());
-            return Err(whole(format!("at most {most} can be given by position, not {count}")));
+            let (max, count) = (P::PARAMS.len(), values.len());
+            return Err(whole(format!("at most {max} can be given by position, not {count}")));
         }
         Given::Positions(values) => {
             P::PARAMS.iter().zip(values).map(|(param, value)| (param.name.to_owned(), value)).collect()
@@ -162,7 +79,7 @@ pub fn check_params<P: Params>(params: Option<&str>) -> Result<(), InvalidParams
     }
 }
 
-/// Params as one object, once their names are sure.
+/// Returns the params as one object, after checking their names.
 fn by_name(given: Vec<(String, Value)>, params: &[Param]) -> Result<Value, InvalidParams> {
     let mut named = Map::new();
     for (name, value) in given {
@@ -180,7 +97,7 @@ fn by_name(given: Vec<(String, Value)>, params: &[Param]) -> Result<Value, Inval
     }
 }
 
-/// Params as they were sent; a name may stand in them twice.
+/// Params as they were sent. A name may be there twice.
 enum Given {
     Names(Vec<(String, Value)>),
     Positions(Vec<Value>),
@@ -222,10 +139,15 @@ impl<'de> Visitor<'de> for GivenVisitor {
     }
 }
 
-/// Looks for the first param beyond a table, building nothing.
-struct Unknown<'a>(&'a [Param]);
+/// Returns the first param, of the JSON text of `params`, that the table does not have.
+pub(crate) fn unknown_param(table: &[Param], params: &str) -> Option<String> {
+    UnknownParam(table).deserialize(&mut serde_json::Deserializer::from_str(params)).ok().flatten()
+}
 
-impl<'de> DeserializeSeed<'de> for Unknown<'_> {
+/// Finds the first param that the table does not have, without building any value.
+struct UnknownParam<'a>(&'a [Param]);
+
+impl<'de> DeserializeSeed<'de> for UnknownParam<'_> {
     type Value = Option<String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -233,7 +155,7 @@ impl<'de> DeserializeSeed<'de> for Unknown<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Unknown<'_> {
+impl<'de> Visitor<'de> for UnknownParam<'_> {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -262,7 +184,7 @@ impl<'de> Visitor<'de> for Unknown<'_> {
     }
 }
 
-/// A name, if the table does not hold it.
+/// Reads a name; returns it if the table does not have it.
 struct UnknownName<'a>(&'a [Param]);
 
 impl<'de> DeserializeSeed<'de> for UnknownName<'_> {
@@ -282,6 +204,6 @@ impl Visitor<'_> for UnknownName<'_> {
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
         let known = self.0.iter().any(|param| param.name == name);
-        Ok((!known).then(|| cut(name, QUOTED)))
+        Ok((!known).then(|| cut(name, MAX_QUOTED_CHARS)))
     }
 }
