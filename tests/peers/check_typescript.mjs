@@ -1,7 +1,7 @@
 // Usage: node check_typescript.mjs [--sockets] FILE...
 //
-// Prints what the strict checks of TypeScript have against files; with --sockets, beside the types of browsers, of
-// Node.js and of the npm package ws. CIRCLES_TEST_NODE_MODULES says where packages lie.
+// Prints the errors of strict TypeScript checks for files; with --sockets, the types of browsers, Node.js and the npm
+// package ws are present. CIRCLES_TEST_NODE_MODULES names the folder of packages.
 import { join } from "node:path";
 import { complaints, modules } from "./strict.mjs";
 

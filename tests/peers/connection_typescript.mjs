@@ -1,7 +1,7 @@
 // Usage: node connection_typescript.mjs PACKAGE
 //
-// Holds the TypeScript client against servers that answer badly, late or not at all. CIRCLES_TEST_NODE_MODULES says
-// where packages lie.
+// Tests the TypeScript client with servers that answer badly, late or not at all. CIRCLES_TEST_NODE_MODULES names the
+// folder of packages.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ import { modules } from "./strict.mjs";
 
 const { WebSocket, WebSocketServer } = createRequire(join(modules, "here.js"))("ws");
 
-/** A server that gives each request, with its socket, to `answer`; what that returns is sent. */
+/** A server that calls `answer` with each request and its socket, and sends the result. */
 async function server(answer, port = 0) {
   const listening = new WebSocketServer({ host: "127.0.0.1", port });
   await once(listening, "listening");

@@ -1,11 +1,11 @@
-// The TypeScript client as its users have it: built by its own package.json, in a folder of its own.
+// The TypeScript client as its users get it: built by its own package.json, in a separate folder.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { modules } from "./strict.mjs";
 
-/** Builds the package in `folder`, calls `use` with the folder of what was built, and clears up. */
+/** Builds the package in `folder`, calls `use` with the folder of the build, and deletes that. */
 export async function withPackage(folder, use) {
   const directory = mkdtempSync(join(tmpdir(), "circles-client-"));
   try {

@@ -1,7 +1,7 @@
 // Usage: node play_typescript.mjs PACKAGE URL SCRIPT
 //
 // Builds the package of the TypeScript client with the strict checks of TypeScript and runs its example, which logs in
-// and plays. Then uses the client without a login. CIRCLES_TEST_NODE_MODULES says where packages lie.
+// and plays. Then uses the client without a login. CIRCLES_TEST_NODE_MODULES names the folder of packages.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Every class of WebSockets that people have can open those of the client.
+// Every common WebSocket class fits the client.
 import WS, { WebSocket as FromWs } from "ws";
 import { Circles, type SocketConstructor } from "../../client/typescript/circles.ts";
 

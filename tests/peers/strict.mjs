@@ -1,4 +1,4 @@
-// What TypeScript must not complain about.
+// Strict TypeScript checks.
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 
@@ -15,19 +15,19 @@ export const options = {
   noUnusedLocals: true,
   noUnusedParameters: true,
   exactOptionalPropertyTypes: true,
-  // What Node.js takes types out of, without a compiler.
+  // Node.js must be able to strip the types without a compiler.
   erasableSyntaxOnly: true,
   isolatedModules: true,
   verbatimModuleSyntax: true,
   target: typescript.ScriptTarget.ES2022,
   module: typescript.ModuleKind.ES2022,
   moduleResolution: typescript.ModuleResolutionKind.Bundler,
-  // Neither the types of browsers nor those of Node.js are needed.
+  // The types of browsers and of Node.js must not be needed.
   lib: ["lib.es2022.d.ts"],
   types: [],
 };
 
-/** What TypeScript has against files, each with its place. */
+/** TypeScript's errors for files, each with its place. */
 export function complaints(files, more = {}) {
   return typescript.getPreEmitDiagnostics(typescript.createProgram(files, { ...options, ...more })).map((one) => {
     const text = typescript.flattenDiagnosticMessageText(one.messageText, "\n");

@@ -1,7 +1,7 @@
 // Usage: node validate_document.mjs FILE
 //
-// Holds an OpenRPC document against the official meta-schema and resolves its references. Prints `valid`, or what is
-// wrong to standard error with exit code 1. CIRCLES_TEST_NODE_MODULES says where the packages lie.
+// Validates an OpenRPC document by the official meta-schema and resolves its references. Prints `valid`, or faults to
+// standard error with exit code 1. CIRCLES_TEST_NODE_MODULES names the folder of packages.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -9,7 +9,7 @@ import { resolve } from "node:path";
 const modules = process.env.CIRCLES_TEST_NODE_MODULES ?? "node_modules";
 const openrpc = createRequire(resolve(modules, "here.js"))("@open-rpc/schema-utils-js");
 
-/** What the meta-schema says, in one line a fault. */
+/** The faults by the meta-schema, one per line. */
 function faults(document) {
   const found = openrpc.validateOpenRPCDocument(document);
   if (found === true) return [];
