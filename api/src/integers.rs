@@ -3,11 +3,11 @@
 use std::fmt;
 
 /// The digits of 2^63; an integer with fewer digits fits.
-const DIGITS: usize = 19;
+const INT64_DIGITS: usize = 19;
 /// The deepest nesting that is scanned. JSON parsers refuse deeper nesting.
-const DEPTH: usize = 128;
+const MAX_DEPTH: usize = 128;
 /// A message quotes at most this many characters of a literal or a name.
-const QUOTED: usize = 64;
+const MAX_QUOTED_CHARS: usize = 64;
 
 /// An integer below -2^63 or above 2^63 - 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +49,7 @@ pub fn integers_fit(json: &[u8]) -> Result<(), IntegerOutOfRange> {
     let mut digits = 0;
     let many = json.iter().any(|byte| {
         digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        digits >= DIGITS
+        digits >= INT64_DIGITS
     });
     if many { Scanner { json, at: 0, open: Vec::new() }.scan() } else { Ok(()) }
 }
@@ -83,7 +83,7 @@ impl<'a> Scanner<'a> {
                     self.number()?;
                     continue;
                 }
-                b'[' | b'{' if self.open.len() >= DEPTH => return Ok(()),
+                b'[' | b'{' if self.open.len() >= MAX_DEPTH => return Ok(()),
                 b'[' => self.open.push(Open::Array(0)),
                 b'{' => self.open.push(Open::Object(None)),
                 b']' | b'}' => drop(self.open.pop()),
@@ -140,7 +140,7 @@ impl<'a> Scanner<'a> {
 
 /// Cuts a text to the length that a message quotes.
 fn short(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
+    match text.char_indices().nth(MAX_QUOTED_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_place_and_literal_and_stays_short() {
+    fn message_names_place_and_literal_and_is_bounded() {
         let error = integers_fit(br#"{"args": [99999999999999999999]}"#).unwrap_err();
         let message =
             "args[0]: the integer 99999999999999999999 does not fit into 64 bits: expected -2^63 to 2^63 - 1";
@@ -191,14 +191,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_scan_fail(text in any::<Vec<u8>>(), digits in "[0-9]{19,25}") {
+        fn scan_survives_any_text(text in any::<Vec<u8>>(), digits in "[0-9]{19,25}") {
             let mut text = text;
             text.extend(digits.bytes());
             let _ = integers_fit(&text);
         }
 
         #[test]
-        fn what_fits_is_what_i64_holds(number in any::<i128>(), small in any::<i64>()) {
+        fn integer_fits_if_i64_holds_it(number in any::<i128>(), small in any::<i64>()) {
             prop_assert_eq!(integers_fit(number.to_string().as_bytes()).is_ok(), i64::try_from(number).is_ok());
             let small = format!("[{small}]");
             prop_assert!(integers_fit(small.as_bytes()).is_ok());

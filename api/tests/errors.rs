@@ -25,7 +25,7 @@ fn there_and_back(error: &Error) -> Error {
 }
 
 #[test]
-fn every_declared_error_is_the_documents_in_code_name_message_and_data() {
+fn declared_errors_match_the_document() {
     let faults = faults();
     assert_eq!(faults.len(), 14);
     for (name, declared, fault) in faults {
@@ -41,7 +41,7 @@ fn every_declared_error_is_the_documents_in_code_name_message_and_data() {
 }
 
 #[test]
-fn the_error_of_a_task_is_the_one_that_a_play_would_have_had() {
+fn task_error_equals_play_error() {
     for (_, declared, fault) in faults() {
         let error = serde_json::from_value::<TaskError>(declared).unwrap();
         assert_eq!(Error::from(error), Error::from(fault));
@@ -49,7 +49,7 @@ fn the_error_of_a_task_is_the_one_that_a_play_would_have_had() {
 }
 
 #[test]
-fn every_variant_survives_the_way_there_and_back() {
+fn every_error_variant_round_trips() {
     let declared = faults().into_iter().flat_map(|(_, _, fault)| {
         [Error::from(fault.clone()), Error::declared(fault, "division by zero (line 1)")]
     });
@@ -76,7 +76,7 @@ fn every_variant_survives_the_way_there_and_back() {
 }
 
 #[test]
-fn an_internal_error_shows_its_id_and_no_cause() {
+fn internal_error_shows_id_and_no_cause() {
     let object = ErrorObjectOwned::from(Error::internal(Some(Uuid::from_u128(7))));
     let expected = json!({
         "code": -32603, "message": "internal error", "data": { "id": "00000000-0000-0000-0000-000000000007" },
@@ -85,7 +85,7 @@ fn an_internal_error_shows_its_id_and_no_cause() {
 }
 
 #[test]
-fn wrong_params_read_as_the_standard_has_them() {
+fn invalid_params_follow_json_rpc() {
     let error = Error::invalid_params("script: is required, but missing");
     let object = serde_json::to_value(ErrorObjectOwned::from(error)).unwrap();
     assert_eq!(
@@ -98,7 +98,7 @@ fn wrong_params_read_as_the_standard_has_them() {
 }
 
 #[test]
-fn a_declared_code_with_other_data_is_kept_as_it_came() {
+fn declared_code_with_other_data_is_kept() {
     let data = json!({ "retry_after": "soon" });
     assert_eq!(Fault::from_parts(codes::RATE_LIMITED, Some(&data)), None);
     assert_eq!(Fault::from_parts(codes::RATE_LIMITED, None), None);
@@ -109,7 +109,7 @@ fn a_declared_code_with_other_data_is_kept_as_it_came() {
 }
 
 #[test]
-fn a_circle_and_its_public_key_are_one_name() {
+fn circle_id_and_public_key_convert() {
     let name = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
     let circle = name.parse::<circles_api::CircleId>().unwrap();
     let key = circles_api::types::PublicKey::from(circle);

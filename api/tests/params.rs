@@ -264,7 +264,7 @@ fn every_kind_of_event_round_trips() {
 }
 
 #[tokio::test]
-async fn a_subscription_is_answered_with_its_id() {
+async fn subscription_is_answered_with_its_id() {
     let answer = answer("watch_play", &json!({ "script": "1" })).await;
     assert!(serde_json::from_value::<SubscriptionId>(answer["result"].clone()).is_ok(), "{answer}");
 }

@@ -97,10 +97,10 @@ fn chains() -> impl Strategy<Value = Vec<Record>> {
 
 proptest! {
     #[test]
-    fn a_chain_as_it_was_sealed_is_sound(records in chains(), cut in any::<Index>()) {
+    fn sealed_chain_verifies(records in chains(), cut in any::<Index>()) {
         let head = Head::of(records.last().unwrap());
         prop_assert_eq!(verify(&records), Ok(head));
-        // Also from the middle on, for whoever knows the head there.
+        // A verifier that knows a head in the middle can start there.
         let rest = &records[cut.index(records.len())..];
         let mut verifier = Verifier::after(circle(), Head::before(&rest[0]));
         prop_assert!(rest.iter().all(|record| verifier.push(record).is_ok()));
@@ -108,29 +108,29 @@ proptest! {
     }
 
     #[test]
-    fn a_missing_record_is_noticed(records in chains(), gone in any::<Index>()) {
+    fn missing_record_is_detected(records in chains(), gone in any::<Index>()) {
         let head = verify(&records);
         let mut records = records;
         records.remove(gone.index(records.len()));
-        // Without the newest ones the rest is sound, but whoever remembers the head sees that it is another.
+        // A chain that lost its newest records is sound, but has another head.
         prop_assert_ne!(verify(&records), head);
     }
 
     #[test]
-    fn a_changed_field_is_noticed(records in chains(), which in any::<Index>(), field in 0..12_usize) {
+    fn changed_field_is_detected(records in chains(), which in any::<Index>(), field in 0..12_usize) {
         let head = verify(&records);
         let which = which.index(records.len());
         let mut records = records;
         records[which] = changed(&records[which], field);
         prop_assert!(verify(&records).is_err());
-        // And whoever also seals everything anew arrives at another head.
+        // Sealing all records again leads to another head.
         if (1..7).contains(&field) || (8..11).contains(&field) {
             prop_assert_ne!(verify(&sealed(records)), head);
         }
     }
 
     #[test]
-    fn another_order_is_noticed(records in chains(), one in any::<Index>(), other in any::<Index>()) {
+    fn reordered_records_are_detected(records in chains(), one in any::<Index>(), other in any::<Index>()) {
         let (one, other) = (one.index(records.len()), other.index(records.len()));
         prop_assume!(one != other);
         let mut records = records;
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_copied_record_is_noticed(records in chains(), copied in any::<Index>(), at in any::<Index>()) {
+    fn copied_record_is_detected(records in chains(), copied in any::<Index>(), at in any::<Index>()) {
         let copy = records[copied.index(records.len())].clone();
         let mut records = records;
         records.insert(at.index(records.len() + 1), copy);
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn a_chain_of_another_circle_is_noticed(records in chains()) {
+    fn chain_of_another_circle_is_detected(records in chains()) {
         let mut verifier = Verifier::new(OTHER.parse().unwrap());
         let broken = Broken::Hash { number: records[0].number };
         prop_assert_eq!(verifier.push(&records[0]), Err(broken));
@@ -155,7 +155,7 @@ proptest! {
 }
 
 #[test]
-fn the_documented_example_is_what_is_hashed() {
+fn documented_example_is_hashed_text() {
     let record = unsealed(OTHER, None, 1_763_694_000_000, TaskState::Succeeded);
     let source = "db::set(\"plot/7\", 12)";
     let digest: [u8; 32] = sha2::Sha256::digest(source).into();

@@ -82,7 +82,7 @@ fn params_are_those_of_the_document() {
     }
 }
 
-/// Every bounded schema in the document, with the type and the property (if any) where it stands.
+/// Every bounded schema in the document, with its type and its property, if it has one.
 fn bounded() -> Vec<(String, Option<String>, Value)> {
     let document = document();
     let mut bounded = Vec::new();

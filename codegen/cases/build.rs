@@ -18,7 +18,7 @@ fn main() -> Result<(), String> {
         println!("cargo::rerun-if-changed={}", path.display());
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let generated = generate_file(&path, &Settings::default())
-            .map_err(|error| format!("{} cannot become Rust:\n{error}", path.display()))?;
+            .map_err(|error| format!("cannot generate from {}:\n{error}", path.display()))?;
         let folder = out.join(&name);
         fs::create_dir_all(&folder).map_err(problem)?;
         for (file, text) in [

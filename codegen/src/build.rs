@@ -16,7 +16,7 @@ pub fn build(document: impl AsRef<Path>, settings: &Settings) -> Result<(), Stri
     let document = document.as_ref();
     println!("cargo::rerun-if-changed={}", document.display());
     let generated = generate_file(document, settings)
-        .map_err(|error| format!("{} cannot become Rust:\n{error}", document.display()))?;
+        .map_err(|error| format!("cannot generate from {}:\n{error}", document.display()))?;
     for file in generated.files() {
         println!("cargo::rerun-if-changed={file}");
     }

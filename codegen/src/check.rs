@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Settings,
-    document::{Document, Method, ParamStructure},
+    document::{Document, DocumentMethod, ParamStructure},
     error::Faults,
 };
 
@@ -41,7 +41,7 @@ fn methods(document: &Document<'_>, exact: bool, faults: &mut Faults) {
     }
 }
 
-fn params(method: &Method<'_>, faults: &mut Faults) {
+fn params(method: &DocumentMethod<'_>, faults: &mut Faults) {
     let mut names = BTreeSet::new();
     let mut optional = None;
     for param in &method.params {
@@ -61,7 +61,7 @@ fn params(method: &Method<'_>, faults: &mut Faults) {
     }
 }
 
-fn examples(method: &Method<'_>, exact: bool, faults: &mut Faults) {
+fn examples(method: &DocumentMethod<'_>, exact: bool, faults: &mut Faults) {
     for example in &method.examples {
         for param in &example.params {
             if method.params.iter().any(|known| known.name == param.name) {
@@ -86,7 +86,7 @@ fn codes(document: &Document<'_>, faults: &mut Faults) {
             place.fault(faults, format!("{} is reserved by JSON-RPC or jsonrpsee", error.code));
         }
         if let Some(other) = codes.insert(error.code, &error.name) {
-            place.fault(faults, format!("{} is the code of `{other}` already", error.code));
+            place.fault(faults, format!("code {} is already used by `{other}`", error.code));
         }
     }
 }

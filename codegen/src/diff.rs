@@ -86,7 +86,7 @@ impl<'m> Differ<'m> {
             self.note(name, "deprecated", false, false);
         }
         if old.doc() != new.doc() {
-            self.note(name, "described otherwise", false, false);
+            self.note(name, "described differently", false, false);
         }
         self.sent = true;
         self.params(old, new);
@@ -111,7 +111,7 @@ impl<'m> Differ<'m> {
                 continue;
             };
             if now != position {
-                self.note(&place, "stands at another position", true, true);
+                self.note(&place, "moved to another position", true, true);
             }
             match (param.required, other.required) {
                 (false, true) => self.values(&place, "required now", true, false),
@@ -142,7 +142,7 @@ impl<'m> Differ<'m> {
                 Some(other) => match (&error.data, &other.data) {
                     (Some(before), Some(after)) => self.ty(&place, before, after),
                     (None, None) => {}
-                    _ => self.note(&place, "its data is another", true, false),
+                    _ => self.note(&place, "its data has another type", true, false),
                 },
             }
         }
@@ -327,7 +327,7 @@ impl<'m> Differ<'m> {
                 a.iter().zip(b).for_each(|((_, a), (_, b))| self.ty(place, a, b));
             }
             (Rest::Patterned { .. }, _) | (_, Rest::Patterned { .. }) => {
-                self.values(place, "describes other members otherwise now", true, true);
+                self.values(place, "describes other members differently now", true, true);
             }
             (Rest::Typed(_), Rest::Open) => self.values(place, "allows any other members now", false, true),
         }
@@ -335,7 +335,7 @@ impl<'m> Differ<'m> {
 
     fn unions(&mut self, place: &str, old: &Union, new: &Union) {
         if old.form != new.form {
-            self.values(place, "alternatives are told apart otherwise", true, true);
+            self.values(place, "alternatives have another form", true, true);
             return;
         }
         let key = |variant: &crate::types::Variant| match old.form {

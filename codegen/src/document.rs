@@ -12,7 +12,7 @@ use crate::{
     resolve::{Node, Place},
 };
 
-/// An OpenRPC document, as far as anything is made from it.
+/// The parts of an OpenRPC document that the generator uses.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     files: &'a Files,
@@ -20,9 +20,9 @@ pub(crate) struct Document<'a> {
     pub(crate) version: String,
     pub(crate) description: Option<String>,
     pub(crate) servers: Vec<Server>,
-    pub(crate) methods: Vec<Method<'a>>,
+    pub(crate) methods: Vec<DocumentMethod<'a>>,
     /// Of `components.errors` and of methods, by falling code.
-    pub(crate) errors: Vec<ErrorObject<'a>>,
+    pub(crate) errors: Vec<DocumentError<'a>>,
     pub(crate) schemas: Vec<NamedSchema<'a>>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Document<'a> {
         self.files.name(file)
     }
 
-    /// A place in few words: the file without its folder, and the pointer.
+    /// A place in short form: the file without its folder, and the pointer.
     pub(crate) fn short(&self, place: &Place) -> String {
         let file = self.files_name(place.file);
         format!("{}{}", file.rsplit('/').next().unwrap_or_default(), place.pointer)
@@ -45,7 +45,7 @@ impl<'a> Document<'a> {
     }
 
     /// The methods that start a subscription, with the subscription.
-    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (&Method<'a>, &Subscription<'a>)> {
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (&DocumentMethod<'a>, &Subscription<'a>)> {
         self.methods.iter().filter_map(|method| Some((method, method.subscription.as_ref()?)))
     }
 
@@ -92,7 +92,7 @@ pub(crate) enum Auth {
     Session,
 }
 
-/// How a client sends params: `paramStructure`.
+/// The form in which a client sends params: `paramStructure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParamStructure {
     ByName,
@@ -116,7 +116,7 @@ impl ParamStructure {
 }
 
 #[derive(Debug)]
-pub(crate) struct Method<'a> {
+pub(crate) struct DocumentMethod<'a> {
     pub(crate) node: Node<'a>,
     pub(crate) name: String,
     pub(crate) summary: Option<String>,
@@ -127,7 +127,7 @@ pub(crate) struct Method<'a> {
     pub(crate) connection: bool,
     pub(crate) subscription: Option<Subscription<'a>>,
     pub(crate) structure: ParamStructure,
-    pub(crate) params: Vec<Param<'a>>,
+    pub(crate) params: Vec<DocumentParam<'a>>,
     /// The schema of its result; none for a notification.
     pub(crate) result: Option<Node<'a>>,
     /// Places of the error objects in [`Document::errors`].
@@ -142,7 +142,7 @@ pub(crate) struct Method<'a> {
 pub(crate) struct Example {
     pub(crate) place: Place,
     pub(crate) name: String,
-    /// By position or by name, as [`Example::named`] says.
+    /// By position or by name.
     pub(crate) params: Vec<ExampleParam>,
     /// The answer; none for a notification.
     pub(crate) result: Option<Value>,
@@ -163,7 +163,7 @@ pub(crate) struct ExampleParam {
 }
 
 impl ExampleParam {
-    /// Which param it is one of: that of its name, else that of its position.
+    /// The index of its param: the one with its name, else the one at its position.
     pub(crate) fn place_among<'n>(&self, mut names: impl Iterator<Item = &'n str>, position: usize) -> usize {
         names.position(|name| name == self.name).unwrap_or(position)
     }
@@ -182,7 +182,7 @@ pub(crate) struct Subscription<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Param<'a> {
+pub(crate) struct DocumentParam<'a> {
     pub(crate) node: Node<'a>,
     pub(crate) name: String,
     pub(crate) summary: Option<String>,
@@ -193,7 +193,7 @@ pub(crate) struct Param<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) struct ErrorObject<'a> {
+pub(crate) struct DocumentError<'a> {
     pub(crate) node: Node<'a>,
     /// Its key in `components.errors`; its message if it is written out in a method.
     pub(crate) name: String,
@@ -205,7 +205,7 @@ pub(crate) struct ErrorObject<'a> {
     pub(crate) component: bool,
 }
 
-impl<'a> ErrorObject<'a> {
+impl<'a> DocumentError<'a> {
     /// Its `data` in the document.
     pub(crate) fn shown(&self) -> Option<&'a Value> {
         self.node.get("data").map(|data| data.value)

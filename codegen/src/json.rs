@@ -1,4 +1,4 @@
-//! JSON text to values, with pointers: `serde_json` alone keeps the last of two equal keys in silence.
+//! JSON text to values, with the pointers of duplicate keys, of which `serde_json` silently keeps the last.
 
 use std::{cell::RefCell, fmt};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Faults;
 
-/// Reads a text whose objects name each key once. `None`, with the fault noted, if it is no JSON at all.
+/// Reads a text and notes duplicate keys. `None`, with the fault noted, if it is not JSON.
 pub(crate) fn read(file: &str, text: &str, faults: &mut Faults) -> Option<Value> {
     let repeated = RefCell::new(Vec::new());
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -15,7 +15,7 @@ pub(crate) fn read(file: &str, text: &str, faults: &mut Faults) -> Option<Value>
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     for pointer in repeated.into_inner() {
-        faults.add(file, pointer, "this key stands twice in its object");
+        faults.add(file, pointer, "duplicate key in this object");
     }
     value.map_err(|error| faults.fatal(file, "", format!("not JSON: {error}"))).ok()
 }

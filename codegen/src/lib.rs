@@ -52,7 +52,7 @@ use self::{error::Faults, load::Files};
 /// How the output of a document fits into the crate that includes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The folder to search for files that are not beside the file that refers to them. None by default.
+    /// The folder to search for files that are not next to the file that refers to them. None by default.
     pub root: Option<PathBuf>,
     /// Pass over the faults that can be passed over. Off by default.
     pub lenient: bool,
@@ -205,13 +205,13 @@ pub fn diff(old: &Path, new: &Path, settings: &Settings) -> Result<Vec<Change>, 
     let read = |path: &Path| {
         let mut faults = Faults::new(settings.lenient);
         let files = Files::of_path(path, settings.root.as_deref(), &mut faults);
-        understood(files, faults, settings).map(|understood| understood.model)
+        analyse(files, faults, settings).map(|analysis| analysis.model)
     };
     Ok(diff::changes(&read(old)?, &read(new)?))
 }
 
 /// A document after every step but rendering.
-struct Understood {
+struct Analysis {
     model: model::Model,
     report: Report,
     tests: String,
@@ -220,11 +220,11 @@ struct Understood {
     files: Vec<String>,
 }
 
-fn understood(files: Option<Files>, mut faults: Faults, settings: &Settings) -> Result<Understood, Error> {
+fn analyse(files: Option<Files>, mut faults: Faults, settings: &Settings) -> Result<Analysis, Error> {
     if let Some(path) = &settings.error
         && syn::parse_str::<syn::Path>(path).is_err()
     {
-        return Err(Fault::new("", format!("settings: `{path}` is no path in Rust")).into());
+        return Err(Fault::new("", format!("settings: `error` is not a path in Rust: `{path}`")).into());
     }
     faults.check()?;
     let Some(files) = files else { return Err(Fault::new("", "nothing could be read").into()) };
@@ -246,11 +246,11 @@ fn understood(files: Option<Files>, mut faults: Faults, settings: &Settings) -> 
     let names = files.names().map(str::to_owned).collect();
     let model = model::lower(&document, types);
     let contract = render::rust::contract(&model, &vectors, &document);
-    Ok(Understood { model, report, tests, contract, probes, files: names })
+    Ok(Analysis { model, report, tests, contract, probes, files: names })
 }
 
 fn generated(files: Option<Files>, faults: Faults, settings: &Settings) -> Result<Generated, Error> {
-    let Understood { model, report, tests, contract, probes, files } = understood(files, faults, settings)?;
+    let Analysis { model, report, tests, contract, probes, files } = analyse(files, faults, settings)?;
     Ok(Generated {
         rust: render::rust::render(&model, settings)?,
         markdown: render::markdown::render(&model),

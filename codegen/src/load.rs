@@ -11,9 +11,9 @@ use serde_json::Value;
 use crate::{error::Faults, json};
 
 /// The most files of one document; real ones have a dozen.
-const MOST_FILES: usize = 1_000;
-/// No file may be longer, in bytes.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_FILES: usize = 1_000;
+/// The most bytes of one file.
+const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// A document and the files it refers to.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Files {
         Some(Self { files: loader.files })
     }
 
-    /// The file that a reference names before its `#`, as seen from another one.
+    /// The file that a reference in file `from` names before its `#`.
     pub(crate) fn linked(&self, from: usize, link: &str) -> Option<usize> {
         if link.is_empty() { Some(from) } else { self.get(from)?.links.get(link).copied() }
     }
@@ -126,7 +126,7 @@ impl Loader<'_> {
         queue: &mut VecDeque<(usize, PathBuf)>,
         faults: &mut Faults,
     ) -> Option<usize> {
-        if self.files.len() >= MOST_FILES {
+        if self.files.len() >= MAX_FILES {
             return None;
         }
         let name = path.display().to_string();
@@ -148,8 +148,8 @@ impl Loader<'_> {
 fn read(path: &Path) -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
     let length = fs::metadata(path).map_err(told)?.len();
-    if length > MOST_BYTES {
-        return Err(format!("{length} bytes; at most {MOST_BYTES} are read"));
+    if length > MAX_FILE_BYTES {
+        return Err(format!("too large: {length} bytes, at most {MAX_FILE_BYTES}"));
     }
     let text = fs::read_to_string(path).map_err(told)?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    document::{self, Document, Example, Server},
+    document::{Document, DocumentMethod, Example, Server},
     names::{self, Scope},
     resolve::Place,
     types::{Ty, Types},
@@ -18,10 +18,10 @@ const TAKEN_ARGUMENTS: [&str; 10] =
     ["params", "context", "ext", "rpc", "seq", "pending", "subscription_sink", "parsed", "err", "this"];
 const TAKEN_METHODS: [&str; 7] =
     ["into_rpc", "request", "notification", "batch_request", "subscribe", "subscribe_to_method", "clone"];
-/// Names that every output has beside those of the document.
+/// Names that every output has in addition to those of the document.
 const TAKEN_TYPES: [&str; 8] = ["Fault", "Method", "Param", "Some", "None", "Ok", "Err", "ErrorObject"];
 /// With this many methods, those of one tag get a module of their own.
-const MANY: usize = 24;
+const MIN_METHODS_TO_GROUP: usize = 24;
 
 /// Everything that any target renders.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ pub(crate) fn lower(document: &Document<'_>, types: Types) -> Model {
 fn groups(methods: &[Method], trait_name: &str) -> Vec<Group> {
     let mut groups = vec![Group { tag: None, trait_name: trait_name.to_owned(), methods: Vec::new() }];
     let mut scope = Scope::with(&["types", "codes", "support", "interface"]);
-    let many = methods.len() >= MANY
+    let many = methods.len() >= MIN_METHODS_TO_GROUP
         && methods.iter().any(|method| Some(&method.tags) != methods.first().map(|first| &first.tags));
     let mut known = BTreeMap::new();
     for (index, method) in methods.iter().enumerate() {
@@ -258,7 +258,7 @@ impl Namer<'_, '_> {
         errors
     }
 
-    fn method(&mut self, method: &document::Method<'_>) -> Method {
+    fn method(&mut self, method: &DocumentMethod<'_>) -> Method {
         let mut errors =
             method.errors.iter().filter_map(|place| self.errors.get(place).copied()).collect::<Vec<_>>();
         errors.sort_unstable();
@@ -291,7 +291,7 @@ impl Namer<'_, '_> {
         }
     }
 
-    fn kind(&self, method: &document::Method<'_>) -> Kind {
+    fn kind(&self, method: &DocumentMethod<'_>) -> Kind {
         if let Some(subscription) = &method.subscription {
             return Kind::Subscription {
                 notification: subscription.notification.clone(),
@@ -304,7 +304,7 @@ impl Namer<'_, '_> {
         if ends { Kind::Unsubscription } else { Kind::Call }
     }
 
-    fn params(&self, method: &document::Method<'_>) -> Vec<Param> {
+    fn params(&self, method: &DocumentMethod<'_>) -> Vec<Param> {
         let (mut fields, mut arguments) = (Scope::default(), Scope::with(&TAKEN_ARGUMENTS));
         let params = method.params.iter().map(|param| Param {
             field: fields.value(&param.name),

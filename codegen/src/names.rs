@@ -6,7 +6,7 @@ use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
 use proc_macro2::{Ident, Span};
 
 /// Names are cut to this many characters, because some documents use sentences as names.
-const LONGEST: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 /// `task_id` and `task-id` become `TaskId`.
 pub(crate) fn type_name(name: &str) -> String {
@@ -125,7 +125,7 @@ impl Scope {
 /// The words of a text that a name can hold: ASCII letters and digits, with gaps for the rest. A text that has only
 /// signs is spelled out.
 fn words(text: &str) -> String {
-    let text: String = text.trim().chars().take(LONGEST).collect();
+    let text: String = text.trim().chars().take(MAX_NAME_CHARS).collect();
     let mut words = String::new();
     if text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit())) {
         words.push_str("minus ");
@@ -138,11 +138,11 @@ fn words(text: &str) -> String {
             _ => words.push(' '),
         }
     }
-    if words.trim().is_empty() { text.chars().map(spelt).collect::<Vec<_>>().join(" ") } else { words }
+    if words.trim().is_empty() { text.chars().map(sign_name).collect::<Vec<_>>().join(" ") } else { words }
 }
 
 /// The name of a sign.
-fn spelt(sign: char) -> String {
+fn sign_name(sign: char) -> String {
     let name = match sign {
         '+' => "plus",
         '-' => "minus",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn names_take_the_form_that_rust_expects_of_their_kind() {
+    fn names_follow_rust_conventions() {
         assert_eq!(type_name("rpc.discover"), "RpcDiscover");
         assert_eq!(value_name("rpc.discover"), "rpc_discover");
         assert_eq!(constant_name("script failed"), "SCRIPT_FAILED");

@@ -1,4 +1,4 @@
-//! References: where a `$ref` leads, and whether it leads anywhere.
+//! Resolution of `$ref`s.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) struct Place {
     pub(crate) pointer: String,
 }
 
-/// A value of the document and where it stands.
+/// A value of the document with its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     pub(crate) files: &'a Files,
@@ -26,21 +26,21 @@ pub(crate) struct Node<'a> {
     pub(crate) pointer: String,
 }
 
-/// Why a reference leads nowhere.
+/// Why a reference has no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
+pub(crate) enum Unresolved {
     /// It is wrong.
     Dangling(String),
-    /// It names an address of the network, which is not asked.
+    /// It is a URL, and the generator reads only files.
     Remote(String),
 }
 
-impl Lost {
-    /// As a fault says it.
+impl Unresolved {
+    /// The problem as a fault states it.
     pub(crate) fn problem(self) -> String {
         match self {
             Self::Dangling(problem) => problem,
-            Self::Remote(link) => format!("`{link}` lies in the network; only files are read"),
+            Self::Remote(link) => format!("`{link}` is a URL; the generator reads only files"),
         }
     }
 }
@@ -60,7 +60,7 @@ impl<'a> Node<'a> {
         Place { file: self.file, pointer: self.pointer.clone() }
     }
 
-    /// The name of the file it stands in.
+    /// The name of its file.
     pub(crate) fn file_name(&self) -> &'a str {
         self.files.name(self.file)
     }
@@ -84,7 +84,7 @@ impl<'a> Node<'a> {
         self.get(key).is_some_and(|flag| flag.value == true)
     }
 
-    /// A member, or where there is none, the place where it should be.
+    /// A member, or this node if there is none.
     pub(crate) fn member_or_self(&self, key: &str) -> Self {
         self.get(key).unwrap_or_else(|| self.clone())
     }
@@ -109,8 +109,8 @@ impl<'a> Node<'a> {
     }
 
     /// The target of a `$ref` of this node.
-    pub(crate) fn target(&self, reference: &Value) -> Result<Self, Lost> {
-        let dangling = |problem: String| Err(Lost::Dangling(problem));
+    pub(crate) fn target(&self, reference: &Value) -> Result<Self, Unresolved> {
+        let dangling = |problem: String| Err(Unresolved::Dangling(problem));
         let Some(text) = reference.as_str() else {
             return dangling("a reference is a string, such as \"#/components/schemas/Name\"".to_owned());
         };
@@ -119,7 +119,7 @@ impl<'a> Node<'a> {
         }
         let (link, fragment) = text.split_once('#').unwrap_or((text, ""));
         if is_remote(link) {
-            return Err(Lost::Remote(text.to_owned()));
+            return Err(Unresolved::Remote(text.to_owned()));
         }
         let file = self.files.linked(self.file, link);
         let Some((index, file)) = file.and_then(|index| Some((index, self.files.get(index)?))) else {
@@ -131,9 +131,9 @@ impl<'a> Node<'a> {
         match file.root.pointer(&pointer) {
             Some(value) => Ok(Self { files: self.files, file: index, value, pointer }),
             None if index == self.file => {
-                self.nearby(&pointer).ok_or_else(|| Lost::Dangling(format!("nothing stands at `{text}`")))
+                self.nearby(&pointer).ok_or_else(|| Unresolved::Dangling(format!("no value at `{text}`")))
             }
-            None => dangling(format!("nothing stands at `{text}`")),
+            None => dangling(format!("no value at `{text}`")),
         }
     }
 
@@ -144,7 +144,7 @@ impl<'a> Node<'a> {
         Some(self.at(file.root.pointer(pointer)?, pointer.clone()))
     }
 
-    /// Many write `#/definitions/Name` for what the schema around them defines.
+    /// Some documents write `#/definitions/Name` for definitions of the schema around the reference.
     fn nearby(&self, pointer: &str) -> Option<Self> {
         if !pointer.starts_with("/definitions/") && !pointer.starts_with("/$defs/") {
             return None;
@@ -161,14 +161,14 @@ impl<'a> Node<'a> {
         None
     }
 
-    /// Follows `$ref` until something else stands there. `None`, with the fault noted, if nothing does.
+    /// Follows `$ref`s to the first node that is none. `None`, with the fault noted, if there is no such node.
     pub(crate) fn follow(&self, faults: &mut Faults) -> Option<Self> {
         let mut here = self.clone();
         let mut seen = BTreeSet::new();
         while let Some(reference) = here.reference() {
             if !seen.insert(here.place()) {
                 let at = step(&self.pointer, "$ref");
-                faults.add(self.file_name(), at, "this reference leads back to itself");
+                faults.add(self.file_name(), at, "this reference refers to itself");
                 return None;
             }
             match here.target(reference) {

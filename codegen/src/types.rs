@@ -101,7 +101,7 @@ pub(crate) enum Ty {
     /// Or null.
     Option(Box<Ty>),
     Def(DefId),
-    /// A definition that holds the one where this stands.
+    /// A definition that holds the definition which uses it.
     Boxed(DefId),
 }
 
@@ -253,7 +253,7 @@ pub(crate) struct Union {
     pub(crate) variants: Vec<Variant>,
 }
 
-/// How alternatives are told apart.
+/// The way to tell alternatives apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// By their content.

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{check::whole, resolve::Node, types::scalar::regex};
 
-/// Schemas within schemas; deeper ones are held to say nothing valid.
-const DEEPEST: usize = 64;
-/// Steps for one value; a schema that takes more multiplies on purpose.
-const MOST_STEPS: usize = 200_000;
+/// The deepest nesting of schemas; a deeper schema lets nothing in.
+const MAX_VALIDATION_DEPTH: usize = 64;
+/// The most steps for one value; a schema that takes more is meant to exhaust the generator.
+const MAX_VALIDATION_STEPS: usize = 200_000;
 
 /// Tells whether a value is valid by everything that is known of the schema at a node.
 pub(crate) fn is_valid(schema: &Node<'_>, value: &Value) -> bool {
@@ -37,7 +37,7 @@ fn is_null_by_flag(schema: &Node<'_>, value: &Value) -> bool {
 
 fn valid(node: &Node<'_>, value: &Value, depth: usize, steps: &mut usize) -> bool {
     *steps += 1;
-    if depth > DEEPEST || *steps > MOST_STEPS {
+    if depth > MAX_VALIDATION_DEPTH || *steps > MAX_VALIDATION_STEPS {
         return false;
     }
     match node.value {
@@ -83,7 +83,7 @@ impl<'a> Check<'_, 'a> {
             "anyOf" => member.elements().any(|branch| self.holds(&branch, value)),
             "oneOf" => member.elements().filter(|branch| self.holds(branch, value)).count() == 1,
             // Beyond the depth limit the rule counts as kept.
-            "not" => self.depth > DEEPEST || !self.holds(member, value),
+            "not" => self.depth > MAX_VALIDATION_DEPTH || !self.holds(member, value),
             "if" => {
                 let branch = if self.holds(member, value) { "then" } else { "else" };
                 self.node.get(branch).is_none_or(|branch| self.holds(&branch, value))
@@ -225,7 +225,7 @@ fn is_multiple(number: &Value, of: &Value) -> bool {
     match number.exponent - of.exponent {
         beyond @ 0.. => {
             let mut rest = number.digits % of.digits;
-            for _ in 0..beyond.min(Decimal::MOST) {
+            for _ in 0..beyond.min(Decimal::MAX_EXPONENT) {
                 rest = rest * 10 % of.digits;
             }
             rest == 0
@@ -247,8 +247,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// No number of JSON that is read has a larger exponent.
-    const MOST: i32 = 400;
+    /// The parser reads no number with a larger exponent.
+    const MAX_EXPONENT: i32 = 400;
 
     fn of(number: &Value) -> Option<Self> {
         let text = number.as_number()?.to_string();

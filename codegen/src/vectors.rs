@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    document::{Document, Example, Method},
+    document::{Document, DocumentMethod, Example},
     resolve::{Node, Place},
     types::{Ty, Types},
     valid::is_valid,
@@ -69,7 +69,13 @@ impl Vectors {
         said && !self.invalid.contains(&example.place)
     }
 
-    fn add_error(&mut self, example: &Example, method: &Method<'_>, document: &Document<'_>, types: &Types) {
+    fn add_error(
+        &mut self,
+        example: &Example,
+        method: &DocumentMethod<'_>,
+        document: &Document<'_>,
+        types: &Types,
+    ) {
         let Some(error) = &example.error else { return };
         let code = error.get("code").and_then(Value::as_i64);
         let declared = document

@@ -43,7 +43,7 @@ fn result_of(schema: Value) -> String {
 }
 
 #[test]
-fn what_a_schema_says_is_the_type() {
+fn schemas_become_types() {
     for (schema, expected) in [
         (json!({ "type": "string" }), "String"),
         (json!({ "type": ["string", "null"] }), "::std::option::Option<String>"),
@@ -82,7 +82,7 @@ fn what_a_schema_says_is_the_type() {
 }
 
 #[test]
-fn a_value_that_may_be_anything_is_reported_with_its_place() {
+fn fallback_to_any_value_is_reported_with_its_place() {
     let generated = made(json!({ "type": "object", "properties": { "a": {} } }), json!({}));
     let fallbacks = &generated.report().fallbacks;
     let places = fallbacks.iter().map(|remark| remark.pointer.as_str()).collect::<Vec<_>>();
@@ -92,7 +92,7 @@ fn a_value_that_may_be_anything_is_reported_with_its_place() {
 }
 
 #[test]
-fn titles_name_types_and_other_schemas_under_one_title_stay_apart() {
+fn equal_titles_of_different_schemas_make_different_types() {
     let point = |property: &str| {
         let properties = json!({ property: { "type": "string" } });
         json!({ "title": "Point", "type": "object", "properties": properties })
@@ -108,7 +108,7 @@ fn titles_name_types_and_other_schemas_under_one_title_stay_apart() {
 }
 
 #[test]
-fn a_schema_that_is_itself_is_refused_and_one_that_holds_itself_is_boxed() {
+fn self_inclusion_is_refused_and_recursion_is_boxed() {
     let refused = [
         json!({ "A": { "$ref": "#/components/schemas/A" } }),
         json!({ "A": { "allOf": [{ "$ref": "#/components/schemas/A" }, { "type": "object" }] } }),
@@ -129,7 +129,7 @@ fn a_schema_that_is_itself_is_refused_and_one_that_holds_itself_is_boxed() {
 }
 
 #[test]
-fn files_refer_to_each_other_and_a_root_is_looked_in() {
+fn references_between_files_are_searched_in_root() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, value: Value| {
         let path = directory.path().join(name);
@@ -151,7 +151,7 @@ fn files_refer_to_each_other_and_a_root_is_looked_in() {
 }
 
 #[test]
-fn examples_that_their_schema_refuses_are_listed_and_make_no_test() {
+fn invalid_examples_are_listed_and_make_no_test() {
     let mut document = document(&json!({ "type": "integer", "maximum": 5 }), &json!({}));
     let example = |value: i64| {
         let result = json!({ "name": "r", "value": value });
@@ -178,7 +178,7 @@ fn with_example(example: Value) -> Value {
 }
 
 #[test]
-fn examples_become_tests_of_a_server_and_what_has_none_is_listed() {
+fn examples_become_server_tests_and_gaps_are_listed() {
     let params = json!([{ "name": "key", "value": "k" }]);
     let contract = |more: Value| {
         let mut example = json!({ "name": "Of the key", "params": params });
@@ -204,7 +204,7 @@ fn examples_become_tests_of_a_server_and_what_has_none_is_listed() {
 }
 
 #[test]
-fn an_example_that_contradicts_itself_is_refused_with_its_place() {
+fn contradictory_example_is_refused_with_its_place() {
     let refused = [
         (json!({ "x-given": 3 }), "/x-given: expected a string"),
         (json!({ "x-error": "busy" }), "/x-error: expected an object"),
@@ -212,11 +212,11 @@ fn an_example_that_contradicts_itself_is_refused_with_its_place() {
         (json!({ "x-error": { "code": 7 } }), "/x-error: no message"),
         (
             json!({ "x-error": { "code": 7, "message": "" }, "result": { "name": "r", "value": 5 } }),
-            "/result: expected no result beside x-error",
+            "/result: expected no result together with x-error",
         ),
         (
             json!({ "result": { "name": "r", "value": 5 }, "x-varies": ["/a"] }),
-            "/x-varies/0: expected a JSON pointer to a part of what is answered",
+            "/x-varies/0: expected a JSON pointer to a part of the answer",
         ),
         (
             json!({ "result": { "name": "r", "value": 5 }, "x-varies": "" }),
@@ -250,7 +250,7 @@ fn changes(edit: impl FnOnce(&mut Value)) -> Vec<String> {
 }
 
 #[test]
-fn a_change_is_named_with_whom_it_breaks() {
+fn diff_names_the_side_that_a_change_breaks() {
     let expect = |edit: fn(&mut Value), expected: &[&str]| assert_eq!(changes(edit), expected);
     expect(|_| {}, &[]);
     expect(|new| new["methods"] = json!([]), &["get: the method is gone (breaks clients)"]);
@@ -272,12 +272,12 @@ fn a_change_is_named_with_whom_it_breaks() {
     );
     expect(
         |new| new["methods"][0]["summary"] = json!("Get it."),
-        &["get: described otherwise (breaks neither)"],
+        &["get: described differently (breaks neither)"],
     );
 }
 
 #[test]
-fn report_names_what_types_do_not_check() {
+fn report_names_unchecked_rules() {
     let text = json!({ "type": "string" });
     let object = |name: &str| json!({ "type": "object", "properties": { name: text } });
     let closed = json!({ "type": "object", "properties": { "a": text }, "additionalProperties": false });
@@ -305,7 +305,7 @@ fn report_names_what_types_do_not_check() {
 }
 
 #[test]
-fn markdown_survives_what_documents_say() {
+fn markdown_escapes_document_text() {
     let mut document =
         document(&json!({ "type": "string", "pattern": "^`a`|b$", "description": "```\nopen" }), &json!({}));
     document["methods"][0]["description"] = json!("Says:\n~~~\nopen");
@@ -326,7 +326,7 @@ fn markdown_survives_what_documents_say() {
 }
 
 #[test]
-fn range_that_is_empty_lets_nothing_in_when_lenient() {
+fn empty_range_allows_no_value_when_lenient() {
     let text = document(&json!({ "type": "integer", "minimum": 5, "maximum": 1 }), &json!({})).to_string();
     assert!(generate(&text, &Settings::default()).is_err());
     let generated = generate(&text, &Settings { lenient: true, ..Settings::default() }).unwrap();

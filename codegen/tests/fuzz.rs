@@ -1,4 +1,4 @@
-//! Documents that nobody would write: no panic, no overflow, no endless loop, whatever the bytes.
+//! Random documents cause no panic, no overflow and no endless loop.
 //!
 //! A fuzzer of its own, since the coverage-guided ones need a nightly compiler: it starts from real documents, cuts
 //! and grafts their parts, bends references and repeats names, and now and then breaks bytes. `FUZZ_SECONDS` says how
@@ -19,9 +19,9 @@ use circles_codegen::{Settings, generate};
 use serde_json::{Map, Value, json};
 
 /// No document of this size may take longer, unoptimised and on a machine that does much else; most take milliseconds.
-const LONGEST: Duration = Duration::from_secs(120);
+const MAX_TIME: Duration = Duration::from_secs(120);
 /// Grafts must not make documents grow without end.
-const LARGEST: usize = 200_000;
+const MAX_DOCUMENT_BYTES: usize = 200_000;
 
 /// Numbers that look random and are the same each time (xorshift64*).
 struct Random(u64);
@@ -57,7 +57,10 @@ fn documents() -> Vec<Value> {
     }
     paths.sort();
     let texts = paths.iter().filter_map(|path| fs::read_to_string(path).ok());
-    texts.filter(|text| text.len() < LARGEST).filter_map(|text| serde_json::from_str(&text).ok()).collect()
+    texts
+        .filter(|text| text.len() < MAX_DOCUMENT_BYTES)
+        .filter_map(|text| serde_json::from_str(&text).ok())
+        .collect()
 }
 
 fn pointers(value: &Value, pointer: &str, all: &mut Vec<String>) {
@@ -161,7 +164,7 @@ fn made(seed: u64, documents: &[Value]) -> String {
         document = Value::Object(Map::from_iter([("methods".to_owned(), document)]));
     }
     let mut text = document.to_string();
-    let end = (0..=LARGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap();
+    let end = (0..=MAX_DOCUMENT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap();
     text.truncate(end);
     if random.below(10) == 0 {
         let mut bytes = text.into_bytes();
@@ -177,7 +180,7 @@ fn made(seed: u64, documents: &[Value]) -> String {
 }
 
 #[test]
-fn no_document_makes_the_generator_panic_or_run_without_end() {
+fn random_documents_cause_no_panic_or_endless_run() {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seconds = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(3));
     let documents = documents();
@@ -197,7 +200,7 @@ fn no_document_makes_the_generator_panic_or_run_without_end() {
             let result = catch_unwind(AssertUnwindSafe(|| generate(&text, settings)));
             let taken = one.elapsed();
             assert!(result.is_ok(), "FUZZ_SEED={seed}: a panic");
-            assert!(taken < LONGEST, "FUZZ_SEED={seed}: {} bytes took {taken:?}", text.len());
+            assert!(taken < MAX_TIME, "FUZZ_SEED={seed}: {} bytes took {taken:?}", text.len());
             let Ok(Ok(generated)) = result else { continue };
             // Text that became no Rust is left out.
             let texts =

@@ -34,7 +34,7 @@ fn settle(path: &Path, text: Option<&str>) -> bool {
 }
 
 #[test]
-fn every_document_becomes_what_is_expected_of_it() {
+fn every_document_matches_its_golden() {
     let mut stale = Vec::new();
     let mut seen = 0;
     for entry in fs::read_dir(golden()).unwrap() {

@@ -71,7 +71,7 @@ fn replacements() -> Vec<Value> {
 }
 
 #[test]
-fn no_mutation_of_a_document_makes_the_generator_panic() {
+fn mutated_documents_cause_no_panic() {
     panic::set_hook(Box::new(|info| PANICS.lock().unwrap().push(info.to_string())));
     let settings = Settings::interface("crate::Error", "../openrpc.json");
     let replacements = replacements();
@@ -113,7 +113,7 @@ fn no_mutation_of_a_document_makes_the_generator_panic() {
 }
 
 #[test]
-fn text_that_is_cut_short_is_refused() {
+fn truncated_text_is_refused() {
     let text = DOCUMENTS[0];
     for end in (0..text.len()).step_by(97).filter(|end| text.is_char_boundary(*end)) {
         assert!(generate(&text[..end], &Settings::default()).is_err());
@@ -121,7 +121,7 @@ fn text_that_is_cut_short_is_refused() {
 }
 
 #[test]
-fn nesting_of_any_depth_is_refused_not_followed() {
+fn deep_nesting_is_refused_without_overflow() {
     let deep = format!("{}{}", r#"{"a":["#.repeat(100_000), "]}".repeat(100_000));
     assert!(generate(&deep, &Settings::default()).is_err());
 }

@@ -83,10 +83,34 @@ fn subcommand(words: &[OsString]) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parsed(words: &str) -> Args {
+        Line::try_parse_from(["codegen"].into_iter().chain(words.split_whitespace())).unwrap().args
+    }
+
     #[test]
-    fn flags_of_old_name_the_same_commands() {
+    fn commands_of_the_generator_keep_their_flags() {
+        assert!(parsed("--check").check && parsed("--refresh").refresh && parsed("").command.is_empty());
+        for words in
+            ["corpus documents --differential 9 --seed 7", "--corpus documents --clippy", "--diff a b"]
+        {
+            let args = parsed(words);
+            assert_eq!(args.command.join(" ".as_ref()), words);
+            assert!(!args.check && !args.refresh);
+        }
+    }
+
+    #[test]
+    fn former_flags_name_commands() {
         for (words, expected) in [
             ("corpus documents --clippy", "corpus documents --clippy"),
             ("--corpus documents --clippy", "corpus documents --clippy"),

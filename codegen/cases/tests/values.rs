@@ -18,7 +18,7 @@ fn again(document: &str, schema: &str, text: &str) -> Option<String> {
     (probe.read)(text).ok()
 }
 
-/// Each text must come out as it went in; where two stand there, as the second.
+/// Each text must be written as it was read; `one => two` must be written as `two`.
 fn reads(document: &str, schema: &str, texts: &[&str]) {
     for text in texts {
         let (text, expected) = text.split_once(" => ").unwrap_or((text, text));
@@ -60,7 +60,7 @@ fn tuples_may_be_open_and_short() {
 }
 
 #[test]
-fn null_and_absence_are_told_apart() {
+fn null_differs_from_absence() {
     for name in [
         "byType",
         "byFlag",
@@ -91,7 +91,7 @@ fn null_and_absence_are_told_apart() {
 }
 
 #[test]
-fn arrays_are_no_objects() {
+fn arrays_are_not_objects() {
     for name in [
         "Closed",
         "ClosedEmpty",
@@ -126,7 +126,7 @@ fn arrays_are_no_objects() {
 }
 
 #[test]
-fn patterns_of_names_hold_for_members() {
+fn pattern_properties_are_checked() {
     reads("objects", "Patterned", &[r#"{"other":"text","n":1}"#]);
     reads("objects", "PatternedNamed", &[r#"{"other":"text","a":"","n1":1}"#]);
     refuses("objects", "Patterned", &[r#"{"n":"text"}"#]);
@@ -137,7 +137,7 @@ fn patterns_of_names_hold_for_members() {
 }
 
 #[test]
-fn integers_are_those_of_json_schema() {
+fn integers_match_json_schema() {
     for (name, texts) in [
         (
             "Integer",
@@ -195,13 +195,13 @@ fn errors_of_methods_keep_their_own_names() {
 }
 
 #[test]
-fn names_of_methods_and_params_need_no_care() {
+fn params_with_numeric_names_have_setters() {
     let params = names::XParams::new(1.into()).n0("a".to_owned()).n1("b".to_owned());
     assert_eq!(serde_json::to_value(params).unwrap(), json!({ "0": "a", "1": "b", "2": 1 }));
 }
 
 #[test]
-fn alternatives_read_what_any_of_them_lets_in() {
+fn union_reads_what_any_alternative_allows() {
     reads("alternatives", "OneOf", &[r#"{"a":"x"}"#, r#"{"b":"x","c":1}"#]);
     refuses("alternatives", "OneOf", &["{}", "[]"]);
     reads("alternatives", "KindsRuled", &["\"ab\"", "[1]"]);

@@ -12,7 +12,8 @@ use crate::Result;
 
 /// Generates from the document at `path`.
 pub(crate) fn generated(path: &Path, settings: &Settings) -> Result<Generated> {
-    generate_file(path, settings).map_err(|error| format!("{} cannot become Rust:\n{error}", path.display()))
+    generate_file(path, settings)
+        .map_err(|error| format!("cannot generate from {}:\n{error}", path.display()))
 }
 
 pub(crate) fn read(path: &Path) -> Result<String> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// How a schema that names no type is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Silence {
+pub(crate) enum UntypedSchemas {
     /// By the letter: values of every type are valid.
     Free,
     /// As one of the types that its keywords are about.
@@ -94,13 +94,19 @@ pub(crate) fn step(pointer: &str, key: impl std::fmt::Display) -> String {
 
 impl Bundle {
     /// The key in `$defs` of the schema at a place; everything that it refers to is bundled as well.
-    pub(crate) fn add(&mut self, files: &Files, file: usize, pointer: &str, silence: Silence) -> String {
+    pub(crate) fn add(
+        &mut self,
+        files: &Files,
+        file: usize,
+        pointer: &str,
+        untyped: UntypedSchemas,
+    ) -> String {
         let key = self.key(file, pointer.to_owned());
         while let Some((file, pointer)) = self.queue.pop_front() {
             let Some(key) = self.keys.get(&(file, pointer.clone())).cloned() else { continue };
             let value = files.at(file, &pointer).unwrap_or(&Value::Null);
             let at = format!("/$defs/{key}");
-            let translation = Translation { files, file, silence };
+            let translation = Translation { files, file, untyped };
             let schema = translation.schema(self, value, &pointer, &at);
             self.defs.insert(key, schema);
         }
@@ -170,7 +176,7 @@ impl Bundle {
 struct Translation<'f> {
     files: &'f Files,
     file: usize,
-    silence: Silence,
+    untyped: UntypedSchemas,
 }
 
 impl Translation<'_> {
@@ -188,7 +194,7 @@ impl Translation<'_> {
             self.keyword(bundle, schema, (key, member), pointer, &inner, &mut out);
         }
         self.bound_by_format(schema, &mut out);
-        if self.silence == Silence::Implies
+        if self.untyped == UntypedSchemas::Implies
             && !["type", "enum", "const", "$ref"].iter().any(|key| out.contains_key(*key))
         {
             let kinds = implied(schema);

@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::{
     Document, Outcome, Probe, Remark, Settings,
-    bundle::{Bundle, Files, Silence},
-    values::Maker,
+    bundle::{Bundle, Files, UntypedSchemas},
+    values::Generator,
 };
 
 /// The bundle's address; nothing is fetched.
 const BUNDLE: &str = "urn:bundle";
 /// The most faults to list of one document; more are not read.
-const MOST_FAULTS: usize = 200;
+const MAX_FAULTS: usize = 200;
 /// Faults of one schema; the others are mostly the same.
-const MOST_OF_ONE: usize = 3;
+const MAX_FAULTS_PER_SCHEMA: usize = 3;
 
 /// Tries every schema of a document.
 ///
@@ -26,19 +26,21 @@ const MOST_OF_ONE: usize = 3;
 pub fn run(document: &Document, settings: &Settings) -> Result<Outcome, String> {
     let files = Files::read(document.files)?;
     let mut outcome = Outcome::default();
-    let (strict, implying) =
-        (Judges::new(&files, document, Silence::Free), Judges::new(&files, document, Silence::Implies));
+    let (strict, implying) = (
+        Validators::new(&files, document, UntypedSchemas::Free),
+        Validators::new(&files, document, UntypedSchemas::Implies),
+    );
     let (strict, implying) = (strict?, implying?);
-    let registries = [&strict, &implying].map(Judges::registry);
+    let registries = [&strict, &implying].map(Validators::registry);
     let [strict_registry, implying_registry] = registries;
     let (strict_registry, implying_registry) = (strict_registry?, implying_registry?);
     for (index, probe) in document.probes.iter().enumerate() {
         let place = format!("{}{}", short(probe.file), probe.pointer);
-        let judges = strict
+        let validators = strict
             .validator(index, &strict_registry)
             .and_then(|strict| Ok((strict, implying.validator(index, &implying_registry)?)));
-        let (free, implied) = match judges {
-            Ok(judges) => judges,
+        let (free, implied) = match validators {
+            Ok(validators) => validators,
             Err(error) => {
                 outcome.unjudged.push(format!("{place}: {error}"));
                 continue;
@@ -53,9 +55,9 @@ pub fn run(document: &Document, settings: &Settings) -> Result<Outcome, String> 
         outcome.schemas += 1;
         let seed = settings.seed.wrapping_add(hash(&place));
         let key = strict.keys.get(index).cloned().unwrap_or_default();
-        let mut maker = Maker::new(&strict.bundle.defs, seed);
+        let mut generator = Generator::new(&strict.bundle.defs, seed);
         let schema = json!({ "$ref": format!("#/$defs/{key}") });
-        let mut trial = Trial {
+        let mut comparison = Comparison {
             probe,
             place,
             free,
@@ -68,38 +70,38 @@ pub fn run(document: &Document, settings: &Settings) -> Result<Outcome, String> 
         };
         let mut seen = BTreeSet::new();
         for _ in 0..settings.values.div_ceil(2) {
-            let value = maker.value(&schema, 0);
-            let flawed = maker.flawed(&value);
-            let twice = maker.flawed(&flawed);
+            let value = generator.value(&schema, 0);
+            let flawed = generator.flawed(&value);
+            let twice = generator.flawed(&flawed);
             for value in [value, flawed, twice] {
                 if seen.insert(value.to_string()) {
-                    trial.value(&value, &mut outcome);
+                    comparison.value(&value, &mut outcome);
                 }
             }
         }
     }
-    if outcome.faults.len() > MOST_FAULTS {
-        let count = outcome.faults.len() - MOST_FAULTS;
-        outcome.faults.truncate(MOST_FAULTS);
+    if outcome.faults.len() > MAX_FAULTS {
+        let count = outcome.faults.len() - MAX_FAULTS;
+        outcome.faults.truncate(MAX_FAULTS);
         outcome.faults.push(format!("and {count} more"));
     }
     Ok(outcome)
 }
 
 /// The bundle of a document, and the key of each probe's schema in it.
-struct Judges {
+struct Validators {
     bundle: Bundle,
     keys: Vec<String>,
     whole: Value,
 }
 
-impl Judges {
-    fn new(files: &Files, document: &Document, silence: Silence) -> Result<Self, String> {
+impl Validators {
+    fn new(files: &Files, document: &Document, untyped: UntypedSchemas) -> Result<Self, String> {
         let mut bundle = Bundle::default();
         let mut keys = Vec::new();
         for probe in document.probes {
             let file = files.index(probe.file).ok_or_else(|| format!("{}: no such file", probe.file))?;
-            keys.push(bundle.add(files, file, probe.pointer, silence));
+            keys.push(bundle.add(files, file, probe.pointer, untyped));
         }
         let dialect = "https://json-schema.org/draft/2020-12/schema";
         let whole = json!({ "$id": BUNDLE, "$schema": dialect, "$defs": bundle.defs });
@@ -126,7 +128,7 @@ struct Place {
 }
 
 /// The values of one schema.
-struct Trial<'t> {
+struct Comparison<'t> {
     probe: &'t Probe,
     place: String,
     free: Validator,
@@ -138,7 +140,7 @@ struct Trial<'t> {
     faults: usize,
 }
 
-impl Trial<'_> {
+impl Comparison<'_> {
     fn value(&mut self, value: &Value, outcome: &mut Outcome) {
         let text = value.to_string();
         let (free, implied) = (self.free.is_valid(value), self.implied.is_valid(value));
@@ -185,7 +187,7 @@ impl Trial<'_> {
             |remark: &Remark, place: &Place| self.files.name(place.file) == remark.0 && place.at == remark.1;
         let fallback = self.document.fallbacks.iter().find(|remark| {
             // A schema that says nothing of a value does not excuse the value.
-            !remark.2.contains("is said of") && places.iter().any(|place| stands_at(remark, place))
+            !remark.2.ends_with("are not described") && places.iter().any(|place| stands_at(remark, place))
         });
         if let Some(fallback) = fallback {
             return Some(format!("any JSON value ({})", fallback.2));
@@ -256,7 +258,7 @@ impl Trial<'_> {
 
     fn fault(&mut self, outcome: &mut Outcome, problem: &str) {
         self.faults += 1;
-        if self.faults <= MOST_OF_ONE {
+        if self.faults <= MAX_FAULTS_PER_SCHEMA {
             let problem: String = problem.chars().take(600).collect();
             outcome.faults.push(format!("{}: {problem}", self.place));
         }

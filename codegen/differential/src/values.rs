@@ -1,4 +1,4 @@
-//! Values for a schema: ones that should be valid, and ones with a flaw. The same seed makes the same.
+//! Values for a schema: ones that should be valid, and ones with a flaw. The same seed makes the same values.
 
 use proptest::{
     strategy::{Strategy, ValueTree as _},
@@ -8,23 +8,23 @@ use serde_json::{Map, Number, Value, json};
 
 use crate::bundle::implied;
 
-/// Objects within objects; from here on only what must be there is made.
-const DEEP: usize = 4;
-/// From here on nothing is made: a schema that needs more holds itself.
-const DEEPEST: usize = 24;
-/// Items of an array, where the schema asks for no more.
-const FEW: usize = 3;
-/// Texts that are tried for each pattern.
-const TEXTS: usize = 4;
+/// Below this depth of objects, only required members are made.
+const SMALL_VALUES_DEPTH: usize = 4;
+/// Below this depth nothing is made: a schema that needs more includes itself.
+const MAX_VALUE_DEPTH: usize = 24;
+/// The most items of an array, unless the schema asks for more.
+const MAX_EXTRA_ITEMS: usize = 3;
+/// The number of texts for each pattern.
+const TEXTS_PER_PATTERN: usize = 4;
 
-/// Makes values; numbers follow each other as splitmix64 has them.
-pub(crate) struct Maker<'b> {
+/// Makes values; choices follow the generator splitmix64.
+pub(crate) struct Generator<'b> {
     defs: &'b Map<String, Value>,
     state: u64,
     runner: TestRunner,
 }
 
-impl<'b> Maker<'b> {
+impl<'b> Generator<'b> {
     pub(crate) fn new(defs: &'b Map<String, Value>, seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes.iter_mut().zip(seed.to_le_bytes()).for_each(|(byte, seed)| *byte = seed);
@@ -40,7 +40,7 @@ impl<'b> Maker<'b> {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 where that is 0.
+    /// A number below `end`; 0 if `end` is 0.
     fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % end).unwrap_or(0)
@@ -58,7 +58,7 @@ impl<'b> Maker<'b> {
     /// A value that the schema should let in.
     pub(crate) fn value(&mut self, schema: &Value, depth: usize) -> Value {
         let schema = self.flat(schema, 0);
-        if depth > DEEPEST || schema.get("never").is_some() {
+        if depth > MAX_VALUE_DEPTH || schema.get("never").is_some() {
             return Value::Null;
         }
         if let Some(value) = schema.get("const") {
@@ -102,7 +102,7 @@ impl<'b> Maker<'b> {
         self.pick(&values).cloned().unwrap_or_default()
     }
 
-    /// A schema with what it refers to, its branches and one of its alternatives in one, as far as that can be told.
+    /// Merges a schema with its references, its branches and one of its alternatives, as far as that is possible.
     fn flat(&mut self, schema: &Value, depth: usize) -> Map<String, Value> {
         let Some(schema) = schema.as_object() else {
             return if schema == &Value::Bool(false) {
@@ -112,7 +112,7 @@ impl<'b> Maker<'b> {
             };
         };
         let mut flat = Map::new();
-        if depth > DEEPEST {
+        if depth > MAX_VALUE_DEPTH {
             return flat;
         }
         for (key, member) in schema {
@@ -233,12 +233,13 @@ impl<'b> Maker<'b> {
         self.pick(if fitting.is_empty() { &texts } else { &fitting }).cloned().unwrap_or_default()
     }
 
-    /// Texts that a pattern matches, where it means the same in Rust.
+    /// Texts that a pattern matches, if it means the same in Rust.
     fn matches(&mut self, pattern: &str) -> Vec<String> {
         let pattern = pattern.replace("\\d", "[0-9]").replace("\\/", "/");
         let bare = pattern.trim_start_matches('^').trim_end_matches('$');
         let Ok(strategy) = proptest::string::string_regex(bare) else { return Vec::new() };
-        let texts = (0..TEXTS).filter_map(|_| Some(strategy.new_tree(&mut self.runner).ok()?.current()));
+        let texts =
+            (0..TEXTS_PER_PATTERN).filter_map(|_| Some(strategy.new_tree(&mut self.runner).ok()?.current()));
         texts.collect()
     }
 
@@ -249,7 +250,7 @@ impl<'b> Maker<'b> {
         let least = count("minItems").unwrap_or(0).min(2_000);
         let ended = schema.get("items") == Some(&Value::Bool(false));
         let most = count("maxItems").unwrap_or(usize::MAX).min(if ended { prefix.len() } else { usize::MAX });
-        let more = if depth > DEEP { 0 } else { self.below(FEW) };
+        let more = if depth > SMALL_VALUES_DEPTH { 0 } else { self.below(MAX_EXTRA_ITEMS) };
         let wished = if self.chance(7) { prefix.len().max(least) + more } else { least + more };
         let any = Value::Bool(true);
         let rest = schema.get("items").unwrap_or(&any);
@@ -264,7 +265,7 @@ impl<'b> Maker<'b> {
         let required = required.iter().filter_map(Value::as_str).collect::<Vec<_>>();
         let mut object = Map::new();
         for (name, property) in properties.into_iter().flatten() {
-            if required.contains(&name.as_str()) || (depth <= DEEP && self.chance(6)) {
+            if required.contains(&name.as_str()) || (depth <= SMALL_VALUES_DEPTH && self.chance(6)) {
                 let value = self.value(property, depth + 1);
                 object.insert(name.clone(), value);
             }
@@ -277,7 +278,8 @@ impl<'b> Maker<'b> {
         for (pattern, member) in
             schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten()
         {
-            for name in self.matches(pattern).into_iter().take(if depth > DEEP { 0 } else { 2 }) {
+            for name in self.matches(pattern).into_iter().take(if depth > SMALL_VALUES_DEPTH { 0 } else { 2 })
+            {
                 let value = self.value(member, depth + 1);
                 object.entry(name).or_insert(value);
             }
@@ -286,7 +288,10 @@ impl<'b> Maker<'b> {
         let others =
             schema.get("additionalProperties").or(schema.get("unevaluatedProperties")).unwrap_or(&any);
         let described = others.is_object();
-        if others != &Value::Bool(false) && depth <= DEEP && self.chance(if described { 8 } else { 2 }) {
+        if others != &Value::Bool(false)
+            && depth <= SMALL_VALUES_DEPTH
+            && self.chance(if described { 8 } else { 2 })
+        {
             for name in ["zz", "other", "0x1"] {
                 let value = self.value(others, depth + 1);
                 object.entry(name).or_insert(value);

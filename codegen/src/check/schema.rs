@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::{
     document::Document,
     error::Faults,
-    resolve::{Lost, Node, Place},
+    resolve::{Node, Place, Unresolved},
     valid::is_valid,
 };
 
-const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
+const JSON_TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
 
 /// Checks every schema that a document reaches.
 pub(super) fn check_all(document: &Document<'_>, faults: &mut Faults) {
@@ -109,7 +109,7 @@ impl<'a> Checker<'a, '_> {
             "minimum" | "maximum" | "multipleOf" if !member.value.is_number() => {
                 member.fault(self.faults, "expected a number");
             }
-            // A flag beside `minimum` up to draft 04.
+            // Up to draft 04 it was a flag for `minimum`.
             "exclusiveMinimum" | "exclusiveMaximum"
                 if !member.value.is_number() && !member.value.is_boolean() =>
             {
@@ -125,8 +125,8 @@ impl<'a> Checker<'a, '_> {
     fn reference(&mut self, member: &Node<'a>, schema: &Node<'a>) {
         match schema.target(member.value) {
             Ok(target) => self.queue.push(target),
-            // Nothing is wrong with it; what it lets in is not known here.
-            Err(Lost::Remote(_)) => {}
+            // A URL is no fault; its schema is just unknown.
+            Err(Unresolved::Remote(_)) => {}
             Err(lost) => member.fault(self.faults, lost.problem()),
         }
     }
@@ -136,15 +136,15 @@ impl<'a> Checker<'a, '_> {
             Value::Array(kinds) => kinds.iter().collect(),
             kind => vec![kind],
         };
-        let known = |kind: &&Value| kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
+        let known = |kind: &&Value| kind.as_str().is_some_and(|kind| JSON_TYPES.contains(&kind));
         if kinds.is_empty() || !kinds.iter().all(known) {
-            let problem = format!("expected one of {}, or an array of them", TYPES.join(", "));
+            let problem = format!("expected one of {}, or an array of them", JSON_TYPES.join(", "));
             member.fault(self.faults, problem);
         }
     }
 
     fn required(&mut self, member: &Node<'a>) {
-        // Up to draft 03 a property said so of itself: it is read no other way.
+        // Up to draft 03 `required` was a flag of the property; that form is not supported.
         if !member.value.is_array() {
             member.fault(self.faults, "expected an array of names");
         }
@@ -179,7 +179,7 @@ impl<'a> Checker<'a, '_> {
             None => member.fault(self.faults, "expected a string"),
             Some(pattern) => {
                 if let Err(error) = crate::types::scalar::regex(pattern) {
-                    member.fault(self.faults, format!("no regular expression: {error}"));
+                    member.fault(self.faults, format!("invalid regular expression: {error}"));
                 }
             }
         }
@@ -195,7 +195,7 @@ impl<'a> Checker<'a, '_> {
     }
 }
 
-/// An integer, also where it is spelt `1.0`.
+/// The integer value of a number; `1.0` has one too.
 pub(crate) fn whole(value: &Value) -> Option<i128> {
     let number = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
     number.or_else(|| {

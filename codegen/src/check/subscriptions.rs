@@ -1,4 +1,4 @@
-//! A subscription is three names of the document: the method that begins it, its notification, and the method that
+//! A subscription is three names of the document: the method that starts it, its notification, and the method that
 //! ends it, which jsonrpsee answers by itself.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    document::{Document, Method, Subscription},
+    document::{Document, DocumentMethod, Subscription},
     error::Faults,
 };
 
@@ -17,7 +17,7 @@ pub(super) fn check(document: &Document<'_>, faults: &mut Faults) {
     let mut ends = BTreeMap::new();
     for (method, subscription) in document.subscriptions() {
         if !method.connection {
-            let problem = "a subscription needs a connection: expected \"x-connection\": true beside it";
+            let problem = "a subscription needs a connection: expected \"x-connection\": true on the method";
             subscription.node.fault(faults, problem);
         }
         let name = &subscription.notification;
@@ -25,11 +25,11 @@ pub(super) fn check(document: &Document<'_>, faults: &mut Faults) {
             subscription
                 .node
                 .member_or_self("notification")
-                .fault(faults, format!("`{name}` is {user} already"));
+                .fault(faults, format!("`{name}` is already {user}"));
         }
         let name = &subscription.unsubscribe;
         if let Some(other) = ends.insert(name, &method.name) {
-            let problem = format!("`{name}` ends the subscriptions of `{other}` already");
+            let problem = format!("`{name}` already ends the subscriptions of `{other}`");
             subscription.node.member_or_self("unsubscribe").fault(faults, problem);
         }
         match document.methods.iter().find(|method| method.name == *name) {
@@ -41,10 +41,15 @@ pub(super) fn check(document: &Document<'_>, faults: &mut Faults) {
     }
 }
 
-/// The method that ends a subscription takes what the other one answered, and answers whether there was one.
-fn end(end: &Method<'_>, method: &Method<'_>, subscription: &Subscription<'_>, faults: &mut Faults) {
+/// Checks the method that ends a subscription: it takes the id that the other method answered, and answers a boolean.
+fn end(
+    end: &DocumentMethod<'_>,
+    method: &DocumentMethod<'_>,
+    subscription: &Subscription<'_>,
+    faults: &mut Faults,
+) {
     if end.subscription.is_some() {
-        let problem = format!("`{}` begins subscriptions itself", end.name);
+        let problem = format!("`{}` starts subscriptions itself", end.name);
         subscription.node.member_or_self("unsubscribe").fault(faults, problem);
         return;
     }
@@ -67,7 +72,7 @@ fn end(end: &Method<'_>, method: &Method<'_>, subscription: &Subscription<'_>, f
     }
 }
 
-/// A schema without what it says to people.
+/// A schema without its annotations.
 fn bare(schema: &Value) -> Value {
     let mut bare = schema.clone();
     if let Some(schema) = bare.as_object_mut() {

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Auth, Document, ErrorObject, Method, NamedSchema, Param, ParamStructure, Server, Subscription};
+use super::{
+    Auth, Document, DocumentError, DocumentMethod, DocumentParam, NamedSchema, ParamStructure, Server,
+    Subscription,
+};
 use crate::{
     error::Faults,
     json::step,
@@ -15,7 +18,7 @@ use crate::{
 };
 
 pub(crate) fn read<'a>(files: &'a Files, faults: &mut Faults) -> Document<'a> {
-    let mut reader = Reader { faults, errors: BTreeSet::new() };
+    let mut reader = DocumentReader { faults, errors: BTreeSet::new() };
     let document = Node::root(files);
     if !document.value.is_object() {
         reader.faults.fatal(document.file_name(), "", "expected an object");
@@ -42,18 +45,18 @@ pub(crate) fn read<'a>(files: &'a Files, faults: &mut Faults) -> Document<'a> {
     }
 }
 
-struct Reader<'f> {
+struct DocumentReader<'f> {
     faults: &'f mut Faults,
     /// Places of the error objects that were read.
     errors: BTreeSet<Place>,
 }
 
-impl<'a> Reader<'_> {
+impl<'a> DocumentReader<'_> {
     fn version(&mut self, document: &Node<'a>) {
         if let Some(version) = self.required_text(document, "openrpc")
             && !version.starts_with("1.")
         {
-            let problem = format!("`{version}` is not read here; expected version 1.x");
+            let problem = format!("unsupported version `{version}`; expected 1.x");
             self.faults.add(document.file_name(), "/openrpc", problem);
         }
     }
@@ -157,7 +160,7 @@ impl<'a> Reader<'_> {
         self.is_object(member)
     }
 
-    fn declared_errors(&mut self, document: &Node<'a>) -> Vec<ErrorObject<'a>> {
+    fn declared_errors(&mut self, document: &Node<'a>) -> Vec<DocumentError<'a>> {
         let errors = self.component(document, "errors");
         // The schemas of data are next to the errors: the standard allows no further members in an error object.
         let data = self.component(document, "x-error-data");
@@ -183,7 +186,7 @@ impl<'a> Reader<'_> {
         node: &Node<'a>,
         name: Option<&str>,
         data: Option<Node<'a>>,
-    ) -> Option<ErrorObject<'a>> {
+    ) -> Option<DocumentError<'a>> {
         let code = node.get("code").and_then(|code| code.value.as_i64());
         if code.is_none() {
             node.fault(self.faults, "no code, which is an integer");
@@ -201,15 +204,15 @@ impl<'a> Reader<'_> {
             self.faults.add(node.file_name(), at, format!("{code} does not fit in 32 bits"));
             return None;
         }
-        Some(ErrorObject { node: node.clone(), name, code, message, data, component })
+        Some(DocumentError { node: node.clone(), name, code, message, data, component })
     }
 
-    fn method(&mut self, node: &Node<'a>, errors: &mut Vec<ErrorObject<'a>>) -> Option<Method<'a>> {
+    fn method(&mut self, node: &Node<'a>, errors: &mut Vec<DocumentError<'a>>) -> Option<DocumentMethod<'a>> {
         let name = self.required_text(node, "name");
         let params = self.list(node, "params", true);
         let members = node.value.as_object().into_iter().flatten();
         let extensions = members.filter(|(key, _)| key.starts_with("x-"));
-        Some(Method {
+        Some(DocumentMethod {
             node: node.clone(),
             summary: self.text(node, "summary"),
             description: self.text(node, "description"),
@@ -276,10 +279,10 @@ impl<'a> Reader<'_> {
         }
     }
 
-    fn param(&mut self, node: &Node<'a>) -> Option<Param<'a>> {
+    fn param(&mut self, node: &Node<'a>) -> Option<DocumentParam<'a>> {
         let name = self.required_text(node, "name");
         let schema = self.schema(node, "schema");
-        Some(Param {
+        Some(DocumentParam {
             node: node.clone(),
             summary: self.text(node, "summary"),
             description: self.text(node, "description"),
@@ -295,7 +298,7 @@ impl<'a> Reader<'_> {
         Some(self.schema(&result, "schema"))
     }
 
-    fn method_errors(&mut self, node: &Node<'a>, errors: &mut Vec<ErrorObject<'a>>) -> Vec<Place> {
+    fn method_errors(&mut self, node: &Node<'a>, errors: &mut Vec<DocumentError<'a>>) -> Vec<Place> {
         let mut places = Vec::new();
         for error in self.list(node, "errors", false) {
             let place = error.place();

@@ -376,8 +376,8 @@ fn sequence(body: &Sequence, types: &Types) -> String {
     text
 }
 
-/// A text of the document as Markdown that ends where it ends: its blocks of code are closed, and none of its lines
-/// begins a block of HTML that would swallow what follows.
+/// A text of the document as Markdown that does not affect the text after it: its code blocks are closed, and no line
+/// starts a block of HTML that would swallow the following text.
 fn block(text: &str) -> String {
     let mut fence = Fence::default();
     let mut lines = Vec::new();
@@ -395,7 +395,7 @@ fn block(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A text as code in a line, whatever signs it holds.
+/// A text as inline code, even if it contains backquotes.
 fn code(text: &str) -> String {
     let text = one_line(text);
     let longest = text.split(|sign| sign != '`').map(str::len).max().unwrap_or_default();
@@ -412,7 +412,7 @@ fn cell(text: &str) -> String {
     let text = one_line(text);
     let mut signs = text.chars().peekable();
     while let Some(sign) = signs.next() {
-        // A backslash before the sign would take the effect of ours away.
+        // A backslash in the text would escape the one that is added.
         if sign == '|' || (sign == '\\' && signs.peek() == Some(&'|')) {
             cell.push('\\');
         }
@@ -427,7 +427,7 @@ fn capitalised(text: &str) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
-/// How Markdown renderers name the place of a heading.
+/// The anchor that Markdown renderers give a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter_map(|sign| match sign {
         ' ' => Some('-'),

@@ -29,7 +29,7 @@ use crate::{
 /// Formatted Rust items.
 pub(crate) fn render(model: &Model, settings: &Settings) -> Result<String, Error> {
     let file = syn::parse2::<syn::File>(items(model, settings))
-        .map_err(|error| Error::from(Broken::new("", format!("this document became no Rust: {error}"))))?;
+        .map_err(|error| Error::from(Broken::new("", format!("the output is not valid Rust: {error}"))))?;
     Ok(model.methods.iter().fold(apart(file.items), whole_arrow))
 }
 
@@ -122,14 +122,14 @@ fn document_lints() -> TokenStream {
     }
 }
 
-/// prettyplease takes the `=>` in a subscription's attribute apart.
+/// Repairs the `=>` in a subscription's attribute, which prettyplease splits.
 fn whole_arrow(text: String, method: &Method) -> String {
     let Kind::Subscription { notification, .. } = &method.kind else { return text };
     let [name, notification] = [&method.wire, notification].map(|name| Literal::string(name));
     text.replace(&format!("name = {name} = >{notification},"), &format!("name = {name} => {notification},"))
 }
 
-/// Items formatted with a line between them, in modules too.
+/// Items formatted with an empty line between them, in modules too.
 fn apart(items: Vec<Item>) -> String {
     let items = items.into_iter().map(|item| match item {
         Item::Mod(mut module) => {

@@ -12,9 +12,9 @@ use crate::{
     types::{Body, Content, Def, Form, Rest, Sequence, Struct, Ty, Union},
 };
 
-/// Names that methods cannot have, and get a `_` behind: the first is no method, a client with the second would be
-/// awaited like a promise, and every object has the others.
-const NO_METHODS: [&str; 8] = [
+/// Names that methods cannot have; they get a `_` at the end. The first is no method, `await` would take a client with
+/// the second for a promise, and every object has the others.
+const RESERVED_METHODS: [&str; 8] = [
     "constructor",
     "then",
     "hasOwnProperty",
@@ -28,7 +28,7 @@ const NO_METHODS: [&str; 8] = [
 const GLOBALS: [&str; 10] =
     ["Array", "Boolean", "Date", "Error", "JSON", "Map", "Math", "Object", "Promise", "String"];
 const CONNECTION: &str = include_str!("typescript/connection.ts");
-/// How a client begins, with `@` for its name.
+/// The start of a client, with `@` for its name.
 const OPENING: &str = include_str!("typescript/client.ts.in");
 const POSITIONS: &str = include_str!("typescript/positions.ts");
 
@@ -44,13 +44,12 @@ pub(crate) fn render(model: &Model) -> String {
     module.text
 }
 
-/// The names of everything. Those of the document come first: what is ours, and is spelt `$Name` in the support code,
-/// loses the `$` only where the document leaves the name free. So neither can collide with the other, as no name that
-/// is made of the document has a `$`.
+/// All names. Names of the document come first: a name of the support code is written `$Name` there, and loses the `$`
+/// only if the document leaves the name free. They cannot collide, because no name made from the document has a `$`.
 struct Names {
     /// The type of each definition, as it is written where it is used.
     types: Vec<String>,
-    /// Which of them are a type of ours, or are written out where they are used, so that they are not declared.
+    /// True for definitions without a declaration: types of the support code, and types written out where they are used.
     undeclared: Vec<bool>,
     /// The type of the params of each method.
     params: Vec<String>,
@@ -69,7 +68,7 @@ impl Names {
             let (name, is_declared) = match &def.body {
                 Body::Text(_) if def.inline => ("string".to_owned(), false),
                 Body::Integer(_) | Body::Number(_) if def.inline => ("number".to_owned(), false),
-                // The same as ours.
+                // The support code has the same type.
                 Body::Any if def.name == "Json" && !is_json_ours => {
                     is_json_ours = true;
                     ("$Json".to_owned(), false)
@@ -88,7 +87,7 @@ impl Names {
         let mut taken_methods = Scope::default();
         let methods = model.methods.iter().map(|method| {
             let name = taken_methods.claim(function_name(&method.wire));
-            if NO_METHODS.contains(&name.as_str()) { format!("{name}_") } else { name }
+            if RESERVED_METHODS.contains(&name.as_str()) { format!("{name}_") } else { name }
         });
         let methods = methods.collect();
         let mut names = Self { types, undeclared, params, methods, client, taken_types, taken_methods };
@@ -100,7 +99,7 @@ impl Names {
         names
     }
 
-    /// Text of ours, with the names that the document leaves to it.
+    /// Support code with the names that the document leaves free.
     fn ours(&self, text: &str) -> String {
         let is_part = |sign: char| sign.is_ascii_alphanumeric() || sign == '_' || sign == '$';
         let mut named = String::with_capacity(text.len());
@@ -355,7 +354,7 @@ impl Module<'_> {
         match &method.kind {
             Kind::Subscription { notification, unsubscribe, item } => {
                 let item = self.ty(item);
-                // An optional argument cannot stand before one that is not.
+                // An optional argument cannot come before a required one.
                 let argument = argument.replace(" = {}", "");
                 let subscription = self.ours("options?: $SubscribeOptions): Promise<$Subscription>");
                 self.line(format!(
@@ -418,11 +417,11 @@ fn alternatives(mut alternatives: Vec<String>) -> String {
 }
 
 fn literal(text: &str) -> String {
-    // JSON strings are strings of JavaScript, but for two signs that end lines there.
+    // A JSON string is a JavaScript string, except for two characters that end lines there.
     Value::from(text).to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-/// The name of a member: bare where it is a name.
+/// The key of a member, quoted unless it is an identifier.
 fn key(wire: &str) -> String {
     let bare = wire.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && wire.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');

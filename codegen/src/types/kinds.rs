@@ -3,7 +3,7 @@
 pub(super) const NULL: u8 = 1;
 pub(super) const BOOL: u8 = 1 << 1;
 pub(super) const INTEGER: u8 = 1 << 2;
-/// With a fraction; beside [`INTEGER`] it is a number.
+/// With a fraction; together with [`INTEGER`] it is a number.
 pub(super) const FRACTION: u8 = 1 << 3;
 pub(super) const NUMBER: u8 = INTEGER | FRACTION;
 pub(super) const TEXT: u8 = 1 << 4;

@@ -42,7 +42,7 @@ pub(super) fn integer_rules(flat: &Flat<'_>) -> IntegerRules {
         if bound.exclusive && bound.exact.is_some() { whole.saturating_add(step) } else { whole }
     };
     // A bound beyond 128 bits holds for every 128-bit integer.
-    let within = |bound: &Bound| bound.value.abs() < HUGE;
+    let within = |bound: &Bound| bound.value.abs() < BEYOND_I128;
     let least = flat.number.least.filter(within).map(|least| bound(least, -1.0, 1));
     let most = flat.number.most.filter(within).map(|most| bound(most, 1.0, -1));
     let said = flat.format.as_deref().and_then(Integer::of_format);
@@ -60,7 +60,7 @@ pub(super) fn is_empty(rules: &IntegerRules) -> bool {
 }
 
 /// Integers from here on are read as floats.
-const HUGE: f64 = 1e36;
+const BEYOND_I128: f64 = 1e36;
 
 /// Values but null, each once.
 pub(super) fn literals(values: &[Value]) -> Vec<Value> {

@@ -21,13 +21,13 @@ use crate::{
     document::Document,
     error::Faults,
     names::{self, Scope},
-    resolve::{Lost, Node, Place},
+    resolve::{Node, Place, Unresolved},
 };
 
 /// The most types of one document. Only a document that is meant to exhaust the generator asks for more.
-const MOST_TYPES: usize = 40_000;
+const MAX_TYPES: usize = 40_000;
 /// The deepest nesting of lists and the like in one schema.
-const DEEPEST: usize = 100;
+const MAX_TYPE_DEPTH: usize = 100;
 
 /// Lowers every schema of a checked document. With `uuids`, strings in the format of UUIDs become UUIDs.
 pub(crate) fn lower(document: &Document<'_>, uuids: bool, faults: &mut Faults) -> Types {
@@ -55,7 +55,7 @@ pub(crate) fn lower(document: &Document<'_>, uuids: bool, faults: &mut Faults) -
     }
     for result in document.methods.iter().filter_map(|method| method.result.as_ref()) {
         if *lowerer.types.at(&result.place()) == Ty::Never {
-            lowerer.types.report.unchecked.insert(result.place(), "that nothing is valid: null is read");
+            lowerer.types.report.unchecked.insert(result.place(), "that no value is valid: null is read");
         }
     }
     while let Some(work) = lowerer.queue.pop_front() {
@@ -119,7 +119,7 @@ impl<'a> Lowerer<'a, '_> {
 
     /// The type of schemas that must hold together, as it is written where it is used.
     pub(super) fn ty(&mut self, parts: Vec<Part<'a>>, name: &str) -> Ty {
-        if self.depth >= DEEPEST {
+        if self.depth >= MAX_TYPE_DEPTH {
             return self.any(&parts, "nested too deep");
         }
         self.depth += 1;
@@ -139,8 +139,8 @@ impl<'a> Lowerer<'a, '_> {
     fn reference(&mut self, node: &Node<'a>, name: &str) -> Ty {
         let target = match node.target(node.reference().unwrap_or(&Value::Null)) {
             Ok(target) => target,
-            Err(Lost::Remote(_)) => return self.any_at(node.place(), "it lies in the network"),
-            Err(Lost::Dangling(_)) => return self.any_at(node.place(), "its reference leads nowhere"),
+            Err(Unresolved::Remote(_)) => return self.any_at(node.place(), "its reference is a URL"),
+            Err(Unresolved::Dangling(_)) => return self.any_at(node.place(), "its reference has no target"),
         };
         let parts = vec![Part::whole(target.clone())];
         if let Some(id) = self.by_parts.get(&(keys(&parts), false)) {
@@ -167,7 +167,7 @@ impl<'a> Lowerer<'a, '_> {
         }
         self.imply(flat, parts);
         if flat.remote && flat.is_plain() {
-            return self.any(parts, "it lies in the network");
+            return self.any(parts, "its reference is a URL");
         }
         if let Some(values) = &flat.values {
             return match literals(values).as_slice() {
@@ -245,11 +245,11 @@ impl<'a> Lowerer<'a, '_> {
 
     fn add(&mut self, parts: Vec<Part<'a>>, name: String, solid: bool) -> DefId {
         let id = self.types.defs.len();
-        if id >= MOST_TYPES {
+        if id >= MAX_TYPES {
             if !self.full
                 && let Some(part) = parts.first()
             {
-                let problem = format!("the schemas make more than {MOST_TYPES} types");
+                let problem = format!("the schemas need more than {MAX_TYPES} types");
                 self.faults.fatal(part.node.file_name(), &part.node.pointer, problem);
             }
             self.full = true;
@@ -329,7 +329,7 @@ impl<'a> Lowerer<'a, '_> {
     fn imply(&mut self, flat: &Flat<'a>, parts: &[Part<'a>]) {
         let silent = !flat.typed && flat.values.is_none() && flat.unions.is_empty();
         if let Some(part) = parts.first().filter(|_| silent && flat.kinds() != 0) {
-            let why = "it names no type, and is read as one of the type that its keywords speak of";
+            let why = "it names no type, and is read as one of the type that its keywords are about";
             self.types.report.narrowed.insert(part.node.place(), why);
         }
     }

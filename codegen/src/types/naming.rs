@@ -19,13 +19,13 @@ pub(super) fn is_name(title: &str) -> bool {
 }
 
 /// A name from the target of a reference.
-pub(super) struct Pointed {
+pub(super) struct PointedName {
     pub(super) name: String,
     /// True if the target is one of the schemas that a document keeps by name.
     pub(super) is_component: bool,
 }
 
-pub(super) fn pointed_name(pointer: &str) -> Pointed {
+pub(super) fn pointed_name(pointer: &str) -> PointedName {
     const KEEPERS: [&str; 3] = ["schemas", "definitions", "$defs"];
     const STEPS: [&str; 13] = [
         "components",
@@ -56,5 +56,5 @@ pub(super) fn pointed_name(pointer: &str) -> Pointed {
         [.., one] => one.clone(),
         [] => String::new(),
     };
-    Pointed { name, is_component }
+    PointedName { name, is_component }
 }

@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// The number of combinations of several unions in one schema. Beyond it only the first union is resolved.
-const MOST_COMBINATIONS: usize = 64;
+const MAX_UNION_COMBINATIONS: usize = 64;
 /// The number of references to follow to find a schema that lets in only null.
-const MOST_NAMES: usize = 8;
+const MAX_REFERENCES: usize = 8;
 
 /// One alternative.
 struct Branch<'a> {
@@ -66,12 +66,14 @@ impl<'a> Lowerer<'a, '_> {
         let mut combinations = vec![Vec::new()];
         for group in &flat.unions {
             let group = group.iter().filter(|branch| !is_null(branch)).collect::<Vec<_>>();
-            if combinations.len().saturating_mul(group.len()) > MOST_COMBINATIONS && combinations.len() > 1 {
+            if combinations.len().saturating_mul(group.len()) > MAX_UNION_COMBINATIONS
+                && combinations.len() > 1
+            {
                 let place = group.first().map(|branch| branch.place());
                 self.types
                     .report
                     .unchecked
-                    .extend(place.map(|place| (place, "alternatives beside alternatives")));
+                    .extend(place.map(|place| (place, "further alternatives of the same schema")));
                 continue;
             }
             let longer = combinations.iter().flat_map(|nodes: &Vec<Node<'a>>| {
@@ -375,7 +377,7 @@ fn is_external(branches: &[Branch<'_>]) -> bool {
 /// Tells whether a schema lets in only null, by reference too.
 fn is_null(node: &Node<'_>) -> bool {
     let mut node = node.clone();
-    for _ in 0..MOST_NAMES {
+    for _ in 0..MAX_REFERENCES {
         let Some(reference) = pure_reference(&[Part::whole(node.clone())]) else { break };
         match reference.target(reference.reference().unwrap_or(&Value::Null)) {
             Ok(target) => node = target,

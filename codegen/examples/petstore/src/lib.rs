@@ -21,7 +21,7 @@ mod api {
 pub use self::api::*;
 
 /// How many pets the store has room for.
-const ROOM: usize = 3;
+const MAX_PETS: usize = 3;
 
 /// Pets, in the order in which they came.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Store {
 impl PetstoreServer for Store {
     async fn list_pets(&self, limit: Option<types::ListPetsLimit>) -> Result<types::Pets, ListPetsError> {
         let pets = self.pets.lock().unwrap_or_else(PoisonError::into_inner);
-        if pets.len() >= ROOM {
+        if pets.len() >= MAX_PETS {
             return Err(ListPetsError::PetsBusy(None));
         }
         let most = limit.and_then(|limit| usize::try_from(limit.get().as_u64()?).ok()).unwrap_or(usize::MAX);

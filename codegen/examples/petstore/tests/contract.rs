@@ -63,7 +63,7 @@ impl Live for Here {
 }
 
 #[test]
-fn every_method_has_an_example_and_the_error_has_none() {
+fn every_method_has_an_example_but_no_error_has() {
     assert_eq!(examples::WITHOUT_EXAMPLE, ["100 pets busy"]);
     assert_eq!(examples::EXAMPLES.len(), 3);
 }

@@ -8,7 +8,7 @@ use petstore::{
 };
 
 #[tokio::test]
-async fn a_client_buys_a_pet_and_is_told_what_the_document_declares() {
+async fn client_gets_pets_and_declared_errors() {
     let server = Server::builder().build("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
     let running = server.start(Store::default().into_rpc());
@@ -32,7 +32,7 @@ async fn a_client_buys_a_pet_and_is_told_what_the_document_declares() {
 }
 
 #[test]
-fn params_stand_by_position_without_what_is_absent() {
+fn positional_params_omit_absent_ones() {
     let params = CreatePetParams { new_pet_name: "rex".to_owned(), new_pet_tag: None };
     assert_eq!(params.into_positional().unwrap(), ["rex"]);
     assert_eq!(

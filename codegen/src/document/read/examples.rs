@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::Reader;
+use super::DocumentReader;
 use crate::{
     document::{Example, ExampleParam},
     resolve::Node,
 };
 
-impl<'a> Reader<'_> {
+impl<'a> DocumentReader<'_> {
     pub(super) fn examples(&mut self, node: &Node<'a>) -> Vec<Example> {
         self.list(node, "examples", false).iter().map(|pairing| self.example(pairing)).collect()
     }
@@ -47,7 +47,7 @@ impl<'a> Reader<'_> {
         }
         self.present_text(&error, "message");
         if let Some(result) = pairing.get("result") {
-            result.fault(self.faults, "expected no result beside x-error");
+            result.fault(self.faults, "expected no result together with x-error");
         }
         Some(error.value.clone())
     }
@@ -61,7 +61,7 @@ impl<'a> Reader<'_> {
         let pointers = member.elements().filter_map(|element| {
             let pointer = element.value.as_str().filter(|pointer| answer.pointer(pointer).is_some());
             if pointer.is_none() {
-                element.fault(self.faults, "expected a JSON pointer to a part of what is answered");
+                element.fault(self.faults, "expected a JSON pointer to a part of the answer");
             }
             pointer.map(str::to_owned)
         });

@@ -7,7 +7,7 @@ use quote::quote;
 
 use super::{
     docs,
-    objects::{Others, Reader},
+    objects::{ObjectReader, Others},
     types::Renderer,
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Renderer<'_> {
             if members.is_empty() && matches!(others, Others::Ignored) {
                 return quote!(#wire => Ok(#made));
             }
-            let read = Reader { name, made }.read(&members, &others);
+            let read = ObjectReader { name, made }.read(&members, &others);
             quote!(#wire => {
                 let deserializer = members;
                 let read = { #read };
@@ -118,7 +118,7 @@ impl Renderer<'_> {
         }
     }
 
-    /// `From` what each alternative holds, where that tells which one is meant.
+    /// `From` the content of each alternative that no other alternative has.
     fn froms(&self, name: &Ident, union: &Union) -> TokenStream {
         if union.form != Form::Untagged {
             return TokenStream::new();
@@ -127,7 +127,7 @@ impl Renderer<'_> {
         for variant in &union.variants {
             if let Content::Ty(ty) = &variant.content {
                 let inner = self.written(ty).to_string();
-                // A type is named in one way only, but for what stands for any value.
+                // Every type has one name, except any JSON value.
                 known.entry(inner).or_insert_with(Vec::new).push(variant);
             }
         }

@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 
 use super::{
     docs,
-    objects::{Member, Others, Presence, Reader},
+    objects::{Member, ObjectReader, Others, Presence},
     types::{answered, written},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// With this many optional params, their type gets a setter for each.
-const MANY_OPTIONS: usize = 2;
+const MIN_OPTIONS_FOR_SETTERS: usize = 2;
 
 /// The params of one method, by name and by position. `up` leads to the top of the output.
 pub(super) fn params(method: &Method, model: &Model, settings: &Settings, up: &TokenStream) -> TokenStream {
@@ -73,7 +73,7 @@ fn read_named(method: &Method, name: &Ident) -> TokenStream {
         presence: if param.required { Presence::Required } else { Presence::NullIsAbsence },
     });
     let members = members.collect::<Vec<_>>();
-    let reader = Reader { name, made: quote!(#name) };
+    let reader = ObjectReader { name, made: quote!(#name) };
     let read = reader.read(&members, &Others::Refused);
     quote! {
         impl<'de> ::serde::Deserialize<'de> for #name {
@@ -139,7 +139,7 @@ fn conversion(method: &Method) -> TokenStream {
 /// A constructor that takes the required params, and a setter for each optional one.
 fn builder(method: &Method, model: &Model, up: &TokenStream) -> TokenStream {
     let (required, optional) = method.params.iter().partition::<Vec<_>, _>(|param| param.required);
-    if optional.len() < MANY_OPTIONS {
+    if optional.len() < MIN_OPTIONS_FOR_SETTERS {
         return TokenStream::new();
     }
     let name = ident(&method.params_type);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The code that reads the members of an object.
-pub(super) struct Reader<'r> {
+pub(super) struct ObjectReader<'r> {
     /// The type that is read.
     pub(super) name: &'r Ident,
     /// The struct, or the variant of the enum.
@@ -90,7 +90,7 @@ fn member(field: &Field) -> Member {
     Member { wire: field.wire.clone(), field: ident(&field.name), presence }
 }
 
-impl Reader<'_> {
+impl ObjectReader<'_> {
     /// The body of a function that reads an object with `deserializer`.
     pub(super) fn read(&self, members: &[Member], others: &Others) -> TokenStream {
         let name = self.name;

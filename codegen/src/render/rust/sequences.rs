@@ -151,7 +151,7 @@ fn write_items(body: &Sequence, slots: &[Ident]) -> TokenStream {
         }
     });
     let ended = optional.then(|| quote!(let mut ended = false;));
-    // Of the last item nothing more is asked.
+    // Nothing reads `ended` after the last item, which rustc would report.
     let read = optional.then(|| quote!(let _ = ended;));
     let mutable = (!slots.is_empty() || body.rest.is_some()).then(|| quote!(mut));
     quote! {

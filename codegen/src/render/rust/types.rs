@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{docs, enumerations::enumeration, objects::Reader, scalars};
+use super::{docs, enumerations::enumeration, objects::ObjectReader, scalars};
 use crate::{
     Settings,
     model::Model,
@@ -205,7 +205,7 @@ impl Renderer<'_> {
         let default = body.fields.iter().all(|field| !field.required).then(|| quote!(Default,));
         let fields = self.fields(body, &quote!(pub));
         let (members, others) = self.members(body);
-        let reader = Reader { name: &name, made: quote!(#name) };
+        let reader = ObjectReader { name: &name, made: quote!(#name) };
         let read = reader.read(&members, &others);
         quote! {
             #doc

@@ -224,7 +224,7 @@ class $SocketTransport implements $Transport {
     }
   }
 
-  #listen(
+  #addListener(
     key: string,
     id: number | string,
     unsubscribe: string,

@@ -14,16 +14,17 @@ use super::{
 use crate::{
     check::{is_annotation, whole},
     error::Faults,
-    resolve::{Lost, Node, Place},
+    resolve::{Node, Place, Unresolved},
     valid::{is_valid_part, same},
 };
 
-/// References and compositions within each other: more than this is a loop or a trap.
-const DEEPEST: usize = 100;
-/// Values of one enumeration that are held against the rest of their schema; checking them takes its square.
-const MOST_VALUES: usize = 2_000;
+/// The deepest nesting of references and compositions; deeper ones are a loop or a trap.
+const MAX_REFERENCE_DEPTH: usize = 100;
+/// The most values of one enumeration that are checked against the rest of their schema: the check takes quadratic
+/// time.
+const MAX_ENUM_VALUES: usize = 2_000;
 
-/// Gathers what several parts say together.
+/// Gathers the rules of several parts.
 pub(in crate::types) fn flatten<'a>(
     parts: &[Part<'a>],
     findings: &mut Findings,
@@ -70,7 +71,7 @@ pub(in crate::types) fn flatten<'a>(
     gatherer.close();
     let mut flat = gatherer.flat;
     let is_valid = |value: &Value| parts.iter().all(|part| is_valid_part(&part.node, part.bare, value));
-    if let Some(values) = flat.values.as_mut().filter(|values| values.len() <= MOST_VALUES) {
+    if let Some(values) = flat.values.as_mut().filter(|values| values.len() <= MAX_ENUM_VALUES) {
         values.retain(is_valid);
     }
     if flat.nullable || !flat.unions.is_empty() || (flat.typed && flat.types & kinds::NULL != 0) {
@@ -81,7 +82,7 @@ pub(in crate::types) fn flatten<'a>(
 
 struct Gatherer<'a, 'f> {
     flat: Flat<'a>,
-    /// The schemas that we are inside of.
+    /// The schemas around the current one.
     above: Vec<Place>,
     seen: BTreeSet<(Place, bool)>,
     /// Keywords about all members except those that the schema around them names.
@@ -97,12 +98,12 @@ impl<'a> Gatherer<'a, '_> {
             node.fault(self.faults, "this schema includes itself");
             return;
         }
-        // Said once, it holds.
+        // A schema counts once.
         if !self.seen.insert((place.clone(), bare)) {
             return;
         }
-        if self.above.len() >= DEEPEST {
-            node.fault(self.faults, format!("more than {DEEPEST} schemas include each other"));
+        if self.above.len() >= MAX_REFERENCE_DEPTH {
+            node.fault(self.faults, format!("more than {MAX_REFERENCE_DEPTH} schemas include each other"));
             return;
         }
         match node.value {
@@ -120,8 +121,8 @@ impl<'a> Gatherer<'a, '_> {
         if let Some(reference) = node.reference() {
             match node.target(reference) {
                 Ok(target) => self.schema(&target, bare, true),
-                Err(Lost::Remote(_)) => self.flat.remote = true,
-                Err(Lost::Dangling(_)) => {}
+                Err(Unresolved::Remote(_)) => self.flat.remote = true,
+                Err(Unresolved::Dangling(_)) => {}
             }
         }
         self.annotations(node, referred);
@@ -169,7 +170,8 @@ impl<'a> Gatherer<'a, '_> {
             set |= kinds::NULL;
         }
         if self.flat.types & set == 0 {
-            member.fault(self.faults, "no value is of this type and of the one that is also asked for");
+            member
+                .fault(self.faults, "no value is of this type and of the other type that the schema demands");
             self.flat.never = true;
         }
         self.flat.types &= set;

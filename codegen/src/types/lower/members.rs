@@ -13,9 +13,9 @@ use super::{
 use crate::{names::Scope, resolve::Node};
 
 /// serde supports no longer tuples.
-const LONGEST_TUPLE: usize = 16;
+const MAX_TUPLE_ITEMS: usize = 16;
 /// A type for the items of an array has at most this many fields.
-const LONGEST_SEQUENCE: usize = 64;
+const MAX_SEQUENCE_ITEMS: usize = 64;
 
 impl<'a> Lowerer<'a, '_> {
     /// The type of an array as it is written where it is used; `None` if it needs a name.
@@ -26,7 +26,7 @@ impl<'a> Lowerer<'a, '_> {
             Shape::Tuple => Some(Ty::Tuple(self.prefix(flat, name))),
             Shape::List(nodes) if nodes.is_empty() => {
                 self.count(flat, parts);
-                Some(Ty::List(Box::new(self.any(parts, "nothing is said of its items"))))
+                Some(Ty::List(Box::new(self.any(parts, "its items are not described"))))
             }
             Shape::List(nodes) => {
                 self.count(flat, parts);
@@ -72,7 +72,7 @@ impl<'a> Lowerer<'a, '_> {
         let most = flat.longest();
         let after = [flat.items.as_slice(), &flat.every].concat();
         let rest = most.is_none_or(|most| most > length).then(|| match after.is_empty() {
-            true => self.any(parts, "nothing is said of its further items"),
+            true => self.any(parts, "its further items are not described"),
             false => self.ty(wholes(&after), &join(name, "item")),
         });
         Sequence { items, least: flat.least_items, most, rest }
@@ -82,7 +82,7 @@ impl<'a> Lowerer<'a, '_> {
         let value = match self.rest(flat, parts, name) {
             Rest::Typed(ty) => ty,
             Rest::Open | Rest::Refused | Rest::Patterned { .. } => {
-                self.any(parts, "nothing is said of its members")
+                self.any(parts, "its members are not described")
             }
         };
         Ty::Map(Box::new(value))
@@ -134,7 +134,7 @@ impl<'a> Lowerer<'a, '_> {
                 if let Some(node) =
                     schemas.and_then(|schemas| schemas.first()).filter(|_| rest != Rest::Refused)
                 {
-                    self.types.report.unchecked.insert(node.place(), "that this property is not there");
+                    self.types.report.unchecked.insert(node.place(), "that this property is absent");
                 }
                 continue;
             }
@@ -199,7 +199,7 @@ fn shape<'a>(flat: &Flat<'a>) -> Shape<'a> {
     let ended = most.is_some_and(|most| most <= length);
     let rest_alike = ended || (!flat.items.is_empty() && said(&flat.items) == first_said);
     let first = || [first.as_slice(), &flat.every].concat();
-    let long = flat.prefix.len() > LONGEST_TUPLE;
+    let long = flat.prefix.len() > MAX_TUPLE_ITEMS;
     if most == Some(length) && flat.least_items >= length && !long {
         return Shape::Tuple;
     }
@@ -207,7 +207,7 @@ fn shape<'a>(flat: &Flat<'a>) -> Shape<'a> {
     match (uniform, rest_alike) {
         (true, true) if !ended || long => Shape::List(first()),
         (true, false) if !ended && flat.items.is_empty() && flat.every.is_empty() => Shape::Led(first()),
-        _ if flat.prefix.len() > LONGEST_SEQUENCE => Shape::Long,
+        _ if flat.prefix.len() > MAX_SEQUENCE_ITEMS => Shape::Long,
         _ => Shape::Sequence,
     }
 }

@@ -1411,7 +1411,7 @@ impl GreetParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new(inline: types::GreetInline) -> Self {
         Self {

@@ -2976,7 +2976,7 @@ impl PlayParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new(script: types::Script) -> Self {
         Self {
@@ -3090,7 +3090,7 @@ impl RunParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new(name: types::ScriptName) -> Self {
         Self {
@@ -3219,7 +3219,7 @@ impl SubmitParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new() -> Self {
         Self {
@@ -3395,7 +3395,7 @@ impl TasksParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new() -> Self {
         Self {
@@ -3523,7 +3523,7 @@ impl ProvenanceParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new() -> Self {
         Self { after: None, limit: None }
@@ -3627,7 +3627,7 @@ impl WatchPlayParams {
     #[allow(
         clippy::too_many_arguments,
         clippy::new_without_default,
-        reason = "the document decides how many there are"
+        reason = "the document counts them"
     )]
     pub fn new() -> Self {
         Self {
