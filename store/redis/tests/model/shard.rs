@@ -342,7 +342,7 @@ fn reply(step: &Step, answer: RedisReply) -> Reply {
             other => panic!("{other}"),
         }),
         Step::Answers { .. } => {
-            // Nothing is lost here, so what is not known was answered before, or has not come yet.
+            // No answer is lost here: a missing one was acknowledged, or has not arrived.
             let found: Vec<_> = pairs(answer).into_iter().filter(|(_, text)| !text.is_empty()).collect();
             Reply::Answered(found.iter().map(|(id, text)| (number(id), outcome(text))).collect())
         }
