@@ -1,4 +1,4 @@
-//! The circle's policy: a library script that decides which callers may do what (SPEC §4).
+//! The circle's policy: a library script that decides which callers may do what.
 
 use std::{
     rc::Rc,
@@ -154,7 +154,7 @@ fn calling_plays(task: &Task) -> Array {
     plays.map(play).collect()
 }
 
-/// The request that a policy decides about (SPEC §4).
+/// The request that a policy decides about; `docs/scripting.md` describes its members.
 fn request(task: &Task, frame: &Frame, hash: Option<[u8; 32]>) -> Dynamic {
     let method = match (&task.source, task.kind) {
         (Source::Listing, _) => "scripts",
