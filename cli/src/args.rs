@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Task(TaskArgs),
     /// List your tasks, the newest first; the circle's owner sees those of all callers.
     Tasks(TasksArgs),
-    /// Cancel a task that has not ended. The documents that it wrote are discarded.
+    /// Cancel a task that has not ended. Its changes to documents are discarded.
     Cancel(TaskIdArgs),
     /// Follow a task: print its log lines as they arrive, then its result.
     Watch(TaskIdArgs),
@@ -158,7 +158,7 @@ pub(crate) struct PlayOptions {
 
     /// The play's time limit, such as 500ms or 5m, at most a day [default: 30s; for a submitted task, the server's
     /// limit]. The server may allow less.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = circles_daemon::duration)]
     pub timeout: Option<Duration>,
 
     /// A key of your choice that makes the call safe to repeat: for 24 hours, the same call with the same key gets the
@@ -173,7 +173,7 @@ pub(crate) struct PlayOptions {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplArgs {
     /// The time limit of each play, such as 500ms or 5m, at most a day [default: 30s]. The server may allow less.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = circles_daemon::duration)]
     pub timeout: Option<Duration>,
 }
 
@@ -187,10 +187,11 @@ pub(crate) struct OutputArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct TaskArgs {
     /// The task's id.
+    #[arg(value_parser = task_id)]
     pub id: TaskId,
 
     /// Wait for the task to end, at most this long, such as 30s or 2h.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = circles_daemon::grace)]
     pub wait: Option<Duration>,
 
     #[command(flatten)]
@@ -220,6 +221,7 @@ const STATES: [&str; 7] = ["queued", "running", "succeeded", "failed", "timed_ou
 #[derive(Debug, clap::Args)]
 pub(crate) struct TaskIdArgs {
     /// The task's id.
+    #[arg(value_parser = task_id)]
     pub id: TaskId,
 
     #[command(flatten)]
@@ -308,6 +310,10 @@ pub(crate) struct VerifyArgs {
     pub output: OutputArgs,
 }
 
+fn task_id(text: &str) -> Result<TaskId, &'static str> {
+    text.parse().map_err(|_| "expected a UUID such as 019aa4c2-7e00-7a3b-8c4d-5e6f708192a3")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -356,6 +362,11 @@ mod tests {
         assert!(parse(&["tasks", "--state", "done"]).unwrap_err().to_string().contains("timed_out"));
         let Err(error) = parse(&["task", "7"]) else { panic!("7 is no id") };
         assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("expected a UUID"), "{error}");
+        let Err(error) = parse(&["play", "-e", "1", "--timeout", "soon"]) else {
+            panic!("soon is no duration")
+        };
+        assert!(error.to_string().contains("expected a duration such as 500ms"), "{error}");
         assert!(parse(&["task", "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3", "--wait", "2h"]).is_ok());
     }
 

@@ -68,6 +68,9 @@ impl CliError {
     pub(crate) fn from_connect(error: Error) -> Self {
         match error {
             Error::Url { url, cause } => Self::Usage(format!("--url {url:?}: {cause}")),
+            Error::Connect { ref cause, .. } if cause.contains("refused") => {
+                Self::Connection(format!("{error}; is the server running? --url names another one"))
+            }
             other => Self::Connection(other.to_string()),
         }
     }

@@ -22,7 +22,7 @@ const STANDARD_INPUT: &str = "-";
 
 /// Reads a script from a file.
 pub(crate) fn script(path: &Path) -> Result<String, CliError> {
-    read(path, MAX_SCRIPT_BYTES)
+    read(path, MAX_SCRIPT_BYTES).map_err(CliError::Usage)
 }
 
 /// Parses JSON from the command line, or from the file that `text` names after an @. Errors start with `what`.
@@ -31,7 +31,8 @@ pub(crate) fn json(what: &str, text: &str) -> Result<Value, CliError> {
     let text = match text.strip_prefix('@') {
         Some("") => return Err(fault(&"expected the name of a file after @")),
         Some(path) => {
-            read(&circles_daemon::path(path.into()).map_err(|problem| fault(&problem))?, MAX_JSON_FILE_BYTES)?
+            let path = circles_daemon::path(path.into()).map_err(|problem| fault(&problem))?;
+            read(&path, MAX_JSON_FILE_BYTES).map_err(|problem| fault(&problem))?
         }
         None => text.to_owned(),
     };
@@ -41,8 +42,8 @@ pub(crate) fn json(what: &str, text: &str) -> Result<Value, CliError> {
 }
 
 /// Reads the text of a file, or of standard input for `-`, of at most `limit` bytes, without a byte order mark.
-fn read(path: &Path, limit: u64) -> Result<String, CliError> {
-    let fault = |problem: &dyn Display| CliError::Usage(format!("{}: {problem}", display_name(path)));
+fn read(path: &Path, limit: u64) -> Result<String, String> {
+    let fault = |problem: &dyn Display| format!("{}: {problem}", display_name(path));
     let mut bytes = Vec::new();
     open(path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| fault(&error))?;
     if bytes.len() as u64 > limit {
@@ -53,11 +54,11 @@ fn read(path: &Path, limit: u64) -> Result<String, CliError> {
 }
 
 /// Opens a file, or standard input for `-`.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, String> {
     if path.as_os_str() == STANDARD_INPUT {
         return Ok(Box::new(stdin()));
     }
-    let fault = |problem: &dyn Display| CliError::Usage(format!("{}: {problem}", display_name(path)));
+    let fault = |problem: &dyn Display| format!("{}: {problem}", display_name(path));
     let file = File::open(path).map_err(|error| fault(&error))?;
     match file.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(fault(&"expected a file, found a directory")),
@@ -96,7 +97,7 @@ mod tests {
         for (text, part) in [
             ("@", "--args: expected the name of a file"),
             ("@~/x", "--args: ~ is not expanded"),
-            ("@/no/such/file", "/no/such/file: No such file"),
+            ("@/no/such/file", "--args: /no/such/file: No such file"),
             (&format!("@{}", directory.display()), "found a directory"),
             ("", "--args: not JSON"),
         ] {

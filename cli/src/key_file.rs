@@ -16,7 +16,7 @@ pub(crate) fn read_or_create(named: Option<&Path>) -> Result<SecretKey, CliError
             circles_auth::key_file::read_or_create(&path, created)
         }
     };
-    key.map_err(|error| CliError::Usage(error.to_string()))
+    key.map_err(|error| CliError::Usage(format!("key file {error}")))
 }
 
 /// Returns the path of `circles.key` in `CIRCLES_CONFIG_DIR`, or in the user's configuration directory.

@@ -75,7 +75,7 @@ async fn print(args: &Args, after: u64) -> Result<(), CliError> {
 
 fn check(args: &Args, command: &VerifyArgs) -> Result<(), CliError> {
     let circle = circle(args)?;
-    let log = BufReader::new(input::open(&command.file)?);
+    let log = BufReader::new(input::open(&command.file).map_err(CliError::Usage)?);
     let summary = verify(log, circle, command.head.as_deref()).map_err(CliError::Failed)?;
     if command.output.json {
         return show::json(&summary);
