@@ -50,7 +50,7 @@ static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// Sends logs to standard error from a thread of its own, so that a log call never blocks, fails or ends the program,
 /// even if standard error is closed or not read. Call it once.
-pub fn log_to_stderr(format: LogFormat) -> Result<ErrorCounter, String> {
+pub(crate) fn log_to_stderr(format: LogFormat) -> Result<ErrorCounter, String> {
     let filter = log_filter("info")?;
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUED_LINES)
@@ -87,7 +87,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 /// Logs the number of dropped lines at intervals, if it grew. Never returns.
-pub async fn report_dropped_lines(counter: ErrorCounter) {
+pub(crate) async fn report_dropped_lines(counter: ErrorCounter) {
     let mut reported = 0;
     loop {
         sleep(DROP_REPORT_INTERVAL).await;
@@ -103,7 +103,7 @@ pub async fn report_dropped_lines(counter: ErrorCounter) {
 }
 
 /// Writes the remaining log lines, if standard error is read. Call it at the end.
-pub fn flush() {
+pub(crate) fn flush() {
     let writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(writer) = writer {
         // Dropping the guard waits for the reader, and prints a failure to standard output, which can block too.
@@ -112,7 +112,7 @@ pub fn flush() {
 }
 
 /// Runs work that may block for ever on a thread of its own, and waits for it no longer than `limit`.
-pub fn bounded(limit: Duration, work: impl FnOnce() + Send + 'static) {
+pub(crate) fn bounded(limit: Duration, work: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel::<()>();
     let started = thread::Builder::new().name("output".into()).spawn(move || {
         work();

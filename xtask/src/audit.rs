@@ -5,7 +5,7 @@ use crate::{
 
 /// The arguments of `cargo xtask audit`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Seconds of attack on each method by each kind of caller, on each store.
     #[arg(long, value_name = "N", default_value = "10")]
     seconds: f64,
@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 /// Builds, attacks a server with every method as every kind of caller, and prints the resources left in use.
-pub fn audit(args: &Args) -> Result {
+pub(crate) fn audit(args: &Args) -> Result {
     redis::prepare()?;
     let profile = if args.release { " --release" } else { "" };
     run(&mut cargo(&format!("build{profile} -p circles-server -p circles-worker")))?;

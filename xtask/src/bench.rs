@@ -2,14 +2,14 @@ use crate::run::{Result, cargo, run, target};
 
 /// The arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The benchmark to run, and its flags: `play`, `circle`, `script`, `growth`, `redis`, or `--help` for the list.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     args: Vec<String>,
 }
 
 /// Builds for release, then measures. The bench is a crate of its own, so that other chores do not wait for it.
-pub fn bench(args: &Args) -> Result {
+pub(crate) fn bench(args: &Args) -> Result {
     run(&mut cargo(
         "build --release --package circles-server --package circles-worker --package circles-bench",
     ))?;

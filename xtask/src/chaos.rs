@@ -9,7 +9,7 @@ use crate::{
 
 /// The arguments of `cargo xtask chaos`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Minutes of faults, over all Redis topologies together.
     #[arg(long, value_name = "N", default_value = "10")]
     minutes: NonZeroUsize,
@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 /// Builds, makes servers, workers, networks and Redis fail while clients work, and audits the result.
-pub fn chaos(args: &Args) -> Result {
+pub(crate) fn chaos(args: &Args) -> Result {
     let (minutes, seed) = (args.minutes, args.seed.unwrap_or_else(any_seed));
     println!("to repeat these faults: cargo xtask chaos --minutes {minutes} --seed {seed}");
     redis::prepare()?;

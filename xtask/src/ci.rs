@@ -21,7 +21,7 @@ const STEPS: [Step; 7] = [
 ];
 
 /// Runs all steps up to the first that fails.
-pub fn ci() -> Result {
+pub(crate) fn ci() -> Result {
     follow(&STEPS)
 }
 

@@ -4,7 +4,7 @@ use crate::run::{Result, cargo, root, run, target};
 
 /// Arguments of `cargo xtask codegen`.
 #[derive(Debug, Default, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Write nothing; fail if a committed file is not what the generator makes of openrpc.json now.
     #[arg(long)]
     check: bool,
@@ -25,7 +25,7 @@ const COMMITTED: [(&str, &str); 3] = [
 ];
 
 /// Runs the generator.
-pub fn codegen(args: &Args) -> Result {
+pub(crate) fn codegen(args: &Args) -> Result {
     if args.check {
         check()
     } else if args.refresh {
@@ -43,7 +43,7 @@ pub fn codegen(args: &Args) -> Result {
 }
 
 /// Fails if a committed file is stale.
-pub fn check() -> Result {
+pub(crate) fn check() -> Result {
     committed(&[])
 }
 

@@ -10,7 +10,7 @@ use crate::{
 
 /// The arguments of `cargo xtask crashes`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Kills of a server by each test.
     #[arg(long, value_name = "N", default_value = "200")]
     kills: NonZeroUsize,
@@ -20,7 +20,7 @@ pub struct Args {
 }
 
 /// Builds, kills servers while clients work, and compares the data left with the answers that clients got.
-pub fn crashes(args: &Args) -> Result {
+pub(crate) fn crashes(args: &Args) -> Result {
     let (kills, seed) = (args.kills, args.seed.unwrap_or_else(any_seed));
     println!("to repeat these choices: cargo xtask crashes --kills {kills} --seed {seed}");
     test::build()?;
@@ -31,6 +31,6 @@ pub fn crashes(args: &Args) -> Result {
 }
 
 /// A seed that differs from run to run.
-pub fn any_seed() -> u64 {
+pub(crate) fn any_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()))
 }

@@ -7,7 +7,7 @@ use crate::run::{Result, output, run};
 /// Installs packages with apt when run as root; otherwise fails with the command to type.
 ///
 /// `what` completes "… needs", and `packages` are Debian's names.
-pub fn install(what: &str, packages: &[&str]) -> Result {
+pub(crate) fn install(what: &str, packages: &[&str]) -> Result {
     let list = packages.join(" ");
     if !is_root() || output(Command::new("apt-get").arg("--version")).is_none() {
         return Err(format!("{what} needs {list}; on Debian type: sudo apt-get install {list}"));

@@ -7,7 +7,7 @@ use crate::{
 
 /// The arguments of `cargo xtask fuzz`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Minutes to play random programs for.
     #[arg(long, value_name = "N", default_value = "60")]
     minutes: NonZeroU64,
@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 /// Plays random programs, in a process that may hold twice the memory that plays may hold together.
-pub fn fuzz(args: &Args) -> Result {
+pub(crate) fn fuzz(args: &Args) -> Result {
     let (minutes, seed) = (args.minutes, args.seed.unwrap_or_else(any_seed));
     println!("to repeat these programs: cargo xtask fuzz --minutes {minutes} --seed {seed}");
     let mut tests = cargo("test -p circles-worker-lib --test fuzz programs_by_chance_stay -- --nocapture");

@@ -7,14 +7,14 @@ use std::ops::Range;
 
 /// The language of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
+pub(crate) enum Language {
     Rust,
     Lua,
 }
 
 /// A text split into code and comments.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Lexed {
+pub(crate) struct Lexed {
     /// The text without comments: each of their bytes is a space, so that places stay the same.
     pub code: String,
     /// The code with empty quotes, of the same length.
@@ -32,7 +32,7 @@ enum Part {
 
 impl Language {
     /// The language of a file, if it is one of these.
-    pub fn of(path: &str) -> Option<Self> {
+    pub(crate) fn of(path: &str) -> Option<Self> {
         match path.rsplit_once('.')?.1 {
             "rs" => Some(Self::Rust),
             "lua" => Some(Self::Lua),
@@ -41,7 +41,7 @@ impl Language {
     }
 
     /// Splits a text into code and comments.
-    pub fn lex(self, text: &str) -> Lexed {
+    pub(crate) fn lex(self, text: &str) -> Lexed {
         let (mut code, mut bare) = (text.as_bytes().to_vec(), text.as_bytes().to_vec());
         let mut comments = Vec::new();
         let mut at = 0;

@@ -15,7 +15,7 @@ use crate::{
 const NPM_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
 /// The places of the packages.
-pub struct Peers {
+pub(crate) struct Peers {
     /// The interpreter that has the Python packages.
     pub python: PathBuf,
     /// The folder with the npm packages.
@@ -23,7 +23,7 @@ pub struct Peers {
 }
 
 /// Sets up what is missing or stale.
-pub fn prepare() -> Result<Peers> {
+pub(crate) fn prepare() -> Result<Peers> {
     let wanted = root().join("tests/peers");
     let place = target().join("peers");
     Ok(Peers { python: python(&wanted, &place)?, node_modules: node_modules(&wanted, &place)? })

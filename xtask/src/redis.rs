@@ -11,7 +11,7 @@ use crate::{
 const OLDEST: (u32, u32) = (6, 2);
 
 /// Installs Redis if it is missing, and refuses one that is too old.
-pub fn prepare() -> Result {
+pub(crate) fn prepare() -> Result {
     let version = || output(Command::new("redis-server").arg("--version"));
     if version().is_none() {
         debian::install("the test suite of the Redis store", &["redis-server"])?;

@@ -7,15 +7,15 @@ use std::{
 };
 
 /// The result of a task; its error is a sentence for the user.
-pub type Result<T = ()> = std::result::Result<T, String>;
+pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 
 /// The root of the repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// The directory that cargo builds in.
-pub fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         // A relative path starts at the directory that cargo was called in, which is also this program's.
         Some(directory) => std::path::absolute(&directory).unwrap_or_else(|_| directory.into()),
@@ -24,7 +24,7 @@ pub fn target() -> PathBuf {
 }
 
 /// The cargo that runs us, in the root of the repository.
-pub fn cargo(words: &str) -> Command {
+pub(crate) fn cargo(words: &str) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(words.split_whitespace()).current_dir(root());
@@ -32,30 +32,30 @@ pub fn cargo(words: &str) -> Command {
 }
 
 /// Runs a program to its end; anything but success is a failure.
-pub fn run(command: &mut Command) -> Result {
+pub(crate) fn run(command: &mut Command) -> Result {
     let status = command.status().map_err(|error| format!("{}: {error}", shown(command)))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
 }
 
 /// Whether a program starts and succeeds. Its output is discarded.
-pub fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// The standard output of a program; `None` if it does not start or does not succeed.
-pub fn output(command: &mut Command) -> Option<String> {
+pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Reads a text file.
-pub fn read(path: &Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Writes a text file, and the directory it lies in.
-pub fn write(path: &Path, text: &str) -> Result {
+pub(crate) fn write(path: &Path, text: &str) -> Result {
     let directory = path.parent().unwrap_or(root());
     fs::create_dir_all(directory)
         .and_then(|()| fs::write(path, text))

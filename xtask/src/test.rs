@@ -15,7 +15,7 @@ use crate::{
 
 /// The arguments of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Arguments of `cargo test`: a part of a test's name, `-p PACKAGE`, or, behind a second `--`, arguments of
     /// the test harness.
     #[arg(last = true)]
@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 /// Builds the binaries that system tests start, then runs the tests.
-pub fn test(args: &Args) -> Result {
+pub(crate) fn test(args: &Args) -> Result {
     let peers = peers::prepare()?;
     redis::prepare()?;
     build()?;
@@ -72,7 +72,7 @@ fn run_tests(tests: &mut Command, profile: &[String]) -> Result {
 }
 
 /// Builds with the same features as the tests, so that nothing is built twice.
-pub fn build() -> Result {
+pub(crate) fn build() -> Result {
     run(&mut cargo("build --workspace --all-targets"))
 }
 

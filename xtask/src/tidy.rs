@@ -8,7 +8,7 @@ mod form;
 mod language;
 mod layers;
 mod links;
-pub mod tree;
+pub(crate) mod tree;
 mod words;
 
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::run::{Result, cargo, output, read, root};
 
 /// A text file of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     /// Relative to the root, with `/`.
     pub path: String,
     pub text: String,
@@ -25,7 +25,7 @@ pub struct Source {
 
 /// A breach of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     path: String,
     /// Counted from 1; 0 is the file as a whole.
     line: usize,
@@ -56,7 +56,7 @@ impl Source {
     }
 
     /// Whether it is expected output of the generator, which people did not write.
-    pub fn is_golden(&self) -> bool {
+    pub(crate) fn is_golden(&self) -> bool {
         self.path.contains("tests/golden/")
     }
 }
@@ -88,7 +88,7 @@ fn ratchet(name: &str, allowed: usize, findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Checks every rule and prints all breaches.
-pub fn tidy() -> Result {
+pub(crate) fn tidy() -> Result {
     let tree = tree::read(root())?;
     let findings = findings(&tree)?;
     for finding in &findings {
@@ -126,7 +126,7 @@ fn findings(tree: &tree::Tree) -> Result<Vec<Finding>> {
 mod tests {
     use super::*;
 
-    pub fn source(path: &str, text: &str) -> Source {
+    pub(super) fn source(path: &str, text: &str) -> Source {
         Source { path: path.to_owned(), text: text.to_owned() }
     }
 

@@ -13,7 +13,7 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "lld", "clang"];
 
 /// Builds the client for browsers, in a directory of its own since its flags differ.
-pub fn wasm() -> Result {
+pub(crate) fn wasm() -> Result {
     let mut build = cargo("build --package circles-client --target");
     build.arg(TARGET).arg("--target-dir").arg(target().join("wasm")).env("RUSTFLAGS", FLAGS);
     if !rustup_has_target() {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what is missing here fails the test")]
 
+#[allow(unreachable_pub, reason = "generated for crates that export it too")]
 mod documents {
     include!(concat!(env!("OUT_DIR"), "/documents.rs"));
 }

@@ -1,7 +1,7 @@
 //! Message boundaries in the Redis protocol.
 
 /// The length of the first message in `bytes`, if all of it is there.
-pub fn first(bytes: &[u8]) -> Option<usize> {
+pub(super) fn first(bytes: &[u8]) -> Option<usize> {
     end_of(bytes, 0)
 }
 
@@ -22,7 +22,7 @@ fn end_of(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Whether a request begins with one of these words.
-pub fn is_one_of(request: &[u8], words: &[&str]) -> bool {
+pub(super) fn is_one_of(request: &[u8], words: &[&str]) -> bool {
     let mut parts = request.split(|&byte| byte == b'\n').skip(2);
     let word = parts.next().unwrap_or_default().trim_ascii_end();
     words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))

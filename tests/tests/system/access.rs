@@ -12,7 +12,7 @@ fn only(names: &[&str]) -> AccessList {
 }
 
 /// Each method that access lists guard, with params.
-pub fn guarded_calls() -> [(&'static str, &'static str, Value); 7] {
+pub(crate) fn guarded_calls() -> [(&'static str, &'static str, Value); 7] {
     [
         ("play", "play", json!({ "script": "42" })),
         ("run", "run", json!({ "name": "answer" })),
@@ -25,7 +25,7 @@ pub fn guarded_calls() -> [(&'static str, &'static str, Value); 7] {
 }
 
 /// Whether a call is authorized. Checks that a refusal says nothing more.
-pub async fn is_authorized(raw: &mut Raw, method: &str, params: &Value) -> bool {
+pub(crate) async fn is_authorized(raw: &mut Raw, method: &str, params: &Value) -> bool {
     let mut answer = raw.call(method, params.clone()).await;
     let task = match (&answer, method) {
         (Ok(_), "watch_play") => Some(end(raw).await),

@@ -17,7 +17,7 @@ const CHAIN: &str = r#"
     [next] + circle(next).play(ARGS.script, #{ way: way, script: ARGS.script })
 "#;
 
-pub async fn world() -> (World, String, String) {
+pub(crate) async fn world() -> (World, String, String) {
     let world = World::builder().circles(&["alice", "carol"]).start().await;
     let [alice, carol] = [0, 1].map(|circle| world.circles[circle].to_string());
     (world, alice, carol)
@@ -33,7 +33,7 @@ async fn played(raw: &mut Raw, script: &str, args: Value) -> Result<Value, Value
 }
 
 /// The number of running tasks in a circle, as its owner sees it.
-pub async fn running_tasks(world: &World, owner: &str, circle: usize) -> usize {
+pub(crate) async fn running_tasks(world: &World, owner: &str, circle: usize) -> usize {
     let mut raw = world.raw_of(owner, circle).await;
     let page = raw.call("tasks", json!({ "state": "running" })).await.unwrap();
     page["tasks"].as_array().unwrap().len()

@@ -9,7 +9,7 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 use crate::programs::{server, started};
 
 /// The command line, with its own configuration directory.
-pub fn circles(directory: &Path, url: &str) -> Command {
+pub(crate) fn circles(directory: &Path, url: &str) -> Command {
     let mut command = Command::new(binary("circles"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CIRCLES_")) {
         command.env_remove(name);
@@ -19,7 +19,7 @@ pub fn circles(directory: &Path, url: &str) -> Command {
 }
 
 /// A server that requires sessions, in a temporary directory.
-pub async fn world() -> (tempfile::TempDir, Program, String) {
+pub(crate) async fn world() -> (tempfile::TempDir, Program, String) {
     let directory = tempfile::tempdir().unwrap();
     let (program, url) = started(server(directory.path()).arg("--auth")).await;
     (directory, program, url)

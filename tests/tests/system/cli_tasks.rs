@@ -11,19 +11,19 @@ use crate::{
 };
 
 /// Runs the command line, and returns exit code, standard output and standard error.
-pub async fn ran(directory: &Path, url: &str, line: &[&str]) -> (i32, String, String) {
+pub(crate) async fn ran(directory: &Path, url: &str, line: &[&str]) -> (i32, String, String) {
     run(circles(directory, url).args(line)).await
 }
 
 /// Runs a command that must succeed, and returns its standard output without the last line end.
-pub async fn out(directory: &Path, url: &str, line: &[&str]) -> String {
+pub(crate) async fn out(directory: &Path, url: &str, line: &[&str]) -> String {
     let (code, stdout, stderr) = ran(directory, url, line).await;
     assert_eq!(code, 0, "{line:?}: {stderr}");
     stdout.trim_end().to_owned()
 }
 
 /// A server of a circle with this library, open to every logged-in caller.
-pub async fn served(here: &Path, library: &Path) -> (Program, String) {
+pub(crate) async fn served(here: &Path, library: &Path) -> (Program, String) {
     let key = here.join("circle.key");
     out(here, "ws://127.0.0.1:1", &["keygen", "--out", key.to_str().unwrap()]).await;
     let config = json!([{ "id": "ana", "key_file": key, "rhai_path": library, "access": { "play": "*", "run": "*" } }]);

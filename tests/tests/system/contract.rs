@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::World;
 
+#[allow(unreachable_pub, reason = "generated for crates that export it too")]
 mod examples {
     include!(concat!(env!("OUT_DIR"), "/api_contract.rs"));
 }

@@ -220,13 +220,13 @@ fn check_log(log: &str) {
     }
 }
 
-pub fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}: expected a number, found {text}")))
 }
 
 /// The seed that the environment sets, or else a random one.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     number("CIRCLES_TEST_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         u64::from(now.subsec_nanos())

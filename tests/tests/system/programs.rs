@@ -10,12 +10,12 @@ use tokio::{
     process::Command,
 };
 
-pub fn server(directory: &Path) -> Command {
+pub(crate) fn server(directory: &Path) -> Command {
     server_at(directory, 0)
 }
 
 /// The command of a server with its shared listener at this port.
-pub fn server_at(directory: &Path, port: u16) -> Command {
+pub(crate) fn server_at(directory: &Path, port: u16) -> Command {
     let mut command = Command::new(binary("circles-server"));
     command
         .args(["--port", &port.to_string(), "--data-dir"])
@@ -28,7 +28,7 @@ pub fn server_at(directory: &Path, port: u16) -> Command {
 }
 
 /// Starts a server, and returns it with the URL of its circle.
-pub async fn started(command: &mut Command) -> (Program, String) {
+pub(crate) async fn started(command: &mut Command) -> (Program, String) {
     let mut server = Program::start(command);
     let Some(line) = server.line().await else {
         panic!("the server did not start: {}", server.ended().await.1);
@@ -167,7 +167,7 @@ async fn second_signal_exits_at_once() {
 }
 
 /// Waits until this number of anonymous plays run.
-pub async fn running(url: &str, count: usize) {
+pub(crate) async fn running(url: &str, count: usize) {
     let mut raw = Raw::connect(url).await;
     until(async || {
         let page = raw.call("tasks", json!({ "state": "running" })).await.unwrap();

@@ -26,8 +26,8 @@ fn commands(block: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Whether an output is as the README shows it. `…` stands for anything; keys, ids and hashes are others each time, and
-/// are noted in `known` by what the README has in their place.
+/// Checks an output by the README. `…` there stands for anything. Keys, ids and hashes differ from run to run: `known`
+/// maps those in the README to those in the output.
 fn assert_shown(command: &str, shown: &str, found: &str, known: &mut BTreeMap<String, String>) {
     let is_id =
         |word: &str| word.len() >= 36 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');

@@ -20,7 +20,7 @@ fn go(fleet: &Fleet, circle: &str) {
 }
 
 /// The public key of this person's circle.
-pub fn circle_of(name: &str) -> String {
+pub(crate) fn circle_of(name: &str) -> String {
     secret_key(name).public_key().to_string()
 }
 
@@ -254,7 +254,7 @@ async fn worker_holds_at_most_its_concurrency() {
 }
 
 /// Writes a `circles.json` in which names stand for keys.
-pub fn config(path: &Path, circles: &Value) {
+pub(crate) fn config(path: &Path, circles: &Value) {
     std::fs::write(path, circles.to_string()).unwrap();
 }
 

@@ -7,7 +7,7 @@ const RERUN: &str = "to rerun pass `";
 
 /// Failed tests by target.
 #[derive(Debug, Default)]
-pub struct Failures {
+pub(super) struct Failures {
     /// For each target: the cargo flags that select it, and its failed tests.
     targets: Vec<(String, Vec<String>)>,
     /// Failed tests of the target that is running.
@@ -17,7 +17,7 @@ pub struct Failures {
 
 impl Failures {
     /// Reads a line of output.
-    pub fn observe(&mut self, line: &str) {
+    pub(super) fn observe(&mut self, line: &str) {
         let line = plain(line);
         if let Some((_, rest)) = line.split_once(RERUN)
             && let Some((target, _)) = rest.split_once('`')
@@ -34,7 +34,7 @@ impl Failures {
     }
 
     /// The commands that run these tests again, with flags such as `--release`.
-    pub fn commands(self, profile: &[String]) -> Vec<String> {
+    pub(super) fn commands(self, profile: &[String]) -> Vec<String> {
         let command = |(target, names): (String, Vec<String>)| {
             let flags: String = profile.iter().map(|flag| format!("{flag} ")).collect();
             let names: String = names.iter().map(|name| format!(" {}", quoted(name))).collect();

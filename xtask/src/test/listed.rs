@@ -31,7 +31,7 @@ struct Binary {
 type Listed = BTreeMap<(String, String), usize>;
 
 /// Compares the tests in the sources with those that the binaries of a test run list, which have been built.
-pub fn check() -> Result {
+pub(super) fn check() -> Result {
     // Some tests are for Linux alone, and nothing lists them elsewhere.
     if env::consts::OS != "linux" {
         println!("not checked whether every test is listed: that takes Linux");

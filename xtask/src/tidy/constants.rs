@@ -18,7 +18,7 @@ struct Constant<'a> {
 
 /// Finds constants of one name that have different values in two files of one crate, unless a comment above one of them
 /// names the other one's file and so says why.
-pub fn two_values(sources: &[Source]) -> Vec<Finding> {
+pub(super) fn two_values(sources: &[Source]) -> Vec<Finding> {
     let mut by_name: BTreeMap<(&str, &str), Vec<Constant<'_>>> = BTreeMap::new();
     for source in sources.iter().filter(|source| source.is("rs") && !source.is_golden()) {
         // Tests stand last, and in files of their own.

@@ -116,7 +116,7 @@ fn restricted(deny: &str) -> Vec<(&str, Vec<&str>)> {
 }
 
 /// Checks the dependencies that `cargo metadata --no-deps` lists, by the table above and by `deny.toml`.
-pub fn between_crates(metadata: &str, deny: &str) -> Result<Vec<Finding>> {
+pub(super) fn between_crates(metadata: &str, deny: &str) -> Result<Vec<Finding>> {
     let metadata: Value =
         serde_json::from_str(metadata).map_err(|error| format!("cargo metadata: {error}"))?;
     let root = text(&metadata, "workspace_root");
@@ -162,7 +162,7 @@ fn unknown(package: &str) -> Option<String> {
 }
 
 /// Finds entries of the table that no manifest needs any more.
-pub fn unused(metadata: &str) -> Result<Vec<Finding>> {
+pub(super) fn unused(metadata: &str) -> Result<Vec<Finding>> {
     let metadata: Value =
         serde_json::from_str(metadata).map_err(|error| format!("cargo metadata: {error}"))?;
     let packages = list(&metadata, "packages");

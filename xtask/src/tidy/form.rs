@@ -3,14 +3,14 @@
 use super::{Finding, Source};
 
 /// Files with more lines are counted, so that their number does not grow.
-pub const ASKED: usize = 400;
+pub(super) const ASKED: usize = 400;
 /// Files with more lines are refused.
-pub const REFUSED: usize = 600;
+pub(super) const REFUSED: usize = 600;
 /// Maximum length of a line. rustfmt keeps code shorter, but does not break comments and strings.
 const WIDTH: usize = 120;
 
 /// Checks a file's form.
-pub fn form(source: &Source) -> Vec<Finding> {
+pub(super) fn form(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     let code = source.is("rs") || source.is("lua");
     if code && !source.text.ends_with('\n') {
@@ -37,7 +37,7 @@ fn problem(source: &Source, line: &str) -> Option<String> {
 }
 
 /// The files of code longer than `above` lines and at most `up_to`.
-pub fn long_files(sources: &[Source], above: usize, up_to: usize) -> Vec<Finding> {
+pub(super) fn long_files(sources: &[Source], above: usize, up_to: usize) -> Vec<Finding> {
     let code = sources.iter().filter(|source| (source.is("rs") || source.is("lua")) && !source.is_golden());
     code.filter_map(|source| {
         let lines = source.text.lines().count();

@@ -22,7 +22,7 @@ struct Sentence {
 }
 
 /// Finds comment sentences that begin with a headless clause, such as "Who waits is told".
-pub fn headless_sentences(source: &Source) -> Vec<Finding> {
+pub(super) fn headless_sentences(source: &Source) -> Vec<Finding> {
     let found = sentences(source).into_iter().filter(|sentence| is_headless(&sentence.text));
     found
         .map(|sentence| {
@@ -116,7 +116,7 @@ fn split(block: &Sentence) -> Vec<Sentence> {
 }
 
 /// Finds functions whose names are longer than a reader takes in, or than a list of tests shows.
-pub fn long_names(source: &Source) -> Vec<Finding> {
+pub(super) fn long_names(source: &Source) -> Vec<Finding> {
     if !source.is("rs") || source.is_golden() {
         return Vec::new();
     }

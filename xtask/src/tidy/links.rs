@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Finding, Source};
 
 /// Checks that the files that a Markdown file links to exist.
-pub fn links(source: &Source, paths: &BTreeSet<String>) -> Vec<Finding> {
+pub(super) fn links(source: &Source, paths: &BTreeSet<String>) -> Vec<Finding> {
     if !source.is("md") {
         return Vec::new();
     }

@@ -7,7 +7,7 @@ use crate::run::Result;
 const FOREIGN: [&str; 5] = [".git", "target", "node_modules", ".circles", "__pycache__"];
 
 /// The repository's files, found without git so that an unpacked archive can be checked too.
-pub struct Tree {
+pub(crate) struct Tree {
     /// Every file and folder, relative to the root.
     pub paths: BTreeSet<String>,
     /// The files that hold text, in order of their paths.
@@ -15,7 +15,7 @@ pub struct Tree {
 }
 
 /// Reads the tree below a folder.
-pub fn read(root: &Path) -> Result<Tree> {
+pub(crate) fn read(root: &Path) -> Result<Tree> {
     let mut tree = Tree { paths: BTreeSet::new(), sources: Vec::new() };
     visit(root, "", &mut tree).map_err(|error| format!("{}: {error}", root.display()))?;
     tree.sources.sort_by(|one, other| one.path.cmp(&other.path));

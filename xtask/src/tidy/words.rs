@@ -27,7 +27,7 @@ const ABSENT_DOCUMENTS: [(&str, &str); 1] = [("SP", "EC §")];
 const CODES_AT_HOME: [&str; 4] = ["api/", "codegen/", "tests/", "build.rs"];
 
 /// Checks a file's words.
-pub fn words(source: &Source) -> Vec<Finding> {
+pub(super) fn words(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Cargo writes its lock file, registry and all.
     if source.path != "Cargo.lock" {

@@ -13,6 +13,7 @@ use jsonrpsee::{
 use petstore::{PetstoreClient as _, PetstoreServer as _, Store, types};
 use serde_json::{Value, json, value::RawValue};
 
+#[allow(unreachable_pub, reason = "generated for crates that export it too")]
 mod examples {
     include!(concat!(env!("OUT_DIR"), "/api_contract.rs"));
 }

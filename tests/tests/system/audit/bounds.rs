@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The first lines of the table of rows.
-pub const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / longest, ms | peak, MiB \
+pub(super) const HEADER: &str = "| method | caller | answers | neighbour p50 / p99 / longest, ms | peak, MiB \
                           | left: memory, MiB | disk, KiB | Redis, KiB | log, KiB |\n\
                           |---|---|---|---|---|---|---|---|---|";
 
@@ -31,7 +31,7 @@ const LONGEST_PLAY: Duration = Duration::from_secs(5);
 
 /// Latencies of a neighbour's plays.
 #[derive(Clone, Copy, Debug)]
-pub struct Latency {
+pub(super) struct Latency {
     p50: Duration,
     p99: Duration,
     longest: Duration,
@@ -39,7 +39,7 @@ pub struct Latency {
 
 /// Bounds on the resources that a load may leave in use.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(super) struct Bounds {
     disk: u64,
     redis: u64,
     log: u64,
@@ -47,7 +47,7 @@ pub struct Bounds {
 
 /// A load and its measured effects.
 #[derive(Debug)]
-pub struct Row {
+pub(super) struct Row {
     pub method: &'static str,
     pub caller: Caller,
     pub calls: usize,
@@ -59,7 +59,7 @@ pub struct Row {
 
 impl Latency {
     /// The latencies of at least one play.
-    pub fn of(mut plays: Vec<Duration>) -> Self {
+    pub(super) fn of(mut plays: Vec<Duration>) -> Self {
         plays.sort();
         let at = |share: usize| plays[(plays.len() - 1) * share / 100];
         Self { p50: at(50), p99: at(99), longest: at(100) }
@@ -68,7 +68,7 @@ impl Latency {
 
 impl Bounds {
     /// The bounds for a caller and the length of the attack.
-    pub fn of(caller: Caller, time: Duration) -> Self {
+    pub(super) fn of(caller: Caller, time: Duration) -> Self {
         let storage = match caller {
             Caller::Denied => NOISE + WAITING_STORAGE,
             caller if caller.may_play() => ALLOWED_STORAGE,
@@ -82,7 +82,7 @@ impl Bounds {
 
 impl Row {
     /// A sentence for each bound that was exceeded.
-    pub fn exceeds(&self, bounds: &Bounds) -> Vec<String> {
+    pub(super) fn exceeds(&self, bounds: &Bounds) -> Vec<String> {
         let (before, after) = (&self.before, &self.after);
         let grown = [
             ("memory", after.memory.saturating_sub(before.memory), MEMORY_BOUND),

@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// A kind of caller, by its permissions in the attacked circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub(super) enum Caller {
     /// A connection that never logs in.
     Anonymous,
     /// A key that is on no access list.
@@ -32,7 +32,7 @@ pub enum Caller {
 }
 
 /// Every kind of caller, by increasing permissions.
-pub const CALLERS: [Caller; 5] =
+pub(super) const CALLERS: [Caller; 5] =
     [Caller::Anonymous, Caller::Stranger, Caller::Denied, Caller::Allowed, Caller::Owner];
 
 impl Caller {
@@ -47,13 +47,13 @@ impl Caller {
     }
 
     /// Whether this caller may play.
-    pub fn may_play(self) -> bool {
+    pub(super) fn may_play(self) -> bool {
         matches!(self, Self::Allowed | Self::Owner)
     }
 }
 
 /// Calls a method as fast as a few connections can for `time`, and returns the number of answers.
-pub async fn attack(url: &str, caller: Caller, method: &'static str, time: Duration) -> usize {
+pub(super) async fn attack(url: &str, caller: Caller, method: &'static str, time: Duration) -> usize {
     let readers = (0..CONNECTIONS).map(|lane| read_answers(url, caller, method, lane, time));
     let (answers, ()) = tokio::join!(join_all(readers), never_read(url, caller, method, time));
     answers.into_iter().sum()

@@ -19,13 +19,13 @@ use tokio::{process::Command, task::JoinHandle};
 use super::bounds::Latency;
 
 /// The name of the attacked circle's owner.
-pub const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 /// A key that may play and run there.
-pub const ALLOWED: &str = "allowed";
+pub(super) const ALLOWED: &str = "allowed";
 /// A key on the lists that the policy denies.
-pub const DENIED: &str = "denied";
+pub(super) const DENIED: &str = "denied";
 /// A key on no list.
-pub const STRANGER: &str = "stranger";
+pub(super) const STRANGER: &str = "stranger";
 /// The owner of the other circle.
 const NEIGHBOUR: &str = "neighbour";
 /// Time after a load within which its connections and threads end, and memory is returned.
@@ -39,10 +39,10 @@ const REDIS_NOISE: u64 = 64 << 10;
 /// Pause between two measurements of the processes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// Growth of memory that counts as settled.
-pub const MEMORY_BOUND: u64 = 100 << 20;
+pub(super) const MEMORY_BOUND: u64 = 100 << 20;
 
 /// A server with two circles, optionally with a Redis and a worker.
-pub struct Site {
+pub(super) struct Site {
     /// The URLs of the attacked circle and of the neighbour's.
     pub urls: Vec<String>,
     programs: Vec<Program>,
@@ -52,7 +52,7 @@ pub struct Site {
 
 /// Resource usage of the site at a moment, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage {
+pub(super) struct Usage {
     /// Resident memory of the server and the worker.
     pub memory: u64,
     /// Files of circles.
@@ -66,19 +66,19 @@ pub struct Usage {
 }
 
 /// A neighbour who plays in the other circle.
-pub struct Neighbour {
+pub(super) struct Neighbour {
     over: Arc<AtomicBool>,
     plays: JoinHandle<Vec<Duration>>,
 }
 
 impl Site {
     /// A server with its own workers.
-    pub async fn embedded() -> Self {
+    pub(super) async fn embedded() -> Self {
         Self::start(None).await
     }
 
     /// A server and a worker, joined by a Redis.
-    pub async fn on_redis() -> Self {
+    pub(super) async fn on_redis() -> Self {
         Self::start(Some(Redis::start())).await
     }
 
@@ -129,7 +129,7 @@ impl Site {
     }
 
     /// Waits until earlier loads have been written, and returns the resource usage. The memory peak counts from there.
-    pub async fn measure(&self) -> Usage {
+    pub(super) async fn measure(&self) -> Usage {
         self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
         let mut last = self.usage();
@@ -162,7 +162,7 @@ impl Site {
     }
 
     /// Peak of resident memory since [`measure`](Self::measure).
-    pub fn peak_memory(&self) -> u64 {
+    pub(super) fn peak_memory(&self) -> u64 {
         self.sum("VmHWM")
     }
 
@@ -171,7 +171,7 @@ impl Site {
     }
 
     /// The resource usage once connections have ended and memory is returned, or after a timeout.
-    pub async fn settled(&self, before: &Usage) -> Usage {
+    pub(super) async fn settled(&self, before: &Usage) -> Usage {
         self.idle().await;
         let end = Instant::now() + SETTLES_WITHIN;
         loop {
@@ -186,7 +186,7 @@ impl Site {
     }
 
     /// Starts plays in the neighbour's circle, one after the other.
-    pub async fn neighbour(&self) -> Neighbour {
+    pub(super) async fn neighbour(&self) -> Neighbour {
         let mut raw = Raw::connect(&self.urls[1]).await;
         raw.log_in(&secret_key(NEIGHBOUR)).await;
         let over = Arc::new(AtomicBool::new(false));
@@ -208,7 +208,7 @@ impl Site {
     }
 
     /// Ends the programs and returns their logs.
-    pub async fn end(&mut self) -> String {
+    pub(super) async fn end(&mut self) -> String {
         for program in self.programs.drain(..) {
             program.signal("TERM").await;
             let (code, _) = program.ended().await;
@@ -221,7 +221,7 @@ impl Site {
 
 impl Neighbour {
     /// Ends the plays, and returns their latencies.
-    pub async fn ended(self) -> Latency {
+    pub(super) async fn ended(self) -> Latency {
         self.over.store(true, Ordering::SeqCst);
         Latency::of(self.plays.await.expect("the neighbour is served"))
     }

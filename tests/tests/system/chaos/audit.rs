@@ -23,7 +23,7 @@ use super::{
 
 /// The result of an audit.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(super) struct Findings {
     requests: usize,
     /// Requests that wrote.
     marks: usize,
@@ -66,7 +66,7 @@ struct Mark {
 }
 
 /// Audits all circles, once the clients have stopped and no fault is active.
-pub async fn audit(world: &World, ledger: &Ledger) -> Findings {
+pub(super) async fn audit(world: &World, ledger: &Ledger) -> Findings {
     let mut findings = Findings::default();
     let ends = ledger.ends().clone();
     findings.requests = ends.len();

@@ -9,7 +9,7 @@ use super::world::{Backing, SERVERS, Shape, WORKERS, World};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
+pub(super) enum Fault {
     /// A worker is killed, and another started.
     KillWorker,
     /// A worker is suspended past its lease and resumed: it no longer owns the tasks that it then settles.
@@ -53,7 +53,7 @@ use Fault::{
 
 impl Fault {
     /// The faults for a Redis topology.
-    pub const fn of(shape: Shape) -> &'static [Self] {
+    pub(super) const fn of(shape: Shape) -> &'static [Self] {
         match shape {
             Shape::Single => &[
                 KillWorker,
@@ -78,7 +78,7 @@ impl Fault {
     }
 
     /// Injects the fault, and returns once it is over.
-    pub async fn inject(self, world: &mut World, rng: &mut SeededRng) {
+    pub(super) async fn inject(self, world: &mut World, rng: &mut SeededRng) {
         let worker = rng.below(WORKERS);
         let server = rng.below(SERVERS);
         match self {

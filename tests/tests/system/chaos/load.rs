@@ -33,7 +33,7 @@ const REPEATS: (Duration, usize) = (Duration::from_secs(45), 100);
 
 /// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Success: the task, and the number of its runs.
     Succeeded(Uuid, u64),
     /// No success, and so no documents.
@@ -46,7 +46,7 @@ pub enum Outcome {
 
 /// The answers that clients got.
 #[derive(Default)]
-pub struct Ledger {
+pub(super) struct Ledger {
     ends: Mutex<BTreeMap<usize, (Request, Outcome)>>,
     answers: AtomicUsize,
     answered: Notify,
@@ -57,7 +57,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn ends(&self) -> MutexGuard<'_, BTreeMap<usize, (Request, Outcome)>> {
+    pub(super) fn ends(&self) -> MutexGuard<'_, BTreeMap<usize, (Request, Outcome)>> {
         self.ends.lock().expect("not poisoned")
     }
 
@@ -72,12 +72,12 @@ impl Ledger {
     }
 
     /// The number of answers that tell the outcome.
-    pub fn answers(&self) -> usize {
+    pub(super) fn answers(&self) -> usize {
         self.answers.load(Ordering::SeqCst)
     }
 
     /// Waits for so many more answers.
-    pub async fn more(&self, answers: usize) {
+    pub(super) async fn more(&self, answers: usize) {
         let goal = self.answers() + answers;
         loop {
             let mut answered = std::pin::pin!(self.answered.notified());
@@ -98,13 +98,13 @@ impl Ledger {
 }
 
 /// A client that reconnects without end.
-pub async fn client(url: &str, key: &str) -> Client {
+pub(super) async fn client(url: &str, key: &str) -> Client {
     let builder = Client::builder(url).key(secret_key(key)).timeout(CLIENT_TIMEOUT);
     soon(builder.reconnects(1_000).connect()).await.expect("a server that runs")
 }
 
 /// Starts clients, each for one circle at one server.
-pub async fn begin(
+pub(super) async fn begin(
     world: &World,
     seed: u64,
     ledger: &Arc<Ledger>,

@@ -9,14 +9,14 @@ use tokio::{
 };
 
 /// A running program with a log file of its own.
-pub struct Process {
+pub(super) struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 /// The resources that a process uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResourceUsage {
+pub(super) struct ResourceUsage {
     pub threads: usize,
     /// Resident memory.
     pub megabytes: usize,
@@ -26,7 +26,7 @@ pub struct ResourceUsage {
 
 impl ResourceUsage {
     /// The larger of each number.
-    pub fn max(self, other: Self) -> Self {
+    pub(super) fn max(self, other: Self) -> Self {
         Self {
             threads: self.threads.max(other.threads),
             megabytes: self.megabytes.max(other.megabytes),
@@ -37,7 +37,7 @@ impl ResourceUsage {
 
 impl Process {
     /// Starts a program, again if it ends before it is ready, as a process supervisor does. Returns its first line.
-    pub async fn start(mut command: impl FnMut() -> Command, log: &PathBuf) -> (Self, String) {
+    pub(super) async fn start(mut command: impl FnMut() -> Command, log: &PathBuf) -> (Self, String) {
         soon(async {
             loop {
                 let log = File::options().create(true).append(true).open(log).expect("a log");
@@ -60,24 +60,24 @@ impl Process {
     }
 
     /// The next line of its standard output.
-    pub async fn line(&mut self) -> String {
+    pub(super) async fn line(&mut self) -> String {
         soon(self.lines.next_line()).await.expect("it prints UTF-8").expect("a line")
     }
 
     /// Kills it.
-    pub async fn kill(&mut self) {
+    pub(super) async fn kill(&mut self) {
         soon(self.child.kill()).await.expect("it has not been waited for");
     }
 
     /// Tells it to shut down, and waits until it has ended.
-    pub async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         self.signal("TERM").await;
         let status = soon(self.child.wait()).await.expect("it can be waited for");
         assert!(status.success(), "its shutdown failed: {status}");
     }
 
     /// The resources that it uses; `None` unless on Linux.
-    pub fn usage(&self) -> Option<ResourceUsage> {
+    pub(super) fn usage(&self) -> Option<ResourceUsage> {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()?));
         let status = std::fs::read_to_string(process.join("status")).ok()?;
         let number = |name: &str| {
@@ -91,12 +91,12 @@ impl Process {
     }
 
     /// Suspends it.
-    pub async fn suspend(&self) {
+    pub(super) async fn suspend(&self) {
         self.signal("STOP").await;
     }
 
     /// Resumes it.
-    pub async fn resume(&self) {
+    pub(super) async fn resume(&self) {
         self.signal("CONT").await;
     }
 

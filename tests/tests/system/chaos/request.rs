@@ -19,7 +19,7 @@ const MARK: &str = "
 ";
 
 /// Torn pairs, the count, and the marks behind a given one, in one snapshot.
-pub const SNAPSHOT: &str = "
+pub(super) const SNAPSHOT: &str = "
     let torn = [];
     for n in 0..8 {
         if db::get(`left/${n}`) != db::get(`right/${n}`) { torn.push(n); }
@@ -27,10 +27,10 @@ pub const SNAPSHOT: &str = "
     #{ torn: torn, total: db::get(`total`), tasks: db::scan(`task/`, ARGS, 500) }
 ";
 /// The runs of marked requests, behind a given one.
-pub const RUNS: &str = "db::scan(`runs/`, ARGS, 500)";
+pub(super) const RUNS: &str = "db::scan(`runs/`, ARGS, 500)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Marks itself.
     Mark,
     /// Writes a pair of documents that other requests write too.
@@ -45,7 +45,7 @@ pub enum Action {
 
 /// The kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallKind {
+pub(super) enum CallKind {
     Play,
     /// A play with an idempotency key, repeated until it has an answer.
     Keyed,
@@ -57,7 +57,7 @@ pub enum CallKind {
 
 /// A request of a client.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(super) struct Request {
     /// Unique; also its idempotency key and the name of its file.
     pub id: usize,
     pub circle: usize,
@@ -68,7 +68,7 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn random(rng: &mut SeededRng, id: usize, circle: usize) -> Self {
+    pub(super) fn random(rng: &mut SeededRng, id: usize, circle: usize) -> Self {
         let action = rng.one_of(&[
             Action::Mark,
             Action::Mark,
@@ -88,7 +88,7 @@ impl Request {
         Self { id, circle, action, kind, timeout, pause }
     }
 
-    pub fn script(&self) -> String {
+    pub(super) fn script(&self) -> String {
         match self.action {
             Action::Mark => MARK.to_owned(),
             Action::Pair => format!("{PAIR}{OTHER}{MARK}"),
@@ -98,16 +98,16 @@ impl Request {
         }
     }
 
-    pub fn args(&self) -> Value {
+    pub(super) fn args(&self) -> Value {
         json!({ "id": self.id, "pause": self.pause })
     }
 
-    pub fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.id.to_string()
     }
 
     /// Maximum number of appends to its file.
-    pub const fn max_effects(&self) -> u64 {
+    pub(super) const fn max_effects(&self) -> u64 {
         match (self.action, self.kind) {
             (Action::Outside, CallKind::Submit { retries, .. }) => 1 + retries,
             (Action::Outside, _) => 1,

@@ -13,15 +13,19 @@ use tokio::process::Command;
 
 use super::processes::{Process, ResourceUsage};
 
-pub const SERVERS: usize = 2;
-pub const WORKERS: usize = 3;
+/// Log messages that only a bug causes.
+const BUGS: [&str; 4] =
+    ["panicked", "unexpected data in Redis", "unexpected message in Redis", "cannot read an outcome"];
+
+pub(super) const SERVERS: usize = 2;
+pub(super) const WORKERS: usize = 3;
 /// Number of circles, in the same shard or in different ones.
-pub const CIRCLES: usize = 4;
+pub(super) const CIRCLES: usize = 4;
 /// The workers' lease.
-pub const LEASE: &str = "2s";
+pub(super) const LEASE: &str = "2s";
 
 /// The Redis that the processes share.
-pub enum Backing {
+pub(super) enum Backing {
     /// One Redis, and for each process a proxy to it: first the servers', then the workers'.
     Single {
         redis: Redis,
@@ -33,20 +37,20 @@ pub enum Backing {
 
 /// The topology of a [`Backing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(super) enum Shape {
     Single,
     Sentinels,
     Cluster,
 }
 
-pub struct Server {
+pub(super) struct Server {
     process: Process,
     address: SocketAddr,
     /// The proxy between the server and its clients.
     pub proxy: Proxy,
 }
 
-pub struct World {
+pub(super) struct World {
     pub backing: Backing,
     pub servers: Vec<Server>,
     pub workers: Vec<Process>,
@@ -55,7 +59,7 @@ pub struct World {
 }
 
 impl World {
-    pub async fn start(shape: Shape, seed: u64) -> Self {
+    pub(super) async fn start(shape: Shape, seed: u64) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let backing = Backing::start(shape, seed).await;
         let (host, mut servers, mut workers) = (loopback(), Vec::new(), Vec::new());
@@ -75,17 +79,17 @@ impl World {
     }
 
     /// The URL of a circle at a server.
-    pub fn url(&self, server: usize, circle: usize) -> String {
+    pub(super) fn url(&self, server: usize, circle: usize) -> String {
         format!("ws://{}/{}", self.servers[server].proxy.address(), circle_key(circle).public_key())
     }
 
     /// The folder of a circle's files.
-    pub fn files(&self, circle: usize) -> PathBuf {
+    pub(super) fn files(&self, circle: usize) -> PathBuf {
         self.directory.path().join("data").join(circle_key(circle).public_key().to_string()).join("files")
     }
 
     /// Kills a server and starts it again at its address.
-    pub async fn restart_server(&mut self, number: usize) {
+    pub(super) async fn restart_server(&mut self, number: usize) {
         let Self { directory, backing, servers, .. } = self;
         let server = &mut servers[number];
         server.process.kill().await;
@@ -94,25 +98,23 @@ impl World {
     }
 
     /// Starts a worker in place of one that has ended.
-    pub async fn replace_worker(&mut self, number: usize) {
+    pub(super) async fn replace_worker(&mut self, number: usize) {
         let url = self.backing.url(SERVERS + number);
         self.workers[number] = worker(self.directory.path(), &url, SERVERS + number).await;
     }
 
     /// The largest resource usage of the servers and workers.
-    pub fn usage(&self) -> ResourceUsage {
+    pub(super) fn usage(&self) -> ResourceUsage {
         let processes = self.servers.iter().map(|server| &server.process).chain(&self.workers);
         processes.filter_map(Process::usage).fold(ResourceUsage::default(), ResourceUsage::max)
     }
 
     /// Lines in the logs of all processes that show a bug.
-    pub fn complaints(&self) -> Vec<String> {
+    pub(super) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for number in 0..SERVERS + WORKERS {
             let log = std::fs::read_to_string(log_of(self.directory.path(), number)).expect("a log");
-            let is_bad = |line: &&str| {
-                ["panicked", "of ours", "not ours", "unexpected data"].iter().any(|word| line.contains(word))
-            };
+            let is_bad = |line: &&str| BUGS.iter().any(|words| line.contains(words));
             complaints.extend(log.lines().filter(is_bad).map(str::to_owned));
         }
         complaints
@@ -157,7 +159,7 @@ impl Backing {
 }
 
 /// The key of a circle's owner.
-pub fn circle_key(number: usize) -> SecretKey {
+pub(super) fn circle_key(number: usize) -> SecretKey {
     secret_key(&format!("circle {number}"))
 }
 

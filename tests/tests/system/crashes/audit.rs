@@ -41,7 +41,7 @@ struct Mark {
 
 /// The result of an audit.
 #[derive(Default)]
-pub struct Findings {
+pub(super) struct Findings {
     /// Plays and tasks that wrote.
     marks: usize,
     records: usize,
@@ -67,7 +67,7 @@ impl fmt::Display for Findings {
 }
 
 /// The circle's owner, who audits it after each restart.
-pub struct Audit {
+pub(super) struct Audit {
     ledger: Arc<Ledger>,
     owner: Client,
     url: String,
@@ -83,7 +83,13 @@ pub struct Audit {
 
 impl Audit {
     /// Opens the accounts.
-    pub async fn new(ledger: Arc<Ledger>, owner: Client, url: &str, files: PathBuf, seed: u64) -> Self {
+    pub(super) async fn new(
+        ledger: Arc<Ledger>,
+        owner: Client,
+        url: &str,
+        files: PathBuf,
+        seed: u64,
+    ) -> Self {
         let setup = soon(owner.play(super::request::SETUP)).await.expect("accounts").task_id.0;
         let circle = soon(owner.whoami()).await.expect("an identity").circle;
         let circle = circle.to_string().parse().expect("a circle");
@@ -102,7 +108,7 @@ impl Audit {
     }
 
     /// Checks the invariants that hold after a restart while clients work.
-    pub async fn after_restart(&mut self) {
+    pub(super) async fn after_restart(&mut self) {
         look(&self.owner, &self.ledger).await.expect("a server that runs");
         let epoch = self.ledger.epoch();
         self.repeat(epoch.saturating_sub(2)..=epoch, REPEATED).await;
@@ -115,7 +121,7 @@ impl Audit {
     }
 
     /// Checks the invariants that hold at the end, once all clients have stopped.
-    pub async fn at_the_end(mut self) -> Findings {
+    pub(super) async fn at_the_end(mut self) -> Findings {
         let all = 0..=self.ledger.epoch();
         self.repeat(all.clone(), usize::MAX).await;
         self.await_tasks().await;

@@ -16,7 +16,7 @@ use super::request::{CallKind, Request};
 
 /// The outcome of a request, by the answer that its client got.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Success: the task, and its count.
     Succeeded(Uuid, i64),
     /// Failure, which leaves no documents.
@@ -28,7 +28,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub fn of_play(request: &Request, answer: Result<PlayResponse, Error>) -> Self {
+    pub(super) fn of_play(request: &Request, answer: Result<PlayResponse, Error>) -> Self {
         match answer {
             Ok(played) => Self::Succeeded(played.task_id.0, played.value().expect("a count")),
             Err(error) if is_from_crash(&error) => Self::Unknown,
@@ -43,13 +43,13 @@ impl Outcome {
 }
 
 /// Whether a killed server causes this error at a client.
-pub const fn is_from_crash(error: &Error) -> bool {
+pub(super) const fn is_from_crash(error: &Error) -> bool {
     matches!(error, Error::ConnectionLost | Error::Connect { .. } | Error::Timeout(_))
 }
 
 /// A task that a server accepted.
 #[derive(Clone, Debug)]
-pub struct Accepted {
+pub(super) struct Accepted {
     pub request: Arc<Request>,
     /// Its outcome, once it has ended.
     pub end: Option<Outcome>,
@@ -57,7 +57,7 @@ pub struct Accepted {
 
 /// The record of all answers. Clients fill it, and the audit reads it.
 #[derive(Default)]
-pub struct Ledger {
+pub(super) struct Ledger {
     books: Mutex<Books>,
     /// Number of kills so far.
     pub epoch: AtomicUsize,
@@ -68,7 +68,7 @@ pub struct Ledger {
 }
 
 #[derive(Default)]
-pub struct Books {
+pub(super) struct Books {
     /// Plays and their outcomes, by epoch.
     pub plays: BTreeMap<usize, Vec<(Arc<Request>, Outcome)>>,
     /// Submitted tasks.
@@ -81,15 +81,15 @@ pub struct Books {
 }
 
 impl Ledger {
-    pub fn books(&self) -> MutexGuard<'_, Books> {
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().expect("not poisoned")
     }
 
-    pub fn epoch(&self) -> usize {
+    pub(super) fn epoch(&self) -> usize {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    pub fn played(&self, request: Arc<Request>, end: Outcome) {
+    pub(super) fn played(&self, request: Arc<Request>, end: Outcome) {
         if let Outcome::Succeeded(_, count) = end {
             self.heard_count(count);
         }
@@ -100,7 +100,7 @@ impl Ledger {
         }
     }
 
-    pub fn submitted(&self, request: Arc<Request>, task: Option<Uuid>) {
+    pub(super) fn submitted(&self, request: Arc<Request>, task: Option<Uuid>) {
         let mut books = self.books();
         match task {
             Some(task) => {
@@ -114,7 +114,7 @@ impl Ledger {
         }
     }
 
-    pub fn snapshot_taken(&self, count: i64) {
+    pub(super) fn snapshot_taken(&self, count: i64) {
         self.heard_count(count);
         self.books().snapshots += 1;
         self.heard();
@@ -125,7 +125,7 @@ impl Ledger {
     }
 
     /// The highest count in an answer: no later snapshot may show less.
-    pub fn highest(&self) -> i64 {
+    pub(super) fn highest(&self) -> i64 {
         self.count.load(Ordering::SeqCst)
     }
 
@@ -134,12 +134,12 @@ impl Ledger {
         self.answered.notify_waiters();
     }
 
-    pub fn answers(&self) -> usize {
+    pub(super) fn answers(&self) -> usize {
         self.answers.load(Ordering::SeqCst)
     }
 
     /// Waits for so many more answers.
-    pub async fn more(&self, answers: usize) {
+    pub(super) async fn more(&self, answers: usize) {
         let goal = self.answers() + answers;
         loop {
             let answered = self.answered.notified();
@@ -151,7 +151,7 @@ impl Ledger {
     }
 
     /// Plays with a key of these epochs, with their first answers.
-    pub fn keyed(&self, epochs: std::ops::RangeInclusive<usize>) -> Vec<(Arc<Request>, Outcome)> {
+    pub(super) fn keyed(&self, epochs: std::ops::RangeInclusive<usize>) -> Vec<(Arc<Request>, Outcome)> {
         let books = self.books();
         let plays = books.plays.range(epochs).flat_map(|(_, plays)| plays);
         plays.filter(|(request, _)| request.kind == CallKind::Keyed).cloned().collect()

@@ -16,25 +16,25 @@ use super::{
 
 /// The result of [`SNAPSHOT`].
 #[derive(Debug, Deserialize)]
-pub struct Snapshot {
+pub(super) struct Snapshot {
     money: i64,
     torn: Vec<usize>,
     pub count: i64,
 }
 
 /// Connects a client that reconnects to restarted servers.
-pub async fn client(url: &str, key: SecretKey) -> Client {
+pub(super) async fn client(url: &str, key: SecretKey) -> Client {
     let builder = Client::builder(url).key(key).timeout(Duration::from_secs(20));
     soon(builder.reconnects(200).connect()).await.expect("a server that runs")
 }
 
 /// The key of the client of this number.
-pub fn key_of(number: &str) -> SecretKey {
+pub(super) fn key_of(number: &str) -> SecretKey {
     secret_key(&format!("client {number}"))
 }
 
 /// Sends a play, and returns its outcome. A play with a key is repeated until it has an answer.
-pub async fn play(client: &Client, request: &Request) -> Outcome {
+pub(super) async fn play(client: &Client, request: &Request) -> Outcome {
     soon(async {
         loop {
             let play = client.play(request.script()).args(&request.args);
@@ -52,7 +52,7 @@ pub async fn play(client: &Client, request: &Request) -> Outcome {
 }
 
 /// Submits a task, and returns its id if there is an answer. A submission with a key is repeated until there is one.
-pub async fn submit(client: &Client, request: &Request) -> Option<Uuid> {
+pub(super) async fn submit(client: &Client, request: &Request) -> Option<Uuid> {
     let CallKind::Submit { keyed, retries } = request.kind else { panic!("{request:?} is a play") };
     soon(async {
         loop {
@@ -71,7 +71,7 @@ pub async fn submit(client: &Client, request: &Request) -> Option<Uuid> {
 }
 
 /// Checks the invariants of a snapshot. Returns `None` if the server was killed before it answered.
-pub async fn look(client: &Client, ledger: &Ledger) -> Option<Snapshot> {
+pub(super) async fn look(client: &Client, ledger: &Ledger) -> Option<Snapshot> {
     let highest = ledger.highest();
     let look: Snapshot = match client.play(SNAPSHOT).await {
         Ok(played) => played.value().expect("a snapshot"),
@@ -86,7 +86,7 @@ pub async fn look(client: &Client, ledger: &Ledger) -> Option<Snapshot> {
 }
 
 /// Sends requests one after the other, until `stop` is cancelled.
-pub async fn run_client(
+pub(super) async fn run_client(
     number: usize,
     seed: u64,
     client: Client,

@@ -4,19 +4,19 @@ use circles_testing::SeededRng;
 use serde_json::{Value, json};
 
 /// Number of accounts between which money moves.
-pub const ACCOUNTS: usize = 8;
+pub(super) const ACCOUNTS: usize = 8;
 /// The sum of all accounts, which never changes.
-pub const MONEY: i64 = 8_000;
+pub(super) const MONEY: i64 = 8_000;
 
 /// Opens the accounts.
-pub const SETUP: &str = r#"
+pub(super) const SETUP: &str = r#"
     if !db::has("account/0") {
         for n in 0..8 { db::set(`account/${n}`, 1000); }
     }
 "#;
 
 /// The sum of money, the torn pairs and the count of plays, in one snapshot.
-pub const SNAPSHOT: &str = r#"
+pub(super) const SNAPSHOT: &str = r#"
     let money = 0;
     let torn = [];
     for n in 0..8 {
@@ -52,7 +52,7 @@ const OUTSIDE: &str = r#"
 
 /// The action of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Counts itself.
     Count,
     /// Moves money, which writes several documents.
@@ -65,7 +65,7 @@ pub enum Action {
 
 /// The kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallKind {
+pub(super) enum CallKind {
     Play,
     /// A play with an idempotency key, repeated until it has an answer.
     Keyed,
@@ -77,7 +77,7 @@ pub enum CallKind {
 
 /// A request, sent once or, with a key, until it has an answer.
 #[derive(Debug)]
-pub struct Request {
+pub(super) struct Request {
     /// Unique; also its idempotency key and the name of its file.
     pub id: String,
     /// Number of kills before it was first sent.
@@ -89,7 +89,7 @@ pub struct Request {
 
 impl Request {
     /// The next request of a client, or `None` for a snapshot.
-    pub fn random(rng: &mut SeededRng, id: String, epoch: usize) -> Option<Self> {
+    pub(super) fn random(rng: &mut SeededRng, id: String, epoch: usize) -> Option<Self> {
         let action = match rng.below(100) {
             0..15 => return None,
             15..35 => Action::Count,
@@ -112,7 +112,7 @@ impl Request {
         Some(Self { id, epoch, action, kind, args })
     }
 
-    pub fn script(&self) -> String {
+    pub(super) fn script(&self) -> String {
         let (debit, credit, outside, mark) = (DEBIT, CREDIT, OUTSIDE, MARK);
         match self.action {
             Action::Count => mark.to_owned(),
@@ -123,7 +123,7 @@ impl Request {
     }
 
     /// Maximum number of appends to its file.
-    pub const fn max_effects(&self) -> u64 {
+    pub(super) const fn max_effects(&self) -> u64 {
         match (self.action, self.kind) {
             (Action::Outside, CallKind::Submit { retries, .. }) => 1 + retries,
             (Action::Outside, _) => 1,
