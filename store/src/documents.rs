@@ -93,8 +93,8 @@ const MAX_READ_KEYS: usize = 1_000;
 const MAX_READ_RANGES: usize = 64;
 
 impl Reads {
-    /// Sorts and joins the ranges and bounds their number and that of the keys. The result covers all that was read, and
-    /// possibly more.
+    /// Sorts and joins the ranges and bounds their number and that of the keys. The result covers all that was read,
+    /// and possibly more.
     pub fn simplify(&mut self) {
         self.ranges.retain(|range| !range.is_empty());
         if self.keys.len() > MAX_READ_KEYS {

@@ -9,7 +9,7 @@ use crate::{
     task::{Kind, State, Task},
 };
 
-/// How often a play is run again after a conflict (SPEC §5).
+/// How often a play is run again after a conflict, as the interface promises.
 pub const CONFLICT_RETRIES: u32 = 5;
 
 /// A task ends as lost when its process has died this often while the task ran: the task may be the cause. The Redis

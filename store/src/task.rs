@@ -203,7 +203,7 @@ impl Source {
     }
 }
 
-/// The state of a task; all but the first two are final (SPEC §5).
+/// The state of a task; all but the first two are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
     /// It waits for a worker.

@@ -37,7 +37,7 @@ impl Default for EmbeddedConfig {
             circle_queue_limit: 2_500,
             queue_bytes: 256 << 20,
             running_limit: 64,
-            // SPEC §5: the same idempotency key within 24 h.
+            // The interface promises that an idempotency key is known for 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
             quotas: Quotas::default(),
             open_files: 256,

@@ -49,8 +49,8 @@
 //! A play that read or wrote documents is answered after step 4 is durable, since its outcome rests on them. A play
 //! that touched none is answered at once.
 //!
-//! **Lock order:** the tasks of `StoreCore` before a task's progress; a circle's database before its state. No lock is held
-//! over an await except `Circle::key_lookup` and the retry lock, which are made for it.
+//! **Lock order:** the tasks of `StoreCore` before a task's progress; a circle's database before its state. No lock is
+//! held over an await except `Circle::key_lookup` and the retry lock, which are made for it.
 
 mod admission;
 mod circle;

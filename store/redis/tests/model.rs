@@ -1,8 +1,8 @@
 //! A model of tasks on Redis: submitting, claiming, renewing, settling, reaping and answering, and every fault that can
 //! come between these steps. `docs/tasks-on-redis.md` describes it.
 //!
-//! `world.rs` lists the possible actions, `scripts.rs` does what the scripts do, and `promises.rs` lists what must hold in
-//! every state. `replay.rs` compares the model with the real scripts.
+//! `world.rs` lists the possible actions, `scripts.rs` does what the scripts do, and `promises.rs` lists what must hold
+//! in every state. `replay.rs` compares the model with the real scripts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Tests may panic.
 #![allow(clippy::print_stdout)] // `--nocapture` shows how each rule's promise breaks.

@@ -1,4 +1,4 @@
-//! Promises of every store (SPEC §5) about plays.
+//! Promises of every store about plays.
 
 use std::{sync::Arc, time::Duration};
 

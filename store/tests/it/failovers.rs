@@ -1,7 +1,7 @@
 //! Failovers of the Redis that a store uses.
 //!
-//! Replication is asynchronous, so a primary that dies may lose its last writes. Acknowledged tasks must therefore survive
-//! planned failovers only; all other promises always hold.
+//! Replication is asynchronous, so a primary that dies may lose its last writes. Acknowledged tasks must therefore
+//! survive planned failovers only; all other promises always hold.
 
 use std::{
     sync::{
@@ -80,8 +80,8 @@ impl Load {
         .await;
     }
 
-    /// Stops the load and compares the tasks in Redis with the acknowledged ones. Returns how many were accepted, and how
-    /// many of these are unknown.
+    /// Stops the load and compares the tasks in Redis with the acknowledged ones. Returns how many were accepted, and
+    /// how many of these are unknown.
     async fn end(mut self) -> (usize, usize) {
         self.enough.cancel();
         let accepted = { self.accepted.lock().unwrap().clone() };

@@ -1,4 +1,4 @@
-//! Remembered tasks, their lists, watches and records, on every store (SPEC §3, §5).
+//! Remembered tasks, their lists, watches and records, on every store.
 
 use std::{
     sync::Arc,

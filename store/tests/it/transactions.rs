@@ -1,4 +1,4 @@
-//! Transactions of plays, on every store (SPEC §5).
+//! Transactions of plays, on every store.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -128,8 +128,8 @@ pub fn broken_without(rule: Rule, scenario: Scenario, promise: &str) {
     println!("without {rule:?}, {}", broken.text());
 }
 
-/// Checks that no sequence of actions returns to a state, and returns the names of the actions taken. Every fault uses up
-/// one of a bounded number, so without a cycle every sequence ends.
+/// Checks that no sequence of actions returns to a state, and returns the names of the actions taken. Every fault uses
+/// up one of a bounded number, so without a cycle every sequence ends.
 pub fn assert_terminates(scenario: Scenario) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
     // States by the faults left, and whether all states after them are done.

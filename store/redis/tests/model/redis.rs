@@ -82,7 +82,7 @@ pub struct History {
     pub lost: [Option<(Node, u8)>; TASKS],
     /// Tasks that were marked.
     pub marked: Set,
-    /// By task, the epochs of claims whose worker died; 0 for none. An epoch is removed if the worker turns out to live.
+    /// By task, the epochs of claims whose worker died; 0 for none. It is removed if the worker turns out to live.
     pub deaths: [[u8; 2]; TASKS],
     /// Set once a worker claimed a task with which two workers had died.
     pub ran_deadly: bool,

@@ -161,8 +161,8 @@ impl Shard<'_> {
     fn known(&self, id: Id) -> String {
         let call = self.scenario.call(id);
         let mut known = json!({
-            "circle": CIRCLE, "caller": "", "accepted": 0, "timeout": FOREVER_MS, "pool": "", "kept": call.is_remembered(),
-            "remember": FOREVER_MS, "submitted": call.is_submitted(), "retries": call.retries(),
+            "circle": CIRCLE, "caller": "", "accepted": 0, "timeout": FOREVER_MS, "pool": "",
+            "kept": call.is_remembered(), "remember": FOREVER_MS, "submitted": call.is_submitted(), "retries": call.retries(),
         });
         if call.key {
             known["key"] = json!(KEY);
