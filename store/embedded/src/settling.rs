@@ -151,7 +151,7 @@ impl StoreCore {
         })
     }
 
-    /// Keeps a submitted task while the disk is full: its submitter was told that it survives.
+    /// Keeps a submitted task while the disk is full: its submission was acknowledged as durable.
     fn retry_when_disk_has_space(
         self: &Arc<Self>,
         live: Arc<LiveTask>,

@@ -20,7 +20,7 @@ use crate::{
 /// Its operations on a task are in `admission`, `settling` and `requeue`.
 pub(crate) struct StoreCore {
     tasks: Mutex<TaskTable>,
-    /// One permit for each queued task that no waiting worker was told of yet.
+    /// One permit for each queued task that no waiting worker was woken for yet.
     pub(crate) work: Notify,
     pub(crate) config: EmbeddedConfig,
     /// Set under the lock of the tasks, so that no task is queued afterwards.

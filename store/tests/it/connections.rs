@@ -162,8 +162,8 @@ async fn wrong_kind_of_redis_is_reported() {
     let redis = Redis::start();
     let not_a_cluster = refusal(&format!("redis-cluster://{}", redis.address())).await;
     assert!(not_a_cluster.contains("it is not a cluster"), "{not_a_cluster}");
-    let nobody = refusal(&format!("redis://{}:1", loopback())).await;
-    assert!(nobody.contains("refused"), "{nobody}");
+    let no_listener = refusal(&format!("redis://{}:1", loopback())).await;
+    assert!(no_listener.contains("refused"), "{no_listener}");
     let unknown = refusal("redis://nowhere.invalid").await;
     assert!(unknown.contains("nowhere.invalid"), "{unknown}");
 }

@@ -146,7 +146,7 @@ async fn lost_reply_does_not_submit_twice() {
     world.to_server.count(task.id.to_string());
     let sprung = world.to_server.inject(RequestFault::CutAfter, task.id.to_string());
     let lost = soon(world.server.submit(task.clone())).await;
-    assert!(matches!(lost, Err(Error::Unavailable(_))), "nobody knows whether it was accepted");
+    assert!(matches!(lost, Err(Error::Unavailable(_))), "the server cannot know whether it was accepted");
     soon(sprung).await.unwrap();
     // Repeating the call finds the accepted task.
     let again = Task { id: submitted("").id, ..task.clone() };
@@ -311,10 +311,7 @@ async fn deaf_pubsub_is_detected_and_answers_arrive() {
         assert_eq!(soon(ticket).await, success(""));
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     }
-    until("a connection that is made anew", async || {
-        (listening().intersection(&before).count() < 2).then_some(())
-    })
-    .await;
+    until("a new connection", async || (listening().intersection(&before).count() < 2).then_some(())).await;
     world.to_server.set(Mode::Pass);
     until("an answer that is heard", async || {
         let (ticket, claim) = world.running().await;
@@ -342,7 +339,7 @@ async fn full_redis_is_reported_and_loses_nothing() {
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("it was accepted"),
     }
-    // Its writes do not fit, and its caller is told.
+    // Its writes do not fit, and its caller gets an error.
     assert!(matches!(soon(claim.settle(counted)).await, Ok(Settled::Recorded)));
     assert_eq!(soon(play).await, Outcome::failed(Failure::Unavailable));
     // A remembered play waits for room: if it failed now, every repetition of the call would get that failure.

@@ -109,7 +109,7 @@ async fn dropped_settle_leaves_no_held_task() {
         let _ticket = store.submit(task("a")).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
         assert!(claim.settle(success("")).now_or_never().is_none());
-        until("a claim that is let go of", async || (store.held_tasks() == 0).then_some(())).await;
+        until("a claim that is released", async || (store.held_tasks() == 0).then_some(())).await;
     }
 }
 

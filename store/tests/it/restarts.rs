@@ -267,8 +267,8 @@ async fn crash_after_side_effect_loses_keyed_play() {
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::Lost);
     // It may have had side effects, so it leaves a record.
     let records = store.provenance(&circle(1), 0, 10).await.unwrap().records;
-    let told: Vec<_> = records.iter().map(|record| (record.task_id.0, record.outcome)).collect();
-    assert_eq!(told, [(id, State::Lost.into())]);
+    let recorded: Vec<_> = records.iter().map(|record| (record.task_id.0, record.outcome)).collect();
+    assert_eq!(recorded, [(id, State::Lost.into())]);
 }
 
 #[tokio::test]

@@ -44,10 +44,10 @@ pub async fn submitted_task_runs_without_ticket(store: Arc<dyn Store>) {
 
 pub async fn repeated_submit_returns_once_task_is_durable(store: Arc<dyn Store>) {
     let call = || Task { idempotency_key: Some("k".into()), ..submitted("a") };
-    let (told, other) = soon(select(store.submit(call()), store.submit(call()))).await.factor_first();
+    let (first, other) = soon(select(store.submit(call()), store.submit(call()))).await.factor_first();
     // Both wait for the same write.
-    let other = other.now_or_never().expect("it was kept before anybody was told");
-    assert_eq!(told.unwrap().task(), other.unwrap().task());
+    let other = other.now_or_never().expect("the task was durable before the first call returned");
+    assert_eq!(first.unwrap().task(), other.unwrap().task());
 }
 
 pub async fn submit_that_joins_play_returns_once_play_is_durable(store: Arc<dyn Store>) {
@@ -310,7 +310,7 @@ pub async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn St
     let mut expected = vec![ticket.task()];
     soon(ticket).await;
     // A play with side effects that failed.
-    let (claim, ticket) = store.begin_nested(task("reached outside")).unwrap();
+    let (claim, ticket) = store.begin_nested(task("side effect")).unwrap();
     claim.mark_side_effects().unwrap();
     let reached = Settlement { side_effects: true, ..Outcome::cancelled().into() };
     assert!(matches!(claim.settle(reached).await, Ok(Settled::Recorded)));
