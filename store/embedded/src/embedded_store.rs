@@ -95,8 +95,8 @@ impl EmbeddedStore {
     }
 }
 
-/// Closes the store and waits until its threads have ended. Claims and tickets that are left change nothing more. Blocks;
-/// [`shutdown`](EmbeddedStore::shutdown) does not.
+/// Closes the store and waits until its threads have ended. Claims and tickets that are left change nothing more.
+/// Blocks; [`shutdown`](EmbeddedStore::shutdown) does not.
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.core.close();
