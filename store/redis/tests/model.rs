@@ -166,7 +166,7 @@ fn scripts_match_the_model() {
     let all = [
         "Acknowledged",
         "Answered(1)",
-        "Cancelled(AlreadyCancelled)",
+        "Cancelled(Repeated)",
         "Cancelled(Ended)",
         "Cancelled(Nothing)",
         "Cancelled(Running)",

@@ -188,10 +188,8 @@ impl Scenario {
 
     fn cancel(&self, state: &mut State, task: Id, which: Which) -> Event {
         let (reply, event) = state.step(self, Step::Cancel { task, outcome: Outcome::Cancelled, which });
-        if matches!(
-            reply,
-            Reply::Cancelled(Cancelled::Ended | Cancelled::Interrupted | Cancelled::AlreadyCancelled)
-        ) {
+        if matches!(reply, Reply::Cancelled(Cancelled::Ended | Cancelled::Interrupted | Cancelled::Repeated))
+        {
             state.history.cancel_requested.insert(task);
         }
         event

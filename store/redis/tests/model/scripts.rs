@@ -296,7 +296,7 @@ impl Script<'_> {
         {
             let first = !held.cancelled;
             held.cancelled = true;
-            return if first { Cancelled::Interrupted } else { Cancelled::AlreadyCancelled };
+            return if first { Cancelled::Interrupted } else { Cancelled::Repeated };
         }
         self.redis.queue.retain(|id| *id != task);
         self.finish(task, outcome, self.scenario.call(task).is_submitted() || was_marked);

@@ -336,7 +336,7 @@ fn reply(step: &Step, answer: RedisReply) -> Reply {
         Step::Cancel { .. } => Reply::Cancelled(match &*answer.optional_text().expect("a word") {
             "ended" => Cancelled::Ended,
             "told" => Cancelled::Interrupted,
-            "again" => Cancelled::AlreadyCancelled,
+            "again" => Cancelled::Repeated,
             "none" => Cancelled::Nothing,
             "running" => Cancelled::Running,
             other => panic!("{other}"),

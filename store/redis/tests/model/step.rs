@@ -100,7 +100,7 @@ pub enum Settled {
 pub enum Cancelled {
     Ended,
     Interrupted,
-    AlreadyCancelled,
+    Repeated,
     Nothing,
     Running,
 }
