@@ -162,7 +162,8 @@ impl Shard<'_> {
         let call = self.scenario.call(id);
         let mut known = json!({
             "circle": CIRCLE, "caller": "", "accepted": 0, "timeout": FOREVER_MS, "pool": "",
-            "kept": call.is_remembered(), "remember": FOREVER_MS, "submitted": call.is_submitted(), "retries": call.retries(),
+            "kept": call.is_remembered(), "remember": FOREVER_MS, "submitted": call.is_submitted(),
+            "retries": call.retries(),
         });
         if call.key {
             known["key"] = json!(KEY);
