@@ -17,7 +17,7 @@ use std::{
 use circles_api::CircleId;
 use circles_store::{Error, Failure, Outcome, Task, TaskId};
 use fred::types::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use self::{
     acknowledgements::Acknowledgements,
@@ -44,6 +44,8 @@ pub(crate) struct Waiters {
     acknowledgements: Arc<Acknowledgements>,
     submitter: Arc<Submitter>,
     submissions: Batcher<Submission, SubmitReply>,
+    /// Turns of listings.
+    listings: Semaphore,
 }
 
 /// A task that calls of this process wait for.
@@ -79,7 +81,15 @@ impl Waiters {
                 async move { submitter.submit_batch(shard, batch).await }
             }
         });
-        Self { node: node.clone(), waiting: Mutex::default(), acknowledgements, submitter, submissions }
+        let listings = Semaphore::new(lookup::CONCURRENT_LISTINGS);
+        Self {
+            node: node.clone(),
+            waiting: Mutex::default(),
+            acknowledgements,
+            submitter,
+            submissions,
+            listings,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, WaitedTask>> {
