@@ -38,11 +38,11 @@ pub(crate) struct ClaimLoop {
     wake: Arc<Notify>,
     /// Signals that a thread waits for the first time.
     started: Notify,
-    state: Mutex<State>,
+    state: Mutex<ClaimState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ClaimState {
     /// Threads that wait for a task.
     waiting: VecDeque<oneshot::Sender<Claim>>,
     /// Claims that wait for a thread.
@@ -55,7 +55,7 @@ struct State {
 
 /// The loop's knowledge of where tasks may be.
 #[derive(Default)]
-struct Search {
+struct TaskSearch {
     /// Shards that may have tasks.
     shards: ShardQueue,
     /// Shards with tasks that this process cannot run now.
@@ -92,7 +92,7 @@ impl ClaimLoop {
         Self { node: node.clone(), held, wake, started: Notify::new(), state: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ClaimState> {
         lock(&self.state)
     }
 
@@ -188,7 +188,7 @@ impl ClaimLoop {
     pub(crate) async fn run(self: Arc<Self>) {
         let shards = self.own_shards();
         let hints = hints_key(&self.node.config.pool);
-        let mut search = Search::default();
+        let mut search = TaskSearch::default();
         search.shards.extend(shards.iter().copied());
         let mut hint: AwaitedHint<'_> = None.into();
         let mut awaits_hint = false;
@@ -272,7 +272,7 @@ impl ClaimLoop {
         }
     }
 
-    async fn claim_from(&self, shard: u16, capacity: usize, hints: &str, search: &mut Search) {
+    async fn claim_from(&self, shard: u16, capacity: usize, hints: &str, search: &mut TaskSearch) {
         search.claim += 1;
         let hints = async {
             if self.takes_hints() {

@@ -20,16 +20,16 @@ use crate::{
 /// Reads documents for the script threads of this process, in batches.
 pub(crate) struct DocumentReader {
     node: Arc<Node>,
-    reads: Batcher<Read, Value>,
+    reads: Batcher<ReadRequest, Value>,
 }
 
 impl DocumentReader {
     pub(crate) fn new(node: &Arc<Node>) -> Self {
         let reads = Batcher::new(&node.runtime, node.shards, {
             let node = node.clone();
-            move |shard, batch: Vec<Read>| {
+            move |shard, batch: Vec<ReadRequest>| {
                 let node = node.clone();
-                let args = batch.into_iter().flat_map(|Read(args)| args).collect();
+                let args = batch.into_iter().flat_map(|ReadRequest(args)| args).collect();
                 async move { node.run(&READ, shard, args).await }
             }
         });
@@ -44,10 +44,10 @@ impl DocumentReader {
 
 /// One read, as `read.lua` takes it.
 #[derive(Clone)]
-struct Read([Value; 6]);
+struct ReadRequest([Value; 6]);
 
 /// The script bounds its own work.
-impl Item for Read {
+impl Item for ReadRequest {
     fn weight(&self) -> usize {
         0
     }
@@ -93,7 +93,7 @@ impl CircleSnapshot {
         let DocumentReader { node, reads } = &*self.reader;
         let version = self.version.get().cloned().unwrap_or_default();
         let [verb, first, last, limit] = query;
-        let read = Read([self.circle.to_string().into(), version.into(), verb, first, last, limit]);
+        let read = ReadRequest([self.circle.to_string().into(), version.into(), verb, first, last, limit]);
         let shard = node.shard_of(&self.circle);
         let mut answer = loop {
             match node.block_on(reads.send(shard, read.clone()))? {

@@ -42,9 +42,9 @@ use self::{
 use crate::{
     batcher::Batcher,
     documents::DocumentReader,
-    maintenance::Sealer,
     node::Node,
     scripts::{MARK, SETTLE},
+    sealer::Sealer,
     sync::lock,
     task_meta::unexpected,
 };
@@ -61,11 +61,11 @@ pub(crate) struct HeldTasks {
     retry_locks: RetryLocks,
     /// Wakes the claim loop when this process can run more.
     capacity_freed: Arc<Notify>,
-    state: Mutex<State>,
+    state: Mutex<HeldState>,
 }
 
 #[derive(Default)]
-struct State {
+struct HeldState {
     held: HashMap<TaskId, HeldTask>,
     /// How many fast-path plays of each circle occupy a script thread.
     fast_path: HashMap<CircleId, usize>,
@@ -120,7 +120,7 @@ impl HeldTasks {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HeldState> {
         lock(&self.state)
     }
 

@@ -55,6 +55,7 @@ mod redis_store;
 mod redis_thread;
 mod redis_url;
 mod scripts;
+mod sealer;
 mod sync;
 mod task_meta;
 mod waiters;

@@ -5,7 +5,6 @@
 mod database;
 mod pubsub;
 mod reaper;
-mod sealer;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,15 +12,13 @@ use circles_api::{CircleId, types::RecordPage};
 use circles_store::Error;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-pub(crate) use self::{
-    database::{Agreement, DatabaseCheck},
-    sealer::Sealer,
-};
+pub(crate) use self::database::{Agreement, DatabaseCheck};
 use crate::{
     claim_loop::ClaimLoop,
     fast_path::FastPath,
     held_tasks::HeldTasks,
     node::Node,
+    sealer::Sealer,
     waiters::{CATCH_UP_INTERVAL, Waiters},
 };
 

@@ -9,8 +9,8 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    RedisConfig,
     client::RedisClient,
+    config::RedisConfig,
     scripts::{PRESENT, Script},
     task_meta::whole_millis,
 };

@@ -15,14 +15,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
-    RedisConfig,
     claim_loop::ClaimLoop,
     client::{self, RedisClient},
+    config::RedisConfig,
     fast_path::FastPath,
     held_tasks::HeldTasks,
-    maintenance::{Agreement, DatabaseCheck, Maintenance, Sealer},
+    maintenance::{Agreement, DatabaseCheck, Maintenance},
     node::Node,
     redis_thread::RedisThread,
+    sealer::Sealer,
     waiters::Waiters,
 };
 

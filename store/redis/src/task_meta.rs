@@ -6,7 +6,7 @@ use circles_api::types::RecordVia;
 use circles_store::{Caller, Error, Kind, Outcome, State, Task, TaskId, TaskView, record_via};
 use serde::{Deserialize, Serialize};
 
-use crate::RedisConfig;
+use crate::config::RedisConfig;
 
 /// The part of a task that the scripts read, as JSON. It is also the task's view while the task is remembered. The
 /// fields are named as the scripts read them, which add some of their own.

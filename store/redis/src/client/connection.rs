@@ -50,7 +50,7 @@ pub(crate) trait HealthCheck: Send + Sync + 'static {
 
 /// The state of a [`Connection`].
 #[derive(Clone)]
-pub(crate) enum State {
+pub(crate) enum ConnectionState {
     Up(ActiveClient),
     Down { since: Instant, cause: Arc<str> },
 }
@@ -66,7 +66,7 @@ pub(crate) struct ActiveClient {
 /// A connection that is replaced whenever it breaks, until it is closed or dropped.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    pub(super) state: watch::Receiver<State>,
+    pub(super) state: watch::Receiver<ConnectionState>,
     address: Arc<str>,
     closing: CancellationToken,
 }
@@ -81,7 +81,7 @@ impl Connection {
         let connector = Connector { builder, health };
         let connected = connector.connect().await.map_err(|cause| unavailable(&address, &cause))?;
         let (active, suspected) = ActiveClient::of(&connected);
-        let (sender, state) = watch::channel(State::Up(active));
+        let (sender, state) = watch::channel(ConnectionState::Up(active));
         let closing = CancellationToken::new();
         let supervisor = Supervisor { connector, state: sender, address: address.clone() };
         tokio::spawn(closing.clone().run_until_cancelled_owned(supervisor.run(connected, suspected)));
@@ -117,19 +117,19 @@ impl Connection {
         let not_sent =
             |cause: &Arc<str>| CommandError::NotSent { address: self.address.clone(), cause: cause.clone() };
         let until = match &*self.state.borrow() {
-            State::Up(active) => return Ok(active.clone()),
-            State::Down { since, cause } if since.elapsed() >= RECONNECT_GRACE => {
+            ConnectionState::Up(active) => return Ok(active.clone()),
+            ConnectionState::Down { since, cause } if since.elapsed() >= RECONNECT_GRACE => {
                 return Err(not_sent(cause));
             }
-            State::Down { since, .. } => *since + RECONNECT_GRACE,
+            ConnectionState::Down { since, .. } => *since + RECONNECT_GRACE,
         };
         let mut state = self.state.clone();
-        let up = state.wait_for(|state| matches!(state, State::Up(_)));
+        let up = state.wait_for(|state| matches!(state, ConnectionState::Up(_)));
         // `is_ok` drops the borrow of the state before it is borrowed again below.
         let _ = timeout_at(until.into(), async { up.await.is_ok() }).await;
         match &*self.state.borrow() {
-            State::Up(active) => Ok(active.clone()),
-            State::Down { cause, .. } => Err(not_sent(cause)),
+            ConnectionState::Up(active) => Ok(active.clone()),
+            ConnectionState::Down { cause, .. } => Err(not_sent(cause)),
         }
     }
 }
@@ -269,7 +269,7 @@ impl Connector {
 /// Watches over a connection and replaces it when it breaks.
 struct Supervisor {
     connector: Connector,
-    state: watch::Sender<State>,
+    state: watch::Sender<ConnectionState>,
     address: Arc<str>,
 }
 
@@ -297,14 +297,14 @@ impl Supervisor {
             let active;
             (active, suspected) = ActiveClient::of(&connected);
             tracing::info!(redis = %self.address, "reconnected");
-            self.state.send_replace(State::Up(active));
+            self.state.send_replace(ConnectionState::Up(active));
         }
     }
 
     fn set_down(&self, cause: &Arc<str>) {
         tracing::warn!(redis = %self.address, %cause, "connection lost");
-        let down = State::Down { since: Instant::now(), cause: cause.clone() };
-        if let State::Up(active) = self.state.send_replace(down) {
+        let down = ConnectionState::Down { since: Instant::now(), cause: cause.clone() };
+        if let ConnectionState::Up(active) = self.state.send_replace(down) {
             active.ended.cancel();
         }
     }
@@ -318,7 +318,7 @@ impl Supervisor {
                 Err(failure) => {
                     tracing::debug!(redis = %self.address, cause = %failure, "cannot connect");
                     self.state.send_modify(|state| {
-                        if let State::Down { cause, .. } = state {
+                        if let ConnectionState::Down { cause, .. } = state {
                             *cause = failure;
                         }
                     });

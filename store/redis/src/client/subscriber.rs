@@ -18,7 +18,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::connection::{COMMAND_TIMEOUT, CommandError, Connection, HealthCheck, State};
+use super::connection::{COMMAND_TIMEOUT, CommandError, Connection, ConnectionState, HealthCheck};
 
 /// How long one published echo may take before the next one is published.
 const ECHO_INTERVAL: Duration = Duration::from_millis(100);
@@ -92,7 +92,7 @@ impl HealthCheck for Subscriber {
 
 /// The messages of a [`Subscriber`]'s channels.
 pub(crate) struct Messages {
-    state: watch::Receiver<State>,
+    state: watch::Receiver<ConnectionState>,
     /// None while there is no connection.
     current: Option<broadcast::Receiver<Message>>,
 }
@@ -132,7 +132,7 @@ impl Messages {
 
     /// Listens on the present connection. Returns whether there is one.
     fn follow(&mut self) -> bool {
-        let State::Up(active) = &*self.state.borrow_and_update() else { return false };
+        let ConnectionState::Up(active) = &*self.state.borrow_and_update() else { return false };
         self.current = Some(active.client.message_rx());
         true
     }

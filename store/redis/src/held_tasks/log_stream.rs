@@ -19,12 +19,12 @@ pub(super) type RunId = (u64, u32);
 /// The log of a task's present run.
 #[derive(Default)]
 pub(super) struct LogStream {
-    written: Mutex<Written>,
+    written: Mutex<RunLog>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct Written {
+struct RunLog {
     run: RunId,
     lines: Vec<LogLine>,
 }
@@ -40,7 +40,7 @@ impl LogStream {
 
     /// Begins the first run of the claim with this epoch.
     pub(super) fn begin(&self, epoch: u64) {
-        self.change(|written| *written = Written { run: (epoch, 0), lines: Vec::new() });
+        self.change(|written| *written = RunLog { run: (epoch, 0), lines: Vec::new() });
     }
 
     /// Begins another run of the same claim.
@@ -56,7 +56,7 @@ impl LogStream {
         let mut is_complete = true;
         self.change(|written| {
             if run > written.run {
-                *written = Written { run, lines: Vec::new() };
+                *written = RunLog { run, lines: Vec::new() };
             }
             if run == written.run {
                 is_complete = first <= written.lines.len();
@@ -76,12 +76,12 @@ impl LogStream {
         (written.run, written.lines.len())
     }
 
-    fn change(&self, change: impl FnOnce(&mut Written)) {
+    fn change(&self, change: impl FnOnce(&mut RunLog)) {
         change(&mut self.written());
         self.changed.notify_waiters();
     }
 
-    fn written(&self) -> MutexGuard<'_, Written> {
+    fn written(&self) -> MutexGuard<'_, RunLog> {
         lock(&self.written)
     }
 }

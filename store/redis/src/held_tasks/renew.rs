@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use circles_store::{Error, TaskId};
 use fred::types::Value;
 
-use super::{HeldTasks, State};
+use super::{HeldState, HeldTasks};
 use crate::{node::lua_millis, scripts::RENEW};
 
 /// A claim as `renew.lua` returns it: task, epoch, whether the task is cancelled, and the servers that watch it.
@@ -63,7 +63,7 @@ impl HeldTasks {
     }
 }
 
-impl State {
+impl HeldState {
     /// Interrupts tasks that Redis no longer knows as ours or that are cancelled, and finds stray claims: a claim whose
     /// reply never arrived would be held for ever.
     fn apply_renewal(
@@ -109,7 +109,7 @@ mod tests {
     }
 
     /// A state that holds the task of this number under the epoch of this number.
-    fn holding(number: u8) -> (State, CancellationToken, Vec<(TaskId, String)>) {
+    fn holding(number: u8) -> (HeldState, CancellationToken, Vec<(TaskId, String)>) {
         let interrupt = CancellationToken::new();
         let task = HeldTask {
             shard: 3,
@@ -120,7 +120,7 @@ mod tests {
             forwarding: Default::default(),
             started: None,
         };
-        let mut state = State::default();
+        let mut state = HeldState::default();
         state.held.insert(id(number), task);
         (state, interrupt, vec![(id(number), number.to_string())])
     }

@@ -8,8 +8,8 @@ use fred::types::Value;
 use serde::Serialize;
 
 use crate::{
-    RedisConfig,
     batcher::{DOCUMENT_WEIGHT, Item},
+    config::RedisConfig,
     task_meta::{TaskMeta, state_name, to_json, unexpected, whole_millis},
 };
 
@@ -68,14 +68,14 @@ struct Details<'a>(
     OrFalse<String>,
     OrFalse<u64>,
     Vec<&'a str>,
-    Vec<Range>,
+    Vec<ScriptRange>,
     Vec<OrFalse<&'a str>>,
     u64,
     OrFalse<u64>,
 );
 
 /// A start and an end, each as a key and whether it lies outside of the range.
-type Range = (String, bool, String, bool);
+type ScriptRange = (String, bool, String, bool);
 
 /// A value, or `false` for none: Lua loses a `nil` in a list.
 #[derive(Serialize)]
@@ -162,7 +162,7 @@ impl SettleRequest {
     }
 }
 
-fn script_range(range: &KeyRange) -> Range {
+fn script_range(range: &KeyRange) -> ScriptRange {
     let (first, after_first) = script_bound(&range.start);
     let (last, before_last) = script_bound(&range.end);
     (first, after_first, last, before_last)

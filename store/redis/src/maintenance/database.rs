@@ -6,8 +6,8 @@ use circles_store::Error;
 use uuid::Uuid;
 
 use crate::{
-    RedisConfig,
     client::RedisClient,
+    config::RedisConfig,
     node::{Node, shard_key},
     sync::lock,
     task_meta::unexpected,

@@ -48,12 +48,12 @@ impl Sealer {
     }
 
     /// Returns once there are records to seal.
-    pub(super) async fn requested(&self) {
+    pub(crate) async fn requested(&self) {
         self.requested.notified().await;
     }
 
     /// Seals the records of all requested circles. A circle whose records cannot be sealed stays requested.
-    pub(super) async fn seal_requested(&self) {
+    pub(crate) async fn seal_requested(&self) {
         let circles = std::mem::take(&mut *self.requests());
         for circle in circles {
             if let Err(error) = self.seal(&circle).await {
@@ -64,7 +64,7 @@ impl Sealer {
     }
 
     /// Returns records of a circle after the one with number `after`, and the head of its chain.
-    pub(super) async fn provenance(
+    pub(crate) async fn provenance(
         &self,
         circle: &CircleId,
         after: u64,
@@ -86,7 +86,7 @@ impl Sealer {
     }
 
     /// Seals all records of a circle.
-    pub(super) async fn seal(&self, circle: &CircleId) -> Result<(), Error> {
+    pub(crate) async fn seal(&self, circle: &CircleId) -> Result<(), Error> {
         let shard = self.node.shard_of(circle);
         let mut args = vec![Value::from(circle.to_string()), 0.into()];
         loop {
