@@ -46,7 +46,7 @@ impl Default for RedisConfig {
             circle_queue_limit: 2_500,
             claim_ahead: Duration::ZERO,
             running_limit: 64,
-            // SPEC §5: the same idempotency key within 24 h.
+            // The interface promises that an idempotency key is known for 24 h.
             remember_for: Duration::from_secs(24 * 60 * 60),
             quotas: Quotas::default(),
             lease: Duration::from_secs(10),
