@@ -49,7 +49,7 @@ pub(crate) fn render(model: &Model) -> String {
 struct Names {
     /// The type of each definition, as it is written where it is used.
     types: Vec<String>,
-    /// True for definitions without a declaration: types of the support code, and types written out where they are used.
+    /// True for definitions without a declaration: support types, and types written out where they are used.
     undeclared: Vec<bool>,
     /// The type of the params of each method.
     params: Vec<String>,
