@@ -226,7 +226,7 @@ class SocketTransport implements Transport {
     }
   }
 
-  #listen(
+  #addListener(
     key: string,
     id: number | string,
     unsubscribe: string,
