@@ -15,7 +15,7 @@ use crate::{
 
 /// Compares each circle with those before it, and the files of its scripts with the files that scripts must not
 /// change. `config` is the config file, by its given path and by its real one.
-pub fn compare(entries: &[Entry], config: &[&Path; 2], data_dir: &Path) -> Vec<Fault> {
+pub(crate) fn compare(entries: &[Entry], config: &[&Path; 2], data_dir: &Path) -> Vec<Fault> {
     let index = Index::new(entries);
     let mut faults = Vec::new();
     for (number, entry) in entries.iter().enumerate() {

@@ -49,7 +49,7 @@ const NAME_FORMAT: &str = "a name of 1 to 64 letters, digits, - and _";
 const PUBLIC_KEY_FORMAT: &str = "a public key: 66 lower-case hex digits, a point of secp256k1";
 
 /// A circle of the file; fields with a fault are `None` or have their default.
-pub struct Entry {
+pub(crate) struct Entry {
     pub at: Pointer,
     pub id: Option<String>,
     pub key: CircleKey,
@@ -65,7 +65,7 @@ pub struct Entry {
 
 /// The key of a circle and its origin.
 #[derive(Default)]
-pub struct CircleKey {
+pub(crate) struct CircleKey {
     pub public: Option<PublicKey>,
     /// The field with the key, if the file has one.
     pub field: Option<&'static str>,
@@ -77,7 +77,7 @@ pub struct CircleKey {
 
 impl Entry {
     /// Reads a circle of the file. Relative paths begin in `directory`.
-    pub fn read(
+    pub(crate) fn read(
         value: Value,
         at: Pointer,
         directory: &Path,
@@ -131,7 +131,7 @@ impl Entry {
     }
 
     /// Returns the circle if all its fields could be read.
-    pub fn finish(self) -> Option<CircleConfig> {
+    pub(crate) fn finish(self) -> Option<CircleConfig> {
         Some(CircleConfig {
             id: self.id?,
             key: self.key.public?,

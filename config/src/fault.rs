@@ -52,11 +52,11 @@ impl fmt::Display for Fault {
 
 /// A JSON pointer: the place of a value in a JSON document. The default points to the whole document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pointer(String);
+pub(crate) struct Pointer(String);
 
 impl Pointer {
     /// Points to a member or an element of the value here.
-    pub fn child(&self, name: impl fmt::Display) -> Self {
+    pub(crate) fn child(&self, name: impl fmt::Display) -> Self {
         let name = name.to_string().replace('~', "~0").replace('/', "~1");
         // A line feed in a name would make one fault look like two.
         let name: String = match name.chars().any(char::is_control) {
@@ -67,7 +67,7 @@ impl Pointer {
     }
 
     /// Returns a fault of the value here.
-    pub fn fault(&self, problem: impl Into<String>) -> Fault {
+    pub(crate) fn fault(&self, problem: impl Into<String>) -> Fault {
         Fault { pointer: self.0.clone(), problem: problem.into() }
     }
 }

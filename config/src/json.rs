@@ -9,7 +9,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 /// A JSON value that has no duplicate members.
-pub struct Strict(pub Value);
+pub(crate) struct Strict(pub Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

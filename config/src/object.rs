@@ -8,7 +8,7 @@ use crate::fault::{Fault, Pointer};
 const QUOTE_CHARS: usize = 40;
 
 /// An object whose members are taken one by one; a member left over at the end is a fault.
-pub struct Object<'a> {
+pub(crate) struct Object<'a> {
     at: Pointer,
     members: Map<String, Value>,
     faults: &'a mut Vec<Fault>,
@@ -16,7 +16,12 @@ pub struct Object<'a> {
 
 impl<'a> Object<'a> {
     /// Begins to read a value that must be an object, described by `expectation`.
-    pub fn new(value: Value, at: Pointer, expectation: &str, faults: &'a mut Vec<Fault>) -> Option<Self> {
+    pub(crate) fn new(
+        value: Value,
+        at: Pointer,
+        expectation: &str,
+        faults: &'a mut Vec<Fault>,
+    ) -> Option<Self> {
         match value {
             Value::Object(members) => Some(Self { at, members, faults }),
             other => {
@@ -27,7 +32,7 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a member, if it exists, and converts it. A member that `convert` refuses is a fault.
-    pub fn take<T>(
+    pub(crate) fn take<T>(
         &mut self,
         name: &str,
         expectation: &str,
@@ -42,7 +47,7 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a member, if it exists, and passes it to a reader that reports its own faults.
-    pub fn take_with<T>(
+    pub(crate) fn take_with<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(Value, Pointer, &mut Vec<Fault>) -> T,
@@ -52,22 +57,22 @@ impl<'a> Object<'a> {
     }
 
     /// Returns whether a member exists and was not taken yet.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
     /// Reports a fault of a member.
-    pub fn fault(&mut self, name: &str, problem: impl Into<String>) {
+    pub(crate) fn fault(&mut self, name: &str, problem: impl Into<String>) {
         self.faults.push(self.at.child(name).fault(problem));
     }
 
     /// Reports a fault of the object as a whole.
-    pub fn fault_here(&mut self, problem: impl Into<String>) {
+    pub(crate) fn fault_here(&mut self, problem: impl Into<String>) {
         self.faults.push(self.at.fault(problem));
     }
 
     /// Reports every member that was not taken as a fault.
-    pub fn finish(self, known: &[&str]) {
+    pub(crate) fn finish(self, known: &[&str]) {
         for name in self.members.keys() {
             self.faults.push(unknown_field(&self.at.child(name), known));
         }
@@ -75,12 +80,12 @@ impl<'a> Object<'a> {
 }
 
 /// Returns the fault of a value that differs from `expectation`.
-pub fn expected(at: &Pointer, expectation: &str, found: &Value) -> Fault {
+pub(crate) fn expected(at: &Pointer, expectation: &str, found: &Value) -> Fault {
     at.fault(format!("expected {expectation}, found {}", quote(found)))
 }
 
 /// Returns the JSON type of a value, for faults that must not quote the value itself.
-pub const fn type_of(value: &Value) -> &'static str {
+pub(crate) const fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -92,7 +97,7 @@ pub const fn type_of(value: &Value) -> &'static str {
 }
 
 /// Returns the fault of a field that does not exist.
-pub fn unknown_field(at: &Pointer, known: &[&str]) -> Fault {
+pub(crate) fn unknown_field(at: &Pointer, known: &[&str]) -> Fault {
     at.fault(format!("unknown field, expected one of {}", known.join(", ")))
 }
 

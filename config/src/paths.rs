@@ -3,10 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 
 /// The folder of the data directory with the keys created for circles without a `db_path`.
-pub const KEYS_FOLDER: &str = "keys";
+pub(crate) const KEYS_FOLDER: &str = "keys";
 
 /// Removes links, `.` and `..` from a path, as far as it exists, so that two paths to one file become equal.
-pub fn resolve(path: &Path) -> PathBuf {
+pub(crate) fn resolve(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
@@ -21,7 +21,7 @@ pub fn resolve(path: &Path) -> PathBuf {
 
 /// Joins a folder and a relative path. A leading `..` removes the last name of the folder without following it: the
 /// folder may be a link, and its target may change from one start to the next.
-pub fn join(folder: &Path, path: &Path) -> PathBuf {
+pub(crate) fn join(folder: &Path, path: &Path) -> PathBuf {
     let (mut at, mut rest) = (folder.to_owned(), path.strip_prefix(".").unwrap_or(path));
     let is_named = |folder: &Path| matches!(folder.components().next_back(), Some(Component::Normal(_)));
     while let Ok(after) = rest.strip_prefix("..")

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The circles of a config without a fault.
-pub struct Parsed {
+pub(crate) struct Parsed {
     /// Absolute and without links.
     pub data_dir: PathBuf,
     pub circles: Vec<CircleConfig>,
@@ -25,7 +25,7 @@ pub struct Parsed {
 }
 
 /// A key that is not in its file yet.
-pub struct NewKey {
+pub(crate) struct NewKey {
     /// The circle's index in the file.
     pub circle: usize,
     pub at: Pointer,
@@ -35,7 +35,7 @@ pub struct NewKey {
 
 /// Parses the text of the config at `path`. Relative paths begin in its folder, in which links are not followed:
 /// their targets may change from one start to the next.
-pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Parsed, Vec<Fault>> {
+pub(crate) fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Parsed, Vec<Fault>> {
     let root = Pointer::default();
     let file = absolute_path(path)?;
     let data_dir = resolve(&absolute_path(environment.data_dir)?);

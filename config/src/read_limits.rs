@@ -51,7 +51,7 @@ pub fn parse_limits(text: &str) -> Result<Limits, String> {
 }
 
 /// Reads the field `limits` of a circle.
-pub fn read_limits(value: Value, at: Pointer, faults: &mut Vec<Fault>) -> Limits {
+pub(crate) fn read_limits(value: Value, at: Pointer, faults: &mut Vec<Fault>) -> Limits {
     let Value::Object(members) = value else {
         faults.push(expected(&at, "an object of limits by name", &value));
         return Limits::default();

@@ -22,7 +22,7 @@ const MAX_RECORD_BYTES: u64 = 64 << 20;
 /// The circles by their id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ServedCircles(BTreeMap<String, ServedCircle>);
+pub(crate) struct ServedCircles(BTreeMap<String, ServedCircle>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct ServedCircle {
@@ -43,7 +43,7 @@ pub fn remember(circles: &[CircleConfig], data_dir: &Path) {
 
 impl ServedCircles {
     /// Reads the record of a data directory; returns an empty one if that fails.
-    pub fn read(data_dir: &Path) -> Self {
+    pub(crate) fn read(data_dir: &Path) -> Self {
         let path = data_dir.join(FILE_NAME);
         let mut text = String::new();
         let read =
@@ -63,7 +63,12 @@ impl ServedCircles {
     }
 
     /// Returns a warning for a circle that had a key or a database and is about to get a new one.
-    pub fn loss(&self, circle: &CircleConfig, new_key: Option<&Path>, with_database: bool) -> Option<String> {
+    pub(crate) fn loss(
+        &self,
+        circle: &CircleConfig,
+        new_key: Option<&Path>,
+        with_database: bool,
+    ) -> Option<String> {
         let served = self.0.get(&circle.id)?;
         let id = &circle.id;
         if let Some(path) = new_key {

@@ -3,5 +3,6 @@
 mod connect;
 mod session;
 
-pub use connect::{Audience, Origins, dialled};
-pub use session::{Session, Transport};
+pub(crate) use connect::dialled;
+pub use connect::{Audience, Origins};
+pub(crate) use session::{Session, Transport};

@@ -54,7 +54,7 @@ const MESSAGES_PER_TURN: usize = 32;
 
 /// Serves a connection until the client disconnects or violates the protocol, until the connection is evicted, or
 /// until `shutdown` is cancelled and no call is left.
-pub async fn serve(
+pub(crate) async fn serve(
     socket: WebSocket,
     handler: Handler,
     slot: Arc<ConnectionSlot>,

@@ -29,7 +29,7 @@ const LOGGED_IN_EVICTABLE_AFTER: Duration = Duration::from_secs(60);
 const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// The open connections of all listeners.
-pub struct Connections {
+pub(crate) struct Connections {
     limits: Limits,
     /// The zero of all times.
     epoch: Instant,
@@ -100,13 +100,13 @@ struct Refusals {
 }
 
 /// The slot of one open connection. Dropping it frees the slot.
-pub struct ConnectionSlot {
+pub(crate) struct ConnectionSlot {
     connection: Arc<ConnectionState>,
     connections: Arc<Connections>,
 }
 
 impl Connections {
-    pub fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let connections_per_address = limits.connections_per_address.min(limits.connections);
         Self {
             limits: Limits { connections_per_address, ..*limits },
@@ -121,7 +121,7 @@ impl Connections {
     /// Returns a slot for a connection from this address. If none is free, evicts the connection that was silent the
     /// longest: of the same client if that one has as many as allowed, otherwise of any client; those without a login
     /// first, and none with an unanswered call. Returns `None` if no connection can be evicted.
-    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionSlot> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionSlot> {
         let client = Client::from(peer);
         let now = self.millis();
         let mut guard = self.state();
@@ -149,7 +149,7 @@ impl Connections {
     }
 
     /// Counts a connection that was refused, or not even accepted, because no file can be opened.
-    pub fn count_out_of_files(&self) {
+    pub(crate) fn count_out_of_files(&self) {
         self.refusals.out_of_files.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -189,7 +189,7 @@ impl Connections {
     }
 
     /// Logs the refusals since the last report in one line, however many there were.
-    pub fn report(&self) {
+    pub(crate) fn report(&self) {
         let [out_of_files, server_full, client_full, evicted_idle, evicted_slow] = self.refusals.take();
         if out_of_files + server_full + client_full + evicted_idle + evicted_slow > 0 {
             tracing::warn!(
@@ -288,27 +288,27 @@ impl Refusals {
 
 impl ConnectionSlot {
     /// Returns the token that is cancelled when the connection is evicted and must close at once.
-    pub fn evicted(&self) -> &CancellationToken {
+    pub(crate) fn evicted(&self) -> &CancellationToken {
         &self.connection.evicted
     }
 
     /// Records that the client has sent a message.
-    pub fn record_message(&self) {
+    pub(crate) fn record_message(&self) {
         self.connection.last_message.store(self.connections.millis(), Ordering::Relaxed);
     }
 
     /// Records whether calls or subscriptions are under way.
-    pub fn set_busy(&self, busy: bool) {
+    pub(crate) fn set_busy(&self, busy: bool) {
         self.connection.busy.store(busy, Ordering::Relaxed);
     }
 
     /// Records that the client has logged in.
-    pub fn set_logged_in(&self) {
+    pub(crate) fn set_logged_in(&self) {
         self.connection.logged_in.store(true, Ordering::Relaxed);
     }
 
     /// Counts bytes that wait for the client to read them, and evicts slow readers if these are too many.
-    pub fn add_unsent(&self, bytes: usize) {
+    pub(crate) fn add_unsent(&self, bytes: usize) {
         // The total comes first: an eviction between the two subtracts less than the total contains, never more.
         let before = self.connections.unsent.fetch_add(bytes, Ordering::Relaxed);
         if self.connection.unsent.fetch_add(bytes, Ordering::Relaxed) == 0 {
@@ -320,14 +320,14 @@ impl ConnectionSlot {
     }
 
     /// Records that the client has read all answers.
-    pub fn clear_unsent(&self) {
+    pub(crate) fn clear_unsent(&self) {
         let read = self.connection.unsent.swap(0, Ordering::Relaxed);
         self.connections.unsent.fetch_sub(read, Ordering::Relaxed);
     }
 
     /// Reserves the memory of a call until it is answered. Returns `None` if all calls, or those of this client, which
     /// may have a quarter, would hold too much. A call that alone needs more counts as a quarter.
-    pub fn reserve_memory(self: &Arc<Self>, bytes: usize) -> Option<MemoryReservation> {
+    pub(crate) fn reserve_memory(self: &Arc<Self>, bytes: usize) -> Option<MemoryReservation> {
         let limit = self.connections.limits.waiting_bytes;
         let client_limit = limit / 4;
         let bytes = bytes.min(client_limit);
@@ -340,7 +340,7 @@ impl ConnectionSlot {
 }
 
 /// The memory that an unanswered call holds. Dropping it releases the memory.
-pub struct MemoryReservation {
+pub(crate) struct MemoryReservation {
     bytes: usize,
     slot: Arc<ConnectionSlot>,
 }

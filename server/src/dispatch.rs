@@ -1,7 +1,7 @@
 //! Checks permissions and deadlines of calls and submits their tasks: the only module that submits to the store.
 
 mod answer;
-pub mod watch;
+pub(crate) mod watch;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -21,25 +21,25 @@ use crate::{
 
 /// The caller of a call, and the circle that it calls.
 #[derive(Clone, Debug)]
-pub struct Principal {
-    pub circle: CircleId,
-    pub caller: Caller,
+pub(crate) struct Principal {
+    pub(crate) circle: CircleId,
+    pub(crate) caller: Caller,
 }
 
 /// The optional params of a call that plays a script.
 #[derive(Clone, Debug, Default)]
-pub struct CallOptions {
+pub(crate) struct CallOptions {
     /// The script's `ARGS`.
-    pub args: Value,
+    pub(crate) args: Value,
     /// The time from acceptance; the circle's own limit holds as well.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Names the call, so that the caller can repeat it without playing twice.
-    pub idempotency_key: Option<Box<str>>,
+    pub(crate) idempotency_key: Option<Box<str>>,
 }
 
 /// Submits tasks to the store and returns their outcomes.
 #[derive(Clone)]
-pub struct Dispatch {
+pub(crate) struct Dispatch {
     store: Arc<dyn Store>,
     circles: Arc<HashMap<CircleId, CircleRules>>,
     abort: CancellationToken,
@@ -66,7 +66,7 @@ impl Principal {
 impl Dispatch {
     /// Submits tasks to `store`. Callers have access only to the circles in `settings`. `abort` ends the wait of
     /// calls when the server shuts down.
-    pub fn new(store: Arc<dyn Store>, settings: &Settings, abort: CancellationToken) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, settings: &Settings, abort: CancellationToken) -> Self {
         let rules = |circle: &Circle| CircleRules {
             access: circle.access.clone(),
             play_timeout: lower(circle.play_timeout, settings.task_timeout),
@@ -96,7 +96,7 @@ impl Dispatch {
     /// # Cancel safety
     ///
     /// Dropping the future cancels the play, unless it has an idempotency key.
-    pub async fn play(
+    pub(crate) async fn play(
         &self,
         principal: Principal,
         source: Source,
@@ -118,7 +118,7 @@ impl Dispatch {
 
     /// Submits a durable task and returns its id. The access list decides now, the circle's policy when the task
     /// runs.
-    pub async fn submit(
+    pub(crate) async fn submit(
         &self,
         principal: Principal,
         source: Source,
@@ -130,7 +130,12 @@ impl Dispatch {
     }
 
     /// Returns a task that the caller may see, after waiting up to `wait` for its end.
-    pub async fn task(&self, principal: &Principal, id: TaskId, wait: Duration) -> Result<TaskAnswer, Error> {
+    pub(crate) async fn task(
+        &self,
+        principal: &Principal,
+        id: TaskId,
+        wait: Duration,
+    ) -> Result<TaskAnswer, Error> {
         let view = self.view(principal, id).await?;
         if view.state.is_final() || wait.is_zero() {
             return answer::task(view);
@@ -143,7 +148,7 @@ impl Dispatch {
     }
 
     /// Returns a page of the tasks that the caller may see.
-    pub async fn tasks(
+    pub(crate) async fn tasks(
         &self,
         principal: &Principal,
         state: Option<State>,
@@ -161,19 +166,19 @@ impl Dispatch {
     }
 
     /// Cancels a task that the caller may see; returns false if it had ended.
-    pub async fn cancel(&self, principal: &Principal, id: TaskId) -> Result<bool, Error> {
+    pub(crate) async fn cancel(&self, principal: &Principal, id: TaskId) -> Result<bool, Error> {
         self.view(principal, id).await?;
         self.store.cancel(&principal.circle, id).await.map_err(answer::store_error)
     }
 
     /// Lists the scripts of the circle's library.
-    pub async fn library(&self, principal: Principal) -> Result<Library, Error> {
+    pub(crate) async fn library(&self, principal: Principal) -> Result<Library, Error> {
         let played = self.play(principal, Source::Listing, CallOptions::default()).await?;
         serde_json::from_value(played.value).map_err(internal)
     }
 
     /// Returns records of the circle's provenance, for its owner.
-    pub async fn provenance(
+    pub(crate) async fn provenance(
         &self,
         principal: &Principal,
         after: u64,

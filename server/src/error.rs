@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 /// Logs the cause under a new id and returns an error that carries only the id.
-pub fn internal(cause: impl Display) -> Error {
+pub(crate) fn internal(cause: impl Display) -> Error {
     let id = Uuid::now_v7();
     tracing::error!(%id, %cause, "internal error");
     Error::internal(Some(id))
@@ -18,12 +18,12 @@ pub fn internal(cause: impl Display) -> Error {
 
 /// Returns the data of an error after which the caller may retry. A wait above the document's maximum becomes the
 /// maximum.
-pub fn retry_after(wait: Duration) -> RetryData {
+pub(crate) fn retry_after(wait: Duration) -> RetryData {
     let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     RetryData { retry_after_ms: millis.try_into().unwrap_or(RetryDataRetryAfterMs::MAX), logs: None }
 }
 
 /// Returns whether this process, or the whole system, can open no more files.
-pub fn is_out_of_files(error: &io::Error) -> bool {
+pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -41,28 +41,28 @@ const READ_BUFFER: usize = 8 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
 
 /// The state that all connections share.
-pub struct Shared {
-    pub settings: Settings,
-    pub methods: Methods,
-    pub store: Arc<dyn Store>,
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) methods: Methods,
+    pub(crate) store: Arc<dyn Store>,
     /// Counts open WebSockets.
-    pub connections: TaskTracker,
-    pub shutdown: CancellationToken,
+    pub(crate) connections: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// The socket of a request.
 #[derive(Clone)]
-pub struct Socket {
+pub(crate) struct Socket {
     /// The server's address of the connection.
-    pub local: SocketAddr,
+    pub(crate) local: SocketAddr,
     /// The circles of its listener.
-    pub circles: Arc<Circles>,
+    pub(crate) circles: Arc<Circles>,
     /// The connection's slot, which its last user frees.
-    pub slot: Arc<ConnectionSlot>,
+    pub(crate) slot: Arc<ConnectionSlot>,
 }
 
 /// Returns the routes of the server, as `docs/protocol.md` and `docs/operations.md` describe them.
-pub fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let limits = shared.settings.limits;
     Router::new()
         .route("/", get(first_circle).post(post_first_circle))

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 const MAX_ID_BYTES: usize = 1_024;
 
 /// The content of one text from a client.
-pub enum Message<'a> {
+pub(crate) enum Message<'a> {
     /// One entry.
     Single(Entry<'a>),
     /// Several entries with one answer.
@@ -20,7 +20,7 @@ pub enum Message<'a> {
 }
 
 /// An element of a batch, or a whole message.
-pub enum Entry<'a> {
+pub(crate) enum Entry<'a> {
     /// A call, which gets an answer.
     Call(Request<'a>),
     /// A request without an id. JSON-RPC forbids an answer, and no method is worth calling without one, so it is
@@ -31,14 +31,14 @@ pub enum Entry<'a> {
 }
 
 /// The answer to an entry that is no call.
-pub struct Refusal<'a> {
+pub(crate) struct Refusal<'a> {
     id: Option<&'a RawValue>,
     error: Error,
 }
 
 impl<'a> Message<'a> {
     /// Parses a text. Refuses a batch of more than `max_batch` entries. The codes are those of JSON-RPC 2.0.
-    pub fn parse(text: &'a str, max_batch: usize) -> Self {
+    pub(crate) fn parse(text: &'a str, max_batch: usize) -> Self {
         if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[') {
             return Self::Single(Entry::parse(text));
         }
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for LooseVisitor {
 
 impl Refusal<'_> {
     /// Returns the answer as JSON.
-    pub fn into_json(self) -> String {
+    pub(crate) fn into_json(self) -> String {
         match self.id {
             Some(id) => error_answer(id, self.error.into()),
             None => error_answer(&Id::Null, self.error.into()),
@@ -152,7 +152,7 @@ impl Refusal<'_> {
 }
 
 /// Returns an error answer without a call's id as JSON.
-pub fn error_text(error: Error) -> String {
+pub(crate) fn error_text(error: Error) -> String {
     error_answer(&Id::Null, error.into())
 }
 

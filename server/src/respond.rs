@@ -25,10 +25,10 @@ const CALL_RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// The answer to a text.
 #[derive(Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// `None` for a notification, or a batch of notifications.
-    pub text: Option<String>,
-    pub changes: Vec<SubscriptionChange>,
+    pub(crate) text: Option<String>,
+    pub(crate) changes: Vec<SubscriptionChange>,
 }
 
 impl From<String> for Answer {
@@ -45,7 +45,7 @@ impl From<Option<String>> for Answer {
 
 /// Tells the pauses of a batch between its calls apart from the waiting of a call.
 #[derive(Clone, Default)]
-pub struct BatchYields(Arc<AtomicBool>);
+pub(crate) struct BatchYields(Arc<AtomicBool>);
 
 impl BatchYields {
     /// Returns to the connection once.
@@ -63,13 +63,13 @@ impl BatchYields {
     }
 
     /// Returns whether the batch has yielded since the last call of this.
-    pub fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 }
 
 /// Answers a text: a call, a batch, or neither.
-pub async fn respond(handler: Handler, text: Utf8Bytes, yields: BatchYields) -> Answer {
+pub(crate) async fn respond(handler: Handler, text: Utf8Bytes, yields: BatchYields) -> Answer {
     let mut answer = Answer::default();
     match Message::parse(&text, handler.limits().batch) {
         Message::Single(entry) => {
@@ -141,7 +141,7 @@ async fn respond_to(
 }
 
 /// Returns the bytes of memory that the calls in a text hold at most until they are answered, the text included.
-pub fn memory_bytes(text: &str) -> usize {
+pub(crate) fn memory_bytes(text: &str) -> usize {
     /// A call without params.
     const CALL: usize = 4 << 10;
     /// An element of an array, a member of an object, and an object with any member.
@@ -155,7 +155,7 @@ pub fn memory_bytes(text: &str) -> usize {
 }
 
 /// Refuses the call in a text, or a batch as a whole, because too many calls are under way.
-pub fn too_many_calls(text: &str, max_batch: usize) -> Option<String> {
+pub(crate) fn too_many_calls(text: &str, max_batch: usize) -> Option<String> {
     let error = Error::from(Fault::RateLimited(retry_after(CALL_RETRY_AFTER)));
     match Message::parse(text, max_batch) {
         Message::Single(Entry::Call(request)) => Some(text_of(MethodResponse::error(request.id, error))),

@@ -10,7 +10,7 @@ mod params;
 mod subscriptions;
 mod watch;
 
-pub use self::{
+pub(crate) use self::{
     document::DISCOVER,
     feed::{Feed, SubscriptionChange},
     handler::Handler,

@@ -41,7 +41,7 @@ impl Audience {
 
 /// Returns the address at which this machine reaches a socket: clients cannot dial an unspecified address such as
 /// 0.0.0.0.
-pub fn dialled(address: SocketAddr) -> SocketAddr {
+pub(crate) fn dialled(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip().to_canonical() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -19,7 +19,7 @@ const MAX_FAILURES: u32 = 5;
 
 /// The login state of one connection. It is made for one upgrade, reachable only from that connection's calls, and
 /// ends with it.
-pub struct Session {
+pub(crate) struct Session {
     circle: PublicKey,
     audience: String,
     transport: Transport,
@@ -31,7 +31,7 @@ pub struct Session {
 
 /// The transport of a session's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     /// A connection, which can log in.
     WebSocket,
     /// A single POST, which cannot log in.
@@ -59,7 +59,7 @@ struct Login {
 
 impl Session {
     /// A session without a login.
-    pub fn new(circle: PublicKey, audience: String, transport: Transport, ttl: Duration) -> Self {
+    pub(crate) fn new(circle: PublicKey, audience: String, transport: Transport, ttl: Duration) -> Self {
         Self {
             circle,
             audience,
@@ -71,12 +71,12 @@ impl Session {
     }
 
     /// The circle that the client connected to.
-    pub const fn circle(&self) -> PublicKey {
+    pub(crate) const fn circle(&self) -> PublicKey {
         self.circle
     }
 
     /// The transport of its calls.
-    pub const fn transport(&self) -> Transport {
+    pub(crate) const fn transport(&self) -> Transport {
         self.transport
     }
 
@@ -85,7 +85,7 @@ impl Session {
     /// # Errors
     ///
     /// Fails while the connection has too many unanswered challenges.
-    pub fn challenge(&self, pubkey: PublicKey) -> Result<Challenge, Error> {
+    pub(crate) fn challenge(&self, pubkey: PublicKey) -> Result<Challenge, Error> {
         let nonce = Nonce::generate().map_err(internal)?;
         let now = Instant::now();
         let mut state = self.state();
@@ -113,7 +113,7 @@ impl Session {
     /// # Errors
     ///
     /// Fails for a signature of no valid challenge, and after too many failures for any signature.
-    pub fn authenticate(&self, pubkey: PublicKey, signature: &Signature) -> Result<u64, Error> {
+    pub(crate) fn authenticate(&self, pubkey: PublicKey, signature: &Signature) -> Result<u64, Error> {
         let now = Instant::now();
         let mut state = self.state();
         let spent = state.pending.extract_if(.., |pending| pending.challenge.pubkey == pubkey);
@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// Returns the proved key and the session's end in Unix seconds; `None` once the session has expired.
-    pub fn login(&self) -> Option<(PublicKey, u64)> {
+    pub(crate) fn login(&self) -> Option<(PublicKey, u64)> {
         let now = Instant::now();
         let mut state = self.state();
         state.login = state.login.filter(|login| login.until > now);
@@ -140,22 +140,22 @@ impl Session {
     }
 
     /// Returns whether messages and answers may be long: not before a required login, and not over HTTP.
-    pub fn allows_long_texts(&self, require_login: bool) -> bool {
+    pub(crate) fn allows_long_texts(&self, require_login: bool) -> bool {
         self.transport == Transport::WebSocket && (!require_login || self.login().is_some())
     }
 
     /// Returns whether the client has logged in, also after the session has expired.
-    pub fn has_logged_in(&self) -> bool {
+    pub(crate) fn has_logged_in(&self) -> bool {
         self.has_logged_in.load(Ordering::Relaxed)
     }
 
     /// Returns the caller of its calls.
-    pub fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         self.login().map_or(Caller::Anonymous, |(key, _)| Caller::Peer(key.circle_id()))
     }
 
     /// Returns whether so many logins failed that the connection must close.
-    pub fn is_locked_out(&self) -> bool {
+    pub(crate) fn is_locked_out(&self) -> bool {
         self.state().failures >= MAX_FAILURES
     }
 

@@ -21,7 +21,7 @@ use crate::error::{internal, retry_after};
 const STORE_RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Converts a task.
-pub fn task(view: TaskView) -> Result<Task, Error> {
+pub(crate) fn task(view: TaskView) -> Result<Task, Error> {
     let TaskView { id, caller, script_name, state, accepted_at, timeout, started_at, ended_at, outcome } =
         view;
     let (result, error) = match outcome.map(|outcome| play_result(id, timeout, outcome)) {
@@ -60,7 +60,7 @@ fn millis(time: SystemTime) -> Result<UnixMillis, Error> {
 }
 
 /// Converts the outcome of a play.
-pub fn play_result(id: TaskId, timeout: Duration, outcome: Outcome) -> Result<PlayResult, Error> {
+pub(crate) fn play_result(id: TaskId, timeout: Duration, outcome: Outcome) -> Result<PlayResult, Error> {
     match outcome {
         Outcome::Succeeded(success) => Ok(PlayResult {
             task_id: id.into(),
@@ -112,7 +112,7 @@ fn failed(id: TaskId, failure: Failure) -> Error {
 }
 
 /// Converts a store's error.
-pub fn store_error(error: store::Error) -> Error {
+pub(crate) fn store_error(error: store::Error) -> Error {
     match error {
         store::Error::QueueFull => Fault::Overloaded(retry_after(STORE_RETRY_AFTER)).into(),
         store::Error::ShareFull(time) => {
@@ -136,12 +136,12 @@ pub fn store_error(error: store::Error) -> Error {
 /// Returns the error for a play that has not ended when this server does (`docs/operations.md` has the table). A play
 /// with an idempotency key goes on, and a repeated call gets its outcome; another one is cancelled, as only this
 /// server waits for it.
-pub fn aborted(task: &StoreTask) -> Error {
+pub(crate) fn aborted(task: &StoreTask) -> Error {
     if task.is_remembered() { unavailable() } else { cancelled() }
 }
 
 /// Returns the error for a store that is not available or a server that shuts down.
-pub fn unavailable() -> Error {
+pub(crate) fn unavailable() -> Error {
     Fault::BackendUnavailable(retry_after(STORE_RETRY_AFTER)).into()
 }
 
@@ -164,7 +164,7 @@ fn lines(logs: Vec<store::LogLine>) -> Vec<LogLine> {
     logs.into_iter().map(log_line).collect()
 }
 
-pub fn log_line(line: store::LogLine) -> LogLine {
+pub(crate) fn log_line(line: store::LogLine) -> LogLine {
     let level = match line.level {
         store::LogLevel::Debug => LogLevel::Debug,
         store::LogLevel::Info => LogLevel::Info,

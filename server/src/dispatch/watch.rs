@@ -13,7 +13,7 @@ use super::{CallOptions, Dispatch, Principal, answer};
 
 /// The play to watch.
 #[derive(Clone, Debug)]
-pub enum WatchTarget {
+pub(crate) enum WatchTarget {
     /// A new play, which the end of the stream cancels.
     Play(Source, CallOptions),
     /// A task under way, or a remembered one.
@@ -21,11 +21,11 @@ pub enum WatchTarget {
 }
 
 /// The events of a play; the last one is its end.
-pub type PlayEvents = BoxStream<'static, Result<PlayEvent, Error>>;
+pub(crate) type PlayEvents = BoxStream<'static, Result<PlayEvent, Error>>;
 
 impl Dispatch {
     /// Watches a play. Dropping the stream cancels a play that this call started.
-    pub async fn watch(&self, principal: Principal, target: WatchTarget) -> Result<PlayEvents, Error> {
+    pub(crate) async fn watch(&self, principal: Principal, target: WatchTarget) -> Result<PlayEvents, Error> {
         let (id, events, aborted) = match target {
             WatchTarget::Task(id) => {
                 self.view(&principal, id).await?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// # Errors
 ///
 /// Names the place of an integer that does not fit.
-pub fn check(args: &Value) -> Result<(), String> {
+pub(crate) fn check(args: &Value) -> Result<(), String> {
     let mut place = String::from("args");
     walk(args, &mut place)
 }

@@ -5,7 +5,7 @@ use jsonrpsee::{RpcModule, core::server::ResponsePayload};
 use serde_json::{Value, value::RawValue};
 
 /// The method that answers with `openrpc.json`.
-pub const DISCOVER: &str = "rpc.discover";
+pub(crate) const DISCOVER: &str = "rpc.discover";
 
 /// The document without whitespace.
 static TEXT: LazyLock<Box<RawValue>> = LazyLock::new(|| {
@@ -15,7 +15,7 @@ static TEXT: LazyLock<Box<RawValue>> = LazyLock::new(|| {
 
 /// Registers [`DISCOVER`] with one text for all calls. Cloning and serializing the document as a value takes fifty
 /// times as long, and callers need no login for it.
-pub fn register_discover<T: Send + Sync + 'static>(module: &mut RpcModule<T>) {
+pub(crate) fn register_discover<T: Send + Sync + 'static>(module: &mut RpcModule<T>) {
     LazyLock::force(&TEXT);
     if module.remove_method(DISCOVER).is_some() {
         let text: &'static RawValue = &TEXT;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 /// The notifications of one subscription on their way to its connection. Dropping it ends the subscription.
 #[derive(Debug)]
-pub struct Feed {
+pub(crate) struct Feed {
     id: SubscriptionId,
     notifications: mpsc::Receiver<Box<RawValue>>,
 }
@@ -19,7 +19,7 @@ pub struct Feed {
 /// How an answer changes the subscriptions of its connection. It travels in the answer's extensions, so that the
 /// connection sends notifications only after the answer that names their subscription, also in a batch.
 #[derive(Clone, Debug)]
-pub enum SubscriptionChange {
+pub(crate) enum SubscriptionChange {
     /// A subscription started. The feed is in an `Arc` because extensions must be `Clone`.
     Started(Arc<Feed>),
     /// The client ended this subscription.
@@ -37,12 +37,12 @@ impl Feed {
     }
 
     /// The id of the subscription.
-    pub const fn id(&self) -> SubscriptionId {
+    pub(crate) const fn id(&self) -> SubscriptionId {
         self.id
     }
 
     /// Ends the subscription and drops its pending notifications.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.notifications.close();
         while self.notifications.try_recv().is_ok() {}
     }

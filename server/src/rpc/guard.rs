@@ -3,7 +3,7 @@ use circles_api::{Auth, Error, Fault, Method};
 use crate::auth::{Session, Transport};
 
 /// Decides by `openrpc.json` alone whether a session may call a method. `require_login` is the server's `--auth`.
-pub fn authorize_call(method: &Method, session: &Session, require_login: bool) -> Result<(), Error> {
+pub(crate) fn authorize_call(method: &Method, session: &Session, require_login: bool) -> Result<(), Error> {
     let is_post = session.transport() == Transport::Http;
     match method.auth {
         Auth::None if is_post && method.connection => {

@@ -25,7 +25,7 @@ use crate::{auth::Session, error::internal, limits::Limits};
 /// answers are jsonrpsee's; its own service can only be built by its socket loop, which this server does not use
 /// (see `connection.rs`).
 #[derive(Clone)]
-pub struct Handler {
+pub(crate) struct Handler {
     methods: Methods,
     session: Arc<Session>,
     limits: Limits,
@@ -37,7 +37,7 @@ pub struct Handler {
 
 impl Handler {
     /// Returns the handler of a new connection. `require_login` is the server's `--auth`.
-    pub fn new(methods: Methods, session: Arc<Session>, limits: Limits, require_login: bool) -> Self {
+    pub(crate) fn new(methods: Methods, session: Arc<Session>, limits: Limits, require_login: bool) -> Self {
         static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
         let connection = ConnectionId(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
         let subscriptions = Subscriptions::new(connection, &limits);
@@ -49,7 +49,7 @@ impl Handler {
     /// # Cancel safety
     ///
     /// Dropping the future drops the call, which cancels its play unless it has an idempotency key.
-    pub async fn handle(&self, request: Request<'_>) -> MethodResponse {
+    pub(crate) async fn handle(&self, request: Request<'_>) -> MethodResponse {
         let id = request.id.clone();
         let steps = async {
             let Some(method) = circles_api::method(request.method_name()) else {
@@ -93,27 +93,27 @@ impl Handler {
     }
 
     /// The session of the connection.
-    pub fn session(&self) -> &Session {
+    pub(crate) fn session(&self) -> &Session {
         &self.session
     }
 
     /// The limits of the connection.
-    pub const fn limits(&self) -> &Limits {
+    pub(crate) const fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Returns whether the connection must log in.
-    pub const fn requires_login(&self) -> bool {
+    pub(crate) const fn requires_login(&self) -> bool {
         self.require_login
     }
 
     /// Returns the limit that a message of so many bytes exceeds, if any.
-    pub fn exceeded_by_message(&self, bytes: usize) -> Option<usize> {
+    pub(crate) fn exceeded_by_message(&self, bytes: usize) -> Option<usize> {
         self.exceeded(bytes, self.limits.message_bytes)
     }
 
     /// Returns the limit that answers of so many bytes to one message exceed, if any.
-    pub fn exceeded_by_answer(&self, bytes: usize) -> Option<usize> {
+    pub(crate) fn exceeded_by_answer(&self, bytes: usize) -> Option<usize> {
         self.exceeded(bytes, self.limits.answer_bytes)
     }
 

@@ -26,14 +26,14 @@ use crate::{
 const DEFAULT_PAGE: usize = 50;
 
 /// Registers the methods of `openrpc.json` by name; their plays go to `dispatch`.
-pub fn methods(dispatch: Dispatch) -> Methods {
+pub(crate) fn methods(dispatch: Dispatch) -> Methods {
     let mut module = Rpc { dispatch }.into_rpc();
     document::register_discover(&mut module);
     module.into()
 }
 
 /// The methods of `openrpc.json`.
-pub struct Rpc {
+pub(crate) struct Rpc {
     dispatch: Dispatch,
 }
 

@@ -18,7 +18,7 @@ use crate::error::{internal, retry_after};
 
 /// Checks what jsonrpsee does not: unknown names, which it ignores, and integers out of range. This takes one pass
 /// over the text before the call; all other faults are explained after a call that failed, by [`map_error`].
-pub fn check(method: &Method, text: Option<&str>) -> Result<(), Error> {
+pub(crate) fn check(method: &Method, text: Option<&str>) -> Result<(), Error> {
     if let Some(name) = method.unknown_param(text) {
         let explained = (method.check_params)(text).err().map(Error::from);
         return Err(explained.unwrap_or_else(|| Error::invalid_params(format!("{name}: no such param"))));
@@ -31,7 +31,12 @@ pub fn check(method: &Method, text: Option<&str>) -> Result<(), Error> {
 
 /// Replaces jsonrpsee's own errors: codes that the document lacks by declared ones, and invalid params by an error
 /// that names the field.
-pub fn map_error(answer: MethodResponse, method: &Method, id: &Id<'_>, text: Option<&str>) -> MethodResponse {
+pub(crate) fn map_error(
+    answer: MethodResponse,
+    method: &Method,
+    id: &Id<'_>,
+    text: Option<&str>,
+) -> MethodResponse {
     let Some(code) = answer.as_error_code() else { return answer };
     let error = if code == ErrorCode::InvalidParams.code() {
         // A handler that refuses params which the document allows has explained it already.
@@ -80,7 +85,7 @@ fn declared_error(code: i32) -> Option<Error> {
 }
 
 /// Returns the error for an answer or event longer than the limit `answer_bytes`.
-pub fn answer_too_long() -> Error {
+pub(crate) fn answer_too_long() -> Error {
     match LimitDataLimit::try_from("answer_bytes") {
         Ok(limit) => Fault::LimitExceeded(LimitData { limit, logs: None }).into(),
         Err(error) => internal(error),

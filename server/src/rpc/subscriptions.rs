@@ -19,24 +19,24 @@ use crate::{error::retry_after, limits::Limits};
 /// Notifications of one subscription that wait for their connection. The play waits while there are as many.
 const FEED_CAPACITY: usize = 16;
 /// The wait before a client with too many subscriptions should retry: the time in which a short play ends.
-pub const SUBSCRIPTION_RETRY_AFTER: Duration = Duration::from_millis(500);
+pub(crate) const SUBSCRIPTION_RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Starts and ends the subscriptions of one connection.
 #[derive(Clone)]
-pub struct Subscriptions {
+pub(crate) struct Subscriptions {
     connection: ConnectionId,
     permits: BoundedSubscriptions,
     max_answer: usize,
 }
 
 impl Subscriptions {
-    pub fn new(connection: ConnectionId, limits: &Limits) -> Self {
+    pub(crate) fn new(connection: ConnectionId, limits: &Limits) -> Self {
         let permits = BoundedSubscriptions::new(limits.subscriptions);
         Self { connection, permits, max_answer: limits.answer_bytes }
     }
 
     /// Starts a subscription. Its feed travels with the answer; dropping the feed ends the subscription.
-    pub async fn subscribe(
+    pub(crate) async fn subscribe(
         &self,
         method: &SubscriptionMethod<'static>,
         id: Id<'_>,
@@ -61,7 +61,7 @@ impl Subscriptions {
 
     /// Ends a subscription. jsonrpsee reads the id by position only, and takes a value that is no id for an unknown
     /// one; so the id is read here.
-    pub fn unsubscribe(
+    pub(crate) fn unsubscribe(
         &self,
         method: &UnsubscriptionMethod,
         id: Id<'_>,
