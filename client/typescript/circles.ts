@@ -219,7 +219,7 @@ class SocketTransport implements Transport {
     try {
       const id = (await this.#request(method, params, options?.timeoutMs ?? this.#timeoutMs, late)) as number | string;
       if (this.#failure) throw this.#failure;
-      return this.#listen(JSON.stringify([notification, id]), id, unsubscribe, onItem, options);
+      return this.#addListener(JSON.stringify([notification, id]), id, unsubscribe, onItem, options);
     } finally {
       this.#subscribing -= 1;
       if (this.#subscribing === 0) this.#early = [];
