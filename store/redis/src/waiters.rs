@@ -4,6 +4,7 @@
 //! and keeps each until it is acknowledged: [`Waiters::catch_up`] fetches those whose message was lost.
 
 mod acknowledgements;
+mod listing;
 mod lookup;
 mod submit;
 mod waiter;
@@ -44,7 +45,7 @@ pub(crate) struct Waiters {
     acknowledgements: Arc<Acknowledgements>,
     submitter: Arc<Submitter>,
     submissions: Batcher<Submission, SubmitReply>,
-    /// Turns of listings.
+    /// Permits of listings.
     listings: Semaphore,
 }
 
@@ -81,7 +82,7 @@ impl Waiters {
                 async move { submitter.submit_batch(shard, batch).await }
             }
         });
-        let listings = Semaphore::new(lookup::CONCURRENT_LISTINGS);
+        let listings = Semaphore::new(listing::CONCURRENT_LISTINGS);
         Self {
             node: node.clone(),
             waiting: Mutex::default(),
