@@ -16,7 +16,12 @@ use circles_api::CircleId;
 use circles_store::{Error, Quotas};
 use tokio::sync::oneshot;
 
-use crate::{circle::Circle, circle_db::CircleDb, db::Retention, disk_space::DiskSpace};
+use crate::{
+    circle::Circle,
+    circle_db::CircleDb,
+    db::Retention,
+    disk_space::{DiskSpace, Job},
+};
 
 /// Threads that work on files. Each works on one circle at a time; several keep a slow disk busy.
 const FILE_THREADS: usize = 4;
@@ -24,8 +29,6 @@ const FILE_THREADS: usize = 4;
 const CACHED_CIRCLES: usize = 1_024;
 /// The most files that are closed at a time while a caller waits to open one.
 const MAX_CLOSED_AT_ONCE: usize = 8;
-
-type Job = Box<dyn FnOnce() + Send>;
 
 /// Returns the path of a circle's file.
 pub(crate) type PathOf = Arc<dyn Fn(&CircleId) -> PathBuf + Send + Sync>;

@@ -17,7 +17,8 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// A disk that takes a file of this size counts as not full; a small commit needs far less.
 const PROBE_BYTES: usize = 1 << 20;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Work for another thread.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// Knows whether the disk is full, and runs jobs once it has space again.
 ///

@@ -1,6 +1,9 @@
 //! Queries of the tasks in a circle's file. They block.
 
-use std::{ops::Bound, time::SystemTime};
+use std::{
+    ops::Bound,
+    time::{Duration, SystemTime},
+};
 
 use circles_store::{Error, Outcome, TaskFilter, TaskId, TaskPage};
 use redb::{ReadableTable as _, TableError};
@@ -106,25 +109,11 @@ impl DbFile {
         self.read(|read| {
             let tasks = read.open_table(TASKS)?;
             let end = filter.before.map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_u128()));
-            let mut page = TaskPage { tasks: Vec::new(), next: None };
-            let mut looked_at = 0;
-            let now = SystemTime::now();
-            // Adds a task to the page; returns whether the page has room for more.
-            let mut add = |row: TaskRow| -> bool {
-                looked_at += 1;
-                let id = row.id;
-                let is_remembered = !row.is_forgotten(now, self.retention().time);
-                if is_remembered && filter.state.is_none_or(|state| state == row.state) {
-                    page.tasks.push(row.into_view(None));
-                }
-                let is_full = page.tasks.len() >= filter.limit || looked_at >= MAX_LISTED;
-                page.next = is_full.then_some(id);
-                !is_full
-            };
+            let mut page = PageBuilder::new(filter, self.retention().time);
             match &filter.caller {
                 None => {
                     for found in tasks.range::<u128>((Bound::Unbounded, end))?.rev() {
-                        if !add(decode(found?.1.value())?) {
+                        if !page.add(decode(found?.1.value())?) {
                             break;
                         }
                     }
@@ -139,14 +128,43 @@ impl DbFile {
                     for found in read.open_table(BY_CALLER)?.range::<(&str, u128)>((first, last))?.rev() {
                         let id = TaskId::from_u128(found?.0.value().1);
                         if let Some(row) = task_row(&tasks, id)?
-                            && !add(row)
+                            && !page.add(row)
                         {
                             break;
                         }
                     }
                 }
             }
-            Ok(page)
+            Ok(page.page)
         })
+    }
+}
+
+/// Collects the tasks of a page.
+struct PageBuilder<'a> {
+    page: TaskPage,
+    filter: &'a TaskFilter,
+    looked_at: usize,
+    now: SystemTime,
+    remember_for: Duration,
+}
+
+impl<'a> PageBuilder<'a> {
+    fn new(filter: &'a TaskFilter, remember_for: Duration) -> Self {
+        let page = TaskPage { tasks: Vec::new(), next: None };
+        Self { page, filter, looked_at: 0, now: SystemTime::now(), remember_for }
+    }
+
+    /// Adds a task if it is remembered and matches the filter. Returns whether the page has room for more.
+    fn add(&mut self, row: TaskRow) -> bool {
+        self.looked_at += 1;
+        let id = row.id;
+        let is_remembered = !row.is_forgotten(self.now, self.remember_for);
+        if is_remembered && self.filter.state.is_none_or(|state| state == row.state) {
+            self.page.tasks.push(row.into_view(None));
+        }
+        let is_full = self.page.tasks.len() >= self.filter.limit || self.looked_at >= MAX_LISTED;
+        self.page.next = is_full.then_some(id);
+        !is_full
     }
 }
