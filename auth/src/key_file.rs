@@ -122,7 +122,7 @@ fn create_directory(directory: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Fails as [`read`] and [`write`] do.
+/// Fails as [`read()`] and [`write()`] do.
 pub fn read_or_create(path: &Path, created: impl FnOnce()) -> Result<SecretKey, Error> {
     match read(path) {
         Err(Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {}

@@ -1,7 +1,7 @@
 //! Reads `circles.json`: which circles there are, where their data is, which callers have access, and what scripts
 //! may use.
 //!
-//! Start at [`read`]. `docs/operations.md` has every field with its default and its bounds.
+//! Start at [`read()`]. `docs/operations.md` has every field with its default and its bounds.
 //!
 //! **Invariants.** All faults of a file are reported at once, each with its place. A field without any effect is a
 //! fault. Nothing is written unless the file has no fault. The process environment is passed in as an

@@ -46,7 +46,7 @@ pub fn plan<'a>(path: &Path, environment: Environment<'a>) -> Result<Plan<'a>, F
     Plan::new(text, path, environment)
 }
 
-/// Like [`read`], with the text of the file that is or would be at `path`.
+/// Like [`read()`], with the text of the file that is or would be at `path`.
 ///
 /// # Errors
 ///
