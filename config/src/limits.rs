@@ -107,7 +107,7 @@ impl Default for Limits {
             db_writes: 10_000,
             db_write_bytes: 16 << 20,
             circle_calls: 100,
-            // SPEC §6.
+            // Deep enough for a call through a few circles, and a bound for calls in a loop.
             circle_depth: 4,
             caller_tasks: quota.caller_tasks,
             caller_task_bytes: quota.caller_bytes,

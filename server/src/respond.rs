@@ -107,8 +107,8 @@ pub(crate) async fn respond(handler: Handler, text: Utf8Bytes, yields: BatchYiel
     answer
 }
 
-/// Refuses the document after the first in a batch: fifty copies would turn a request of two kilobytes into an answer of
-/// two megabytes.
+/// Refuses the document after the first in a batch: fifty copies would turn a request of two kilobytes into an answer
+/// of two megabytes.
 fn refuse_second_document(call: Request<'_>) -> String {
     let error = Error::invalid_request(format!("a batch may contain {DISCOVER} only once"));
     text_of(MethodResponse::error(call.id, error))
