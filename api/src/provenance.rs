@@ -111,7 +111,7 @@ fn bytes(hash: &Sha256) -> [u8; 32] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// A record is missing, repeated, or out of order.
-    #[error("record {found} stands where record {expected} should")]
+    #[error("expected record {expected}, found record {found}")]
     Number {
         /// The number that must come next.
         expected: RecordNumber,
@@ -125,7 +125,7 @@ pub enum Broken {
         number: RecordNumber,
     },
     /// The record was changed after it was sealed, or is of another circle.
-    #[error("record {number}: its hash is not that of what it says")]
+    #[error("record {number}: its hash does not match its content")]
     Hash {
         /// The number of the record.
         number: RecordNumber,

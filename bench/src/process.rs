@@ -28,8 +28,8 @@ pub(crate) struct Endpoint {
 }
 
 impl Process {
-    /// Starts a `circles-server` with one circle that is open to all callers. Its data is in a temporary directory, below
-    /// `directory` if that is given.
+    /// Starts a `circles-server` with one circle that is open to all callers. Its data is in a temporary directory,
+    /// below `directory` if that is given.
     pub(crate) fn circles(server: &Path, directory: Option<&Path>) -> Result<Self> {
         let data = temporary(directory)?;
         Self::start(server_command(server).arg("--data-dir").arg(data.path()), Some(data))

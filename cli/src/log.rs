@@ -227,9 +227,9 @@ mod tests {
             verified(&lines).unwrap_err()
         };
         let changed = |lines: &mut Vec<String>| lines[2] = lines[2].replace("succeeded", "failed");
-        assert_eq!(fault(changed), "line 3: record 2: its hash is not that of what it says");
+        assert_eq!(fault(changed), "line 3: record 2: its hash does not match its content");
         let removed = |lines: &mut Vec<String>| drop(lines.remove(2));
-        assert_eq!(fault(removed), "line 3: record 3 stands where record 2 should");
+        assert_eq!(fault(removed), "line 3: expected record 2, found record 3");
         let cut = |lines: &mut Vec<String>| drop(lines.remove(3));
         assert_eq!(fault(cut), "line 4: the head is not that of the last record");
         let broken_off = |lines: &mut Vec<String>| drop(lines.pop());

@@ -145,8 +145,8 @@ impl Client {
         Call::new(self, Ok(TasksParams { state: None, limit: None, cursor: None }))
     }
 
-    /// Cancels a task and returns whether this call ended it. A call that the client repeats after a lost connection may
-    /// return false although its first attempt ended the task.
+    /// Cancels a task and returns whether this call ended it. A call that the client repeats after a lost connection
+    /// may return false although its first attempt ended the task.
     pub async fn cancel(&self, id: TaskId) -> Result<bool, Error> {
         let answer = self.call(self.timeout(), true, |rpc| {
             let id = id.clone();

@@ -12,8 +12,9 @@
 //!
 //! Start at [`Client::builder`]. [`Client::rpc`] gives access to the generated stubs of every method.
 //!
-//! **Invariants.** The client signs only challenges for the circle, address and key that the caller chose. It never sends
-//! a play or a submission without an idempotency key twice. Every wait has an end. The crate builds for WebAssembly too.
+//! **Invariants.** The client signs only challenges for the circle, address and key that the caller chose. It never
+//! sends a play or a submission without an idempotency key twice. Every wait has an end. The crate builds for
+//! WebAssembly too.
 
 mod call;
 mod client;

@@ -82,9 +82,9 @@ impl Request for WatchTaskRequest {
 
 /// The events of a play: its acceptance, its log lines, its end. The stream finishes after the end or an error.
 ///
-/// Dropping the stream early cancels the play that it started; a task that it only watches continues. The client buffers
-/// some hundreds of events; a slower reader gets [`Error::Lagged`]. If no end arrives within some seconds after the
-/// play's deadline (for a watched task: a day), the stream finishes with [`Error::Timeout`].
+/// Dropping the stream early cancels the play that it started; a task that it only watches continues. The client
+/// buffers some hundreds of events; a slower reader gets [`Error::Lagged`]. If no end arrives within some seconds after
+/// the play's deadline (for a watched task: a day), the stream finishes with [`Error::Timeout`].
 #[derive(Debug)]
 #[must_use = "dropping the stream cancels the play that it started"]
 pub struct PlayEvents {

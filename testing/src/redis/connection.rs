@@ -7,7 +7,7 @@ use std::{
 /// How long to wait for a connection, and for each reply.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A blocking connection to Redis. It speaks RESP 2 and does nothing else, so that tests and benchmarks see each
+/// A blocking connection to Redis. It speaks RESP 2 and does nothing else, so that tests and benchmarks control each
 /// command.
 ///
 /// Errors are sentences: those of the connection, and the error replies of Redis.

@@ -335,7 +335,7 @@ async fn provenance_log_is_printed_for_owner_and_verified_offline() {
     let forged = log.replacen("succeeded", "failed", 1);
     for (log, more, complaint) in [
         (forged.as_str(), &[][..], "line 2: record 1"),
-        (&[&lines[..2], &lines[3..]].concat().join("\n"), &[], "record 3 stands where record 2 should"),
+        (&[&lines[..2], &lines[3..]].concat().join("\n"), &[], "expected record 2, found record 3"),
         (&lines[..4].join("\n"), &[], "breaks off"),
         (&log, &["--circle", &other], "the log is of circle"),
         (&log, &["--head", &"0".repeat(63)], "--head"),
