@@ -30,7 +30,7 @@ use circles_store::CircleId;
 use self::masks::Masks;
 use crate::play::{Budget, Share};
 
-pub use self::{
+pub(crate) use self::{
     documents::stop_for,
     files::{FileError, Files},
     library::{Library, LibraryError, LibraryId, LibraryRead, Version},
@@ -95,7 +95,7 @@ impl fmt::Debug for CircleSettings {
 }
 
 /// A circle, with the resources that its plays share.
-pub struct Circle {
+pub(crate) struct Circle {
     pub library: Library,
     pub files: Files,
     pub access: Access,
@@ -107,7 +107,7 @@ pub struct Circle {
 }
 
 impl Circle {
-    pub fn new(settings: CircleSettings) -> Self {
+    pub(crate) fn new(settings: CircleSettings) -> Self {
         Self {
             library: Library::new(settings.library, settings.library_required),
             files: Files::new(settings.files),
@@ -120,18 +120,18 @@ impl Circle {
     }
 
     /// The part of a process's memory that its plays may hold.
-    pub fn memory_share(&self, budget: &Budget) -> &Share {
+    pub(crate) fn memory_share(&self, budget: &Budget) -> &Share {
         self.memory.get_or_init(|| budget.share(self.limits.memory_bytes))
     }
 
     /// The secret of this name.
-    pub fn secret(&self, name: &str) -> Option<&str> {
+    pub(crate) fn secret(&self, name: &str) -> Option<&str> {
         self.secrets.get(name).map(String::as_str)
     }
 
     /// The text with the name of each secret in place of its value; no more of it than about `max_bytes`. Errors quote
     /// values that scripts pass around.
-    pub fn mask_secrets(&self, text: &str, max_bytes: usize) -> String {
+    pub(crate) fn mask_secrets(&self, text: &str, max_bytes: usize) -> String {
         self.masks.masked(text, max_bytes)
     }
 }

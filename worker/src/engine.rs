@@ -19,13 +19,13 @@ use crate::{
     packages,
 };
 
-pub use self::{
+pub(crate) use self::{
     cache::{LibraryCache, LoadError, Loaded, SourceCache},
     script::{CompileError, Script, hash, is_closure},
 };
 
 /// The engines for scripts with the same limits: Rhai keeps some limits in the engine.
-pub struct Engines {
+pub(crate) struct Engines {
     pub limits: Limits,
     /// Runs scripts on threads of their own.
     pub full: Engine,
@@ -36,7 +36,7 @@ pub struct Engines {
 }
 
 impl Engines {
-    pub fn new(limits: Limits, library: &Arc<LibraryCache>) -> Self {
+    pub(crate) fn new(limits: Limits, library: &Arc<LibraryCache>) -> Self {
         Self {
             limits,
             full: build(limits, library, false),
@@ -47,7 +47,7 @@ impl Engines {
 }
 
 /// The limits of a play on the fast path, so low that it delays no other call.
-pub fn for_fast_path(limits: Limits) -> Limits {
+pub(crate) fn for_fast_path(limits: Limits) -> Limits {
     Limits {
         operations: limits.operations.min(5_000),
         call_depth: limits.call_depth.min(8),

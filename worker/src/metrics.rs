@@ -129,7 +129,7 @@ pub(crate) struct RunningPlay<'a> {
 
 impl RunningPlay<'_> {
     /// Sets how the play ended; the last call counts.
-    pub fn end(&mut self, outcome: &Outcome) {
+    pub(crate) fn end(&mut self, outcome: &Outcome) {
         let limit = match outcome {
             Outcome::Failed(Failure::Limit { limit }, _) => Some(limit.clone()),
             _ => None,

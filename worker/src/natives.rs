@@ -13,10 +13,10 @@ mod containers;
 mod frame;
 mod print;
 mod ranges;
-pub mod slices;
+pub(crate) mod slices;
 mod sort;
 mod texts;
-pub mod value;
+pub(crate) mod value;
 
 use std::time::{Duration, Instant};
 
@@ -28,16 +28,16 @@ use tokio::{runtime::Handle, time::timeout_at};
 
 use crate::play::Stop;
 
-pub use self::{
+pub(crate) use self::{
     constants::Constants,
     frame::{Frame, frame, request_error, throw},
     print::printed,
 };
 
-pub type Checked<T> = Result<T, Box<EvalAltResult>>;
+pub(crate) type Checked<T> = Result<T, Box<EvalAltResult>>;
 
 /// Registers natives as an engine does, in a module that all engines share.
-pub trait Natives {
+pub(crate) trait Natives {
     /// Adds a native, in place of one of the same name and types.
     fn native<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool, Function>(
         &mut self,
@@ -92,7 +92,7 @@ fn with_position(native: RhaiFunc) -> RhaiFunc {
 const TYPES: [&str; 4] = ["array", "blob", "map", "string"];
 
 /// Registers all of them.
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     for name in TYPES {
         module.set_custom_type_raw(name, name);
     }
@@ -127,7 +127,7 @@ fn wait(seconds: f64) -> Checked<()> {
 }
 
 /// Must precede an allocation of so many bytes in one step.
-pub fn charge(bytes: usize) -> Checked<()> {
+pub(crate) fn charge(bytes: usize) -> Checked<()> {
     Frame::current().map_or(Ok(()), |frame| Ok(frame.play.meter.charge(bytes)?))
 }
 

@@ -32,7 +32,7 @@ const ALL: [(&str, Register); 6] = [
 ];
 
 /// Returns whether this is the name of a namespace, which no import may take.
-pub fn is_namespace(name: &str) -> bool {
+pub(crate) fn is_namespace(name: &str) -> bool {
     ALL.iter().any(|(namespace, _)| *namespace == name)
 }
 
@@ -40,12 +40,12 @@ pub fn is_namespace(name: &str) -> bool {
 const RESERVED: [&str; 2] = ["circle", "secret"];
 
 /// Returns whether no function of a script may have this name.
-pub fn is_reserved(function: &str) -> bool {
+pub(crate) fn is_reserved(function: &str) -> bool {
     RESERVED.contains(&function)
 }
 
 /// Natives without a namespace.
-pub fn register(natives: &mut Module) {
+pub(crate) fn register(natives: &mut Module) {
     circle::register(natives);
     secret::register(natives);
     // Rhai's own quotes the text in its errors, and takes sixty times its memory.
@@ -53,7 +53,7 @@ pub fn register(natives: &mut Module) {
 }
 
 /// Every namespace with its natives.
-pub fn all() -> Vec<(&'static str, Shared<Module>)> {
+pub(crate) fn all() -> Vec<(&'static str, Shared<Module>)> {
     let make = |(name, register): (_, Register)| {
         let mut module = Module::new();
         register(&mut module);

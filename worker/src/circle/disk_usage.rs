@@ -16,7 +16,7 @@ const BLOCK: u64 = 4 << 10;
 /// Keeps the files of a circle within a number of bytes. It counts them again only when its own account says that they
 /// are too many. Workers in other processes keep accounts of their own.
 #[derive(Default)]
-pub struct DiskUsage(Mutex<Account>);
+pub(crate) struct DiskUsage(Mutex<Account>);
 
 #[derive(Default)]
 struct Account {
@@ -29,7 +29,7 @@ struct Account {
 }
 
 /// Space on the disk for a write to come. Dropped, it counts as taken, even if the write failed.
-pub struct DiskReservation {
+pub(crate) struct DiskReservation {
     usage: Arc<DiskUsage>,
     bytes: u64,
 }
@@ -46,7 +46,7 @@ impl Drop for DiskReservation {
 impl DiskUsage {
     /// Reserves space for so many more files and bytes within `max_bytes`; `None` if there is too little. `count`
     /// returns the bytes that all files take now.
-    pub fn reserve<E>(
+    pub(crate) fn reserve<E>(
         self: &Arc<Self>,
         files: u64,
         bytes: u64,
@@ -80,7 +80,10 @@ impl DiskUsage {
 }
 
 /// The bytes that the files below a directory take. Files that lie too deep to be counted count as too many bytes.
-pub fn count<E: From<FileError>>(root: &Dir, mut look: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
+pub(crate) fn count<E: From<FileError>>(
+    root: &Dir,
+    mut look: impl FnMut() -> Result<(), E>,
+) -> Result<u64, E> {
     let (mut used, mut left) = (0_u64, vec![PathBuf::from(".")]);
     while let Some(path) = left.pop() {
         let entries = match root.read_dir(&path).map_err(FileError::from) {

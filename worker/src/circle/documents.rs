@@ -8,17 +8,22 @@ use crate::play::{Play, Stop};
 
 /// The documents that a play reads and writes, opened at the first look.
 #[derive(Default)]
-pub struct Documents(Option<Transaction>);
+pub(crate) struct Documents(Option<Transaction>);
 
 impl Documents {
-    pub fn get(&mut self, play: &Play, claim: Option<&Claim>, key: &str) -> Result<Option<Json>, Stop> {
+    pub(crate) fn get(
+        &mut self,
+        play: &Play,
+        claim: Option<&Claim>,
+        key: &str,
+    ) -> Result<Option<Json>, Stop> {
         let found = self.with(play, claim, |documents| documents.get(key))?;
         // The script's side drops it, so it counts as the play's own again.
         play.meter.reclaim(found.as_ref().map_or(0, text_bytes));
         Ok(found)
     }
 
-    pub fn scan(
+    pub(crate) fn scan(
         &mut self,
         play: &Play,
         claim: Option<&Claim>,
@@ -32,7 +37,7 @@ impl Documents {
     }
 
     /// Returns how many documents were written and deleted so far.
-    pub fn put(
+    pub(crate) fn put(
         &mut self,
         play: &Play,
         claim: Option<&Claim>,
@@ -45,7 +50,7 @@ impl Documents {
         })
     }
 
-    pub fn into_parts(self) -> (Reads, Writes) {
+    pub(crate) fn into_parts(self) -> (Reads, Writes) {
         self.0.map(Transaction::into_parts).unwrap_or_default()
     }
 
@@ -71,7 +76,7 @@ impl Documents {
 }
 
 /// Stops the play for an error of the store.
-pub fn stop_for(play: &Play, error: Error) -> Stop {
+pub(crate) fn stop_for(play: &Play, error: Error) -> Stop {
     match error {
         Error::MustRetry => play.meter.stop(Stop::Conflict),
         Error::Unavailable(cause) | Error::StorageFull(cause) => {

@@ -45,7 +45,7 @@ const READ_CHUNK: u64 = 256 << 10;
 
 /// The files below one directory. Each operation opens the directory, so it may appear later, and idle circles hold no
 /// file open.
-pub struct Files {
+pub(crate) struct Files {
     root: Option<PathBuf>,
     usage: Arc<DiskUsage>,
     /// Bytes that are being added to files, by their device and inode.
@@ -102,13 +102,13 @@ impl From<io::Error> for FileError {
 type FileResult<T> = Result<T, FileError>;
 
 impl Files {
-    pub fn new(root: Option<PathBuf>) -> Self {
+    pub(crate) fn new(root: Option<PathBuf>) -> Self {
         Self { root, usage: Arc::default(), growing: Mutex::default() }
     }
 
     /// Reserves space for so many more files and bytes within `max_bytes`; `None` if there is too little. Counting
     /// takes long for many files, so `look` is called meanwhile.
-    pub fn reserve<E: From<FileError>>(
+    pub(crate) fn reserve<E: From<FileError>>(
         &self,
         files: u64,
         bytes: u64,
@@ -122,12 +122,12 @@ impl Files {
     }
 
     /// Returns whether the circle may have files at all.
-    pub const fn is_enabled(&self) -> bool {
+    pub(crate) const fn is_enabled(&self) -> bool {
         self.root.is_some()
     }
 
     /// Opens a file to read, and returns its length.
-    pub fn open(&self, path: &str) -> FileResult<(File, u64)> {
+    pub(crate) fn open(&self, path: &str) -> FileResult<(File, u64)> {
         let path = checked(path)?;
         let (file, metadata) = open_to_read(&self.dir()?, path)?;
         check_single_link(&metadata)?;
@@ -135,7 +135,7 @@ impl Files {
     }
 
     /// Puts a file with this content in place of the file of that name, but not of a directory.
-    pub fn write(&self, path: &str, content: &[u8]) -> FileResult<()> {
+    pub(crate) fn write(&self, path: &str, content: &[u8]) -> FileResult<()> {
         let path = checked(path)?;
         let name = path.file_name().ok_or(FileError::Path)?;
         let dir = self.dir_or_create()?;
@@ -160,7 +160,7 @@ impl Files {
 
     /// Adds to the end of a file, and creates the file if there is none. `may_grow_to` decides whether a length is
     /// allowed; false if it is not.
-    pub fn append(
+    pub(crate) fn append(
         &self,
         path: &str,
         content: &[u8],
@@ -204,7 +204,7 @@ impl Files {
 
     /// Passes the names in a directory to `take`, in no order, until it fails. Names that are not UTF-8 are left out,
     /// since no script could use them.
-    pub fn list<E: From<FileError>>(
+    pub(crate) fn list<E: From<FileError>>(
         &self,
         path: &str,
         mut take: impl FnMut(String) -> Result<(), E>,
@@ -227,14 +227,14 @@ impl Files {
     }
 
     /// Creates a directory and its missing parents.
-    pub fn create_dir(&self, path: &str) -> FileResult<()> {
+    pub(crate) fn create_dir(&self, path: &str) -> FileResult<()> {
         let path = checked(path)?;
         let mut builder = DirBuilder::new();
         Ok(self.dir_or_create()?.create_dir_with(path, builder.recursive(true).mode(PRIVATE_FOLDER))?)
     }
 
     /// Removes a file, an empty directory or a link.
-    pub fn remove(&self, path: &str) -> FileResult<()> {
+    pub(crate) fn remove(&self, path: &str) -> FileResult<()> {
         let path = checked(path)?;
         let dir = self.dir()?;
         let is_dir = dir.symlink_metadata(path)?.is_dir();
@@ -243,13 +243,13 @@ impl Files {
     }
 
     /// Gives a file or directory another name, in place of a file of that name.
-    pub fn rename(&self, from: &str, to: &str) -> FileResult<()> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> FileResult<()> {
         let (from, to) = (checked(from)?, checked(to)?);
         let dir = self.dir()?;
         Ok(dir.rename(from, &dir, to)?)
     }
 
-    pub fn stat(&self, path: &str) -> FileResult<Stat> {
+    pub(crate) fn stat(&self, path: &str) -> FileResult<Stat> {
         let path = checked(path)?;
         let metadata = self.dir()?.metadata(path)?;
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
@@ -284,7 +284,7 @@ fn checked(path: &str) -> FileResult<&Path> {
 }
 
 /// Reads a file of so many bytes, within the limits of a play.
-pub fn read(play: &Play, file: File, bytes: u64) -> Result<Vec<u8>, ResourceError> {
+pub(crate) fn read(play: &Play, file: File, bytes: u64) -> Result<Vec<u8>, ResourceError> {
     let max_bytes = play.limits.file_bytes;
     let too_long = || ResourceError::Stopped(play.meter.stop(Stop::Limit("file_bytes")));
     if bytes > max_bytes {
@@ -310,7 +310,7 @@ pub fn read(play: &Play, file: File, bytes: u64) -> Result<Vec<u8>, ResourceErro
 }
 
 /// Lets other plays run if the disk may take long over so many bytes.
-pub fn mark_slow(play: &Play, bytes: usize) {
+pub(crate) fn mark_slow(play: &Play, bytes: usize) {
     if bytes >= SLOW_BYTES {
         play.meter.mark_slow();
     }

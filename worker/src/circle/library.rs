@@ -16,13 +16,13 @@ use super::{files::FileError, open::open_to_read};
 use crate::play::{Play, Stop};
 
 /// Bytes of a script's name.
-pub const NAME_BYTES: usize = 128;
+pub(crate) const NAME_BYTES: usize = 128;
 /// A change this old has another time than the next one: clocks of file systems are coarse.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Why a library cannot answer.
 #[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
+pub(crate) enum LibraryError {
     /// There is no script of this name, or no script can have it.
     #[error("there is no such script in the library")]
     NotFound,
@@ -49,7 +49,7 @@ impl From<Stop> for LibraryError {
 impl LibraryError {
     /// Returns whether it may be gone a moment later, since it says nothing of the library: this process, or the
     /// system, is out of file descriptors or memory.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         use rustix::io::Errno;
         let Self::Io(error) = self else { return false };
         [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN, Errno::INTR]
@@ -60,7 +60,7 @@ impl LibraryError {
 
 /// The scripts below one directory. Each read opens the directory, so a library can be put in place, or replaced, at
 /// any time, and an idle circle holds no file open.
-pub struct Library {
+pub(crate) struct Library {
     root: Option<PathBuf>,
     /// True if nothing may run while the directory is missing.
     required: bool,
@@ -69,10 +69,10 @@ pub struct Library {
 
 /// Identifies a library among those of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LibraryId(u64);
+pub(crate) struct LibraryId(u64);
 
 /// The answer to a read of a script.
-pub enum LibraryRead {
+pub(crate) enum LibraryRead {
     /// It still has the known version.
     Unchanged,
     /// The source, and its version.
@@ -80,7 +80,7 @@ pub enum LibraryRead {
 }
 
 /// The version of a file. While its times are too young to tell two versions apart, the content decides.
-pub struct Version {
+pub(crate) struct Version {
     stamp: Stamp,
     /// True if a later change is sure to show in the stamp. Until then the source is read each time.
     is_settled: bool,
@@ -117,12 +117,12 @@ impl Version {
 
 impl Library {
     /// The library below `root`. If it is `required`, nothing may run while the directory is missing.
-    pub fn new(root: Option<PathBuf>, required: bool) -> Self {
+    pub(crate) fn new(root: Option<PathBuf>, required: bool) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self { root, required, id: LibraryId(NEXT_ID.fetch_add(1, Ordering::Relaxed)) }
     }
 
-    pub const fn id(&self) -> LibraryId {
+    pub(crate) const fn id(&self) -> LibraryId {
         self.id
     }
 
@@ -137,7 +137,7 @@ impl Library {
     }
 
     /// Returns whether there is a script of this name. Anything but its certain absence is an error.
-    pub fn contains(&self, name: &str) -> Result<bool, LibraryError> {
+    pub(crate) fn contains(&self, name: &str) -> Result<bool, LibraryError> {
         match self.open()? {
             None if self.required => Err(LibraryError::Absent),
             None => Ok(false),
@@ -150,7 +150,7 @@ impl Library {
     }
 
     /// The script of this name as it stands now, unless it still has the `known` version.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         play: &Play,
         name: &str,
@@ -185,12 +185,12 @@ fn read_text(file: &mut impl Read, max_bytes: usize) -> Result<String, LibraryEr
 
 /// Returns whether a text can name a library script: parts of letters, digits, `_`, `-` and `.`, none of which begins
 /// with `-` or `.`, with `/` between them.
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES && name.split('/').all(is_part)
 }
 
 /// Returns whether a text can be a part of a name.
-pub fn is_part(part: &str) -> bool {
+pub(crate) fn is_part(part: &str) -> bool {
     part.bytes().enumerate().all(|(index, byte)| {
         byte.is_ascii_alphanumeric() || byte == b'_' || (index > 0 && (byte == b'.' || byte == b'-'))
     }) && !part.is_empty()

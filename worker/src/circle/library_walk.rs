@@ -14,7 +14,7 @@ const EXTENSION: &str = ".rhai";
 
 impl Library {
     /// The names of the scripts, sorted, the first thousand. May block on the disk.
-    pub fn names(&self, play: &Play) -> Result<Vec<String>, LibraryError> {
+    pub(crate) fn names(&self, play: &Play) -> Result<Vec<String>, LibraryError> {
         let Some(root) = self.open()? else { return Ok(Vec::new()) };
         let mut walk = Walk { root: &root, parents: Vec::new(), left: MAX_ENTRIES, found: Vec::new(), play };
         walk.directory("")?;

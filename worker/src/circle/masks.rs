@@ -12,7 +12,7 @@ const CUT_CHARACTERS: usize = 8;
 const CUT_MARKS: [&str; 3] = ["…", "...", "[...]"];
 
 /// The secrets of a circle, as they appear in texts.
-pub struct Masks(Vec<Mask>);
+pub(crate) struct Masks(Vec<Mask>);
 
 struct Mask {
     name: String,
@@ -21,7 +21,7 @@ struct Mask {
 }
 
 impl Masks {
-    pub fn new(secrets: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(secrets: &BTreeMap<String, String>) -> Self {
         let long = secrets.iter().filter(|(_, value)| value.chars().count() >= SECRET_CHARACTERS);
         let mut masks: Vec<_> = long.map(|(name, value)| Mask::new(name, value)).collect();
         // The longest first, since one may begin with another.
@@ -30,7 +30,7 @@ impl Masks {
     }
 
     /// The text without secrets; no more of it than about `max_bytes`.
-    pub fn masked(&self, text: &str, max_bytes: usize) -> String {
+    pub(crate) fn masked(&self, text: &str, max_bytes: usize) -> String {
         let (mut rest, mut shown) = (text, String::new());
         while shown.len() <= max_bytes && !rest.is_empty() {
             if let Some((after, name)) = self.strip(rest) {

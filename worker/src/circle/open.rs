@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 use super::files::FileError;
 
 /// Opens a regular file to read, and does not wait at a pipe.
-pub fn open_to_read(dir: &Dir, path: impl AsRef<Path>) -> Result<(File, Metadata), FileError> {
+pub(crate) fn open_to_read(dir: &Dir, path: impl AsRef<Path>) -> Result<(File, Metadata), FileError> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(non_blocking());
     let file = dir.open_with(path, &options)?;
@@ -17,11 +17,11 @@ pub fn open_to_read(dir: &Dir, path: impl AsRef<Path>) -> Result<(File, Metadata
     Ok((file, metadata))
 }
 
-pub const fn non_blocking() -> i32 {
+pub(crate) const fn non_blocking() -> i32 {
     OFlags::NONBLOCK.union(OFlags::NOCTTY).bits().cast_signed()
 }
 
-pub fn check_regular(metadata: &Metadata) -> Result<(), FileError> {
+pub(crate) fn check_regular(metadata: &Metadata) -> Result<(), FileError> {
     match (metadata.is_file(), metadata.is_dir()) {
         (true, _) => Ok(()),
         (_, true) => Err(FileError::IsADirectory),
@@ -30,6 +30,6 @@ pub fn check_regular(metadata: &Metadata) -> Result<(), FileError> {
 }
 
 /// Refuses hard links, each of which may be the second name of a file outside. Scripts cannot create any.
-pub fn check_single_link(metadata: &Metadata) -> Result<(), FileError> {
+pub(crate) fn check_single_link(metadata: &Metadata) -> Result<(), FileError> {
     if metadata.nlink() > 1 { Err(FileError::Linked) } else { Ok(()) }
 }

@@ -13,7 +13,7 @@ use crate::play::{Play, Stop};
 /// Each method is one request with plain data, so that a script in a process of its own can send them as messages. The
 /// side that answers keeps the limits: it counts what it reads and writes on the play, and stops the play where a limit
 /// is passed.
-pub trait Resources {
+pub(crate) trait Resources {
     /// The secret of this name.
     fn secret(&self, play: &Play, name: &str) -> Result<Option<String>, ResourceError>;
 
@@ -80,7 +80,7 @@ pub trait Resources {
 }
 
 /// The way out of a circle: calls into other circles.
-pub trait Egress {
+pub(crate) trait Egress {
     /// Plays `call` for the play `caller`, on this thread.
     fn call(
         &self,
@@ -91,14 +91,14 @@ pub trait Egress {
 }
 
 /// A call into another circle.
-pub struct CircleCall {
+pub(crate) struct CircleCall {
     pub circle: CircleId,
     pub source: Source,
     pub args: serde_json::Value,
 }
 
 /// The metadata of a file or directory.
-pub struct Stat {
+pub(crate) struct Stat {
     pub bytes: u64,
     pub is_dir: bool,
     pub modified: Option<SystemTime>,

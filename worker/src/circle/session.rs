@@ -13,7 +13,7 @@ use super::{
 use crate::play::{Play, Stop};
 
 /// One play's access to its circle, within the claim of its task.
-pub struct Session {
+pub(crate) struct Session {
     circle: Arc<Circle>,
     documents: RefCell<Documents>,
     /// `None` without a task: on the fast path, and where a program lists the library.
@@ -26,12 +26,12 @@ struct Link {
 }
 
 impl Session {
-    pub fn new(circle: Arc<Circle>, claim: Claim, egress: Box<dyn Egress>) -> Self {
+    pub(crate) fn new(circle: Arc<Circle>, claim: Claim, egress: Box<dyn Egress>) -> Self {
         Self { circle, documents: RefCell::default(), link: Some(Link { claim, egress }) }
     }
 
     /// A session without documents and calls, since no task is claimed.
-    pub fn without_task(circle: Arc<Circle>) -> Self {
+    pub(crate) fn without_task(circle: Arc<Circle>) -> Self {
         Self { circle, documents: RefCell::default(), link: None }
     }
 
@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// The claim, and what is to be settled with it: `outcome` and the play's documents.
-    pub fn into_settlement(self, outcome: Outcome) -> Option<(Claim, Settlement)> {
+    pub(crate) fn into_settlement(self, outcome: Outcome) -> Option<(Claim, Settlement)> {
         let (reads, writes) = self.documents.into_inner().into_parts();
         let settlement = Settlement { reads, writes, ..outcome.into() };
         self.link.map(|link| (link.claim, settlement))

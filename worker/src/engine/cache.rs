@@ -61,7 +61,7 @@ impl Weighter<LibraryKey, Arc<CachedScript>> for ByBytes {
 }
 
 /// The compiled scripts of callers.
-pub struct SourceCache(Cache<SourceKey, Arc<Script>, ByBytes>);
+pub(crate) struct SourceCache(Cache<SourceKey, Arc<Script>, ByBytes>);
 
 /// A source, and the limits that it was compiled within: one circle may allow more than another.
 #[derive(PartialEq, Eq, Hash)]
@@ -85,18 +85,18 @@ impl Equivalent<SourceKey> for SourceKey<&str> {
 }
 
 impl SourceCache {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(bounded(ByBytes))
     }
 
     /// The compiled form of a source that was compiled before.
-    pub fn get(&self, source: &str, limits: &Limits) -> Option<Arc<Script>> {
+    pub(crate) fn get(&self, source: &str, limits: &Limits) -> Option<Arc<Script>> {
         self.0.get(&SourceKey::new(source, limits))
     }
 
     /// The compiled form of a source with this hash; compiled now, by an engine with these limits, if it is not in the
     /// cache.
-    pub fn compile(
+    pub(crate) fn compile(
         &self,
         engine: &Engine,
         source: &str,
@@ -113,7 +113,7 @@ impl SourceCache {
 }
 
 /// The compiled scripts of all libraries of a host.
-pub struct LibraryCache(Cache<LibraryKey, Arc<CachedScript>, ByBytes>);
+pub(crate) struct LibraryCache(Cache<LibraryKey, Arc<CachedScript>, ByBytes>);
 
 /// A library, and the name of a script in it.
 #[derive(PartialEq, Eq, Hash)]
@@ -132,7 +132,7 @@ struct CachedScript {
 }
 
 /// A library script that was found; compiled already, perhaps.
-pub struct Loaded {
+pub(crate) struct Loaded {
     pub hash: [u8; 32],
     name: Box<str>,
     state: LoadState,
@@ -145,7 +145,7 @@ enum LoadState {
 
 /// Why a library script cannot be run.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     #[error(transparent)]
     Library(#[from] LibraryError),
     /// It does not compile.
@@ -169,12 +169,12 @@ impl From<Stop> for LoadError {
 }
 
 impl LibraryCache {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(bounded(ByBytes)))
     }
 
     /// A script of the frame's library as it stands now. May block on the disk.
-    pub fn load(&self, frame: &Frame, name: &str) -> Result<Loaded, LoadError> {
+    pub(crate) fn load(&self, frame: &Frame, name: &str) -> Result<Loaded, LoadError> {
         let library = frame.circle().library_id();
         let cached = self.0.get(&LibraryKey(library, name));
         let loaded = |hash, state| Loaded { hash, name: name.into(), state };
@@ -199,7 +199,12 @@ impl LibraryCache {
     }
 
     /// The compiled form of a loaded script, by an engine with the limits of the frame's play.
-    pub fn compile(&self, engine: &Engine, frame: &Frame, loaded: Loaded) -> Result<Arc<Script>, LoadError> {
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        frame: &Frame,
+        loaded: Loaded,
+    ) -> Result<Arc<Script>, LoadError> {
         match loaded.state {
             LoadState::Compiled(script) => Ok(script),
             LoadState::Source(source, version) => {
@@ -211,7 +216,12 @@ impl LibraryCache {
     }
 
     /// A compiled script of the frame's library. May block on the disk.
-    pub fn script(&self, engine: &Engine, frame: &Frame, name: &str) -> Result<Arc<Script>, LoadError> {
+    pub(crate) fn script(
+        &self,
+        engine: &Engine,
+        frame: &Frame,
+        name: &str,
+    ) -> Result<Arc<Script>, LoadError> {
         self.compile(engine, frame, self.load(frame, name)?)
     }
 

@@ -21,12 +21,12 @@ const MAX_IMPORT_DEPTH: usize = 16;
 ///
 /// All plays share the compiled modules. Each play evaluates a module itself, within its own limits, so that no play
 /// sees the values of another.
-pub struct Resolver {
+pub(crate) struct Resolver {
     library: Arc<LibraryCache>,
 }
 
 impl Resolver {
-    pub const fn new(library: Arc<LibraryCache>) -> Self {
+    pub(crate) const fn new(library: Arc<LibraryCache>) -> Self {
         Self { library }
     }
 }

@@ -32,7 +32,7 @@ const MAX_PENALTY: u8 = 3 * MISS_PENALTY;
 
 /// Why a source is not compiled.
 #[derive(Debug, thiserror::Error)]
-pub enum CompileError {
+pub(crate) enum CompileError {
     /// It is not Rhai, or passes a limit of the parser.
     #[error(transparent)]
     Parse(#[from] ParseError),
@@ -43,7 +43,7 @@ pub enum CompileError {
 
 /// A compiled script, and its record on the fast path. No thread counts its memory: each play that uses it is charged
 /// with it, whether it was compiled just now or found in a cache.
-pub struct Script {
+pub(crate) struct Script {
     pub ast: AST,
     /// SHA-256 of its source.
     pub hash: [u8; 32],
@@ -63,7 +63,7 @@ impl Drop for Script {
 }
 
 /// SHA-256 of a source, within the time of a play.
-pub fn hash(source: &str, meter: &Meter) -> Result<[u8; 32], Stop> {
+pub(crate) fn hash(source: &str, meter: &Meter) -> Result<[u8; 32], Stop> {
     let mut hash = Sha256::new();
     for part in source.as_bytes().chunks(HASHED_AT_ONCE) {
         hash.update(part);
@@ -85,7 +85,7 @@ fn code(source: &str) -> &str {
 impl Script {
     /// Compiles a source with this hash within the limits of the play on this thread. Errors name the source `name`.
     /// The play is charged with the memory until the script is compiled.
-    pub fn compile(
+    pub(crate) fn compile(
         engine: &Engine,
         source: &str,
         hash: [u8; 32],
@@ -122,20 +122,20 @@ impl Script {
     }
 
     /// Returns whether it has a function of this name and number of parameters.
-    pub fn has_function(&self, name: &str, params: usize) -> bool {
+    pub(crate) fn has_function(&self, name: &str, params: usize) -> bool {
         self.ast.iter_functions().any(|function| function.name == name && function.params.len() == params)
     }
 
     /// Returns whether a play of it should start on the fast path. A script with closures should not: the memory that
     /// they lose has to be counted.
-    pub fn is_fast_path_eligible(&self) -> bool {
+    pub(crate) fn is_fast_path_eligible(&self) -> bool {
         !self.has_closures
             && self.was_short.load(Ordering::Relaxed)
             && self.penalty.load(Ordering::Relaxed) < MAX_PENALTY
     }
 
     /// Records the cost of a play off the fast path.
-    pub fn record_play(&self, play: &Play) {
+    pub(crate) fn record_play(&self, play: &Play) {
         let meter = &play.meter;
         let short = meter.operations() <= SHORT_OPERATIONS
             && meter.elapsed() <= SHORT_TIME
@@ -152,7 +152,7 @@ impl Script {
     }
 
     /// Records a play that was short enough for the fast path.
-    pub fn record_hit(&self) {
+    pub(crate) fn record_hit(&self) {
         let penalty = self.penalty.load(Ordering::Relaxed);
         if penalty > 0 {
             // Threads that race here lower the penalty a little less.
@@ -161,7 +161,7 @@ impl Script {
     }
 
     /// Records a play that the fast path gave up, perhaps only because the machine was busy.
-    pub fn record_miss(&self) {
+    pub(crate) fn record_miss(&self) {
         self.was_short.store(false, Ordering::Relaxed);
         let penalty = self.penalty.load(Ordering::Relaxed).saturating_add(MISS_PENALTY);
         self.penalty.store(penalty, Ordering::Relaxed);
@@ -169,7 +169,7 @@ impl Script {
 }
 
 /// Returns whether Rhai made this function of a closure.
-pub fn is_closure(function: &str) -> bool {
+pub(crate) fn is_closure(function: &str) -> bool {
     function.starts_with(CLOSURE)
 }
 

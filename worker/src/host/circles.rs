@@ -16,7 +16,7 @@ use crate::{
 const MAX_OTHERS: usize = 1_000;
 
 /// A circle as this host serves it: its resources, the engines for its limits, and its policy.
-pub struct ServedCircle {
+pub(crate) struct ServedCircle {
     pub resources: Arc<Circle>,
     pub engines: Arc<Engines>,
     pub policy: PolicyState,
@@ -24,17 +24,17 @@ pub struct ServedCircle {
 
 impl ServedCircle {
     /// A circle whose limits are those of `engines`.
-    pub fn new(settings: CircleSettings, engines: Arc<Engines>) -> Self {
+    pub(crate) fn new(settings: CircleSettings, engines: Arc<Engines>) -> Self {
         Self { resources: Arc::new(Circle::new(settings)), engines, policy: PolicyState::default() }
     }
 
     /// The limits of one play.
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.engines.limits
     }
 }
 
-pub struct Circles {
+pub(crate) struct Circles {
     named: HashMap<CircleId, Arc<ServedCircle>>,
     /// Stands for every circle without settings, unless a rule has some. It has no resources that two could share.
     other: Arc<ServedCircle>,
@@ -48,7 +48,7 @@ struct Others {
 }
 
 impl Circles {
-    pub fn new(limits: Limits, named: HashMap<CircleId, CircleSettings>) -> Self {
+    pub(crate) fn new(limits: Limits, named: HashMap<CircleId, CircleSettings>) -> Self {
         // Most circles have the same limits.
         let mut engines: HashMap<Limits, Arc<Engines>> = HashMap::new();
         let library = LibraryCache::new();
@@ -66,11 +66,11 @@ impl Circles {
 
     /// This circle in place of every circle.
     #[cfg(test)]
-    pub fn all(circle: ServedCircle) -> Self {
+    pub(crate) fn all(circle: ServedCircle) -> Self {
         Self { named: HashMap::new(), other: Arc::new(circle), others: None }
     }
 
-    pub fn with_others(
+    pub(crate) fn with_others(
         mut self,
         settings: impl Fn(&CircleId) -> CircleSettings + Send + Sync + 'static,
     ) -> Self {
@@ -79,11 +79,11 @@ impl Circles {
     }
 
     /// Returns whether a circle has settings of its own.
-    pub fn is_named(&self, id: &CircleId) -> bool {
+    pub(crate) fn is_named(&self, id: &CircleId) -> bool {
         self.named.contains_key(id)
     }
 
-    pub fn get(&self, id: &CircleId) -> Arc<ServedCircle> {
+    pub(crate) fn get(&self, id: &CircleId) -> Arc<ServedCircle> {
         match (self.named.get(id), &self.others) {
             (Some(circle), _) => circle.clone(),
             (None, None) => self.other.clone(),

@@ -17,7 +17,7 @@ use crate::{
 
 /// Plays calls on the caller's thread, and not through the queue: so no depth or number of calls can wait for a thread
 /// that waits for them.
-pub struct HostEgress {
+pub(crate) struct HostEgress {
     pub host: Arc<Host>,
     pub store: Arc<dyn Store>,
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The failure of a source that did not compile.
-pub fn of_compiling(error: &ParseError) -> Failure {
+pub(crate) fn of_compiling(error: &ParseError) -> Failure {
     match error.err_type() {
         ParseErrorType::ExprTooDeep => limit("expression_depth"),
         ParseErrorType::TooManyFunctions => limit("functions"),
@@ -23,7 +23,7 @@ pub fn of_compiling(error: &ParseError) -> Failure {
 }
 
 /// The failure of a script with this source name that ended with an error: its own, or that of a limit in Rhai.
-pub fn of_running(error: EvalAltResult, source: &str, frame: &Frame) -> Failure {
+pub(crate) fn of_running(error: EvalAltResult, source: &str, frame: &Frame) -> Failure {
     let trace = Trace::of(error, source);
     match trace.error {
         EvalAltResult::ErrorTooManyOperations(_) => limit("operations"),
@@ -42,7 +42,7 @@ pub fn of_running(error: EvalAltResult, source: &str, frame: &Frame) -> Failure 
 }
 
 /// The text of [`of_running`] for the log: bounded, and without secrets.
-pub fn text(error: EvalAltResult, source: &str, frame: &Frame) -> String {
+pub(crate) fn text(error: EvalAltResult, source: &str, frame: &Frame) -> String {
     match of_running(error, source, frame) {
         Failure::Script { message, line, .. } => {
             let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
@@ -89,7 +89,7 @@ impl Trace {
 }
 
 /// The failure of a play whose result has no JSON form, or is too large.
-pub fn of_result(unfit: Unfit, frame: &Frame) -> Failure {
+pub(crate) fn of_result(unfit: Unfit, frame: &Frame) -> Failure {
     match unfit {
         Unfit::Limit(name) => limit(name),
         Unfit::Type { name, path } => {
@@ -100,7 +100,7 @@ pub fn of_result(unfit: Unfit, frame: &Frame) -> Failure {
 }
 
 /// The failure of a play that passed the limit of this name.
-pub fn limit(name: &str) -> Failure {
+pub(crate) fn limit(name: &str) -> Failure {
     Failure::Limit { limit: name.to_owned() }
 }
 
@@ -163,7 +163,7 @@ fn shown(message: &str, frame: &Frame) -> String {
 }
 
 /// The outcome, without secrets in the error of a script that does not compile: a secret may be part of its source.
-pub fn mask_source(outcome: Outcome, circle: &Circle) -> Outcome {
+pub(crate) fn mask_source(outcome: Outcome, circle: &Circle) -> Outcome {
     match outcome {
         Outcome::Failed(Failure::Script { kind, message, line, column, thrown }, logs)
             if kind == ScriptErrorKind::Compile =>
@@ -176,7 +176,7 @@ pub fn mask_source(outcome: Outcome, circle: &Circle) -> Outcome {
 }
 
 /// The failure of a task whose arguments a script cannot hold.
-pub fn of_args(message: String) -> Failure {
+pub(crate) fn of_args(message: String) -> Failure {
     script(ScriptErrorKind::Runtime, message, Position::NONE, None)
 }
 

@@ -43,7 +43,7 @@ pub struct LibraryFunction {
 }
 
 /// The scripts of the frame's library by name, the first thousand. Compiles new scripts, within the limits of the play.
-pub fn scripts(engines: &Engines, frame: &Frame) -> Result<Vec<LibraryScript>, LoadError> {
+pub(crate) fn scripts(engines: &Engines, frame: &Frame) -> Result<Vec<LibraryScript>, LoadError> {
     let mut scripts = Vec::new();
     for name in frame.circle().script_names(&frame.play)? {
         scripts.extend(describe(engines, frame, name)?);

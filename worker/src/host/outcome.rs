@@ -23,7 +23,12 @@ use crate::{
 };
 
 /// Evaluates a script as the frame's play. An error says why the play was stopped.
-pub fn run(engine: &Engine, script: &Script, frame: &Rc<Frame>, queued: Duration) -> Result<Outcome, Stop> {
+pub(crate) fn run(
+    engine: &Engine,
+    script: &Script,
+    frame: &Rc<Frame>,
+    queued: Duration,
+) -> Result<Outcome, Stop> {
     let meter = &frame.play.meter;
     frame.enter(|| {
         let mut scope = Scope::new();
@@ -42,7 +47,7 @@ pub fn run(engine: &Engine, script: &Script, frame: &Rc<Frame>, queued: Duration
 
 /// Takes shared variables apart. A closure in a variable that it captured holds itself, so that Rhai never frees the
 /// two: recursive closures are written so.
-pub fn clear_shared(scope: &Scope) {
+pub(crate) fn clear_shared(scope: &Scope) {
     for (_, _, value) in scope.iter_raw().filter(|(_, _, value)| value.is_shared()) {
         let mut variable = value.clone();
         let held = variable.write_lock::<Dynamic>().map(|mut held| held.take());
@@ -80,7 +85,12 @@ fn success(value: &Dynamic, frame: &Frame, queued: Duration) -> Outcome {
 }
 
 /// The outcome of a play with this result.
-pub fn succeeded(value: serde_json::Value, output: String, frame: &Frame, queued: Duration) -> Outcome {
+pub(crate) fn succeeded(
+    value: serde_json::Value,
+    output: String,
+    frame: &Frame,
+    queued: Duration,
+) -> Outcome {
     let meter = &frame.play.meter;
     let stats = Stats {
         queued_us: micros(queued),
@@ -91,7 +101,7 @@ pub fn succeeded(value: serde_json::Value, output: String, frame: &Frame, queued
 }
 
 /// The outcome of a play that was stopped.
-pub fn stopped(stop: Stop, meter: &Meter) -> Outcome {
+pub(crate) fn stopped(stop: Stop, meter: &Meter) -> Outcome {
     match stop {
         Stop::Deadline => Outcome::timed_out(),
         Stop::Interrupted | Stop::BudgetExceeded => Outcome::cancelled(),
@@ -104,14 +114,14 @@ pub fn stopped(stop: Stop, meter: &Meter) -> Outcome {
 }
 
 /// Logs an internal error under a fresh id. The caller sees the id alone.
-pub fn internal(cause: &str) -> Failure {
+pub(crate) fn internal(cause: &str) -> Failure {
     let id = Uuid::now_v7();
     tracing::error!(%id, cause, "internal error");
     Failure::Internal(id)
 }
 
 /// Runs `body`. A panic of a native or of the engine ends the play, not the thread.
-pub fn catch_panic(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
+pub(crate) fn catch_panic(circle: &Circle, body: impl FnOnce() -> Outcome) -> Outcome {
     // The play's own data goes with it; the host's shared data is behind locks of its own.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         /// Bytes of a panic's message in the log, at most.

@@ -19,22 +19,23 @@ use crate::{
 };
 
 /// The name of the library script that is the policy.
-pub const POLICY: &str = "policy";
+pub(crate) const POLICY: &str = "policy";
 /// The fault of a policy that cannot decide.
-pub const NO_AUTHORIZE: &str = "it has no function authorize(request): callers are denied, except the owner";
+pub(crate) const NO_AUTHORIZE: &str =
+    "it has no function authorize(request): callers are denied, except the owner";
 /// How long a new policy may go unnoticed.
 const POLICY_AGE: Duration = Duration::from_secs(1);
 /// The log has one line for all errors of a policy within this time: callers decide how often it fails.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Returns whether a policy has the function that decides.
-pub fn has_authorize(policy: &Script) -> bool {
+pub(crate) fn has_authorize(policy: &Script) -> bool {
     policy.has_function("authorize", 1)
 }
 
 /// The memory of a circle's policy from play to play.
 #[derive(Default)]
-pub struct PolicyState {
+pub(crate) struct PolicyState {
     /// When the library was last seen without a policy.
     absent_at: Mutex<Option<Instant>>,
     /// When an error of the policy was last logged.
@@ -43,13 +44,13 @@ pub struct PolicyState {
 
 impl PolicyState {
     /// Returns whether there was no policy a moment ago. Does not look at the disk.
-    pub fn was_absent_just_now(&self) -> bool {
+    pub(crate) fn was_absent_just_now(&self) -> bool {
         lock(&self.absent_at).is_some_and(|seen| seen.elapsed() < POLICY_AGE)
     }
 
     /// Returns whether the circle's policy allows a task. A missing policy allows everything; a policy that fails
     /// allows the owner alone, for whom it is not asked.
-    pub fn allows(
+    pub(crate) fn allows(
         &self,
         circle: &ServedCircle,
         task: &Task,

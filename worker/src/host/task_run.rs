@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A task on its way to an outcome.
-pub struct TaskRun<'a> {
+pub(crate) struct TaskRun<'a> {
     host: &'a Host,
     circle: &'a ServedCircle,
     task: &'a Task,
@@ -72,12 +72,17 @@ impl From<Failure> for End {
 }
 
 impl<'a> TaskRun<'a> {
-    pub const fn new(host: &'a Host, circle: &'a ServedCircle, task: &'a Task, frame: &'a Rc<Frame>) -> Self {
+    pub(crate) const fn new(
+        host: &'a Host,
+        circle: &'a ServedCircle,
+        task: &'a Task,
+        frame: &'a Rc<Frame>,
+    ) -> Self {
         Self { host, circle, task, frame, hash: None }
     }
 
     /// SHA-256 of the source that the task ran, if it was found.
-    pub const fn hash(&self) -> Option<[u8; 32]> {
+    pub(crate) const fn hash(&self) -> Option<[u8; 32]> {
         self.hash
     }
 
@@ -86,7 +91,7 @@ impl<'a> TaskRun<'a> {
     }
 
     /// Runs the task to its outcome.
-    pub fn outcome(&mut self) -> Outcome {
+    pub(crate) fn outcome(&mut self) -> Outcome {
         let circle = &self.circle.resources;
         let outcome = outcome::catch_panic(circle, || {
             let frame = self.frame;

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, NativeCallContext}
 
 use super::{Checked, Natives as _, charge};
 
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     module.native("dedup", |context: NativeCallContext, array: &mut Array| {
         dedup(array, |before, item| {
             let equal = context.call_native_fn_raw("==", true, &mut [&mut before.clone(), &mut item.clone()]);

@@ -11,7 +11,7 @@ use crate::play::Stop;
 /// Bytes of the values behind a byte of JSON, at most.
 const JSON_GROWTH: usize = 16;
 
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     module.native("blob", |length: i64| blob(length, 0));
     module.native("blob", blob);
     module.native("pad", |blob: &mut Blob, length: i64, with: i64| -> Checked<()> {

@@ -19,7 +19,7 @@ thread_local! {
 }
 
 /// A play as natives and the engine's callbacks see it.
-pub struct Frame {
+pub(crate) struct Frame {
     pub play: Play,
     pub constants: Constants,
     /// Held by value, since the fast path would notice another allocation.
@@ -27,45 +27,45 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub const fn new(play: Play, constants: Constants, session: Session) -> Self {
+    pub(crate) const fn new(play: Play, constants: Constants, session: Session) -> Self {
         Self { play, constants, session }
     }
 
     /// Everything that the script reaches beyond its own values.
-    pub fn circle(&self) -> &dyn Resources {
+    pub(crate) fn circle(&self) -> &dyn Resources {
         &self.session
     }
 
     /// The session, once the play is over.
-    pub fn into_session(self) -> Session {
+    pub(crate) fn into_session(self) -> Session {
         self.session
     }
 
     /// The frame on this thread. Natives are only ever called in one.
-    pub fn current() -> Option<Rc<Self>> {
+    pub(crate) fn current() -> Option<Rc<Self>> {
         CURRENT.with_borrow(Clone::clone)
     }
 
     /// Returns whether the play on this thread may go on, asked at every operation.
     #[inline]
-    pub fn current_allows_operation(operations: u64) -> bool {
+    pub(crate) fn current_allows_operation(operations: u64) -> bool {
         CURRENT.with_borrow(|frame| {
             frame.as_ref().is_none_or(|frame| frame.play.meter.allows_operation(operations))
         })
     }
 
     /// Returns whether the parser may take another token: it works for a play that is within its limits.
-    pub fn current_allows_token() -> bool {
+    pub(crate) fn current_allows_token() -> bool {
         CURRENT.with_borrow(|frame| frame.as_ref().is_some_and(|frame| frame.play.meter.allows_step()))
     }
 
     /// Returns whether the play on this thread may go on, asked at each step of a native; true outside of a play.
-    pub fn current_allows_step() -> bool {
+    pub(crate) fn current_allows_step() -> bool {
         CURRENT.with_borrow(|frame| frame.as_ref().is_none_or(|frame| frame.play.meter.allows_step()))
     }
 
     /// Runs `body` with this as the thread's frame.
-    pub fn enter<T>(self: &Rc<Self>, body: impl FnOnce() -> T) -> T {
+    pub(crate) fn enter<T>(self: &Rc<Self>, body: impl FnOnce() -> T) -> T {
         struct Leave(Option<Rc<Frame>>);
         impl Drop for Leave {
             fn drop(&mut self) {
@@ -77,7 +77,7 @@ impl Frame {
     }
 
     /// Takes a line that the script logs; a line too many stops the play at its next operation.
-    pub fn log(&self, level: LogLevel, text: &str) {
+    pub(crate) fn log(&self, level: LogLevel, text: &str) {
         if self.play.effects.is_read_only() {
             self.log_policy(text);
         } else if self.play.admit_log_line(text) {
@@ -105,12 +105,12 @@ impl Frame {
 }
 
 /// The frame that a native is called in. There always is one.
-pub fn frame() -> Checked<Rc<Frame>> {
+pub(crate) fn frame() -> Checked<Rc<Frame>> {
     Frame::current().ok_or_else(|| throw("no play is under way".to_owned()))
 }
 
 /// An error that a script can catch. It must name nothing of the machine.
-pub fn throw(message: String) -> Box<EvalAltResult> {
+pub(crate) fn throw(message: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
 }
 
@@ -122,7 +122,10 @@ impl From<Stop> for Box<EvalAltResult> {
 }
 
 /// The error of a native whose request failed; `describe` words an error of files.
-pub fn request_error(error: ResourceError, describe: impl FnOnce(String) -> String) -> Box<EvalAltResult> {
+pub(crate) fn request_error(
+    error: ResourceError,
+    describe: impl FnOnce(String) -> String,
+) -> Box<EvalAltResult> {
     match error {
         ResourceError::Stopped(stop) => stop.into(),
         ResourceError::ReadOnly => throw("a policy may not change anything".to_owned()),

@@ -12,7 +12,7 @@ use crate::play::Stop;
 const PRINT_DEPTH: usize = 100;
 
 /// Both texts of a container are the same: what it holds is always printed as `debug` does.
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     for name in ["print", "to_string", "debug", "to_debug"] {
         FuncRegistration::new(name).with_purity(true).set_into_module(module, |array: &mut Array| {
             current(|printer| printer.array(array, PRINT_DEPTH))
@@ -30,7 +30,7 @@ pub fn register(module: &mut Module) {
 }
 
 /// A value as `print` shows it; `None` if that takes more than `bytes`.
-pub fn printed(value: &Dynamic, bytes: usize) -> Option<String> {
+pub(crate) fn printed(value: &Dynamic, bytes: usize) -> Option<String> {
     let mut printer = Printer { text: String::new(), left: bytes };
     let written = match value.read_lock::<ImmutableString>() {
         Some(text) => printer.write_str(&text),

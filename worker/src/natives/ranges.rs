@@ -45,7 +45,7 @@ fn call_on<T: Clone + Default + Send + Sync + 'static>(
     Ok(result)
 }
 
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     module.native("sub_string", |context: NativeCallContext, text: ImmutableString, range: Inclusive| {
         call(&context, "sub_string", text.into(), &range, None).map(|(_, part)| part)
     });

@@ -16,7 +16,7 @@ const OPERATOR: &str = "slice$to";
 /// As tightly as Rhai's own ranges bind.
 const PRECEDENCE: u8 = 140;
 
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     module.native(OPERATOR, range);
     module.native(OPERATOR, |context: NativeCallContext, from: Dynamic, to: Dynamic| -> Checked<Dynamic> {
         let (mut from, mut to) = (from, to);
@@ -25,7 +25,7 @@ pub fn register(module: &mut Module) {
 }
 
 /// Registers the operator with an engine, whose hook for tokens is [`token`].
-pub fn extend(engine: &mut Engine) {
+pub(crate) fn extend(engine: &mut Engine) {
     let known = engine.register_custom_operator(OPERATOR, PRECEDENCE);
     debug_assert!(known.is_ok(), "the operator collides with one of Rhai's");
 }
@@ -39,7 +39,7 @@ fn range(from: i64, to: i64) -> Dynamic {
 }
 
 /// Compiles a source with an engine that has the operator.
-pub fn compile(engine: &Engine, source: &str) -> Result<AST, ParseError> {
+pub(crate) fn compile(engine: &Engine, source: &str) -> Result<AST, ParseError> {
     if !source.contains("..=") {
         return engine.compile(source);
     }
@@ -54,7 +54,7 @@ pub fn compile(engine: &Engine, source: &str) -> Result<AST, ParseError> {
 }
 
 /// The next token of the source that is compiled on this thread, as the parser is to see it.
-pub fn token(token: Token) -> Token {
+pub(crate) fn token(token: Token) -> Token {
     PARSER.with_borrow_mut(|parser| {
         let Some(parser) = parser else { return token };
         parser.count += 1;

@@ -12,7 +12,7 @@ use super::{Checked, Frame, Natives as _, charge};
 /// Bytes compared between looks at the clock: well under a millisecond.
 const CHECK_EVERY: usize = 1 << 20;
 
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     for (name, descending) in [("sort", false), ("sort_desc", true)] {
         module.native(name, move |array: &mut Array| {
             let compare = natural(array, descending)?;

@@ -7,7 +7,7 @@ use super::{Checked, Natives as _, charge, missing};
 /// Bytes that a piece of a split text takes: a value, and the shared text it points to.
 const PIECE: usize = 80;
 
-pub fn register(module: &mut Module) {
+pub(crate) fn register(module: &mut Module) {
     module.native("pad", |text: &mut ImmutableString, length: i64, with: char| {
         pad(text, length, with.encode_utf8(&mut [0; 4]))
     });

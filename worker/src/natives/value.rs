@@ -21,7 +21,7 @@ const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
 
 /// Why a value has no JSON form.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// It passes the limit of this name.
     Limit(&'static str),
     /// It holds a value of this type, which JSON lacks, at this path.
@@ -33,34 +33,34 @@ const NODE_BYTES: usize = 8;
 
 /// A script's value as JSON: integers with all their digits; floats that JSON lacks as the texts `NaN`,
 /// `Infinity` and `-Infinity`, as protobuf's JSON mapping has it; blobs as Base64; timestamps as RFC 3339.
-pub fn to_json(value: &Dynamic, limits: &Limits) -> Result<Value, Unfit> {
+pub(crate) fn to_json(value: &Dynamic, limits: &Limits) -> Result<Value, Unfit> {
     to_json_within(value, limits.result_bytes, limits.result_depth)
 }
 
 /// As [`to_json`]; also the length of the JSON text.
-pub fn to_json_with_length(value: &Dynamic, limits: &Limits) -> Result<(Value, usize), Unfit> {
+pub(crate) fn to_json_with_length(value: &Dynamic, limits: &Limits) -> Result<(Value, usize), Unfit> {
     let mut writer = Writer::new(limits.result_bytes, limits.result_depth, 0);
     let json = writer.value(value)?;
     Ok((json, limits.result_bytes - writer.left))
 }
 
 /// As [`to_json`], within so many bytes of JSON text and levels.
-pub fn to_json_within(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+pub(crate) fn to_json_within(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
     Writer::new(bytes, depth, 0).value(value)
 }
 
 /// As [`to_json_within`], where the bytes stand for memory: a small value takes more memory than text.
-pub fn to_json_in_memory(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+pub(crate) fn to_json_in_memory(value: &Dynamic, bytes: usize, depth: usize) -> Result<Value, Unfit> {
     Writer::new(bytes, depth, NODE_BYTES).value(value)
 }
 
 /// As [`to_json_in_memory`], of a map.
-pub fn map_to_json(map: &Map, bytes: usize, depth: usize) -> Result<Value, Unfit> {
+pub(crate) fn map_to_json(map: &Map, bytes: usize, depth: usize) -> Result<Value, Unfit> {
     Writer::new(bytes, depth, NODE_BYTES).map(map)
 }
 
 /// Arguments as a script sees them. The error names the value that does not fit by its path.
-pub fn from_json(args: &Value) -> Result<Dynamic, String> {
+pub(crate) fn from_json(args: &Value) -> Result<Dynamic, String> {
     read(args, ARGS_DEPTH).map_err(|(path, why)| format!("ARGS{path}: {why}"))
 }
 

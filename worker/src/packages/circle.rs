@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 struct Peer(CircleId);
 
-pub fn register(natives: &mut Module) {
+pub(crate) fn register(natives: &mut Module) {
     natives.set_custom_type::<Peer>("Circle");
     natives.native("circle", |key: &str| {
         let id = key.parse().map(Peer);

@@ -19,7 +19,7 @@ const HASH_CHUNK: usize = 1 << 20;
 /// Random bytes in one call.
 const RANDOM_BYTES: usize = 1 << 20;
 
-pub fn register(crypto: &mut Module) {
+pub(crate) fn register(crypto: &mut Module) {
     crypto.native("sha256", |content: Dynamic| -> Checked<Blob> {
         Ok(sha256(&Bytes::of("crypto::sha256", &content)?)?.to_vec())
     });

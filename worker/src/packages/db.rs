@@ -17,7 +17,7 @@ const BATCH: usize = 16;
 /// Documents that `keys` and `scan` return, at most.
 const MAX_DOCUMENTS: usize = 100_000;
 
-pub fn register(db: &mut Module) {
+pub(crate) fn register(db: &mut Module) {
     db.native("get", get);
     db.native("has", has);
     db.native("set", set);

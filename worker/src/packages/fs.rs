@@ -10,7 +10,7 @@ use crate::{
     natives::{Checked, Natives as _, frame, request_error, throw},
 };
 
-pub fn register(fs: &mut Module) {
+pub(crate) fn register(fs: &mut Module) {
     fs.native("read", |path: &str| -> Checked<ImmutableString> {
         let text = String::from_utf8(read("read", path)?);
         text.map(Into::into)

@@ -19,19 +19,19 @@ use crate::{
 /// Bytes of the values behind a byte of JSON, at most.
 const GROWTH: usize = 16;
 
-pub fn register(json: &mut Module) {
+pub(crate) fn register(json: &mut Module) {
     json.native("parse", parse);
     json.native("stringify", |value: Dynamic| stringify(&value, false));
     json.native("stringify_pretty", |value: Dynamic| stringify(&value, true));
 }
 
-pub fn parse(text: Dynamic) -> Checked<Dynamic> {
+pub(crate) fn parse(text: Dynamic) -> Checked<Dynamic> {
     let frame = frame()?;
     read("json::parse", &frame.play, &Bytes::of("json::parse", &text)?)
 }
 
 /// The value of a JSON text, for the native of this name, within the memory that its play has left.
-pub fn read(native: &str, play: &Play, text: &[u8]) -> Checked<Dynamic> {
+pub(crate) fn read(native: &str, play: &Play, text: &[u8]) -> Checked<Dynamic> {
     // The parser would make floats of them.
     integers_fit(text).map_err(|why| throw(format!("{native}: {why}")))?;
     let mut reader = serde_json::Deserializer::from_slice(text);

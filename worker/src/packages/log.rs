@@ -8,7 +8,7 @@ use crate::{
     play::Stop,
 };
 
-pub fn register(log: &mut Module) {
+pub(crate) fn register(log: &mut Module) {
     // `debug` is a keyword of Rhai, which no namespace can hold.
     for (name, level) in [("info", LogLevel::Info), ("warn", LogLevel::Warn), ("error", LogLevel::Error)] {
         log.native(name, move |value: Dynamic| -> Checked<()> {

@@ -5,7 +5,7 @@ use rhai::{ImmutableString, Module};
 use super::quoted;
 use crate::natives::{Checked, Natives as _, frame, throw};
 
-pub fn register(natives: &mut Module) {
+pub(crate) fn register(natives: &mut Module) {
     natives.native("secret", secret);
 }
 

@@ -20,7 +20,7 @@ const LOCAL: &str = "0000-00-00T00:00:00";
 /// Longer texts have more digits of a second than any use needs.
 const TEXT_BYTES: usize = 256;
 
-pub fn register(time: &mut Module) {
+pub(crate) fn register(time: &mut Module) {
     time.native("now", || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis));
     time.native("format", format);
     time.native("parse", |text: &str| {

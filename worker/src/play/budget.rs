@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Scripts that one process runs at a time, at most.
-pub const MAX_SCRIPTS: usize = 64;
+pub(crate) const MAX_SCRIPTS: usize = 64;
 /// Memory is reserved in steps of so many bytes.
 const STEP: usize = 64 << 10;
 
@@ -28,7 +28,7 @@ pub struct Budget {
 }
 
 /// The part of a [`Budget`] that one circle's plays may hold beyond their initial bytes.
-pub type Share = Arc<Semaphore>;
+pub(crate) type Share = Arc<Semaphore>;
 
 /// Memory that one play may hold, until this is dropped.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ thread_local! {
 }
 
 /// Returns whether a play on this thread had a reservation since the last call.
-pub fn take_reserved_much() -> bool {
+pub(crate) fn take_reserved_much() -> bool {
     RESERVED_MUCH.take()
 }
 

@@ -22,15 +22,15 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 static SCRIPTS: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of the current tick.
-pub fn tick() -> u64 {
+pub(crate) fn tick() -> u64 {
     TICKS.load(Ordering::Relaxed)
 }
 
 /// Keeps the clock going while a script runs.
-pub struct Running(());
+pub(crate) struct Running(());
 
 impl Running {
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         if SCRIPTS.fetch_add(1, Ordering::SeqCst) == 0
             && let Some(clock) = clock()
         {

@@ -8,7 +8,7 @@ use super::{Stop, memory};
 
 /// The compiled code that a play uses: what it is charged with, and which modules are being evaluated.
 #[derive(Default)]
-pub struct UsedCode {
+pub(crate) struct UsedCode {
     /// Compiled code is counted on no thread, so each play that uses some is charged with it.
     held: RefCell<Vec<(Arc<dyn Any + Send + Sync>, usize)>>,
     /// The library modules that are being evaluated, each imported by the one before it.
@@ -18,7 +18,7 @@ pub struct UsedCode {
 }
 
 /// Why a module cannot be imported.
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// The names of the modules that import each other.
     Cycle(String),
     TooDeep,
@@ -26,16 +26,16 @@ pub enum ImportError {
 
 impl UsedCode {
     /// Sets whether code with closures is refused, since too much memory was lost to them already.
-    pub const fn set_refuses_closures(&mut self, refuses_closures: bool) {
+    pub(crate) const fn set_refuses_closures(&mut self, refuses_closures: bool) {
         self.refuses_closures = refuses_closures;
     }
 
-    pub const fn refuses_closures(&self) -> bool {
+    pub(crate) const fn refuses_closures(&self) -> bool {
         self.refuses_closures
     }
 
     /// Returns whether code with closures was imported.
-    pub fn has_closures(&self) -> bool {
+    pub(crate) fn has_closures(&self) -> bool {
         self.has_closures.get()
     }
 
@@ -58,7 +58,7 @@ impl UsedCode {
 
     /// Notes that a module is being evaluated until the result is dropped. At most `max_depth` modules may import
     /// each other in a row.
-    pub fn begin_import(&self, module: &str, max_depth: usize) -> Result<Import<'_>, ImportError> {
+    pub(crate) fn begin_import(&self, module: &str, max_depth: usize) -> Result<Import<'_>, ImportError> {
         let mut importing = self.importing.borrow_mut();
         if importing.iter().any(|other| &**other == module) {
             return Err(ImportError::Cycle(importing.join(" > ")));
@@ -78,7 +78,7 @@ impl Drop for UsedCode {
 }
 
 /// A module that is being evaluated.
-pub struct Import<'a>(&'a UsedCode);
+pub(crate) struct Import<'a>(&'a UsedCode);
 
 impl Drop for Import<'_> {
     fn drop(&mut self) {

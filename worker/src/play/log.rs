@@ -6,11 +6,11 @@ use circles_store::{ANSWER_BYTES, LogLevel, LogLine};
 use super::Stop;
 
 /// Bytes of a message for people. A thrown value is returned as JSON, all of it.
-pub const MESSAGE_BYTES: usize = 4 << 10;
+pub(crate) const MESSAGE_BYTES: usize = 4 << 10;
 
 /// The lines that a play logged.
 #[derive(Default)]
-pub struct Log {
+pub(crate) struct Log {
     lines: RefCell<Vec<LogLine>>,
     bytes: Cell<usize>,
 }
@@ -46,12 +46,12 @@ impl Log {
         self.bytes.set(0);
     }
 
-    pub fn take(&self) -> Vec<LogLine> {
+    pub(crate) fn take(&self) -> Vec<LogLine> {
         self.lines.take()
     }
 
     /// Returns whether so many bytes and the log fit into one answer.
-    pub fn fits_answer_with(&self, bytes: usize) -> bool {
+    pub(crate) fn fits_answer_with(&self, bytes: usize) -> bool {
         /// Bytes that a line takes besides its text: `{"level":"error","text":},`.
         const LINE: usize = 26;
         /// Bytes that are not counted: the names and numbers of a result or a task, a message, a request's id.
@@ -62,7 +62,7 @@ impl Log {
 }
 
 /// Bytes of a text in JSON, with its quotes, as `serde_json` escapes it.
-pub fn json_length(text: &str) -> usize {
+pub(crate) fn json_length(text: &str) -> usize {
     let escapes = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
         0..0x20 => 5,
@@ -72,7 +72,7 @@ pub fn json_length(text: &str) -> usize {
 }
 
 /// Cuts a text to so many bytes, and marks the cut with `…`.
-pub fn cut(text: &mut String, bytes: usize) {
+pub(crate) fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or(0));

@@ -32,12 +32,12 @@ impl<A> CountingAllocator<A> {
 }
 
 /// Bytes that this thread holds, give or take a constant.
-pub fn balance() -> isize {
+pub(crate) fn balance() -> isize {
     BALANCE.get()
 }
 
 /// Runs `body` without counting its allocations, which are not this thread's: those of a cache, for example.
-pub fn uncounted<T>(body: impl FnOnce() -> T) -> T {
+pub(crate) fn uncounted<T>(body: impl FnOnce() -> T) -> T {
     struct Restore(isize);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -52,13 +52,13 @@ pub fn uncounted<T>(body: impl FnOnce() -> T) -> T {
 /// Gives memory that was freed, by this thread or by threads that ended, back to the system. mimalloc by itself does
 /// so only while the process allocates, so a process that idles after a burst would hold the memory for good. Takes
 /// some milliseconds, and does nothing if mimalloc is not the program's allocator.
-pub fn give_back() {
+pub(crate) fn give_back() {
     // SAFETY: mimalloc's own function, which may be called on any thread at any time.
     unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
 /// Returns whether [`CountingAllocator`] is the program's allocator.
-pub fn is_counted() -> bool {
+pub(crate) fn is_counted() -> bool {
     let before = balance();
     let probe = std::hint::black_box(Box::new([0_u8; 64]));
     let counted = balance() > before;
@@ -67,13 +67,13 @@ pub fn is_counted() -> bool {
 }
 
 /// Counts so many bytes as held by this thread, although another thread may have allocated them.
-pub fn charge(bytes: usize) {
+pub(crate) fn charge(bytes: usize) {
     // The local is gone while a thread ends; then nothing is counted any more.
     let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_add_unsigned(bytes)));
 }
 
 /// Takes back what [`charge`] did.
-pub fn refund(bytes: usize) {
+pub(crate) fn refund(bytes: usize) {
     let _ = BALANCE.try_with(|balance| balance.set(balance.get().wrapping_sub_unsigned(bytes)));
 }
 

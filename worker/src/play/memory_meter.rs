@@ -14,7 +14,7 @@ use super::{
 ///
 /// A play called by another one on the same thread counts within it: it may hold what the outer one has left, and
 /// no more than its own limit.
-pub struct MemoryMeter {
+pub(crate) struct MemoryMeter {
     /// The thread's balance above which the play, or a play around it, holds more than its limit allows.
     limit: isize,
     /// The thread's balance above which the slow check runs: the limit, or what was granted so far.
@@ -36,7 +36,7 @@ struct Grant {
 
 impl MemoryMeter {
     /// Counts from here on, up to so many bytes, of which only the first are granted so far.
-    pub fn new(memory_bytes: usize, budget: &Budget, share: &Share) -> Self {
+    pub(crate) fn new(memory_bytes: usize, budget: &Budget, share: &Share) -> Self {
         let base = memory::balance();
         let limit = base.saturating_add_unsigned(memory_bytes.min(budget.max_play_bytes()));
         let until = base.saturating_add_unsigned(budget.initial_bytes());
@@ -51,32 +51,32 @@ impl MemoryMeter {
     }
 
     /// Counts from here on, up to so many bytes, within what another play may hold.
-    pub fn within(outer: &Self, memory_bytes: usize) -> Self {
+    pub(crate) fn within(outer: &Self, memory_bytes: usize) -> Self {
         let limit = memory::balance().saturating_add_unsigned(memory_bytes).min(outer.limit);
         // The first slow check finds out what is granted.
         Self { limit, ceiling: Cell::new(limit.min(outer.ceiling.get())), grant: outer.grant.clone() }
     }
 
     /// Counts from here on, up to so few bytes that they need no grant.
-    pub fn for_fast_path(memory_bytes: usize) -> Self {
+    pub(crate) fn for_fast_path(memory_bytes: usize) -> Self {
         let limit = memory::balance().saturating_add_unsigned(memory_bytes);
         Self { limit, ceiling: Cell::new(limit), grant: None }
     }
 
     /// Returns whether so many more bytes need no slow check.
     #[inline]
-    pub fn is_below_ceiling(&self, bytes: usize) -> bool {
+    pub(crate) fn is_below_ceiling(&self, bytes: usize) -> bool {
         memory::balance().saturating_add_unsigned(bytes) <= self.ceiling.get()
     }
 
     /// Bytes that the play may still allocate.
-    pub fn available_bytes(&self) -> usize {
+    pub(crate) fn available_bytes(&self) -> usize {
         usize::try_from(self.limit.saturating_sub(memory::balance())).unwrap_or(0)
     }
 
     /// Makes sure that so many more bytes may be held. May wait for memory that other plays hold, until the play's
     /// deadline or until it is interrupted.
-    pub fn make_room(&self, bytes: usize, meter: &Meter) -> Result<(), Stop> {
+    pub(crate) fn make_room(&self, bytes: usize, meter: &Meter) -> Result<(), Stop> {
         let wanted = memory::balance().saturating_add_unsigned(bytes);
         if wanted > self.limit {
             return Err(Stop::Limit("memory_bytes"));

@@ -16,7 +16,7 @@ const FAST_PATH_CLOCK_OPERATIONS: u64 = 32;
 /// Tokens, and steps of natives, between such looks: each takes up to some ten microseconds.
 const CLOCK_STEPS: u32 = 256;
 /// A play that runs longer, or waits, counts as slow, and others may run at the same time.
-pub const SLOW: Duration = Duration::from_millis(20);
+pub(crate) const SLOW: Duration = Duration::from_millis(20);
 
 /// Why a play was stopped from outside its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Stop {
 /// Decides at every operation whether a play may go on.
 ///
 /// A function that returns [`Stop`] has recorded it here, so that a script that catches the error ends all the same.
-pub struct Meter {
+pub(crate) struct Meter {
     deadline: Instant,
     /// `None` on the fast path, where an interruption would come too late.
     interrupt: Option<CancellationToken>,
@@ -64,12 +64,12 @@ pub struct Meter {
 
 impl Meter {
     /// A play that may be interrupted.
-    pub fn new(deadline: Instant, interrupt: CancellationToken, memory: MemoryMeter) -> Self {
+    pub(crate) fn new(deadline: Instant, interrupt: CancellationToken, memory: MemoryMeter) -> Self {
         Self::build(Instant::now(), deadline, Some(interrupt), memory)
     }
 
     /// A play on the fast path.
-    pub fn for_fast_path(time: Duration, memory_bytes: usize) -> Self {
+    pub(crate) fn for_fast_path(time: Duration, memory_bytes: usize) -> Self {
         let began = Instant::now();
         Self::build(began, began + time, None, MemoryMeter::for_fast_path(memory_bytes))
     }
@@ -99,52 +99,52 @@ impl Meter {
     }
 
     /// Calls `on_slow` once, at most: when the play begins to wait, or has run for [`SLOW`].
-    pub fn on_slow(self, on_slow: impl FnOnce() + 'static) -> Self {
+    pub(crate) fn on_slow(self, on_slow: impl FnOnce() + 'static) -> Self {
         Self { on_slow: RefCell::new(Some(Box::new(on_slow))), ..self }
     }
 
-    pub const fn deadline(&self) -> Instant {
+    pub(crate) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// `None` on the fast path.
-    pub const fn interrupt(&self) -> Option<&CancellationToken> {
+    pub(crate) const fn interrupt(&self) -> Option<&CancellationToken> {
         self.interrupt.as_ref()
     }
 
-    pub const fn is_fast_path(&self) -> bool {
+    pub(crate) const fn is_fast_path(&self) -> bool {
         self.interrupt.is_none()
     }
 
-    pub const fn memory(&self) -> &MemoryMeter {
+    pub(crate) const fn memory(&self) -> &MemoryMeter {
         &self.memory
     }
 
-    pub const fn stopped(&self) -> Option<Stop> {
+    pub(crate) const fn stopped(&self) -> Option<Stop> {
         self.stop.get()
     }
 
     /// The script begins.
-    pub fn begin_script(&self) {
+    pub(crate) fn begin_script(&self) {
         self.script_began.set(Instant::now());
     }
 
     /// How long the script has run.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.script_began.get().elapsed()
     }
 
-    pub const fn operations(&self) -> u64 {
+    pub(crate) const fn operations(&self) -> u64 {
         self.operations.get()
     }
 
     /// Returns whether the play waited, or ran so long that others were let run at the same time.
-    pub fn was_slow(&self) -> bool {
+    pub(crate) fn was_slow(&self) -> bool {
         !self.is_fast_path() && self.on_slow.borrow().is_none()
     }
 
     /// Stops the play at its next operation. The first reason counts.
-    pub fn stop(&self, why: Stop) -> Stop {
+    pub(crate) fn stop(&self, why: Stop) -> Stop {
         if self.stop.get().is_none() {
             self.stop.set(Some(why));
             self.unchecked.set(0);
@@ -153,24 +153,24 @@ impl Meter {
     }
 
     /// Stops the play where a limit was passed.
-    pub fn enforce<T>(&self, result: Result<T, Stop>) -> Result<T, Stop> {
+    pub(crate) fn enforce<T>(&self, result: Result<T, Stop>) -> Result<T, Stop> {
         result.map_err(|why| self.stop(why))
     }
 
     /// Stops the play for an error of the program.
-    pub fn stop_for_internal_error(&self, cause: String) -> Stop {
+    pub(crate) fn stop_for_internal_error(&self, cause: String) -> Stop {
         self.internal_error.borrow_mut().get_or_insert(cause);
         self.stop(Stop::Internal)
     }
 
     /// The cause of [`Stop::Internal`], for the log.
-    pub fn take_internal_error(&self) -> String {
+    pub(crate) fn take_internal_error(&self) -> String {
         self.internal_error.take().unwrap_or_default()
     }
 
     /// Returns whether the play may go on, asked by the engine at every operation. Mostly three comparisons answer.
     #[inline]
-    pub fn allows_operation(&self, operations: u64) -> bool {
+    pub(crate) fn allows_operation(&self, operations: u64) -> bool {
         self.operations.set(operations);
         let goes_on = operations & self.unchecked.get() != 0
             && self.memory.is_below_ceiling(0)
@@ -181,7 +181,7 @@ impl Meter {
     /// Returns whether the play may go on, asked at work that is no operation of a script: by the parser at each token,
     /// and by natives in loops of their own.
     #[inline]
-    pub fn allows_step(&self) -> bool {
+    pub(crate) fn allows_step(&self) -> bool {
         let steps = self.steps.get().wrapping_add(1);
         self.steps.set(steps);
         let goes_on = !steps.is_multiple_of(CLOCK_STEPS)
@@ -192,7 +192,7 @@ impl Meter {
     }
 
     /// As [`Self::allows_step`], with the reason if not.
-    pub fn step(&self) -> Result<(), Stop> {
+    pub(crate) fn step(&self) -> Result<(), Stop> {
         if self.allows_step() { Ok(()) } else { Err(self.stop.get().unwrap_or(Stop::Interrupted)) }
     }
 
@@ -218,7 +218,7 @@ impl Meter {
     }
 
     /// Checks the real clock, and whether the outcome is still wanted.
-    pub fn check(&self) -> Result<(), Stop> {
+    pub(crate) fn check(&self) -> Result<(), Stop> {
         let now = Instant::now();
         if now >= self.deadline {
             return Err(self.stop(Stop::Deadline));
@@ -233,13 +233,13 @@ impl Meter {
     }
 
     /// As [`Self::check`], for the inner loop of a native: at most once in a tick of the coarse clock.
-    pub fn check_at_tick(&self) -> Result<(), Stop> {
+    pub(crate) fn check_at_tick(&self) -> Result<(), Stop> {
         let tick = clock::tick();
         if self.is_fast_path() || tick != self.tick.replace(tick) { self.check() } else { Ok(()) }
     }
 
     /// Lets other plays run at the same time as this one. Must precede every wait.
-    pub fn mark_slow(&self) {
+    pub(crate) fn mark_slow(&self) {
         let on_slow = self.on_slow.borrow_mut().take();
         if let Some(on_slow) = on_slow {
             on_slow();
@@ -247,7 +247,7 @@ impl Meter {
     }
 
     /// Must precede an allocation of so many bytes in one step.
-    pub fn charge(&self, bytes: usize) -> Result<(), Stop> {
+    pub(crate) fn charge(&self, bytes: usize) -> Result<(), Stop> {
         if self.memory.is_below_ceiling(bytes) {
             return Ok(());
         }
@@ -255,12 +255,12 @@ impl Meter {
     }
 
     /// Bytes that the play may still allocate.
-    pub fn available_bytes(&self) -> usize {
+    pub(crate) fn available_bytes(&self) -> usize {
         self.memory.available_bytes()
     }
 
     /// Runs `body`, whose allocations outlive the play on purpose and so do not count as lost.
-    pub fn retain<T>(&self, body: impl FnOnce() -> T) -> T {
+    pub(crate) fn retain<T>(&self, body: impl FnOnce() -> T) -> T {
         let before = memory::balance();
         let result = body();
         self.retained.set(self.retained.get().wrapping_add(memory::balance().wrapping_sub(before)));
@@ -268,12 +268,12 @@ impl Meter {
     }
 
     /// Counts bytes as the play's own that were retained before.
-    pub fn reclaim(&self, bytes: usize) {
+    pub(crate) fn reclaim(&self, bytes: usize) {
         self.retained.set(self.retained.get().wrapping_sub_unsigned(bytes));
     }
 
     /// Bytes that outlive the play on purpose.
-    pub const fn retained(&self) -> isize {
+    pub(crate) const fn retained(&self) -> isize {
         self.retained.get()
     }
 }

@@ -7,7 +7,7 @@ use super::Stop;
 /// The use of the limits that count over a whole play. [`Meter::enforce`](super::Meter::enforce) stops
 /// the play where a count passes its limit.
 #[derive(Default)]
-pub struct Usage {
+pub(crate) struct Usage {
     document_bytes: Cell<usize>,
     circle_calls: Cell<usize>,
     file_writes: Cell<usize>,
@@ -16,7 +16,7 @@ pub struct Usage {
 
 impl Usage {
     /// Counts bytes that are about to be written into documents.
-    pub fn count_document_bytes(&self, bytes: usize, limits: &Limits) -> Result<(), Stop> {
+    pub(crate) fn count_document_bytes(&self, bytes: usize, limits: &Limits) -> Result<(), Stop> {
         let written = self.document_bytes.get().saturating_add(bytes);
         if written > limits.db_write_bytes {
             return Err(Stop::Limit("db_write_bytes"));
@@ -26,7 +26,7 @@ impl Usage {
     }
 
     /// Counts a call into another circle.
-    pub fn count_circle_call(&self, limits: &Limits) -> Result<(), Stop> {
+    pub(crate) fn count_circle_call(&self, limits: &Limits) -> Result<(), Stop> {
         if self.circle_calls.replace(self.circle_calls.get() + 1) >= limits.circle_calls {
             return Err(Stop::Limit("circle_calls"));
         }
@@ -34,7 +34,7 @@ impl Usage {
     }
 
     /// Checks that a change of files that writes so many bytes is within the limits; counts nothing.
-    pub fn check_file_write(&self, bytes: u64, limits: &Limits) -> Result<(), Stop> {
+    pub(crate) fn check_file_write(&self, bytes: u64, limits: &Limits) -> Result<(), Stop> {
         let (writes, written) = (self.file_writes.get() + 1, self.written_bytes.get() + bytes);
         let passed = [
             (bytes > limits.file_bytes, "file_bytes"),
@@ -48,7 +48,7 @@ impl Usage {
     }
 
     /// Counts a change of files that was checked.
-    pub fn count_file_write(&self, bytes: u64) {
+    pub(crate) fn count_file_write(&self, bytes: u64) {
         self.file_writes.set(self.file_writes.get() + 1);
         self.written_bytes.set(self.written_bytes.get() + bytes);
     }

@@ -7,8 +7,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // Not every test uses all of it.
 
-pub mod peak;
-pub mod programs;
+pub(crate) mod peak;
+pub(crate) mod programs;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,19 +28,19 @@ use circles_worker::{CircleSettings, Host, Limits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const CALLER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
-pub const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
-pub const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
+pub(crate) const CALLER: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+pub(crate) const CIRCLE: &str = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+pub(crate) const OTHER: &str = "02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
 /// The text in files outside of the circle's own directory.
-pub const MARKER: &str = "what lies outside";
+pub(crate) const MARKER: &str = "what lies outside";
 /// The secret `key` of [`CIRCLE`], its beginning and end, and the secret of [`OTHER`].
-pub const SECRET: &str = "hush \"7\"\nhush";
-pub const SECRET_BEGINS: &str = "hush";
-pub const OTHERS_SECRET: &str = "not yours";
+pub(crate) const SECRET: &str = "hush \"7\"\nhush";
+pub(crate) const SECRET_BEGINS: &str = "hush";
+pub(crate) const OTHERS_SECRET: &str = "not yours";
 
 /// A file of plays.
 #[derive(Clone)]
-pub struct Case {
+pub(crate) struct Case {
     pub path: PathBuf,
     pub plays: Vec<(CircleId, String)>,
     pub args: Value,
@@ -52,7 +52,7 @@ pub struct Case {
 
 impl Case {
     /// The cases of a directory of tests, sorted by name.
-    pub fn all(directory: &str) -> Vec<Self> {
+    pub(crate) fn all(directory: &str) -> Vec<Self> {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(directory);
         let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "rhai"));
@@ -67,7 +67,7 @@ impl Case {
         case
     }
 
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let mut case = Self {
             path: PathBuf::new(),
             plays: Vec::new(),
@@ -109,15 +109,15 @@ impl Case {
         }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path.file_stem().unwrap().to_string_lossy().into_owned()
     }
 
-    pub fn tasks(&self) -> Vec<Task> {
+    pub(crate) fn tasks(&self) -> Vec<Task> {
         self.plays.iter().map(|(circle, source)| self.task(*circle, source)).collect()
     }
 
-    pub fn task(&self, circle: CircleId, source: &str) -> Task {
+    pub(crate) fn task(&self, circle: CircleId, source: &str) -> Task {
         let caller = Caller::Peer(CALLER.parse().unwrap());
         let task = Task::new(circle, caller, Source::script(source), self.args.clone(), self.timeout);
         Task { id: uuid::Uuid::from_u128(0x019a_a4c2_7e00_7a3b_8c4d_5e6f_7081_92a3), ..task }
@@ -125,12 +125,12 @@ impl Case {
 }
 
 /// Two circles on the disk, with something outside of both.
-pub struct Circles {
+pub(crate) struct Circles {
     pub root: TempDir,
 }
 
 impl Circles {
-    pub fn new(case: &Case) -> Self {
+    pub(crate) fn new(case: &Case) -> Self {
         let circles = Self { root: TempDir::new().unwrap() };
         put(&circles.path("outside/marker.txt"), MARKER);
         put(&circles.path("outside/evil.rhai"), &format!("export const MARKER = \"{MARKER}\";"));
@@ -146,16 +146,16 @@ impl Circles {
         circles
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
     }
 
-    pub fn host(&self, limits: Limits) -> Stage {
+    pub(crate) fn host(&self, limits: Limits) -> Stage {
         self.host_with(limits, |host| host)
     }
 
     /// As [`host`](Self::host), with further setup.
-    pub fn host_with(&self, limits: Limits, further: impl FnOnce(Host) -> Host) -> Stage {
+    pub(crate) fn host_with(&self, limits: Limits, further: impl FnOnce(Host) -> Host) -> Stage {
         let settings = |directory: &str, secret: &str| CircleSettings {
             library: Some(self.path(directory).join("library")),
             files: Some(self.path(directory).join("files")),
@@ -173,13 +173,13 @@ impl Circles {
 
 /// A host, and a store for its tasks.
 #[derive(Clone)]
-pub struct Stage {
+pub(crate) struct Stage {
     pub host: Arc<Host>,
     pub store: Arc<dyn Store>,
 }
 
 impl Stage {
-    pub fn new(host: Host) -> Self {
+    pub(crate) fn new(host: Host) -> Self {
         Self { host: Arc::new(host), store: Arc::new(embedded(EmbeddedConfig::default())) }
     }
 }
@@ -193,13 +193,13 @@ impl Deref for Stage {
 }
 
 /// Writes a file and its parent directories.
-pub fn put(path: &Path, text: &str) {
+pub(crate) fn put(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
 /// The default limits, with less memory for the sake of the test machine.
-pub fn small() -> Limits {
+pub(crate) fn small() -> Limits {
     Limits { memory_bytes: 16 << 20, ..Limits::default() }
 }
 
@@ -212,7 +212,7 @@ fn changed(limits: Limits, change: &str) -> Limits {
 }
 
 /// Runs `body` on a thread with a stack as large as in the product, and a runtime to wait on.
-pub fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let run = move || {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
@@ -222,12 +222,12 @@ pub fn on_script_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'st
     thread::Builder::new().stack_size(1 << 30).spawn(run).unwrap().join().unwrap()
 }
 
-pub fn play(stage: &Stage, task: &Task) -> Outcome {
+pub(crate) fn play(stage: &Stage, task: &Task) -> Outcome {
     played(&stage.store, task.clone(), |claim| stage.host.play(&stage.store, claim, || ()))
 }
 
 /// The part of outcomes that is the same at every run, of all plays of a file.
-pub fn stable_all(outcomes: &[Outcome]) -> String {
+pub(crate) fn stable_all(outcomes: &[Outcome]) -> String {
     outcomes.iter().map(stable).collect()
 }
 
@@ -236,7 +236,7 @@ fn log_line(line: &LogLine) -> String {
 }
 
 /// The part of an outcome that is the same at every run.
-pub fn stable(outcome: &Outcome) -> String {
+pub(crate) fn stable(outcome: &Outcome) -> String {
     let outcome = match outcome {
         Outcome::Succeeded(success) => json!({
             "output": success.output,
@@ -270,7 +270,7 @@ fn unnamed(text: &str) -> String {
 }
 
 /// Compares an outcome with its golden file and returns the difference; writes the file if `UPDATE_GOLDEN` is set.
-pub fn compare(case: &Case, outcome: &str) -> Option<String> {
+pub(crate) fn compare(case: &Case, outcome: &str) -> Option<String> {
     let golden = case.path.with_extension("out");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&golden, outcome).unwrap();

@@ -16,7 +16,7 @@ static LIMIT: AtomicIsize = AtomicIsize::new(isize::MAX);
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Counts for the whole process what the system hands out.
-pub struct Peak;
+pub(crate) struct Peak;
 
 impl Peak {
     fn add(bytes: isize) {
@@ -59,28 +59,28 @@ unsafe impl GlobalAlloc for Peak {
 }
 
 /// Waits for this test's turn to measure the process: tests of one program run at the same time.
-pub fn turn() -> MutexGuard<'static, ()> {
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     reset_peak();
     turn
 }
 
 /// Measures the peak from here on.
-pub fn reset_peak() {
+pub(crate) fn reset_peak() {
     PEAK.store(live(), Ordering::Relaxed);
 }
 
 /// The most that the process held since [`reset_peak`].
-pub fn peak() -> isize {
+pub(crate) fn peak() -> isize {
     PEAK.load(Ordering::Relaxed)
 }
 
 /// Bytes that the process holds now.
-pub fn live() -> isize {
+pub(crate) fn live() -> isize {
     LIVE.load(Ordering::Relaxed)
 }
 
 /// Limits the process to so many bytes: a larger request ends it.
-pub fn limit(bytes: isize) {
+pub(crate) fn limit(bytes: isize) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }

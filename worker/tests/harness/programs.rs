@@ -86,7 +86,7 @@ const DEPTH: usize = 7;
 const BYTES: usize = 6_000;
 
 /// The program of this number among those of a seed.
-pub fn program(seed: u64, number: u64) -> String {
+pub(crate) fn program(seed: u64, number: u64) -> String {
     let mut writer = Writer { dice: SeededRng::new(seed, number), text: String::new(), nested: 0, loops: 0 };
     match writer.dice.below(10) {
         0 => writer.doubling(),
