@@ -30,7 +30,7 @@ impl Signals {
     }
 
     /// Runs `drain` to its end. Another signal meanwhile ends the process at once, with exit code 130.
-    pub async fn unless_again<T>(&mut self, drain: impl Future<Output = T>) -> T {
+    pub async fn run_unless_signalled<T>(&mut self, drain: impl Future<Output = T>) -> T {
         tokio::select! {
             drained = drain => drained,
             () = self.next() => {

@@ -1,4 +1,4 @@
-//! Flags of the server and the worker alike.
+//! Flags that the server and the worker share.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -10,25 +10,25 @@ use circles_worker::Budget;
 /// Flags of every program that runs scripts.
 #[derive(Debug, clap::Args)]
 pub struct CommonArgs {
-    /// The file of circles and their settings; docs/operations.md has its fields. A server and its workers take the same
-    /// file. A worker knows of a circle that is not in it only what lies in --data-dir.
+    /// The file of circles and their settings; docs/operations.md describes its fields. A server and its workers use
+    /// the same file. For a circle that is not in it, a worker has only the files in --data-dir.
     #[arg(short = 'c', long, env = "CIRCLES_CONFIG", value_name = "circles.json")]
     pub config: Option<PathBuf>,
 
-    /// How much memory all running scripts may hold together, such as 512MiB or 2GiB. A play that needs more than is
-    /// free waits, until its deadline.
+    /// Memory that all running scripts may hold together, such as 512MiB or 2GiB. A play that needs more than is free
+    /// waits, until its deadline.
     #[arg(long, env = "CIRCLES_MEMORY_BUDGET", default_value = "1GiB", value_name = "BYTES", value_parser = bytes)]
     pub memory_budget: usize,
 
-    /// Where circles have their keys, databases, libraries and files, unless --config says otherwise.
+    /// The directory of the circles' keys, databases, libraries and files, unless --config names other paths.
     #[arg(long, env = "CIRCLES_DATA_DIR", default_value = ".circles", value_name = "DIR")]
     pub data_dir: PathBuf,
 
-    /// How long running plays may go on after SIGINT or SIGTERM.
+    /// Time that running plays have to finish after SIGINT or SIGTERM.
     #[arg(long, env = "CIRCLES_GRACE", default_value = "10s", value_name = "DURATION", value_parser = grace)]
     pub grace: Duration,
 
-    /// How to write logs. What to log is read from RUST_LOG [default: info].
+    /// The format of logs. The environment variable RUST_LOG sets the levels [default: info].
     #[arg(long, env = "CIRCLES_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
@@ -38,7 +38,7 @@ impl CommonArgs {
     ///
     /// # Errors
     ///
-    /// A sentence that names the circle and the flag.
+    /// If a circle's limit is larger than the budget. The error names the circle and the flag.
     pub fn check_memory(&self, circles: &[CircleConfig]) -> Result<(), String> {
         circles.iter().try_for_each(|circle| {
             let checked = Budget::check(self.memory_budget, circle.limits.memory_bytes);
@@ -47,11 +47,11 @@ impl CommonArgs {
     }
 }
 
-/// Connects to the Redis of `--redis-url`, and logs what in its settings endangers promises.
+/// Connects to the Redis of `--redis-url`, and logs a warning for each of its settings that endangers promises.
 ///
 /// # Errors
 ///
-/// A sentence about the URL, or about a Redis that does not answer: a wrong URL may look the same.
+/// If the URL is invalid or Redis does not answer, which may be the effect of a wrong URL.
 pub async fn connect(url: &RedisUrl, config: RedisConfig) -> Result<Arc<RedisStore>, String> {
     let checked = url.checked().map_err(|fault| format!("--redis-url: {fault}"))?;
     let store = RedisStore::connect(checked, config).await;
@@ -62,7 +62,7 @@ pub async fn connect(url: &RedisUrl, config: RedisConfig) -> Result<Arc<RedisSto
     Ok(Arc::new(store))
 }
 
-/// The sentence about a faulty file of circles.
+/// The error message for faults in the config.
 pub fn config_fault(faults: Faults) -> String {
     format!("--config {faults}")
 }

@@ -1,4 +1,4 @@
-//! What the programs are made of: flags, composition, signals and status. Each program is a `main` of one line over a
+//! The server and worker programs: flags, composition, signals and status. Each program is a `main` of one line over a
 //! module of this crate, so that its tests are those of a library.
 //!
 //! **Invariant.** Only this crate and tests choose a store, and only this crate reads the environment of a server.
@@ -13,5 +13,5 @@ use mimalloc::MiMalloc;
 /// The allocator of the programs that run scripts.
 pub type Allocator = CountingAllocator<MiMalloc>;
 
-/// To be made the `#[global_allocator]` of a program that runs scripts.
+/// The `#[global_allocator]` of programs that run scripts.
 pub const ALLOCATOR: Allocator = CountingAllocator::new(MiMalloc);

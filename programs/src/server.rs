@@ -1,4 +1,4 @@
-//! `circles-server`: the edge, with a store and workers of its own or those that a Redis joins it to.
+//! `circles-server`: the edge, with its own store and workers, or with workers behind a Redis.
 
 mod config;
 mod locks;
@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use self::config::Args;
 use crate::common;
 
-/// How long connections may take to close once the plays are over.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// Time for connections to close and for Redis to get the last results, once the plays are over.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs the program to its end.
 pub fn main() -> ExitCode {
@@ -64,8 +64,8 @@ async fn run(args: Args) -> Result<(), String> {
 
     announce(&server);
     let shutdown = CancellationToken::new();
-    // Plays that run here are interrupted when the grace is over, and have to say so.
-    let patience = if workers.is_some() { args.common.grace + GOODBYE } else { args.common.grace };
+    // Plays of this process are interrupted after the grace period, and then need time to settle.
+    let patience = if workers.is_some() { args.common.grace + SHUTDOWN_TIMEOUT } else { args.common.grace };
     let served = tokio::spawn(server.serve(shutdown.clone(), patience));
     signals.next().await;
     tracing::info!(grace = ?args.common.grace, "shutting down; a second signal exits at once");
@@ -78,22 +78,22 @@ async fn run(args: Args) -> Result<(), String> {
         let served = served.await;
         backend.shutdown().await;
         if args.common.config.is_some() {
-            // Databases are there now that were not at the start.
+            // Databases may have been created since the start.
             circles_config::remember(&circles, &args.common.data_dir);
         }
         served
     };
-    signals.unless_again(drain).await.map_err(|error| format!("the server ended badly: {error}"))
+    signals.run_unless_signalled(drain).await.map_err(|error| format!("the server failed: {error}"))
 }
 
-/// What takes plays to workers and keeps what circles hold.
+/// The store.
 enum Backend {
     Embedded(Arc<EmbeddedStore>),
     Redis(Arc<RedisStore>),
 }
 
 impl Backend {
-    /// In files of this process. Takes up what an earlier one left.
+    /// Opens a store in files of this process, and resumes the tasks that an earlier process left.
     async fn embedded(
         args: &Args,
         circles: &[CircleConfig],
@@ -107,14 +107,14 @@ impl Backend {
             .with_inline_runner(host.clone())
             .with_worker_check(move || metrics.script_threads() > 0);
         let found = store.recover(circles.iter().map(|circle| circle.key.circle_id())).await;
-        let found = found.map_err(|error| format!("the store cannot be opened: {error}"))?;
+        let found = found.map_err(|error| format!("cannot open the store: {error}"))?;
         if found > 0 {
-            tracing::info!(tasks = found, "took up tasks of an earlier process");
+            tracing::info!(tasks = found, "resumed tasks of an earlier process");
         }
         Ok(Self::Embedded(Arc::new(store)))
     }
 
-    /// In a Redis, which other processes share.
+    /// Connects to a store in Redis, which other processes share.
     async fn redis(args: &Args, url: &RedisUrl, circles: &[CircleConfig]) -> Result<Self, String> {
         let (queue_limit, circle_queue_limit) = args.queue_limits();
         let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
@@ -135,20 +135,23 @@ impl Backend {
         }
     }
 
-    /// Lets go of what it holds. To be called last.
+    /// Closes the store. Call it last.
     async fn shutdown(&self) {
         match self {
             Self::Embedded(store) => store.shutdown().await,
             Self::Redis(store) => {
-                if timeout(GOODBYE, store.shutdown()).await.is_err() {
-                    tracing::warn!("Redis was not told of everything; leases and deadlines end what is left");
+                if timeout(SHUTDOWN_TIMEOUT, store.shutdown()).await.is_err() {
+                    tracing::warn!(
+                        "shut down before all results reached Redis; \
+                         their leases and deadlines will end the remaining tasks"
+                    );
                 }
             }
         }
     }
 }
 
-/// How much each circle remembers.
+/// The quota of remembered tasks of each circle.
 fn quotas(circles: &[CircleConfig]) -> Quotas {
     let of = |circle: &CircleConfig| (circle.key.circle_id(), circle.limits.quota());
     Quotas { circles: circles.iter().map(of).collect(), ..Quotas::default() }
@@ -157,12 +160,12 @@ fn quotas(circles: &[CircleConfig]) -> Quotas {
 fn open_store(bounds: EmbeddedConfig, configs: &[CircleConfig]) -> Result<EmbeddedStore, String> {
     let paths: HashMap<CircleId, PathBuf> =
         configs.iter().map(|circle| (circle.key.circle_id(), circle.db_path.clone())).collect();
-    // Calls between circles may name one that is not served here; it has no file to find.
+    // Calls between circles may name a circle that is not served here; it has no file.
     let path = move |circle: &CircleId| paths.get(circle).cloned().unwrap_or_default();
-    EmbeddedStore::new(bounds, path).map_err(|error| format!("the store cannot be opened: {error}"))
+    EmbeddedStore::new(bounds, path).map_err(|error| format!("cannot open the store: {error}"))
 }
 
-/// What is wrong with the address, named by what asked for it.
+/// The error for an address that cannot be bound, with the flag or field that set it.
 fn not_bound(error: &BindError, args: &Args) -> String {
     match error {
         BindError::Address { circle: Some(circle), .. } => format!("--config: port of {circle}: {error}"),
@@ -183,7 +186,7 @@ async fn resolve(args: &Args) -> Result<SocketAddr, String> {
     }
 }
 
-/// The one thing on standard output: what programs that start a server wait for.
+/// Prints the only lines on standard output, for programs that start a server.
 fn announce(server: &Server) {
     let line = |(circle, url): (_, String)| format!("circle {circle} {url}\n");
     circles_daemon::announce(server.addresses().into_iter().map(line).collect());

@@ -1,4 +1,4 @@
-//! `circles-worker`: takes tasks from a Redis and runs their scripts.
+//! `circles-worker`: claims tasks from a Redis and runs their scripts.
 
 mod config;
 mod status;
@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use self::{config::Args, status::Status};
 use crate::common;
 
-/// How long tasks may take to go back to Redis, once no script runs.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// Time for Redis to get the last results, once no script runs.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs the program to its end.
 pub fn main() -> ExitCode {
@@ -29,7 +29,7 @@ async fn run(args: Args) -> Result<(), String> {
     let _lock = args.lock()?;
     for circle in circles.iter().filter(|circle| !circle.rhai_path.exists()) {
         let library = circle.rhai_path.display();
-        tracing::warn!(circle = %circle.key, %library, "nothing runs in this circle until its library is there");
+        tracing::warn!(circle = %circle.key, %library, "no script runs in this circle until its library exists");
     }
     let host = Arc::new(args.host(&circles));
     let metrics = Metrics::default();
@@ -50,21 +50,23 @@ async fn run(args: Args) -> Result<(), String> {
     let drain = async {
         store.close().await;
         workers.shutdown(args.common.grace).await;
-        if timeout(GOODBYE, store.shutdown()).await.is_err() {
-            tracing::warn!("Redis was not told of everything; leases end what is left");
+        if timeout(SHUTDOWN_TIMEOUT, store.shutdown()).await.is_err() {
+            tracing::warn!(
+                "shut down before all results reached Redis; their leases will end the remaining tasks"
+            );
         }
     };
-    signals.unless_again(drain).await;
-    // Probes see to the end that nothing is taken any more.
+    signals.run_unless_signalled(drain).await;
+    // The status page stays up during the shutdown and shows that the worker claims nothing.
     if let Some(status) = status {
         status.abort();
     }
     Ok(())
 }
 
-/// The one thing on standard output: what programs that start a worker wait for.
+/// Prints the only line on standard output, for programs that start a worker.
 fn announce(store: &RedisStore, status: Option<&Status>) {
     let url = status.map(|status| format!(" http://{}", status.address())).unwrap_or_default();
     circles_daemon::announce(format!("worker {} ready{url}\n", store.id()));
-    tracing::info!(id = store.id(), "taking tasks");
+    tracing::info!(id = store.id(), "claiming tasks");
 }

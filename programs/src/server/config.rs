@@ -1,4 +1,4 @@
-//! The command line of `circles-server`, and the settings it stands for.
+//! The command line of `circles-server`, and its conversion to settings.
 
 use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
@@ -16,16 +16,16 @@ use crate::common::{CommonArgs, config_fault};
 /// Serves circles: peers connect by WebSocket, prove who they are, and play scripts.
 ///
 /// When it is ready it prints one line for each circle, `circle <public key> <url>`, and nothing else, to
-/// standard output; logs go to standard error. SIGINT or SIGTERM lets running plays end within --grace and
+/// standard output; logs go to standard error. On SIGINT or SIGTERM it lets running plays finish within --grace and
 /// exits; a second signal exits at once.
 #[derive(Debug, Parser)]
 #[command(name = "circles-server", version)]
 pub struct Args {
-    /// Flags of the worker too.
+    /// Flags that the worker has too.
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// The address to listen on. Anything but loopback needs --auth, or --insecure.
+    /// The address to listen on. Any other than loopback needs --auth or --insecure.
     #[arg(long, env = "CIRCLES_HOST", default_value = "127.0.0.1", value_name = "HOST")]
     pub host: String,
 
@@ -33,8 +33,8 @@ pub struct Args {
     #[arg(long, env = "CIRCLES_PORT", default_value_t = 9001)]
     pub port: u16,
 
-    /// A circle to serve, by its public key: 66 lower-case hex digits. Repeatable, and may stand beside
-    /// --config. Without either, the server makes a key pair once, keeps it in --data-dir and serves that circle.
+    /// A circle to serve, by its public key: 66 lower-case hex digits. Repeatable, also together with --config.
+    /// Without either, the server creates a key pair once, keeps it in --data-dir and serves that circle.
     #[arg(
         short = 'k',
         long = "circle",
@@ -44,83 +44,83 @@ pub struct Args {
     )]
     pub circles: Vec<PublicKey>,
 
-    /// Demand a session for every method that openrpc.json marks so. Without it, callers who do not log in may play as
-    /// well; scripts see an empty CALLER for them, and the proved key for those who do.
+    /// Require a session for every method that openrpc.json marks so. Without it, callers who do not log in may play
+    /// too; scripts see an empty CALLER for them, and the proved key of callers who log in.
     #[arg(long, env = "CIRCLES_AUTH")]
     pub auth: bool,
 
-    /// Listen beyond loopback although anybody may play.
+    /// Listen on other addresses than loopback although everybody may play.
     #[arg(long, env = "CIRCLES_INSECURE")]
     pub insecure: bool,
 
-    /// How clients reach this server, where that is not the address it listens on (a proxy, a name).
+    /// The URL by which clients reach this server, if it differs from the listen address (a proxy, a host name).
     /// Challenges name it, and clients sign for no other.
     #[arg(long, env = "CIRCLES_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
-    /// An origin that may connect, beside the server's own and web pages of loopback: of a web page, of an extension or
-    /// app (chrome-extension://…, tauri://localhost, capacitor://localhost, app://…), file://, or null. Repeatable.
+    /// An origin that may connect, in addition to the server's own and to web pages of loopback: of a web page, of an
+    /// extension or app (chrome-extension://…, tauri://localhost, capacitor://localhost, app://…), file://, or
+    /// null. Repeatable.
     #[arg(long = "allow-origin", env = "CIRCLES_ALLOW_ORIGIN", value_name = "ORIGIN")]
     #[arg(value_delimiter = ',', value_parser = origin)]
     pub allow_origins: Vec<String>,
 
-    /// The Redis that takes plays to workers and keeps what circles hold: redis:// or rediss:// for TLS, with
-    /// -cluster or -sentinel behind the scheme where there is one. Without it the server does all of that itself. A
-    /// password in it is not shown anywhere.
+    /// The Redis that carries plays to workers and holds the circles' data: redis://, or rediss:// for TLS; append
+    /// -cluster or -sentinel to the scheme for a cluster or sentinels. Without it the server stores data and runs
+    /// scripts itself. A password in it is not shown anywhere.
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<RedisUrl>,
 
-    /// Scripts that this server runs at a time, beside slow ones [default: one a core; with --redis-url none, since
-    /// circles-worker runs them].
+    /// Scripts that this server runs at a time, in addition to slow ones [default: one per core; with --redis-url none,
+    /// since circles-worker runs them].
     #[arg(long, env = "CIRCLES_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroUsize>,
 
-    /// How long a play may take from acceptance, its time in the queue included.
+    /// Time limit of a play from acceptance, its time in the queue included.
     #[arg(long, env = "CIRCLES_TASK_TIMEOUT", default_value = "30s", value_name = "DURATION")]
     #[arg(value_parser = task_timeout)]
     pub task_timeout: Duration,
 
-    /// How long a submitted task may take from acceptance, its time in the queue included.
+    /// Time limit of a submitted task from acceptance, its time in the queue included.
     #[arg(long, env = "CIRCLES_SUBMIT_TIMEOUT", default_value = "24h", value_name = "DURATION")]
     #[arg(value_parser = task_timeout)]
     pub submit_timeout: Duration,
 
-    /// How long a session lasts at most.
+    /// Longest duration of a session.
     #[arg(long, env = "CIRCLES_SESSION_TTL", default_value = "24h", value_name = "DURATION", value_parser = duration)]
     pub session_ttl: Duration,
 
-    /// Connections that may be open at a time.
+    /// Maximum number of open connections.
     #[arg(long, env = "CIRCLES_MAX_CONNECTIONS", default_value = "10000", value_name = "N")]
     pub max_connections: NonZeroUsize,
 
-    /// Connections that one address may have open at a time; of IPv6, one network of 64 bits [default: a quarter of
+    /// Maximum number of open connections of one address; of IPv6, of one network of 64 bits [default: a quarter of
     /// --max-connections]. Behind a proxy all clients have the proxy's address.
     #[arg(long, env = "CIRCLES_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
     pub max_connections_per_address: Option<NonZeroUsize>,
 
-    /// Bytes of answers that may wait for their clients to read them, over all connections; beyond them the slowest
-    /// readers are cut.
+    /// Bytes of answers that may wait for clients to read them, over all connections. Beyond that, the server cuts the
+    /// slowest readers.
     #[arg(long, env = "CIRCLES_MAX_UNSENT_BYTES", default_value = "134217728", value_name = "N")]
     pub max_unsent_bytes: NonZeroUsize,
 
-    /// Bytes of memory that calls may hold while they wait for their answers, over all connections, a quarter of them
-    /// those of one address; further calls are refused.
+    /// Bytes of memory that calls may hold while they wait for their answers, over all connections; one address may
+    /// have a quarter. Beyond that, calls are refused.
     #[arg(long, env = "CIRCLES_MAX_WAITING_BYTES", default_value = "268435456", value_name = "N")]
     pub max_waiting_bytes: NonZeroUsize,
 
-    /// With --auth, how long a connection may last without a login.
+    /// With --auth, time limit of a connection without a login.
     #[arg(long, env = "CIRCLES_LOGIN_TIMEOUT", default_value = "60s", value_name = "DURATION", value_parser = duration)]
     pub login_timeout: Duration,
 
-    /// Plays that may wait for a worker; beyond them callers get OVERLOADED. One circle may have a quarter.
+    /// Plays that may wait for a worker; further callers get OVERLOADED. One circle may have a quarter.
     #[arg(long, env = "CIRCLES_QUEUE_LIMIT", default_value = "10000", value_name = "N")]
     pub queue_limit: NonZeroUsize,
 }
 
 impl Args {
-    /// The circles to serve: those of the config, then those named, or else one of our own; and the locks that keep
-    /// other servers off their files. Keys are made where they have to be, and nothing is made before the locks are
-    /// taken.
+    /// Returns the circles to serve: those of the config, then those named by flags, or else the server's own; and the
+    /// locks of their files. Creates missing keys, but nothing before the locks are taken.
     pub fn circles(&self) -> Result<(Vec<CircleConfig>, Locks), String> {
         let environment = Environment {
             data_dir: &self.common.data_dir,
@@ -145,7 +145,7 @@ impl Args {
                 circles.iter().find(|circle| circle.pool.is_some())
         {
             return Err(format!(
-                "--config: {id} is for the workers of pool {pool}; expected --redis-url to say where they are"
+                "--config: {id} is for the workers of pool {pool}; add --redis-url to reach them"
             ));
         }
         let locks = Locks::take(&self.common.data_dir, &circles, self.redis_url.is_some())?;
@@ -153,14 +153,14 @@ impl Args {
             for loss in plan.losses(self.redis_url.is_none()) {
                 tracing::warn!("{loss}");
             }
-            // Another server of the same Redis may have made a key meanwhile.
+            // Another server of the same Redis may have created a key meanwhile.
             let planned = plan.circles().len();
             let made = plan.apply().map_err(config_fault)?;
             circles.splice(..planned, made);
         }
         if circles.is_empty() {
             let path = self.common.data_dir.join("circle.key");
-            let made = || tracing::info!(path = %path.display(), "made a circle");
+            let made = || tracing::info!(path = %path.display(), "created a circle");
             let key = circles_auth::key_file::read_or_create(&path, made);
             let key = key.map_err(|error| format!("--data-dir: {error}"))?;
             circles.push(CircleConfig::with_defaults(key.public_key(), &self.common.data_dir));
@@ -168,18 +168,18 @@ impl Args {
         Ok((circles, locks))
     }
 
-    /// Threads that take plays here, if any are to.
+    /// The number of script threads in this process; `None` without workers of its own.
     pub fn slots(&self) -> Option<NonZeroUsize> {
         let alone = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.workers.or_else(|| self.redis_url.is_none().then(alone))
     }
 
-    /// Plays that may wait, and how many of them may be of one circle.
+    /// The number of plays that may wait, and the share of one circle.
     pub const fn queue_limits(&self) -> (usize, usize) {
         (self.queue_limit.get(), self.queue_limit.get().div_ceil(4))
     }
 
-    /// What the library is told, where this process may open so many `files`.
+    /// The settings of the server library, for a process that may open this number of `files`.
     pub fn settings(&self, circles: &[CircleConfig], files: Option<u64>) -> Result<Settings, String> {
         let circle = |circle: &CircleConfig| Circle {
             key: circle.key,
@@ -193,7 +193,7 @@ impl Args {
             require_login: self.auth,
             audience: Audience::new(self.public_url.clone(), false),
             origins: Origins::new(&self.allow_origins)
-                .map_err(|bad| format!("--allow-origin: {bad} is no origin"))?,
+                .map_err(|invalid| format!("--allow-origin: {invalid} is not an origin"))?,
             session_ttl: self.session_ttl,
             task_timeout: self.task_timeout,
             submit_timeout: self.submit_timeout,
@@ -201,7 +201,7 @@ impl Args {
         })
     }
 
-    /// Connections take no more than three quarters of the `files` that may be open: plays need some as well.
+    /// The limits. Connections use at most three quarters of the `files` that may be open, since plays need some too.
     fn limits(&self, files: Option<u64>) -> Limits {
         let wanted = self.max_connections.get();
         let most = files.map_or(usize::MAX, |files| usize::try_from(files / 4 * 3).unwrap_or(usize::MAX));
@@ -224,20 +224,19 @@ impl Args {
         }
     }
 
-    /// Refuses to let strangers play on a machine whose owner did not say so.
+    /// Refuses to serve other machines without login unless --insecure says so.
     pub fn check_exposure(&self, address: SocketAddr) -> Result<(), String> {
         if self.auth || self.insecure || address.ip().to_canonical().is_loopback() {
             return Ok(());
         }
         Err(format!(
-            "--host {}: other machines could play here without proving who they are; add --auth, or --insecure \
-             if that is what you want",
+            "--host {}: other machines could play here without a login; add --auth, or --insecure to allow it",
             self.host
         ))
     }
 }
 
-/// Bounded as `timeout_ms` in openrpc.json is.
+/// Has the bounds of `timeout_ms` in openrpc.json.
 fn task_timeout(text: &str) -> Result<Duration, String> {
     let timeout = duration(text)?;
     if timeout < Duration::from_millis(1) || timeout > Duration::from_secs(86_400) {

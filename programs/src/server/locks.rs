@@ -1,4 +1,4 @@
-//! Keeps other servers off this one's files.
+//! Locks that keep other servers off this server's files.
 
 use std::{
     ffi::OsString,
@@ -11,7 +11,7 @@ use circles_config::{CircleConfig, make_folder, make_private_folder};
 use circles_daemon::{Lock, LockError, Sharing};
 
 const PROGRAM: &str = "circles-server";
-/// In a data directory.
+/// The name of the lock file in a data directory.
 const LOCK_FILE: &str = "circles.lock";
 
 /// The locks of a running server.
@@ -21,12 +21,12 @@ pub struct Locks {
 }
 
 impl Locks {
-    /// Locks the data directory and each database. With a Redis, which is made to be shared, servers and workers may
-    /// have one data directory, and databases are not used.
+    /// Locks the data directory and each database. With a Redis, servers and workers may share a data directory, and
+    /// databases are not used.
     ///
     /// # Errors
     ///
-    /// A sentence with what is in use and by which process.
+    /// If another process holds a lock. The error names the files and the process.
     pub fn take(data_dir: &Path, circles: &[CircleConfig], with_redis: bool) -> Result<Self, String> {
         make_private_folder(data_dir).map_err(|error| format!("--data-dir {error}"))?;
         let data_dir =
@@ -36,7 +36,7 @@ impl Locks {
         let lock = lock.map_err(|error| {
             let hint = match error {
                 LockError::Held(_) if with_redis => "; only servers and workers with --redis-url share one",
-                LockError::Held(_) => "; end that one, or name another directory",
+                LockError::Held(_) => "; end that process, or name another directory",
                 LockError::Io(..) => "",
             };
             format!("--data-dir {}: {error}{hint}", data_dir.display())
@@ -51,15 +51,15 @@ impl Locks {
     }
 }
 
-/// The locks of one database. One that lies in this server's data directory is covered by the lock of that, unless a
-/// server with another data directory has named it.
+/// Locks one database. The lock of the data directory covers databases in it, unless a server with another data
+/// directory has locked such a database by its path.
 fn lock_database(data_dir: &Path, circle: &CircleConfig) -> Result<Vec<Lock>, String> {
     let in_use =
         |error: LockError| format!("the database {} of {}: {error}", circle.db_path.display(), circle.id);
     let path = absolute(&circle.db_path).unwrap_or_else(|_| circle.db_path.clone());
     let lock_file = beside(&path);
     if path.starts_with(data_dir) {
-        // Without such a file nobody holds it, and none is made for each of many circles.
+        // Without a lock file no server has locked it. None is created, to save a file for each circle.
         return match File::open(&lock_file) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             _ => Lock::take(&lock_file, Sharing::Exclusive, PROGRAM).map(|lock| vec![lock]).map_err(in_use),
@@ -69,7 +69,7 @@ fn lock_database(data_dir: &Path, circle: &CircleConfig) -> Result<Vec<Lock>, St
         make_folder(folder)?;
     }
     let mut held = vec![Lock::take(&lock_file, Sharing::Exclusive, PROGRAM).map_err(in_use)?];
-    // It may lie in the data directory of another server.
+    // The database may lie in the data directory of another server.
     for folder in path.ancestors().skip(1) {
         let lock_file = folder.join(LOCK_FILE);
         if lock_file.exists() {

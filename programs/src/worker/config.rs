@@ -1,4 +1,4 @@
-//! The command line of `circles-worker`, and the settings it stands for.
+//! The command line of `circles-worker`, and its conversion to settings.
 
 use std::{net::SocketAddr, num::NonZeroUsize, thread::available_parallelism, time::Duration};
 
@@ -12,29 +12,29 @@ use clap::Parser;
 
 use crate::common::{CommonArgs, config_fault};
 
-/// Runs scripts: takes tasks that servers put into a Redis, and settles what comes of them.
+/// Runs scripts: claims tasks that servers put into a Redis, and settles their outcomes.
 ///
-/// When it is ready it prints one line, `worker <id> ready`, with the URL of --listen behind it if there is one, and
-/// nothing else, to standard output; logs go to standard error. SIGINT or SIGTERM lets running plays end within
-/// --grace and exits; a second signal exits at once.
+/// When it is ready it prints one line, `worker <id> ready`, followed by the URL of --listen if it is set, and
+/// nothing else, to standard output; logs go to standard error. On SIGINT or SIGTERM it lets running plays finish
+/// within --grace and exits; a second signal exits at once.
 #[derive(Debug, Parser)]
 #[command(name = "circles-worker", version)]
 pub struct Args {
-    /// Flags of the server too.
+    /// Flags that the server has too.
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// The Redis that servers put tasks into: redis:// or rediss:// for TLS, with -cluster or -sentinel behind the
-    /// scheme where there is one. A password in it is not shown anywhere.
+    /// The Redis that servers put tasks into: redis://, or rediss:// for TLS; append -cluster or -sentinel to the
+    /// scheme for a cluster or sentinels. A password in it is not shown anywhere.
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: RedisUrl,
 
-    /// Plays to hold at a time, slow ones included, 1 to 64. One circle has at most half of them.
+    /// Plays to hold at a time, slow ones included, 1 to 64. One circle may have half of them.
     #[arg(long, env = "CIRCLES_CONCURRENCY", default_value_t = 64, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=64))]
     pub concurrency: u8,
 
-    /// A circle whose tasks to take, by its public key, and of no others. Repeatable.
+    /// Claim only tasks of this circle, by its public key. Repeatable.
     #[arg(
         short = 'k',
         long = "circle",
@@ -44,32 +44,32 @@ pub struct Args {
     )]
     pub circles: Vec<PublicKey>,
 
-    /// The pool that this worker is of: it takes the tasks of circles that are pinned to it, and no others.
-    /// Without it, those of circles without a pool.
+    /// The worker's pool: it claims only tasks of circles that are pinned to it. Without it, the worker claims tasks
+    /// of circles without a pool.
     #[arg(long, env = "CIRCLES_POOL", value_name = "NAME", value_parser = pool)]
     pub pool: Option<String>,
 
-    /// Limits of circles that are not in --config, as in its `limits`: {"operations": 1000000}.
+    /// Limits of circles that are not in --config, in the form of its `limits`: {"operations": 1000000}.
     #[arg(long, env = "CIRCLES_LIMITS", value_name = "JSON", value_parser = parse_limits)]
     pub limits: Option<Limits>,
 
-    /// How long after this worker's last word its plays are given to others, 1s to 5m.
+    /// Time after this worker's last heartbeat until other workers get its plays, 1s to 5m.
     #[arg(long, env = "CIRCLES_LEASE", default_value = "10s", value_name = "DURATION", value_parser = lease)]
     pub lease: Duration,
 
-    /// Where to answer /health, /ready and /metrics over HTTP, such as 127.0.0.1:9100; port 0 picks a free one. They
-    /// are open to whoever reaches them [default: nowhere].
+    /// The address that serves /health, /ready and /metrics over HTTP, such as 127.0.0.1:9100; port 0 picks a free one.
+    /// Every client that reaches it may read them [default: none].
     #[arg(long, env = "CIRCLES_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 }
 
 impl Args {
-    /// The circles of the config whose tasks come here.
+    /// The circles of the config whose tasks this worker claims.
     pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
         let checked = Budget::check(self.common.memory_budget, self.limits.unwrap_or_default().memory_bytes);
         checked.map_err(|error| format!("--memory-budget: {error}"))?;
         let Some(path) = &self.common.config else { return Ok(Vec::new()) };
-        // A key that was made here would not be the one of the server.
+        // A key created here would differ from the server's.
         let environment = Environment {
             data_dir: &self.common.data_dir,
             variable: &|name| std::env::var_os(name),
@@ -80,7 +80,7 @@ impl Args {
             if circle.pool != self.pool {
                 let pool =
                     circle.pool.as_ref().map_or("no pool".to_owned(), |pool| format!("the pool {pool}"));
-                return Err(format!("--circle {}: it is for {pool}; expected --pool to say so", circle.key));
+                return Err(format!("--circle {}: it is for {pool}; set --pool accordingly", circle.key));
             }
         }
         circles.retain(|circle| {
@@ -90,8 +90,8 @@ impl Args {
         Ok(circles)
     }
 
-    /// Keeps servers without a Redis off the data directory, if that is there: servers make it, workers do not. Other
-    /// workers, and servers with a Redis, may have the same one.
+    /// Locks the data directory against servers without a Redis, if it exists: servers create it, workers do not. Other
+    /// workers, and servers with a Redis, may share it.
     pub fn lock(&self) -> Result<Option<Lock>, String> {
         if !self.common.data_dir.is_dir() {
             return Ok(None);
@@ -107,23 +107,23 @@ impl Args {
         })
     }
 
-    /// What runs scripts, for these circles and those that nothing is said about.
+    /// The script host, for these circles and for circles that are not in the config.
     pub fn host(&self, circles: &[CircleConfig]) -> Host {
         let limits = self.limits.unwrap_or_default();
-        // Servers make the folders of their circles. Where a library is missing, this is not the server's disk, and a
+        // Servers create the folders of their circles. If a library is missing, this is not the server's disk, and a
         // policy would be missing too.
         let required = |settings| CircleSettings { library_required: true, ..settings };
         let known = circles.iter().map(|circle| (circle.key.circle_id(), required(circle.into())));
         let data_dir = self.common.data_dir.clone();
         let host = Host::with_circles(limits, known.collect()).with_memory_budget(self.common.memory_budget);
         host.with_others(move |circle| {
-            // Only servers know who is on the list of such a circle.
+            // Only servers know the access lists of such a circle.
             let access = Access::closed();
             required(CircleSettings { limits, access, ..CircleSettings::under(&data_dir, circle) })
         })
     }
 
-    /// What the store is told.
+    /// The settings of the store.
     pub fn store(&self, circles: &[CircleConfig]) -> RedisConfig {
         let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
         RedisConfig {
@@ -132,25 +132,25 @@ impl Args {
             only_circles: self.circles.iter().map(PublicKey::circle_id).collect::<Vec<CircleId>>(),
             running_limit: self.concurrency.into(),
             lease: self.lease,
-            claim_ahead: AHEAD,
+            claim_ahead: CLAIM_AHEAD,
             ..RedisConfig::default()
         }
     }
 
-    /// How many scripts run at a time: quick ones, several a core, as each waits for Redis most of its time.
+    /// The number of concurrent scripts: several quick ones per core, since each mostly waits for Redis.
     pub fn slots(&self, metrics: Metrics) -> Slots {
         let max = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
         let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Slots { open: cores.saturating_mul(A_CORE).min(max), max, metrics }
+        Slots { open: cores.saturating_mul(SCRIPTS_PER_CORE).min(max), max, metrics }
     }
 }
 
 /// Quick scripts that run at a time on each core.
-const A_CORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
-/// Claimed ahead: what a claim's way to Redis and back takes, twenty times, and less than anybody notices.
-const AHEAD: Duration = Duration::from_millis(2);
+const SCRIPTS_PER_CORE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// Work to claim ahead: twenty round trips to Redis, and a delay that callers do not notice.
+const CLAIM_AHEAD: Duration = Duration::from_millis(2);
 
-/// Bounded below by what a busy machine and network need, and above by how long anybody would wait.
+/// At least the time of a heartbeat on a busy machine and network, at most the time that a caller would wait.
 fn lease(text: &str) -> Result<Duration, String> {
     let lease = duration(text)?;
     if lease < Duration::from_secs(1) || lease > Duration::from_secs(300) {
@@ -159,7 +159,7 @@ fn lease(text: &str) -> Result<Duration, String> {
     Ok(lease)
 }
 
-/// As in circles.json.
+/// A pool name, as in circles.json.
 fn pool(text: &str) -> Result<String, String> {
     if !circles_config::is_name(text) {
         return Err("expected a name of 1 to 64 letters, digits, - and _".to_owned());

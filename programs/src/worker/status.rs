@@ -1,4 +1,4 @@
-//! What a worker answers over HTTP: whether it lives, whether it takes tasks, and what it has counted.
+//! A worker's HTTP status: health, readiness and metrics.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,12 +24,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Connections at a time; those who look after a worker are few.
+/// Maximum number of connections: few clients watch a worker.
 const CONNECTIONS: usize = 64;
-/// How long a connection may send nothing before it is dropped.
-const HEAD: Duration = Duration::from_secs(10);
-/// How long one may last: whoever asks again may connect again.
-const LIFE: Duration = Duration::from_secs(60);
+/// Time limit for a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit of a connection; clients may connect again.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The listener, bound and not yet serving.
 pub struct Status {
@@ -47,7 +47,7 @@ struct Shared {
 }
 
 impl Status {
-    /// Binds the address; an error is a sentence.
+    /// Binds the address. An error names the flag.
     pub async fn bind(
         address: SocketAddr,
         store: &Arc<RedisStore>,
@@ -64,12 +64,12 @@ impl Status {
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until it is dropped.
+    /// Serves until it is dropped.
     pub async fn serve(self) {
         let router = Router::new()
             .route("/health", get(health))
@@ -78,12 +78,12 @@ impl Status {
             .with_state(self.shared);
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            // Taken first: more than so many wait in the kernel's queue, or are refused there.
+            // A slot comes before accept: further connections wait in the kernel's queue, or are refused there.
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((stream, _)) => drop(tokio::spawn(answer(stream, router.clone(), slot))),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     sleep(Duration::from_millis(50)).await;
                 }
             }
@@ -107,10 +107,10 @@ impl Shared {
 async fn answer(stream: TcpStream, router: Router, slot: OwnedSemaphorePermit) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // Whoever is cut off asks again.
-    let _ = timeout(LIFE, connection).await;
+    // A client that is cut off connects again.
+    let _ = timeout(CONNECTION_TIMEOUT, connection).await;
     drop(slot);
 }
 

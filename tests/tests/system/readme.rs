@@ -26,8 +26,8 @@ fn commands(block: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Checks an output by the README. `…` there stands for anything. Keys, ids and hashes differ from run to run: `known`
-/// maps those in the README to those in the output.
+/// Checks an output by the README. An ellipsis there stands for anything. Keys, ids and hashes differ from run to run:
+/// `known` maps those in the README to those in the output.
 fn assert_shown(command: &str, shown: &str, found: &str, known: &mut BTreeMap<String, String>) {
     let is_id =
         |word: &str| word.len() >= 36 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
