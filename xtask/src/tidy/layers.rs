@@ -9,7 +9,7 @@ const ENGINE_FROM: &str = "natives";
 const ROOT: &str = "worker/src/";
 
 /// Checks what a source file of the worker imports.
-pub fn layers(source: &Source) -> Vec<Finding> {
+pub(super) fn layers(source: &Source) -> Vec<Finding> {
     let Some(path) = source.path.strip_prefix(ROOT) else { return Vec::new() };
     let module = path.strip_suffix(".rs").unwrap_or(path);
     let own = module.split('/').next().unwrap_or_default();
