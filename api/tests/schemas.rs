@@ -8,6 +8,7 @@ use circles_api::{
 };
 use serde_json::{Map, Value, json};
 
+#[allow(unreachable_pub, reason = "generated for crates that export it too")]
 mod probes {
     include!(concat!(env!("OUT_DIR"), "/api_probes.rs"));
 }

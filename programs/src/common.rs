@@ -9,7 +9,7 @@ use circles_worker::Budget;
 
 /// Flags of every program that runs scripts.
 #[derive(Debug, clap::Args)]
-pub struct CommonArgs {
+pub(crate) struct CommonArgs {
     /// The file of circles and their settings; docs/operations.md describes its fields. A server and its workers use
     /// the same file. For a circle that is not in it, a worker has only the files in --data-dir.
     #[arg(short = 'c', long, env = "CIRCLES_CONFIG", value_name = "circles.json")]
@@ -39,7 +39,7 @@ impl CommonArgs {
     /// # Errors
     ///
     /// If a circle's limit is larger than the budget. The error names the circle and the flag.
-    pub fn check_memory(&self, circles: &[CircleConfig]) -> Result<(), String> {
+    pub(crate) fn check_memory(&self, circles: &[CircleConfig]) -> Result<(), String> {
         circles.iter().try_for_each(|circle| {
             let checked = Budget::check(self.memory_budget, circle.limits.memory_bytes);
             checked.map_err(|error| format!("--memory-budget: circle {}: {error}", circle.key))
@@ -52,7 +52,7 @@ impl CommonArgs {
 /// # Errors
 ///
 /// If the URL is invalid or Redis does not answer, which may be the effect of a wrong URL.
-pub async fn connect(url: &RedisUrl, config: RedisConfig) -> Result<Arc<RedisStore>, String> {
+pub(crate) async fn connect(url: &RedisUrl, config: RedisConfig) -> Result<Arc<RedisStore>, String> {
     let checked = url.checked().map_err(|fault| format!("--redis-url: {fault}"))?;
     let store = RedisStore::connect(checked, config).await;
     let store = store.map_err(|error| format!("--redis-url {url}: {error}"))?;
@@ -63,22 +63,22 @@ pub async fn connect(url: &RedisUrl, config: RedisConfig) -> Result<Arc<RedisSto
 }
 
 /// The error message for faults in the config.
-pub fn config_fault(faults: Faults) -> String {
+pub(crate) fn config_fault(faults: Faults) -> String {
     format!("--config {faults}")
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use clap::{CommandFactory, builder::Arg};
 
     /// The flags of a program, without those that clap adds.
-    pub fn flags<A: CommandFactory>() -> Vec<Arg> {
+    pub(crate) fn flags<A: CommandFactory>() -> Vec<Arg> {
         let ours = |arg: &&Arg| !matches!(arg.get_id().as_str(), "help" | "version");
         A::command().get_arguments().filter(ours).cloned().collect()
     }
 
     /// Checks a program's flags as clap does, and that each is also an environment variable.
-    pub fn check_flags<A: CommandFactory>() {
+    pub(crate) fn check_flags<A: CommandFactory>() {
         A::command().debug_assert();
         for flag in flags::<A>() {
             let long = flag.get_long().unwrap();

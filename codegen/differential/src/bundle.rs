@@ -191,7 +191,7 @@ impl Translation<'_> {
         bundle.origins.insert(inner.clone(), (self.file, pointer.to_owned()));
         let mut out = Map::new();
         for (key, member) in schema {
-            self.keyword(bundle, schema, (key, member), pointer, &inner, &mut out);
+            self.keyword(bundle, schema, (key, member), (pointer, &inner), &mut out);
         }
         self.bound_by_format(schema, &mut out);
         if self.untyped == UntypedSchemas::Implies
@@ -210,8 +210,7 @@ impl Translation<'_> {
         bundle: &mut Bundle,
         schema: &Map<String, Value>,
         (key, member): (&str, &Value),
-        pointer: &str,
-        at: &str,
+        (pointer, at): (&str, &str),
         out: &mut Map<String, Value>,
     ) {
         let below = step(pointer, key);

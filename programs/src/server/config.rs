@@ -20,7 +20,7 @@ use crate::common::{CommonArgs, config_fault};
 /// exits; a second signal exits at once.
 #[derive(Debug, Parser)]
 #[command(name = "circles-server", version)]
-pub struct Args {
+pub(crate) struct Args {
     /// Flags that the worker has too.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -121,7 +121,7 @@ pub struct Args {
 impl Args {
     /// Returns the circles to serve: those of the config, then those named by flags, or else the server's own; and the
     /// locks of their files. Creates missing keys, but nothing before the locks are taken.
-    pub fn circles(&self) -> Result<(Vec<CircleConfig>, Locks), String> {
+    pub(crate) fn circles(&self) -> Result<(Vec<CircleConfig>, Locks), String> {
         let environment = Environment {
             data_dir: &self.common.data_dir,
             variable: &|name| std::env::var_os(name),
@@ -169,18 +169,18 @@ impl Args {
     }
 
     /// The number of script threads in this process; `None` without workers of its own.
-    pub fn slots(&self) -> Option<NonZeroUsize> {
+    pub(crate) fn slots(&self) -> Option<NonZeroUsize> {
         let alone = || available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.workers.or_else(|| self.redis_url.is_none().then(alone))
     }
 
     /// The number of plays that may wait, and the share of one circle.
-    pub const fn queue_limits(&self) -> (usize, usize) {
+    pub(crate) const fn queue_limits(&self) -> (usize, usize) {
         (self.queue_limit.get(), self.queue_limit.get().div_ceil(4))
     }
 
     /// The settings of the server library, for a process that may open this number of `files`.
-    pub fn settings(&self, circles: &[CircleConfig], files: Option<u64>) -> Result<Settings, String> {
+    pub(crate) fn settings(&self, circles: &[CircleConfig], files: Option<u64>) -> Result<Settings, String> {
         let circle = |circle: &CircleConfig| Circle {
             key: circle.key,
             access: circle.access.clone(),
@@ -225,7 +225,7 @@ impl Args {
     }
 
     /// Refuses to serve other machines without login unless --insecure says so.
-    pub fn check_exposure(&self, address: SocketAddr) -> Result<(), String> {
+    pub(crate) fn check_exposure(&self, address: SocketAddr) -> Result<(), String> {
         if self.auth || self.insecure || address.ip().to_canonical().is_loopback() {
             return Ok(());
         }

@@ -16,7 +16,7 @@ const LOCK_FILE: &str = "circles.lock";
 
 /// The locks of a running server.
 #[must_use]
-pub struct Locks {
+pub(crate) struct Locks {
     _held: Vec<Lock>,
 }
 
@@ -27,7 +27,7 @@ impl Locks {
     /// # Errors
     ///
     /// If another process holds a lock. The error names the files and the process.
-    pub fn take(data_dir: &Path, circles: &[CircleConfig], with_redis: bool) -> Result<Self, String> {
+    pub(crate) fn take(data_dir: &Path, circles: &[CircleConfig], with_redis: bool) -> Result<Self, String> {
         make_private_folder(data_dir).map_err(|error| format!("--data-dir {error}"))?;
         let data_dir =
             data_dir.canonicalize().map_err(|error| format!("--data-dir {}: {error}", data_dir.display()))?;

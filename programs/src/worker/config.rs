@@ -19,7 +19,7 @@ use crate::common::{CommonArgs, config_fault};
 /// within --grace and exits; a second signal exits at once.
 #[derive(Debug, Parser)]
 #[command(name = "circles-worker", version)]
-pub struct Args {
+pub(crate) struct Args {
     /// Flags that the server has too.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -65,7 +65,7 @@ pub struct Args {
 
 impl Args {
     /// The circles of the config whose tasks this worker claims.
-    pub fn circles(&self) -> Result<Vec<CircleConfig>, String> {
+    pub(crate) fn circles(&self) -> Result<Vec<CircleConfig>, String> {
         let checked = Budget::check(self.common.memory_budget, self.limits.unwrap_or_default().memory_bytes);
         checked.map_err(|error| format!("--memory-budget: {error}"))?;
         let Some(path) = &self.common.config else { return Ok(Vec::new()) };
@@ -92,7 +92,7 @@ impl Args {
 
     /// Locks the data directory against servers without a Redis, if it exists: servers create it, workers do not. Other
     /// workers, and servers with a Redis, may share it.
-    pub fn lock(&self) -> Result<Option<Lock>, String> {
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, String> {
         if !self.common.data_dir.is_dir() {
             return Ok(None);
         }
@@ -108,7 +108,7 @@ impl Args {
     }
 
     /// The script host, for these circles and for circles that are not in the config.
-    pub fn host(&self, circles: &[CircleConfig]) -> Host {
+    pub(crate) fn host(&self, circles: &[CircleConfig]) -> Host {
         let limits = self.limits.unwrap_or_default();
         // Servers create the folders of their circles. If a library is missing, this is not the server's disk, and a
         // policy would be missing too.
@@ -124,7 +124,7 @@ impl Args {
     }
 
     /// The settings of the store.
-    pub fn store(&self, circles: &[CircleConfig]) -> RedisConfig {
+    pub(crate) fn store(&self, circles: &[CircleConfig]) -> RedisConfig {
         let pinned = circles.iter().filter_map(|circle| Some((circle.key.circle_id(), circle.pool.clone()?)));
         RedisConfig {
             pools: pinned.collect(),
@@ -138,7 +138,7 @@ impl Args {
     }
 
     /// The number of concurrent scripts: several quick ones per core, since each mostly waits for Redis.
-    pub fn slots(&self, metrics: Metrics) -> Slots {
+    pub(crate) fn slots(&self, metrics: Metrics) -> Slots {
         let max = NonZeroUsize::new(self.concurrency.into()).unwrap_or(NonZeroUsize::MIN);
         let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Slots { open: cores.saturating_mul(SCRIPTS_PER_CORE).min(max), max, metrics }

@@ -32,7 +32,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The listener, bound and not yet serving.
-pub struct Status {
+pub(crate) struct Status {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -48,7 +48,7 @@ struct Shared {
 
 impl Status {
     /// Binds the address. An error names the flag.
-    pub async fn bind(
+    pub(crate) async fn bind(
         address: SocketAddr,
         store: &Arc<RedisStore>,
         metrics: &Metrics,
@@ -65,12 +65,12 @@ impl Status {
     }
 
     /// The address that it listens on.
-    pub const fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Serves until it is dropped.
-    pub async fn serve(self) {
+    pub(crate) async fn serve(self) {
         let router = Router::new()
             .route("/health", get(health))
             .route("/ready", get(ready))

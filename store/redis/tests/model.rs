@@ -8,20 +8,20 @@
 #![allow(clippy::print_stdout)] // `--nocapture` shows how each rule's promise breaks.
 
 mod model {
-    pub mod callers;
-    pub mod check;
-    pub mod contents;
-    pub mod promises;
-    pub mod redis;
-    pub mod replay;
-    pub mod resp;
-    pub mod scenario;
-    pub mod scripts;
-    pub mod shard;
-    pub mod step;
+    pub(crate) mod callers;
+    pub(crate) mod check;
+    pub(crate) mod contents;
+    pub(crate) mod promises;
+    pub(crate) mod redis;
+    pub(crate) mod replay;
+    pub(crate) mod resp;
+    pub(crate) mod scenario;
+    pub(crate) mod scripts;
+    pub(crate) mod shard;
+    pub(crate) mod step;
     mod without;
-    pub mod workers;
-    pub mod world;
+    pub(crate) mod workers;
+    pub(crate) mod world;
 }
 
 use std::{collections::BTreeSet, fs, path::Path};

@@ -14,14 +14,14 @@ const WAKEUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The queue limits of the store under test.
 #[derive(Clone, Copy)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     pub queue: usize,
     pub circle_queue: usize,
 }
 
-pub const WIDE: Bounds = Bounds { queue: 10_000, circle_queue: 10_000 };
+pub(crate) const WIDE: Bounds = Bounds { queue: 10_000, circle_queue: 10_000 };
 
-pub fn circle(number: u8) -> CircleId {
+pub(crate) fn circle(number: u8) -> CircleId {
     let mut bytes = [number; 33];
     bytes[0] = 2;
     CircleId::from_bytes(bytes).unwrap()
@@ -31,16 +31,16 @@ fn task_in(circle: CircleId, script: &str) -> Task {
     Task::new(circle, Caller::Anonymous, Source::script(script), json!(null), Duration::from_secs(600))
 }
 
-pub fn task(script: &str) -> Task {
+pub(crate) fn task(script: &str) -> Task {
     task_in(circle(1), script)
 }
 
-pub fn keyed(script: &str, key: &str) -> Task {
+pub(crate) fn keyed(script: &str, key: &str) -> Task {
     Task { idempotency_key: Some(key.into()), ..task(script) }
 }
 
 /// Returns the script of a claimed task.
-pub fn script(claim: &Claim) -> &str {
+pub(crate) fn script(claim: &Claim) -> &str {
     match &claim.task().source {
         Source::Script(script) => script,
         other => panic!("{other:?}"),
@@ -48,11 +48,11 @@ pub fn script(claim: &Claim) -> &str {
 }
 
 /// Settles a play that touched nothing, and so has no conflict.
-pub async fn settle(claim: Claim, outcome: Outcome) {
+pub(crate) async fn settle(claim: Claim, outcome: Outcome) {
     assert!(matches!(claim.settle(outcome).await, Ok(Settled::Recorded)));
 }
 
-pub fn success(output: &str) -> Outcome {
+pub(crate) fn success(output: &str) -> Outcome {
     Outcome::Succeeded(Success {
         output: output.to_owned(),
         value: json!(output),
@@ -61,7 +61,7 @@ pub fn success(output: &str) -> Outcome {
     })
 }
 
-pub async fn soon<F: Future>(what: F) -> F::Output {
+pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
     timeout(WAKEUP_TIMEOUT, what).await.expect("a wake-up was lost")
 }
 
@@ -73,7 +73,7 @@ async fn echo(store: Arc<dyn Store>) {
     }
 }
 
-pub async fn outcome_reaches_submitter(store: Arc<dyn Store>) {
+pub(crate) async fn outcome_reaches_submitter(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(claim.task().id, ticket.task());
@@ -81,7 +81,7 @@ pub async fn outcome_reaches_submitter(store: Arc<dyn Store>) {
     assert_eq!(soon(ticket).await, success("done"));
 }
 
-pub async fn submit_wakes_waiting_worker(store: Arc<dyn Store>) {
+pub(crate) async fn submit_wakes_waiting_worker(store: Arc<dyn Store>) {
     let worker = tokio::spawn(echo(store.clone()));
     tokio::task::yield_now().await;
     let ticket = store.submit(task("a")).await.unwrap();
@@ -90,7 +90,7 @@ pub async fn submit_wakes_waiting_worker(store: Arc<dyn Store>) {
     soon(worker).await.unwrap();
 }
 
-pub async fn many_workers_run_each_task_once(store: Arc<dyn Store>) {
+pub(crate) async fn many_workers_run_each_task_once(store: Arc<dyn Store>) {
     let mut workers = JoinSet::new();
     for _ in 0..4 {
         workers.spawn(echo(store.clone()));
@@ -113,7 +113,7 @@ pub async fn many_workers_run_each_task_once(store: Arc<dyn Store>) {
     }
 }
 
-pub async fn dropped_claim_requeues_task_at_front(store: Arc<dyn Store>) {
+pub(crate) async fn dropped_claim_requeues_task_at_front(store: Arc<dyn Store>) {
     let first = store.submit(task("first")).await.unwrap();
     let _second = store.submit(task("second")).await.unwrap();
     drop(soon(store.claim()).await.unwrap());
@@ -123,7 +123,7 @@ pub async fn dropped_claim_requeues_task_at_front(store: Arc<dyn Store>) {
     assert_eq!(soon(first).await, success("x"));
 }
 
-pub async fn dropped_claim_after_side_effect_loses_task(store: Arc<dyn Store>) {
+pub(crate) async fn dropped_claim_after_side_effect_loses_task(store: Arc<dyn Store>) {
     for task in [task("a"), keyed("a", "k")] {
         let ticket = store.submit(task).await.unwrap();
         let claim = soon(store.claim()).await.unwrap();
@@ -134,7 +134,7 @@ pub async fn dropped_claim_after_side_effect_loses_task(store: Arc<dyn Store>) {
     }
 }
 
-pub async fn dropped_waiting_claim_passes_wakeup_on(store: Arc<dyn Store>) {
+pub(crate) async fn dropped_waiting_claim_passes_wakeup_on(store: Arc<dyn Store>) {
     let mut impatient = Box::pin(store.claim());
     assert!(impatient.as_mut().now_or_never().is_none());
     let ticket = store.submit(task("a")).await.unwrap();
@@ -143,7 +143,7 @@ pub async fn dropped_waiting_claim_passes_wakeup_on(store: Arc<dyn Store>) {
     assert_eq!(soon(ticket).await, success("b"));
 }
 
-pub async fn circles_take_turns(store: Arc<dyn Store>) {
+pub(crate) async fn circles_take_turns(store: Arc<dyn Store>) {
     let (greedy, modest) = (circle(1), circle(2));
     let mut tickets: Vec<Ticket> = Vec::new();
     for _ in 0..50 {
@@ -163,7 +163,7 @@ pub async fn circles_take_turns(store: Arc<dyn Store>) {
     assert!(before <= 1, "{before} tasks of one circle went before the only one of another");
 }
 
-pub async fn busy_circle_leaves_running_slots_for_others(store: Arc<dyn Store>) {
+pub(crate) async fn busy_circle_leaves_running_slots_for_others(store: Arc<dyn Store>) {
     let (greedy, modest) = (circle(1), circle(2));
     let mut tickets: Vec<Ticket> = Vec::new();
     for _ in 0..100 {
@@ -187,7 +187,7 @@ pub async fn busy_circle_leaves_running_slots_for_others(store: Arc<dyn Store>) 
     assert_eq!(next.unwrap().task().circle, greedy);
 }
 
-pub async fn full_queue_refuses_until_task_ends(store: Arc<dyn Store>) {
+pub(crate) async fn full_queue_refuses_until_task_ends(store: Arc<dyn Store>) {
     let mut tickets = Vec::new();
     for number in 0..4 {
         tickets.push(store.submit(task_in(circle(number), "a")).await.unwrap());
@@ -197,14 +197,14 @@ pub async fn full_queue_refuses_until_task_ends(store: Arc<dyn Store>) {
     assert!(store.submit(task_in(circle(9), "c")).await.is_ok());
 }
 
-pub async fn circle_queue_limit_leaves_room_for_others(store: Arc<dyn Store>) {
+pub(crate) async fn circle_queue_limit_leaves_room_for_others(store: Arc<dyn Store>) {
     let _first = store.submit(task("a")).await.unwrap();
     let _second = store.submit(task("b")).await.unwrap();
     assert_eq!(store.submit(task("c")).await.err(), Some(Error::QueueFull));
     assert!(store.submit(task_in(circle(2), "d")).await.is_ok());
 }
 
-pub async fn dropped_tickets_free_queue_capacity(store: Arc<dyn Store>) {
+pub(crate) async fn dropped_tickets_free_queue_capacity(store: Arc<dyn Store>) {
     for _ in 0..1_000 {
         drop(store.submit(task("a")).await.unwrap());
     }
@@ -214,7 +214,7 @@ pub async fn dropped_tickets_free_queue_capacity(store: Arc<dyn Store>) {
     drop(claim);
 }
 
-pub async fn dropped_ticket_interrupts_running_task(store: Arc<dyn Store>) {
+pub(crate) async fn dropped_ticket_interrupts_running_task(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert!(!claim.interrupt().is_cancelled());
@@ -223,7 +223,7 @@ pub async fn dropped_ticket_interrupts_running_task(store: Arc<dyn Store>) {
     settle(claim, Outcome::cancelled()).await;
 }
 
-pub async fn cancelled_task_is_not_requeued(store: Arc<dyn Store>) {
+pub(crate) async fn cancelled_task_is_not_requeued(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     drop(ticket);
@@ -231,7 +231,7 @@ pub async fn cancelled_task_is_not_requeued(store: Arc<dyn Store>) {
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn queued_task_is_cancelled_once(store: Arc<dyn Store>) {
+pub(crate) async fn queued_task_is_cancelled_once(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(false));
@@ -239,7 +239,7 @@ pub async fn queued_task_is_cancelled_once(store: Arc<dyn Store>) {
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn running_task_is_cancelled_once_by_its_worker(store: Arc<dyn Store>) {
+pub(crate) async fn running_task_is_cancelled_once_by_its_worker(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     assert_eq!(store.cancel(&circle(1), ticket.task()).await, Ok(true));
@@ -249,7 +249,7 @@ pub async fn running_task_is_cancelled_once_by_its_worker(store: Arc<dyn Store>)
     assert_eq!(soon(ticket).await, Outcome::cancelled());
 }
 
-pub async fn cancel_of_ended_or_unknown_task_does_nothing(store: Arc<dyn Store>) {
+pub(crate) async fn cancel_of_ended_or_unknown_task_does_nothing(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let id = ticket.task();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
@@ -258,14 +258,14 @@ pub async fn cancel_of_ended_or_unknown_task_does_nothing(store: Arc<dyn Store>)
     assert_eq!(store.cancel(&circle(1), task("never submitted").id).await, Ok(false));
 }
 
-pub async fn deadline_ends_queued_task_without_worker(store: Arc<dyn Store>) {
+pub(crate) async fn deadline_ends_queued_task_without_worker(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(30), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
     assert_eq!(soon(ticket).await, Outcome::timed_out());
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn deadline_ends_task_of_stuck_worker(store: Arc<dyn Store>) {
+pub(crate) async fn deadline_ends_task_of_stuck_worker(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(300), ..task("a") };
     let ticket = store.submit(late).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
@@ -275,7 +275,7 @@ pub async fn deadline_ends_task_of_stuck_worker(store: Arc<dyn Store>) {
     settle(claim, success("late")).await;
 }
 
-pub async fn repeated_idempotent_call_runs_once(store: Arc<dyn Store>) {
+pub(crate) async fn repeated_idempotent_call_runs_once(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
     let again_while_queued = store.submit(keyed("a", "k")).await.unwrap();
     assert_eq!(again_while_queued.task(), first.task());
@@ -289,7 +289,7 @@ pub async fn repeated_idempotent_call_runs_once(store: Arc<dyn Store>) {
     assert!(store.claim().now_or_never().is_none());
 }
 
-pub async fn idempotency_key_is_scoped_to_caller_and_circle(store: Arc<dyn Store>) {
+pub(crate) async fn idempotency_key_is_scoped_to_caller_and_circle(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
     let elsewhere = store.submit(Task { circle: circle(2), ..keyed("a", "k") }).await.unwrap();
     let else_who = store.submit(Task { caller: Caller::Peer(circle(3)), ..keyed("a", "k") }).await.unwrap();
@@ -297,14 +297,14 @@ pub async fn idempotency_key_is_scoped_to_caller_and_circle(store: Arc<dyn Store
     assert_ne!(first.task(), else_who.task());
 }
 
-pub async fn idempotency_key_of_another_call_is_refused(store: Arc<dyn Store>) {
+pub(crate) async fn idempotency_key_of_another_call_is_refused(store: Arc<dyn Store>) {
     let first = store.submit(keyed("a", "k")).await.unwrap();
     assert_eq!(store.submit(keyed("b", "k")).await.err(), Some(Error::KeyReused(first.task())));
     let other_args = Task { args: json!(1), ..keyed("a", "k") };
     assert_eq!(store.submit(other_args).await.err(), Some(Error::KeyReused(first.task())));
 }
 
-pub async fn dropped_ticket_does_not_cancel_keyed_task(store: Arc<dyn Store>) {
+pub(crate) async fn dropped_ticket_does_not_cancel_keyed_task(store: Arc<dyn Store>) {
     drop(store.submit(keyed("a", "k")).await.unwrap());
     let claim = soon(store.claim()).await.unwrap();
     assert!(!claim.interrupt().is_cancelled());
@@ -312,7 +312,7 @@ pub async fn dropped_ticket_does_not_cancel_keyed_task(store: Arc<dyn Store>) {
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, success("kept"));
 }
 
-pub async fn overdue_keyed_task_without_ticket_is_not_run(store: Arc<dyn Store>) {
+pub(crate) async fn overdue_keyed_task_without_ticket_is_not_run(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(1), ..keyed("a", "k") };
     drop(store.submit(late).await.unwrap());
     tokio::time::sleep(Duration::from_millis(5)).await; // Past its deadline, which no ticket enforces.
@@ -320,7 +320,7 @@ pub async fn overdue_keyed_task_without_ticket_is_not_run(store: Arc<dyn Store>)
     assert_eq!(soon(store.submit(keyed("a", "k")).await.unwrap()).await, Outcome::timed_out());
 }
 
-pub async fn close_ends_queued_and_keeps_running_tasks(store: Arc<dyn Store>) {
+pub(crate) async fn close_ends_queued_and_keeps_running_tasks(store: Arc<dyn Store>) {
     let running = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
     let queued = store.submit(task("b")).await.unwrap();
@@ -384,6 +384,6 @@ macro_rules! cases_in {
     };
 }
 
-pub const FOUR: Bounds = Bounds { queue: 4, ..WIDE };
-pub const TWO_A_CIRCLE: Bounds = Bounds { circle_queue: 2, ..WIDE };
+pub(crate) const FOUR: Bounds = Bounds { queue: 4, ..WIDE };
+pub(crate) const TWO_A_CIRCLE: Bounds = Bounds { circle_queue: 2, ..WIDE };
 pub(crate) use {cases_in, suite};

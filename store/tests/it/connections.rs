@@ -7,11 +7,11 @@ use circles_testing::{Cluster, Redis, Sentinels, loopback};
 use crate::conformance::{settle, soon, success, task};
 
 /// Connects a store with few shards, so that maintenance visits each of them often.
-pub async fn connect(url: &str) -> RedisStore {
+pub(crate) async fn connect(url: &str) -> RedisStore {
     soon(RedisStore::connect(url, config())).await.unwrap()
 }
 
-pub fn config() -> RedisConfig {
+pub(crate) fn config() -> RedisConfig {
     RedisConfig { shards: 4, ..RedisConfig::default() }
 }
 

@@ -73,7 +73,7 @@ impl World {
 }
 
 /// Tries until the attempt returns a value.
-pub async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let last = Instant::now() + Duration::from_secs(40);
     loop {
         if let Some(found) = attempt().await {
@@ -85,7 +85,7 @@ pub async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -
 }
 
 /// Checks that a play of one store runs on the other.
-pub async fn serves(server: &RedisStore, worker: &RedisStore) {
+pub(crate) async fn serves(server: &RedisStore, worker: &RedisStore) {
     let ticket = until("a store that accepts", async || server.submit(task("again")).await.ok()).await;
     let id = ticket.task();
     // Earlier tasks may still be queued.
@@ -101,7 +101,7 @@ pub async fn serves(server: &RedisStore, worker: &RedisStore) {
 }
 
 /// Returns the count that [`counting`] wrote.
-pub fn count(store: &RedisStore) -> u32 {
+pub(crate) fn count(store: &RedisStore) -> u32 {
     let (claim, _ticket) = store.begin_nested(task("look")).unwrap();
     number(&mut Transaction::new(claim.snapshot().unwrap()))
 }
@@ -111,7 +111,7 @@ fn number(transaction: &mut Transaction) -> u32 {
 }
 
 /// Returns the transaction of a play that increments the count.
-pub fn counting(claim: &Claim) -> Transaction {
+pub(crate) fn counting(claim: &Claim) -> Transaction {
     let mut transaction = Transaction::new(claim.snapshot().unwrap());
     let next = number(&mut transaction) + 1;
     transaction.put("n", Some(next.to_string().into()));

@@ -22,16 +22,16 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(2);
 
 /// A database that several stores share.
-pub struct SharedRedis {
+pub(crate) struct SharedRedis {
     url: String,
 }
 
 impl SharedRedis {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { url: circles_testing::redis_of_this_test().url() }
     }
 
-    pub async fn connect(&self, config: RedisConfig) -> Arc<RedisStore> {
+    pub(crate) async fn connect(&self, config: RedisConfig) -> Arc<RedisStore> {
         let config = RedisConfig { lease: LEASE, shards: 4, ..config };
         Arc::new(RedisStore::connect(&self.url, config).await.unwrap())
     }

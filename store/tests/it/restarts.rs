@@ -14,7 +14,7 @@ use crate::{
     transactions::settlement,
 };
 
-pub fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
+pub(crate) fn open(directory: &Path, config: EmbeddedConfig) -> EmbeddedStore {
     let directory = directory.to_owned();
     EmbeddedStore::new(config, move |circle| directory.join(circle.to_string()).join("circle.db")).unwrap()
 }

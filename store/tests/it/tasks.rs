@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::conformance::{circle, keyed, settle, soon, success, task};
 
-pub fn submitted(script: &str) -> Task {
+pub(crate) fn submitted(script: &str) -> Task {
     Task { kind: Kind::Submitted { retries: 0 }, ..task(script) }
 }
 
@@ -28,7 +28,7 @@ fn filter(limit: usize) -> TaskFilter {
     TaskFilter { caller: None, state: None, before: None, limit }
 }
 
-pub async fn submitted_task_runs_without_ticket(store: Arc<dyn Store>) {
+pub(crate) async fn submitted_task_runs_without_ticket(store: Arc<dyn Store>) {
     let ticket = store.submit(submitted("a")).await.unwrap();
     let id = ticket.task();
     drop(ticket);
@@ -42,7 +42,7 @@ pub async fn submitted_task_runs_without_ticket(store: Arc<dyn Store>) {
     assert_eq!(store.task(&circle(2), id, Duration::ZERO).await, Ok(None), "it is not another circle's");
 }
 
-pub async fn repeated_submit_returns_once_task_is_durable(store: Arc<dyn Store>) {
+pub(crate) async fn repeated_submit_returns_once_task_is_durable(store: Arc<dyn Store>) {
     let call = || Task { idempotency_key: Some("k".into()), ..submitted("a") };
     let (first, other) = soon(select(store.submit(call()), store.submit(call()))).await.factor_first();
     // Both wait for the same write.
@@ -50,7 +50,7 @@ pub async fn repeated_submit_returns_once_task_is_durable(store: Arc<dyn Store>)
     assert_eq!(first.unwrap().task(), other.unwrap().task());
 }
 
-pub async fn submit_that_joins_play_returns_once_play_is_durable(store: Arc<dyn Store>) {
+pub(crate) async fn submit_that_joins_play_returns_once_play_is_durable(store: Arc<dyn Store>) {
     let play = store.submit(keyed("a", "k")).await.unwrap();
     let call = Task { idempotency_key: Some("k".into()), ..submitted("a") };
     let mut submission = Box::pin(store.submit(call));
@@ -63,7 +63,7 @@ pub async fn submit_that_joins_play_returns_once_play_is_durable(store: Arc<dyn 
     assert_eq!((ticket.task(), soon(ticket).await), (id, success("done")));
 }
 
-pub async fn task_query_waits_for_end(store: Arc<dyn Store>) {
+pub(crate) async fn task_query_waits_for_end(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     let waiting = tokio::spawn({
         let store = store.clone();
@@ -75,13 +75,13 @@ pub async fn task_query_waits_for_end(store: Arc<dyn Store>) {
     assert_eq!(seen.outcome, Some(success("done")));
 }
 
-pub async fn task_query_returns_state_after_short_wait(store: Arc<dyn Store>) {
+pub(crate) async fn task_query_returns_state_after_short_wait(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     let seen = soon(store.task(&circle(1), id, Duration::from_millis(5))).await.unwrap().unwrap();
     assert_eq!(seen.state, State::Queued);
 }
 
-pub async fn plain_play_is_listed_until_it_ends(store: Arc<dyn Store>) {
+pub(crate) async fn plain_play_is_listed_until_it_ends(store: Arc<dyn Store>) {
     let ticket = store.submit(task("a")).await.unwrap();
     let id = ticket.task();
     assert_eq!(state(&store, id).await, Some(State::Queued));
@@ -90,7 +90,7 @@ pub async fn plain_play_is_listed_until_it_ends(store: Arc<dyn Store>) {
     assert_eq!(state(&store, id).await, None);
 }
 
-pub async fn cancelled_submission_is_remembered(store: Arc<dyn Store>) {
+pub(crate) async fn cancelled_submission_is_remembered(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     assert_eq!(store.cancel(&circle(1), id).await, Ok(true));
     let ended = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
@@ -120,7 +120,7 @@ async fn seen(store: &Arc<dyn Store>, id: TaskId) -> Times {
     times(&view)
 }
 
-pub async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
+pub(crate) async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
     // Cancelled in the queue: it never started, and has ended once the cancellation returns.
     let id = store.submit(submitted("a")).await.unwrap().task();
     assert_eq!(seen(&store, id).await, (State::Queued, None, None));
@@ -179,14 +179,14 @@ pub async fn all_queries_agree_on_states_and_times(store: Arc<dyn Store>) {
     assert_eq!(seen(&store, id).await, times(&awaited));
 }
 
-pub async fn unobserved_task_times_out(store: Arc<dyn Store>) {
+pub(crate) async fn unobserved_task_times_out(store: Arc<dyn Store>) {
     let late = Task { timeout: Duration::from_millis(1), ..submitted("a") };
     let id = store.submit(late).await.unwrap().task();
     let seen = soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap().unwrap();
     assert_eq!(seen.state, State::TimedOut);
 }
 
-pub async fn pages_list_each_matching_task_once(store: Arc<dyn Store>) {
+pub(crate) async fn pages_list_each_matching_task_once(store: Arc<dyn Store>) {
     let ana = Caller::Peer(circle(7));
     let mut all = Vec::new();
     for number in 0..7 {
@@ -232,7 +232,7 @@ pub async fn pages_list_each_matching_task_once(store: Arc<dyn Store>) {
     drop(running);
 }
 
-pub async fn watch_delivers_every_line_and_the_end(store: Arc<dyn Store>) {
+pub(crate) async fn watch_delivers_every_line_and_the_end(store: Arc<dyn Store>) {
     let line = |text: &str| LogLine { level: LogLevel::Info, text: text.to_owned() };
     let ticket = store.submit(task("a")).await.unwrap();
     let claim = soon(store.claim()).await.unwrap();
@@ -254,7 +254,7 @@ pub async fn watch_delivers_every_line_and_the_end(store: Arc<dyn Store>) {
     assert!(store.watch(&circle(1), ticket.task()).await.unwrap().is_none());
 }
 
-pub async fn watch_of_ended_task_delivers_its_end(store: Arc<dyn Store>) {
+pub(crate) async fn watch_of_ended_task_delivers_its_end(store: Arc<dyn Store>) {
     let id = store.submit(submitted("a")).await.unwrap().task();
     settle(soon(store.claim()).await.unwrap(), success("")).await;
     soon(store.task(&circle(1), id, Duration::from_secs(20))).await.unwrap();
@@ -263,7 +263,7 @@ pub async fn watch_of_ended_task_delivers_its_end(store: Arc<dyn Store>) {
     assert_eq!(soon(watch.next()).await, None);
 }
 
-pub async fn nested_play_record_names_calling_play_and_origin(store: Arc<dyn Store>) {
+pub(crate) async fn nested_play_record_names_calling_play_and_origin(store: Arc<dyn Store>) {
     let outer = task("outer");
     let into = |from: &Task, to| from.call_into(to, Source::script("inner"), Value::Null, from.timeout);
     let (same, other) = (into(&outer, circle(1)), into(&outer, circle(2)));
@@ -298,7 +298,7 @@ pub async fn nested_play_record_names_calling_play_and_origin(store: Arc<dyn Sto
     }
 }
 
-pub async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn Store>) {
+pub(crate) async fn writes_side_effects_and_submissions_leave_records(store: Arc<dyn Store>) {
     // A play with writes.
     let (claim, ticket) = store.begin_nested(task("wrote")).unwrap();
     let mut transaction = Transaction::new(claim.snapshot().unwrap());

@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 use crate::conformance::{circle, soon, success};
 
 /// A play whose steps a test takes itself.
-pub struct Play {
+pub(crate) struct Play {
     pub ticket: Ticket,
     pub claim: Claim,
     pub transaction: Transaction,
 }
 
-pub async fn play(store: &Arc<dyn Store>) -> Play {
+pub(crate) async fn play(store: &Arc<dyn Store>) -> Play {
     let task = Task::new(
         circle(1),
         Caller::Anonymous,
@@ -32,7 +32,7 @@ pub async fn play(store: &Arc<dyn Store>) -> Play {
 }
 
 /// Returns the settlement of a play that succeeded.
-pub fn settlement(transaction: Transaction) -> Settlement {
+pub(crate) fn settlement(transaction: Transaction) -> Settlement {
     let (reads, writes) = transaction.into_parts();
     Settlement { reads, writes, ..success("").into() }
 }
@@ -47,7 +47,7 @@ impl Play {
     }
 
     /// Settles the play. Returns false after a conflict.
-    pub async fn settle(self) -> bool {
+    pub(crate) async fn settle(self) -> bool {
         match self.claim.settle(settlement(self.transaction)).await.unwrap() {
             Settled::Recorded => {
                 assert_eq!(soon(self.ticket).await, success(""));
@@ -66,7 +66,7 @@ async fn value(store: &Arc<dyn Store>, key: &str) -> Option<String> {
     play(store).await.get(key)
 }
 
-pub async fn writes_are_visible_once_play_succeeds(store: Arc<dyn Store>) {
+pub(crate) async fn writes_are_visible_once_play_succeeds(store: Arc<dyn Store>) {
     let mut first = play(&store).await;
     first.set("a", "1");
     assert_eq!(first.get("a").as_deref(), Some("1"), "it sees its own");
@@ -79,7 +79,7 @@ pub async fn writes_are_visible_once_play_succeeds(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "a").await, None);
 }
 
-pub async fn failed_play_leaves_no_writes(store: Arc<dyn Store>) {
+pub(crate) async fn failed_play_leaves_no_writes(store: Arc<dyn Store>) {
     let failures = [
         Outcome::cancelled(),
         Outcome::timed_out(),
@@ -95,7 +95,7 @@ pub async fn failed_play_leaves_no_writes(store: Arc<dyn Store>) {
     }
 }
 
-pub async fn play_reads_one_snapshot(store: Arc<dyn Store>) {
+pub(crate) async fn play_reads_one_snapshot(store: Arc<dyn Store>) {
     let mut reader = play(&store).await;
     assert_eq!(reader.get("a"), None);
     let mut writer = play(&store).await;
@@ -109,7 +109,7 @@ pub async fn play_reads_one_snapshot(store: Arc<dyn Store>) {
     assert!(reader.settle().await, "a read-only play has no conflict");
 }
 
-pub async fn write_skew_is_a_conflict(store: Arc<dyn Store>) {
+pub(crate) async fn write_skew_is_a_conflict(store: Arc<dyn Store>) {
     // Write skew: each write is valid alone, but no serial order of the two plays leaves both.
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     for play in [&mut one, &mut two] {
@@ -123,7 +123,7 @@ pub async fn write_skew_is_a_conflict(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "on call/bo").await, None);
 }
 
-pub async fn insert_into_scanned_range_is_a_conflict(store: Arc<dyn Store>) {
+pub(crate) async fn insert_into_scanned_range_is_a_conflict(store: Arc<dyn Store>) {
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     let range = KeyRange::of_prefix("seat/", None);
     assert!(one.transaction.scan(&range, 10).unwrap().is_empty());
@@ -133,7 +133,7 @@ pub async fn insert_into_scanned_range_is_a_conflict(store: Arc<dyn Store>) {
     assert!(!one.settle().await);
 }
 
-pub async fn write_outside_reads_is_no_conflict(store: Arc<dyn Store>) {
+pub(crate) async fn write_outside_reads_is_no_conflict(store: Arc<dyn Store>) {
     let mut first = play(&store).await;
     for key in ["seat/1", "seat/2", "seat/3"] {
         first.set(key, "0");
@@ -149,7 +149,7 @@ pub async fn write_outside_reads_is_no_conflict(store: Arc<dyn Store>) {
     assert!(one.settle().await);
 }
 
-pub async fn conflict_gives_newer_snapshot(store: Arc<dyn Store>) {
+pub(crate) async fn conflict_gives_newer_snapshot(store: Arc<dyn Store>) {
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     one.get("n");
     one.set("n", "1");
@@ -166,7 +166,7 @@ pub async fn conflict_gives_newer_snapshot(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "n").await.as_deref(), Some("8"));
 }
 
-pub async fn conflict_after_side_effect_ends_play(store: Arc<dyn Store>) {
+pub(crate) async fn conflict_after_side_effect_ends_play(store: Arc<dyn Store>) {
     let (mut one, mut two) = (play(&store).await, play(&store).await);
     one.get("n");
     one.set("n", "1");
@@ -179,7 +179,7 @@ pub async fn conflict_after_side_effect_ends_play(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "n").await.as_deref(), Some("7"));
 }
 
-pub async fn play_fails_after_five_conflict_retries(store: Arc<dyn Store>) {
+pub(crate) async fn play_fails_after_five_conflict_retries(store: Arc<dyn Store>) {
     let one = play(&store).await;
     let (mut claim, mut transaction) = (one.claim, one.transaction);
     let mut runs = 0;
@@ -203,7 +203,7 @@ pub async fn play_fails_after_five_conflict_retries(store: Arc<dyn Store>) {
     assert_eq!(value(&store, "n").await.as_deref(), Some("1"));
 }
 
-pub async fn concurrent_counter_loses_no_increment(store: Arc<dyn Store>) {
+pub(crate) async fn concurrent_counter_loses_no_increment(store: Arc<dyn Store>) {
     let mut workers = JoinSet::new();
     for _ in 0..8 {
         let store = store.clone();
@@ -235,7 +235,7 @@ pub async fn concurrent_counter_loses_no_increment(store: Arc<dyn Store>) {
 
 /// A step of one of several concurrent plays.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Get(usize, u8),
     Put(usize, u8, Option<u8>),
     Scan(usize, u8, u8, usize),
@@ -304,7 +304,7 @@ struct Running {
 }
 
 /// Concurrent plays read and leave the same as in some serial order.
-pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
+pub(crate) async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
     let mut model = Model::new();
     let mut running: Vec<Option<Running>> = (0..AT_ONCE).map(|_| None).collect();
     let ends = (0..AT_ONCE).map(Step::Settle);
@@ -356,7 +356,7 @@ pub async fn plays_side_by_side(store: Arc<dyn Store>, steps: Vec<Step>) {
     assert_eq!(all, model);
 }
 
-pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 1..60)
 }
 

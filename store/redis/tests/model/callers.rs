@@ -7,7 +7,7 @@ use super::{
 };
 
 impl Scenario {
-    pub fn caller_actions(&self, state: &State, id: Id, actions: &mut Vec<Action>) {
+    pub(crate) fn caller_actions(&self, state: &State, id: Id, actions: &mut Vec<Action>) {
         let (call, caller) = (self.call(id), &state.callers[usize::from(id)]);
         let is_there = !state.servers[usize::from(call.server)].is_dead;
         if !is_there {
@@ -80,7 +80,7 @@ impl Scenario {
         }
     }
 
-    pub fn apply_to_caller(&self, state: &mut State, id: Id, action: Action) -> Option<Event> {
+    pub(crate) fn apply_to_caller(&self, state: &mut State, id: Id, action: Action) -> Option<Event> {
         let call = self.call(id);
         match action {
             Action::Submit(_, fate) => self.submit(state, id, fate),
@@ -195,7 +195,7 @@ impl Scenario {
         event
     }
 
-    pub fn server_actions(&self, state: &State, node: Node, actions: &mut Vec<Action>) {
+    pub(crate) fn server_actions(&self, state: &State, node: Node, actions: &mut Vec<Action>) {
         let server = &state.servers[usize::from(node)];
         if server.is_dead {
             return;
@@ -217,7 +217,7 @@ impl Scenario {
         }
     }
 
-    pub fn apply_to_server(&self, state: &mut State, node: Node, action: Action) -> Option<Event> {
+    pub(crate) fn apply_to_server(&self, state: &mut State, node: Node, action: Action) -> Option<Event> {
         match action {
             Action::Hear(_, task) => {
                 state.server(node).messages.remove(task);

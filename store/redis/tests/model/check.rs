@@ -109,7 +109,7 @@ impl Broken {
 }
 
 /// Checks a scenario against all promises and returns the number of its states. Panics with the counterexample.
-pub fn holds(scenario: Scenario) -> usize {
+pub(crate) fn holds(scenario: Scenario) -> usize {
     let mut search = Search::default();
     if let Some(broken) = search.run(&scenario, &PROMISES) {
         panic!("{}{:#?}", broken.text(), broken.state);
@@ -118,7 +118,7 @@ pub fn holds(scenario: Scenario) -> usize {
 }
 
 /// Checks that a promise breaks without a rule, and that all hold with it. Prints the counterexample.
-pub fn broken_without(rule: Rule, scenario: Scenario, promise: &str) {
+pub(crate) fn broken_without(rule: Rule, scenario: Scenario, promise: &str) {
     let promise = PROMISES.iter().find(|(name, _)| *name == promise).expect("a promise of this name");
     holds(scenario);
     let without = Scenario { rules: scenario.rules.but(rule), ..scenario };
@@ -130,7 +130,7 @@ pub fn broken_without(rule: Rule, scenario: Scenario, promise: &str) {
 
 /// Checks that no sequence of actions returns to a state, and returns the names of the actions taken. Every fault uses
 /// up one of a bounded number, so without a cycle every sequence ends.
-pub fn assert_terminates(scenario: Scenario) -> BTreeSet<String> {
+pub(crate) fn assert_terminates(scenario: Scenario) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
     // States by the faults left, and whether all states after them are done.
     let mut visited: HashMap<(StateHash, u8), bool> = HashMap::new();

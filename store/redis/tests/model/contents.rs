@@ -34,7 +34,7 @@ impl Answers {
 
 impl Shard<'_> {
     /// Returns the contents of the shard.
-    pub fn redis(&mut self) -> Result<Redis, String> {
+    pub(crate) fn redis(&mut self) -> Result<Redis, String> {
         let mut answers = self.ask_for_all();
         let mut redis = Redis {
             held: answers.pairs().iter().map(|(id, text)| held(id, text)).collect(),

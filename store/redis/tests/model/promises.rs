@@ -6,10 +6,10 @@ use super::{
 };
 
 /// The name of a promise, and whether a state keeps it.
-pub type Promise = (&'static str, fn(&Scenario, &State) -> bool);
+pub(crate) type Promise = (&'static str, fn(&Scenario, &State) -> bool);
 
 /// The promises. A broken one is reported by its name.
-pub const PROMISES: [Promise; 16] = [
+pub(crate) const PROMISES: [Promise; 16] = [
     ("a task ends at most once", |scenario, state| each(scenario, |at| state.history.ended[at] <= 1)),
     ("the writes of a task are stored once if it succeeded, and not otherwise", |scenario, state| {
         each(scenario, |at| {

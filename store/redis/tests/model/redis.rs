@@ -4,7 +4,7 @@ use super::scenario::{Id, Node, Outcome, SERVERS, Set, TASKS, WORKERS};
 
 /// The parts of `:live` that change.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Live {
+pub(crate) struct Live {
     /// The servers that receive its outcome.
     pub servers: Set,
     pub retried: u8,
@@ -16,7 +16,7 @@ pub struct Live {
 
 /// `:held`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Held {
+pub(crate) struct Held {
     pub task: Id,
     pub worker: Node,
     pub number: u8,
@@ -26,21 +26,21 @@ pub struct Held {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Remembered {
+pub(crate) enum Remembered {
     Queued,
     Running,
     Ended(Outcome),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Lease {
+pub(crate) enum Lease {
     Runs,
     HasEnded,
 }
 
 /// The contents of a shard; `shared.lua` lists the keys.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub struct Redis {
+pub(crate) struct Redis {
     pub live: [Option<Live>; TASKS],
     /// In the order in which they were first held.
     pub held: Vec<Held>,
@@ -64,7 +64,7 @@ pub struct Redis {
 
 /// The history of the tasks, including parts that Redis has forgotten.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub struct History {
+pub(crate) struct History {
     /// Acceptances by task.
     pub accepted: [u8; TASKS],
     /// Ends by task.
@@ -93,29 +93,29 @@ pub struct History {
 }
 
 /// By server, the tasks whose outcome is published to it.
-pub type Published = [Set; SERVERS];
+pub(crate) type Published = [Set; SERVERS];
 
 impl History {
     /// Returns how many workers died while they ran a task.
-    pub fn deaths_of(&self, task: Id) -> usize {
+    pub(crate) fn deaths_of(&self, task: Id) -> usize {
         self.deaths[usize::from(task)].iter().filter(|epoch| **epoch != 0).count()
     }
 }
 
 impl Redis {
-    pub fn held(&self, task: Id) -> Option<&Held> {
+    pub(crate) fn held(&self, task: Id) -> Option<&Held> {
         self.held.iter().find(|held| held.task == task)
     }
 
-    pub fn is_held_as(&self, task: Id, worker: Node, epoch: u8) -> bool {
+    pub(crate) fn is_held_as(&self, task: Id, worker: Node, epoch: u8) -> bool {
         self.held(task).is_some_and(|held| held.worker == worker && held.epoch == epoch)
     }
 
-    pub fn is_locked_by_another(&self, task: Id) -> bool {
+    pub(crate) fn is_locked_by_another(&self, task: Id) -> bool {
         self.retry_lock.is_some_and(|retry_lock| retry_lock != task)
     }
 
-    pub fn holds_any(&self, worker: Node) -> bool {
+    pub(crate) fn holds_any(&self, worker: Node) -> bool {
         self.held.iter().any(|held| held.worker == worker)
     }
 }

@@ -16,7 +16,7 @@ use super::{
 const STEPS: usize = 80;
 
 /// A real Redis, and the number of walks taken there.
-pub struct Replay {
+pub(crate) struct Replay {
     commands: Connection,
     messages: Connection,
     walks: usize,
@@ -24,7 +24,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let redis = RealRedis::start();
         let url = redis.url();
         let mut commands = Connection::open(&url);
@@ -37,7 +37,7 @@ impl Replay {
 
     /// Takes a random walk through a scenario, in the model and in Redis. Returns the kinds of replies, or the first
     /// difference.
-    pub fn walk(
+    pub(crate) fn walk(
         &mut self,
         scenario: &Scenario,
         scripts: &Scripts,

@@ -3,50 +3,50 @@
 use std::fmt;
 
 /// The most calls of a scenario.
-pub const TASKS: usize = 3;
+pub(crate) const TASKS: usize = 3;
 /// The most workers.
-pub const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 /// The most servers.
-pub const SERVERS: usize = 2;
+pub(crate) const SERVERS: usize = 2;
 /// How often a play is run again after a conflict. The store does so five times; more than one adds no new behaviour
 /// here.
-pub const CONFLICT_RETRIES: u8 = 1;
+pub(crate) const CONFLICT_RETRIES: u8 = 1;
 
 /// The number of a call, and of the task that it creates.
-pub type Id = u8;
+pub(crate) type Id = u8;
 /// The number of a worker or a server.
-pub type Node = u8;
+pub(crate) type Node = u8;
 
 /// A set of small numbers.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Set(u8);
+pub(crate) struct Set(u8);
 
 impl Set {
-    pub const fn of(member: u8) -> Self {
+    pub(crate) const fn of(member: u8) -> Self {
         Self(1 << member)
     }
 
-    pub const fn has(self, member: u8) -> bool {
+    pub(crate) const fn has(self, member: u8) -> bool {
         self.0 & (1 << member) != 0
     }
 
-    pub const fn insert(&mut self, member: u8) {
+    pub(crate) const fn insert(&mut self, member: u8) {
         self.0 |= 1 << member;
     }
 
-    pub const fn remove(&mut self, member: u8) {
+    pub(crate) const fn remove(&mut self, member: u8) {
         self.0 &= !(1 << member);
     }
 
-    pub const fn with(self, other: Self) -> Self {
+    pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    pub const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    pub fn iter(self) -> impl Iterator<Item = u8> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
         (0..8).filter(move |member| self.has(*member))
     }
 }
@@ -59,7 +59,7 @@ impl fmt::Debug for Set {
 
 /// A final state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Succeeded,
     Failed,
     TimedOut,
@@ -68,7 +68,7 @@ pub enum Outcome {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     Play,
     Submitted {
         retries: u8,
@@ -80,7 +80,7 @@ pub enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     pub kind: Kind,
     /// Set if it has an idempotency key. Calls with a key have the same key and are the same call.
     pub key: bool,
@@ -93,28 +93,28 @@ pub struct Call {
 }
 
 /// A play without side effects that does not fail.
-pub const PLAY: Call =
+pub(crate) const PLAY: Call =
     Call { kind: Kind::Play, key: false, server: 0, has_side_effect: false, may_fail: false };
 
 impl Call {
     /// Returns whether it is remembered after its end, and continues without its caller.
-    pub const fn is_remembered(&self) -> bool {
+    pub(crate) const fn is_remembered(&self) -> bool {
         self.key || self.is_submitted() || self.is_query()
     }
 
-    pub const fn is_query(&self) -> bool {
+    pub(crate) const fn is_query(&self) -> bool {
         matches!(self.kind, Kind::Query)
     }
 
-    pub const fn is_submitted(&self) -> bool {
+    pub(crate) const fn is_submitted(&self) -> bool {
         matches!(self.kind, Kind::Submitted { .. })
     }
 
-    pub const fn is_nested(&self) -> bool {
+    pub(crate) const fn is_nested(&self) -> bool {
         matches!(self.kind, Kind::Nested)
     }
 
-    pub const fn retries(&self) -> u8 {
+    pub(crate) const fn retries(&self) -> u8 {
         if let Kind::Submitted { retries } = self.kind { retries } else { 0 }
     }
 }
@@ -123,12 +123,12 @@ macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The rules that keep the promises: without any of them a promise breaks.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum Rule {
+        pub(crate) enum Rule {
             $($(#[$doc])* $name,)*
         }
 
         impl Rule {
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
 }
@@ -190,7 +190,7 @@ rules! {
 
 /// A scenario.
 #[derive(Clone, Copy, Debug)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub calls: &'static [Call],
     pub workers: u8,
     pub servers: u8,
@@ -203,28 +203,28 @@ pub struct Scenario {
 
 /// The set of rules that hold.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     but: u32,
 }
 
 impl Rules {
-    pub const ALL: Self = Self { but: 0 };
+    pub(crate) const ALL: Self = Self { but: 0 };
 
-    pub const fn but(self, rule: Rule) -> Self {
+    pub(crate) const fn but(self, rule: Rule) -> Self {
         Self { but: self.but | 1 << rule as u32 }
     }
 }
 
 impl Scenario {
-    pub fn holds(&self, rule: Rule) -> bool {
+    pub(crate) fn holds(&self, rule: Rule) -> bool {
         self.rules.but & 1 << rule as u32 == 0
     }
 
-    pub fn call(&self, id: Id) -> &'static Call {
+    pub(crate) fn call(&self, id: Id) -> &'static Call {
         &self.calls[usize::from(id)]
     }
 
-    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         0..self.calls.len() as Id
     }
 }

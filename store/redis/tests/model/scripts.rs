@@ -16,7 +16,12 @@ struct Script<'a> {
 
 impl Redis {
     /// Runs a step atomically.
-    pub fn run(&mut self, scenario: &Scenario, history: &mut History, step: &Step) -> (Reply, Published) {
+    pub(crate) fn run(
+        &mut self,
+        scenario: &Scenario,
+        history: &mut History,
+        step: &Step,
+    ) -> (Reply, Published) {
         let mut script = Script { scenario, redis: self, history, published: Published::default() };
         let reply = match step {
             Step::Submit { server, acknowledged, task } => {
@@ -25,7 +30,7 @@ impl Redis {
             Step::Claim { worker, number, most } => script.claim(*worker, *number, *most),
             Step::Mark { task, worker, epoch } => Reply::Marked(script.mark(*task, *worker, *epoch)),
             Step::Settle { worker, task, epoch, outcome, read, side_effect } => {
-                Reply::Settled(script.settle(*worker, *task, *epoch, *outcome, *read, *side_effect))
+                Reply::Settled(script.settle(*worker, (*task, *epoch), *outcome, *read, *side_effect))
             }
             Step::Renew { worker, back } => script.renew(*worker, back),
             Step::Reap => script.reap(),
@@ -140,8 +145,7 @@ impl Script<'_> {
     fn settle(
         &mut self,
         worker: Node,
-        task: Id,
-        epoch: u8,
+        (task, epoch): (Id, u8),
         outcome: Outcome,
         read: Option<u8>,
         side_effect: bool,

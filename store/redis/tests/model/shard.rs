@@ -12,16 +12,16 @@ use super::{
 };
 
 /// Longer than any test. The test changes stored times instead of waiting.
-pub const FOREVER_MS: u64 = 3_600_000;
-pub const CIRCLE: &str = "c";
-pub const KEY: &str = "c::k";
+pub(crate) const FOREVER_MS: u64 = 3_600_000;
+pub(crate) const CIRCLE: &str = "c";
+pub(crate) const KEY: &str = "c::k";
 /// The anonymous caller in keys and words.
-pub const ANONYMOUS: &str = "-";
+pub(crate) const ANONYMOUS: &str = "-";
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Succeeded, Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled, Outcome::Lost];
 
 /// The scripts of the steps by file name, and the shared part before each.
-pub struct Scripts {
+pub(crate) struct Scripts {
     pub shared: String,
     pub texts: Vec<(&'static str, String)>,
 }
@@ -36,12 +36,12 @@ macro_rules! scripts {
 }
 
 impl Scripts {
-    pub fn real() -> Self {
+    pub(crate) fn real() -> Self {
         scripts!("submit", "claim", "mark", "settle", "renew", "reap", "cancel", "answers", "look")
     }
 
     /// Returns the scripts with a text that occurs once replaced by another.
-    pub fn changed(name: &str, from: &str, to: &str) -> Self {
+    pub(crate) fn changed(name: &str, from: &str, to: &str) -> Self {
         let mut scripts = Self::real();
         let texts = scripts.texts.iter_mut().map(|(name, text)| (*name, text));
         let mut all = texts.chain([("shared", &mut scripts.shared)]);
@@ -59,7 +59,7 @@ impl Scripts {
 }
 
 /// Returns the name of the script of a step.
-pub const fn script_of(step: &Step) -> &'static str {
+pub(crate) const fn script_of(step: &Step) -> &'static str {
     match step {
         Step::Submit { .. } => "submit",
         Step::Claim { .. } => "claim",
@@ -73,7 +73,7 @@ pub const fn script_of(step: &Step) -> &'static str {
     }
 }
 
-pub struct Shard<'a> {
+pub(crate) struct Shard<'a> {
     pub scenario: &'a Scenario,
     pub scripts: &'a Scripts,
     pub commands: &'a mut Connection,
@@ -82,40 +82,40 @@ pub struct Shard<'a> {
     pub name: String,
 }
 
-pub fn task(id: Id) -> String {
+pub(crate) fn task(id: Id) -> String {
     format!("t{id}")
 }
 
-pub fn worker(node: Node) -> String {
+pub(crate) fn worker(node: Node) -> String {
     format!("w{node}")
 }
 
-pub fn server(node: Node) -> String {
+pub(crate) fn server(node: Node) -> String {
     format!("s{node}")
 }
 
 /// Returns the key of the circle's retry lock.
-pub fn retry_lock() -> String {
+pub(crate) fn retry_lock() -> String {
     format!(":way:{CIRCLE}")
 }
 
-pub fn number(name: &str) -> u8 {
+pub(crate) fn number(name: &str) -> u8 {
     name.get(1..).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{name} is no name"))
 }
 
 /// Parses an outcome, with or without the times that precede it in messages to servers.
-pub fn outcome(text: &str) -> Outcome {
+pub(crate) fn outcome(text: &str) -> Outcome {
     let name = text.rsplit(' ').next().unwrap_or_default().trim_matches('"');
     OUTCOMES.into_iter().find(|outcome| format!("{outcome:?}") == name).unwrap_or_else(|| panic!("{text}"))
 }
 
-pub fn small(text: &str) -> u8 {
+pub(crate) fn small(text: &str) -> u8 {
     text.parse().unwrap_or_else(|_| panic!("{text} is no small number"))
 }
 
 impl Shard<'_> {
     /// Applies an event of the model. Returns the script's reply and what it published.
-    pub fn apply(&mut self, event: &Event) -> Option<(Reply, Published)> {
+    pub(crate) fn apply(&mut self, event: &Event) -> Option<(Reply, Published)> {
         match event {
             Event::Step(step, ..) => {
                 let text = self.scripts.text(script_of(step));
@@ -153,7 +153,7 @@ impl Shard<'_> {
         self.commands.ask(&command)
     }
 
-    pub fn key(&self, rest: &str) -> String {
+    pub(crate) fn key(&self, rest: &str) -> String {
         format!("{}{rest}", self.name)
     }
 

@@ -4,7 +4,7 @@ use super::scenario::{Id, Node, Outcome, Set};
 
 /// A script with its arguments.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Submit {
         server: Node,
         acknowledged: Set,
@@ -52,7 +52,7 @@ pub enum Step {
 
 /// Selects the tasks that `cancel` ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Which {
+pub(crate) enum Which {
     /// A queued task at once, a running one through its worker.
     Any,
     /// A queued task only.
@@ -63,7 +63,7 @@ pub enum Which {
 
 /// The reply of a script.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     Submitted(Option<Submitted>),
     /// The number of tasks that stay queued; then the claimed tasks with their epochs.
     Claimed(u8, Vec<(Id, u8)>),
@@ -81,14 +81,14 @@ pub enum Reply {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Submitted {
+pub(crate) enum Submitted {
     Accepted,
     Known(Id),
     Ended(Id, Outcome),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Settled {
+pub(crate) enum Settled {
     Recorded,
     Gone,
     Conflict,
@@ -97,7 +97,7 @@ pub enum Settled {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Cancelled {
+pub(crate) enum Cancelled {
     Ended,
     Interrupted,
     Repeated,
@@ -106,7 +106,7 @@ pub enum Cancelled {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Looked {
+pub(crate) enum Looked {
     Unknown,
     InProgress,
     Ended(Outcome),

@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Scenario {
-    pub fn worker_actions(&self, state: &State, node: Node, actions: &mut Vec<Action>) {
+    pub(crate) fn worker_actions(&self, state: &State, node: Node, actions: &mut Vec<Action>) {
         let worker = &state.workers[usize::from(node)];
         if worker.is_dead {
             return;
@@ -120,7 +120,7 @@ impl Scenario {
         }
     }
 
-    pub fn apply_to_worker(&self, state: &mut State, node: Node, action: Action) -> Option<Event> {
+    pub(crate) fn apply_to_worker(&self, state: &mut State, node: Node, action: Action) -> Option<Event> {
         match action {
             Action::Claim(_, fate) => self.claim(state, node, fate),
             Action::ClaimReplied(_) => {
@@ -152,7 +152,7 @@ impl Scenario {
     }
 
     /// Returns whether a worker may start a run.
-    pub fn has_free_slot(&self, worker: &Worker) -> bool {
+    pub(crate) fn has_free_slot(&self, worker: &Worker) -> bool {
         !worker.is_dead && worker.claiming == Claiming::Not && self.free(worker) > 0
     }
 
@@ -194,7 +194,13 @@ impl Scenario {
         event
     }
 
-    pub fn apply_to_run(&self, state: &mut State, node: Node, at: usize, action: Action) -> Option<Event> {
+    pub(crate) fn apply_to_run(
+        &self,
+        state: &mut State,
+        node: Node,
+        at: usize,
+        action: Action,
+    ) -> Option<Event> {
         let run = state.worker(node).runs[at]?;
         match action {
             Action::Mark(_, _, fate) => {
@@ -306,14 +312,14 @@ impl Scenario {
     }
 
     /// Returns whether the settlement of a nested play may be sent again.
-    pub fn may_be_settled_again(&self, state: &State, task: Id) -> bool {
+    pub(crate) fn may_be_settled_again(&self, state: &State, task: Id) -> bool {
         let runs =
             state.workers.iter().any(|worker| worker.runs.iter().flatten().any(|run| run.task == task));
         runs || matches!(&state.in_flight, Some(Step::Settle { task: other, .. }) if *other == task)
     }
 
     /// A play calls another circle, on its worker's thread and without the queue.
-    pub fn begin_nested(&self, state: &mut State, id: Id) {
+    pub(crate) fn begin_nested(&self, state: &mut State, id: Id) {
         let version = state.redis.version;
         if let Some(free) = state.worker(0).runs.iter_mut().find(|run| run.is_none()) {
             *free = Some(Run::of(id, 0, version));

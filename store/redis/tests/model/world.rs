@@ -8,7 +8,7 @@ use super::{
 
 /// The fate of a script that is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Fate {
+pub(crate) enum Fate {
     Done,
     /// It runs, and other actions come before its reply.
     Slow,
@@ -24,7 +24,7 @@ pub enum Fate {
 
 /// An action.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// A call is made.
     Submit(Id, Fate),
     /// Its server receives the reply.
@@ -86,7 +86,7 @@ pub enum Action {
 
 /// The effect of an action on Redis.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Event {
+pub(crate) enum Event {
     Step(Step, Reply, Published),
     LeaseEnds(Node),
     DeadlinePasses(Id),
@@ -96,7 +96,7 @@ pub enum Event {
 
 /// The answer to a caller.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The outcome of a task.
     Outcome(Id, Outcome),
     /// A task was accepted.
@@ -108,7 +108,7 @@ pub enum Answer {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// It has not called.
     #[default]
     Idle,
@@ -124,7 +124,7 @@ pub enum Phase {
 
 /// A caller, and what its server keeps for it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     pub phase: Phase,
     /// Set if the outcome arrived before the reply to its call.
     pub received: bool,
@@ -135,7 +135,7 @@ pub struct Caller {
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub struct Server {
+pub(crate) struct Server {
     pub is_dead: bool,
     /// Published outcomes that it has not received yet.
     pub messages: Set,
@@ -144,7 +144,7 @@ pub struct Server {
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub enum Claiming {
+pub(crate) enum Claiming {
     #[default]
     Not,
     /// Redis has assigned tasks, and the worker has not received the reply.
@@ -154,7 +154,7 @@ pub enum Claiming {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Doing {
+pub(crate) enum Doing {
     Running,
     Settling(Outcome),
     Releasing,
@@ -162,7 +162,7 @@ pub enum Doing {
 
 /// A task that a worker runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     pub task: Id,
     /// The epoch of its claim; 0 for a nested play.
     pub epoch: u8,
@@ -176,7 +176,7 @@ pub struct Run {
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub struct Worker {
+pub(crate) struct Worker {
     pub is_dead: bool,
     /// The number of its last claim.
     pub number: u8,
@@ -188,7 +188,7 @@ pub struct Worker {
 
 /// The state of the whole system.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
-pub struct State {
+pub(crate) struct State {
     pub redis: Redis,
     pub history: History,
     pub servers: [Server; SERVERS],
@@ -199,20 +199,20 @@ pub struct State {
 }
 
 impl State {
-    pub fn caller(&mut self, id: Id) -> &mut Caller {
+    pub(crate) fn caller(&mut self, id: Id) -> &mut Caller {
         &mut self.callers[usize::from(id)]
     }
 
-    pub fn server(&mut self, node: Node) -> &mut Server {
+    pub(crate) fn server(&mut self, node: Node) -> &mut Server {
         &mut self.servers[usize::from(node)]
     }
 
-    pub fn worker(&mut self, node: Node) -> &mut Worker {
+    pub(crate) fn worker(&mut self, node: Node) -> &mut Worker {
         &mut self.workers[usize::from(node)]
     }
 
     /// Runs a step in Redis and sends what it publishes.
-    pub fn step(&mut self, scenario: &Scenario, step: Step) -> (Reply, Event) {
+    pub(crate) fn step(&mut self, scenario: &Scenario, step: Step) -> (Reply, Event) {
         let (reply, published) = self.redis.run(scenario, &mut self.history, &step);
         for (server, tasks) in self.servers.iter_mut().zip(published) {
             if !server.is_dead {
@@ -223,7 +223,12 @@ impl State {
     }
 
     /// Sends a step with this fate. Returns the reply if it arrives.
-    pub fn send(&mut self, scenario: &Scenario, step: Step, fate: Fate) -> (Option<Reply>, Option<Event>) {
+    pub(crate) fn send(
+        &mut self,
+        scenario: &Scenario,
+        step: Step,
+        fate: Fate,
+    ) -> (Option<Reply>, Option<Event>) {
         if matches!(fate, Fate::Delayed | Fate::Twice) {
             self.in_flight = Some(step.clone());
         }
@@ -237,7 +242,7 @@ impl State {
 
 impl Action {
     /// Returns whether the action is a fault. The number of faults is bounded, so that every sequence of actions ends.
-    pub fn is_fault(&self, scenario: &Scenario, state: &State) -> bool {
+    pub(crate) fn is_fault(&self, scenario: &Scenario, state: &State) -> bool {
         match *self {
             Self::Submit(_, fate)
             | Self::AnswerWithout(_, fate)
@@ -282,7 +287,7 @@ impl Action {
 
 impl Scenario {
     /// Adds the possible actions, each of which changes the state.
-    pub fn actions_of(&self, state: &State, actions: &mut Vec<Action>) {
+    pub(crate) fn actions_of(&self, state: &State, actions: &mut Vec<Action>) {
         for id in self.ids() {
             self.caller_actions(state, id, actions);
         }
@@ -315,7 +320,7 @@ impl Scenario {
     }
 
     /// Applies an action. Returns its effect on Redis.
-    pub fn apply(&self, state: &mut State, action: Action) -> Option<Event> {
+    pub(crate) fn apply(&self, state: &mut State, action: Action) -> Option<Event> {
         match action {
             Action::LeaseEnds(worker) => {
                 state.redis.leases[usize::from(worker)] = Some(Lease::HasEnded);
@@ -375,7 +380,7 @@ impl Scenario {
     }
 
     /// Returns whether every possible action is a fault.
-    pub fn is_quiet(&self, state: &State) -> bool {
+    pub(crate) fn is_quiet(&self, state: &State) -> bool {
         let mut actions = Vec::new();
         self.actions_of(state, &mut actions);
         actions.iter().all(|action| action.is_fault(self, state))
