@@ -193,7 +193,7 @@ fn random_documents_cause_no_panic_or_endless_run() {
     let first = seed;
     loop {
         let text = made(seed, &documents);
-        // For what ends the process: an overflow of the stack.
+        // The seed survives if a stack overflow ends the process.
         fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz-seed"), seed.to_string()).unwrap();
         for settings in &modes {
             let one = Instant::now();

@@ -28,7 +28,7 @@ pub(super) type PartKey = (Place, bool, u8);
 
 impl<'a> Part<'a> {
     pub(super) fn whole(node: Node<'a>) -> Self {
-        Self { node, bare: false, only: kinds::ALL }
+        Self { node, bare: false, only: kinds::EVERY }
     }
 
     pub(super) fn key(&self) -> PartKey {

@@ -9,7 +9,7 @@ pub(super) const NUMBER: u8 = INTEGER | FRACTION;
 pub(super) const TEXT: u8 = 1 << 4;
 pub(super) const LIST: u8 = 1 << 5;
 pub(super) const OBJECT: u8 = 1 << 6;
-pub(super) const ALL: u8 = (1 << 7) - 1;
+pub(super) const EVERY: u8 = (1 << 7) - 1;
 
 /// The types of a set, one by one; `number` is one.
 pub(super) fn each(set: u8) -> impl Iterator<Item = u8> {

@@ -188,7 +188,7 @@ impl<'a> Lowerer<'a, '_> {
             0 if flat.typed && flat.types == kinds::NULL => Ty::Null,
             0 if flat.typed => Ty::Never,
             0 => self.any(parts, "its schema says nothing"),
-            _ if kinds == kinds::ALL & !kinds::NULL => self.any(parts, "its schema names every type"),
+            _ if kinds == kinds::EVERY & !kinds::NULL => self.any(parts, "its schema names every type"),
             _ if kinds::each(kinds).nth(1).is_some() => self.define(flat, parts, name),
             kinds::BOOL => Ty::Bool,
             kinds::TEXT if !flat.text.is_free() => self.define(flat, parts, name),
@@ -233,7 +233,7 @@ impl<'a> Lowerer<'a, '_> {
 
     /// The text of an inline schema, if equal schemas may share its type: those with a title, objects and alternatives.
     fn shared_text(&self, flat: &Flat<'a>, parts: &[Part<'a>]) -> Option<(usize, String)> {
-        let [Part { node, bare: false, only: kinds::ALL }] = parts else { return None };
+        let [Part { node, bare: false, only: kinds::EVERY }] = parts else { return None };
         let composed = !flat.properties.is_empty() || !flat.unions.is_empty();
         if flat.title.is_none() && !composed {
             return None;
@@ -302,7 +302,7 @@ impl<'a> Lowerer<'a, '_> {
                 None => self.union(&flat, work, &work.parts),
             };
         }
-        if kinds::each(kinds).nth(1).is_some() && kinds != kinds::ALL & !kinds::NULL {
+        if kinds::each(kinds).nth(1).is_some() && kinds != kinds::EVERY & !kinds::NULL {
             return self.union_of_kinds(kinds, work, &work.parts);
         }
         match kinds {
@@ -368,7 +368,7 @@ fn keys(parts: &[Part<'_>]) -> Vec<PartKey> {
 
 /// The schema that refers to another and has no other rule, even as the only branch of an `allOf`.
 pub(super) fn pure_reference<'a>(parts: &[Part<'a>]) -> Option<Node<'a>> {
-    let [Part { node, bare: _, only: kinds::ALL }] = parts else { return None };
+    let [Part { node, bare: _, only: kinds::EVERY }] = parts else { return None };
     let mut node = node.clone();
     loop {
         let says = |key: &str| !is_annotation(key) && key != "nullable" && key != "x-nullable";

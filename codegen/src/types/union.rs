@@ -148,7 +148,7 @@ impl<'a> Lowerer<'a, '_> {
             Some(values) => values.iter().fold(0, |set, value| set | kinds::of_value(value)),
             None if flat.typed => flat.types | if flat.or_null() { kinds::NULL } else { 0 },
             None => match flat.kinds() {
-                0 => kinds::ALL,
+                0 => kinds::EVERY,
                 implied => implied,
             },
         };

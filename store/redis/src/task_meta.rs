@@ -24,7 +24,7 @@ pub(crate) struct TaskMeta {
     pub(crate) pool: String,
     /// Set if the task is remembered after its end.
     pub(crate) kept: bool,
-    /// For how many milliseconds.
+    /// Milliseconds to remember it.
     pub(crate) remember: u64,
     pub(crate) submitted: bool,
     pub(crate) retries: u8,

@@ -31,7 +31,7 @@ pub(in crate::types) fn flatten<'a>(
     faults: &mut Faults,
 ) -> Flat<'a> {
     let flat = Flat {
-        types: kinds::ALL,
+        types: kinds::EVERY,
         typed: false,
         nullable: false,
         lets_null: true,
@@ -63,7 +63,7 @@ pub(in crate::types) fn flatten<'a>(
         Gatherer { flat, above: Vec::new(), seen: BTreeSet::new(), closers: Vec::new(), findings, faults };
     for part in parts {
         gatherer.schema(&part.node, part.bare, false);
-        if part.only != kinds::ALL {
+        if part.only != kinds::EVERY {
             gatherer.flat.types &= part.only;
             gatherer.flat.typed = true;
         }

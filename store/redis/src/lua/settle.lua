@@ -180,10 +180,10 @@ local function save_circle(circle, at)
   redis.call('HSET', key('circle', circle), 'version', at.version, 'floor', at.floor, 'bytes', at.bytes, 'undo', at.undo)
 end
 
--- For how many milliseconds a play has priority after a conflict.
+-- Milliseconds of priority that a play has after a conflict.
 local PRIORITY_TIME = 500
--- For how many milliseconds past its deadline the settlement of a play that was never queued may arrive again: its
--- worker resends it until the deadline, and the last one may take a while.
+-- Milliseconds past its deadline in which the settlement of a play that was never queued may arrive again: its worker
+-- resends it until the deadline, and the last one may take a while.
 local RESEND_TIME = 120000
 
 -- Validates what a play read and applies what it wrote. Returns the reason if that cannot be.
