@@ -284,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_flag_is_named_with_what_is_expected() {
+    fn flag_errors_name_the_flag_and_the_expected_form() {
         for (args, parts) in [
             (&["--port", "99999"][..], &["--port", "65535"][..]),
             (&["-k", "02ab"], &["--circle", "66 lower-case hex"]),
             (&["--task-timeout", "soon"], &["--task-timeout", "30s"]),
             (&["--task-timeout", "25h"], &["--task-timeout", "24h"]),
             (&["--submit-timeout", "25h"], &["--submit-timeout", "24h"]),
-            (&["--session-ttl", "0s"], &["--session-ttl", "more than"]),
+            (&["--session-ttl", "0s"], &["--session-ttl", "greater than zero"]),
             (&["--public-url", "circles"], &["--public-url", "URL"]),
             (&["--public-url", "ws://x/y"], &["--public-url", "wss://circles.example", "path"]),
             (&["--public-url", "ws://x/?y"], &["--public-url"]),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_do_not_play_unless_the_owner_says_so() {
+    fn anonymous_callers_beyond_loopback_need_a_flag() {
         let outside = "0.0.0.0:9001".parse().unwrap();
         assert!(parse(&[]).unwrap().check_exposure("127.0.0.1:9001".parse().unwrap()).is_ok());
         assert!(parse(&[]).unwrap().check_exposure("[::1]:9001".parse().unwrap()).is_ok());
