@@ -1,6 +1,6 @@
 use crate::{
     redis,
-    run::{Result, cargo, run},
+    run::{Result, cargo, run, run_tests},
 };
 
 /// The arguments of `cargo xtask audit`.
@@ -12,9 +12,15 @@ pub(crate) struct Args {
     /// Attack release builds, for figures to publish.
     #[arg(long)]
     release: bool,
-    /// Only the store whose test has this in its name: `embedded` or `redis`.
-    #[arg(long, value_name = "STORE", default_value = "")]
-    only: String,
+    /// Attack on one store only.
+    #[arg(long, value_name = "STORE")]
+    only: Option<Store>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Store {
+    Embedded,
+    Redis,
 }
 
 /// Builds, attacks a server with every method as every kind of caller, and prints the resources left in use.
@@ -22,7 +28,13 @@ pub(crate) fn audit(args: &Args) -> Result {
     redis::prepare()?;
     let profile = if args.release { " --release" } else { "" };
     run(&mut cargo(&format!("build{profile} -p circles-server -p circles-worker")))?;
-    let mut tests = cargo(&format!("test{profile} -p circles-tests --test system audit::"));
-    tests.arg(&args.only).args(["--", "--nocapture", "--test-threads", "1"]);
-    run(tests.env("CIRCLES_TEST_AUDIT_SECONDS", args.seconds.to_string()))
+    let tests = match args.only {
+        None => "audit::",
+        Some(Store::Embedded) => "audit::resource_audit_holds_on_the_embedded_store",
+        Some(Store::Redis) => "audit::resource_audit_holds_on_redis",
+    };
+    run_tests(
+        &format!("test{profile} -p circles-tests --test system {tests}"),
+        &[("CIRCLES_TEST_AUDIT_SECONDS", args.seconds.to_string())],
+    )
 }

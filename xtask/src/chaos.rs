@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use crate::{
     crashes::any_seed,
     redis,
-    run::{Result, cargo, run},
+    run::{Result, run_tests},
     test,
 };
 
@@ -28,11 +28,8 @@ pub(crate) fn chaos(args: &Args) -> Result {
     println!("to repeat these faults: cargo xtask chaos --minutes {minutes} --seed {seed}");
     redis::prepare()?;
     test::build()?;
-    let mut tests = cargo("test --workspace --test system chaos::");
-    // One at a time: each loads the whole machine.
-    tests.args(["--", "--nocapture", "--test-threads", "1"]);
-    if let Some(only) = &args.only {
-        tests.env("CIRCLES_TEST_FAULTS", only);
-    }
-    run(tests.env("CIRCLES_TEST_MINUTES", minutes.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
+    let mut variables =
+        vec![("CIRCLES_TEST_MINUTES", minutes.to_string()), ("CIRCLES_TEST_SEED", seed.to_string())];
+    variables.extend(args.only.clone().map(|only| ("CIRCLES_TEST_FAULTS", only)));
+    run_tests("test --workspace --test system chaos::", &variables)
 }

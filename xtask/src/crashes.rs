@@ -4,7 +4,7 @@ use std::{
 };
 
 use crate::{
-    run::{Result, cargo, run},
+    run::{Result, run_tests},
     test,
 };
 
@@ -24,10 +24,10 @@ pub(crate) fn crashes(args: &Args) -> Result {
     let (kills, seed) = (args.kills, args.seed.unwrap_or_else(any_seed));
     println!("to repeat these choices: cargo xtask crashes --kills {kills} --seed {seed}");
     test::build()?;
-    let mut tests = cargo("test --workspace --test system crashes::");
-    // One at a time: each loads the whole machine.
-    tests.args(["--", "--nocapture", "--test-threads", "1"]);
-    run(tests.env("CIRCLES_TEST_KILLS", kills.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
+    run_tests(
+        "test --workspace --test system crashes::",
+        &[("CIRCLES_TEST_KILLS", kills.to_string()), ("CIRCLES_TEST_SEED", seed.to_string())],
+    )
 }
 
 /// A seed that differs from run to run.

@@ -2,7 +2,7 @@ use std::num::NonZeroU64;
 
 use crate::{
     crashes::any_seed,
-    run::{Result, cargo, run},
+    run::{Result, run_tests},
 };
 
 /// The arguments of `cargo xtask fuzz`.
@@ -20,6 +20,8 @@ pub(crate) struct Args {
 pub(crate) fn fuzz(args: &Args) -> Result {
     let (minutes, seed) = (args.minutes, args.seed.unwrap_or_else(any_seed));
     println!("to repeat these programs: cargo xtask fuzz --minutes {minutes} --seed {seed}");
-    let mut tests = cargo("test -p circles-worker-lib --test fuzz programs_by_chance_stay -- --nocapture");
-    run(tests.env("CIRCLES_TEST_MINUTES", minutes.to_string()).env("CIRCLES_TEST_SEED", seed.to_string()))
+    run_tests(
+        "test -p circles-worker-lib --test fuzz random_programs_stay_within_limits",
+        &[("CIRCLES_TEST_MINUTES", minutes.to_string()), ("CIRCLES_TEST_SEED", seed.to_string())],
+    )
 }

@@ -93,6 +93,7 @@ mod tests {
             "chaos --minutes 3 --seed 7 --only HalfOpen,CutByRedis",
             "chaos",
             "fuzz --minutes 60 --seed 7",
+            "audit --seconds 1 --only redis",
             "test",
             "ci",
         ] {

@@ -37,6 +37,20 @@ pub(crate) fn run(command: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
 }
 
+/// Runs the tests that `cargo test` selects with these words, one at a time, and shows what they print. A selection without
+/// tests is a failure: the test was renamed.
+pub(crate) fn run_tests(words: &str, variables: &[(&str, String)]) -> Result {
+    let mut list = cargo(words);
+    let listed = output(list.args(["--", "--list"])).ok_or_else(|| format!("`{}` failed", shown(&list)))?;
+    if !listed.lines().any(|line| line.ends_with(": test")) {
+        return Err(format!("`{}` lists no test", shown(&list)));
+    }
+    let mut tests = cargo(words);
+    // Each loads the whole machine.
+    tests.args(["--", "--nocapture", "--test-threads", "1"]);
+    run(tests.envs(variables.iter().map(|(name, value)| (name, value))))
+}
+
 /// Whether a program starts and succeeds. Its output is discarded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

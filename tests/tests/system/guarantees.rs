@@ -20,7 +20,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 fn every_guarantee_names_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
-    for folder in ["cli", "codegen", "config", "daemon", "server", "store", "tests", "worker"] {
+    for folder in [
+        "api", "auth", "cli", "client", "codegen", "config", "daemon", "programs", "server", "store",
+        "tests", "worker",
+    ] {
         sources(&root.join(folder), &mut files);
     }
     let code: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
