@@ -37,8 +37,9 @@ pub(crate) fn run(command: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
 }
 
-/// Runs the tests that `cargo test` selects with these words, one at a time, and shows what they print. A selection without
-/// tests is a failure: the test was renamed.
+/// Runs the tests that `cargo test` selects with these words, one at a time, and shows what they print.
+///
+/// A selection without tests is a failure: the test has another name now.
 pub(crate) fn run_tests(words: &str, variables: &[(&str, String)]) -> Result {
     let mut list = cargo(words);
     let listed = output(list.args(["--", "--list"])).ok_or_else(|| format!("`{}` failed", shown(&list)))?;
