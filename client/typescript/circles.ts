@@ -557,22 +557,22 @@ export interface Authenticated {
   expires_at: UnixSeconds;
 }
 
-/** Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything. */
+/** The caller: a public key; `webhook:` and a provider's name; empty for an anonymous caller. */
 export type Caller = string;
 
-/** What became of a wish to cancel. */
+/** The result of a cancellation. */
 export interface Cancellation {
-  /** Whether this call was the one that ends the task. */
+  /** Whether this call ended the task. */
   cancelled: boolean;
 }
 
-/** What a play that was cancelled had done. */
+/** Data of a cancelled play. */
 export interface CancelledData {
-  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  /** The script's log lines, in order; absent if it logged nothing. */
   logs?: Array<LogLine>;
 }
 
-/** What to sign, and until when. */
+/** The text to sign, and its expiry. */
 export interface Challenge {
   /** The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds. */
   challenge: string;
@@ -588,7 +588,7 @@ export type Document = { [member: string]: Json };
 /** A name that the caller chose for one call: 1 to 128 printable ASCII characters. */
 export type IdempotencyKey = string;
 
-/** Where a connection is, and as whom. */
+/** The circle and the caller of a connection. */
 export interface Identity {
   /** Whether there is a session. */
   authenticated: boolean;
@@ -608,9 +608,9 @@ export interface Library {
 
 /** A function that a script defines. */
 export interface LibraryFunction {
-  /** Its `///` comment; empty where there is none. */
+  /** Its `///` comment; empty without one. */
   description: string;
-  /** As it is called. */
+  /** The function's name. */
   name: string;
   /** The names of its parameters. */
   params: Array<string>;
@@ -618,30 +618,30 @@ export interface LibraryFunction {
 
 /** A script of the library. */
 export interface LibraryScript {
-  /** Its `//!` comment; empty where there is none. */
+  /** Its `//!` comment; empty without one. */
   description: string;
-  /** Why it does not compile; null where it does. */
+  /** Why it does not compile; null if it does. */
   fault: string | null;
-  /** Those that are not private. */
+  /** Its functions that are not private. */
   functions: Array<LibraryFunction>;
   /** A script of a circle's library: its path below the library, with slashes, without `.rhai`. */
   name: ScriptName;
 }
 
-/** The limit that a script passed. */
+/** The limit that a script exceeded. */
 export interface LimitData {
-  /** Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer. */
+  /** Its name in circles.json; answer_bytes if result and log together do not fit into one answer. */
   limit: string;
-  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  /** The script's log lines, in order; absent if it logged nothing. */
   logs?: Array<LogLine>;
 }
 
-/** How a script rated a line; `print` makes `info`, `debug` makes `debug`. */
+/** The level of a log line: `print` logs at `info`, `debug` at `debug`. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** One line that a script logged. */
 export interface LogLine {
-  /** How a script rated a line; `print` makes `info`, `debug` makes `debug`. */
+  /** The level of a log line: `print` logs at `info`, `debug` at `debug`. */
   level: LogLevel;
   /** The line, without its end. */
   text: string;
@@ -656,16 +656,16 @@ export type Nonce = string;
 /** How many items a page may hold. */
 export type PageLimit = number;
 
-/** What happens to a play that is watched. */
+/** An event of a watched play. */
 export type PlayEvent = { event: "accepted"; task_id: TaskId } | { event: "logged"; line: LogLine } | { event: "restarted" } | { event: "ended"; task: Task };
 
-/** What a script that succeeded left. */
+/** The result of a script that succeeded. */
 export interface PlayResult {
   /** In the order in which they were logged. */
   logs: Array<LogLine>;
   /** The script's value as Rhai prints it; empty for the unit value. */
   output: string;
-  /** What a play cost. */
+  /** The cost of a play. */
   stats: PlayStats;
   /** The name of a task: a UUID of version 7, so that names sort by time. */
   task_id: TaskId;
@@ -673,7 +673,7 @@ export interface PlayResult {
   value: Json;
 }
 
-/** What a play cost. */
+/** The cost of a play. */
 export interface PlayStats {
   /** A duration in microseconds. */
   elapsed_us: Microseconds;
@@ -690,7 +690,7 @@ export type PublicKey = string;
 export interface Record {
   /** A point in time, in milliseconds since 1970-01-01T00:00:00Z. */
   accepted_at: UnixMillis;
-  /** Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything. */
+  /** The caller: a public key; `webhook:` and a provider's name; empty for an anonymous caller. */
   caller: Caller;
   /** A point in time, in milliseconds since 1970-01-01T00:00:00Z. */
   ended_at: UnixMillis;
@@ -698,19 +698,19 @@ export interface Record {
   hash: Sha256;
   /** The place of a record in its circle's chain, counted from 1; 0 is before the first. */
   number: RecordNumber;
-  /** Where a task is on its way; the last five are final. */
+  /** The state of a task; the last five are final. */
   outcome: TaskState;
   /** A SHA-256, lower-case hex. */
   previous: Sha256;
-  /** Of the source that ran; null where none did. */
+  /** The SHA-256 of the source that ran; null if none ran. */
   script_sha256: Sha256 | null;
   /** The name of a task: a UUID of version 7, so that names sort by time. */
   task_id: TaskId;
-  /** The play that made this call; absent where the call came from outside. */
+  /** The play that made this call; absent if a client made it. */
   via?: RecordVia;
 }
 
-/** The newest record of a chain: whoever remembers it can tell whether the chain was cut. */
+/** The newest record of a chain. A client that remembers it can tell whether the chain was cut. */
 export interface RecordHead {
   /** A SHA-256, lower-case hex. */
   hash: Sha256;
@@ -723,13 +723,13 @@ export type RecordNumber = number;
 
 /** Some records, the oldest first. */
 export interface RecordPage {
-  /** The newest record of a chain: whoever remembers it can tell whether the chain was cut. */
+  /** The newest record of a chain. A client that remembers it can tell whether the chain was cut. */
   head: RecordHead;
-  /** At most as many as were asked for. */
+  /** At most the requested number. */
   records: Array<Record>;
 }
 
-/** The play that made this call; absent where the call came from outside. */
+/** The play that made this call; absent if a client made it. */
 export interface RecordVia {
   /** The circle of the calling play. */
   circle: PublicKey;
@@ -739,29 +739,29 @@ export interface RecordVia {
   task_id: TaskId;
 }
 
-/** How often a task may be run again although it may have had outside effects. */
+/** How often a task may be run again although it may have had side effects. */
 export type Retries = number;
 
-/** When to try again. */
+/** The time to wait before a retry. */
 export interface RetryData {
-  /** If a play ended so, what its script had logged by then, in order. Absent where it had logged nothing. */
+  /** The log lines of a play that ended with this error, in order; absent if it logged nothing. */
   logs?: Array<LogLine>;
-  /** Milliseconds to wait first. */
+  /** Milliseconds to wait before a retry. */
   retry_after_ms: number;
 }
 
 /** Rhai source text, at most 1,048,576 characters. A circle takes scripts of `script_bytes` bytes, 262,144 unless its operator says otherwise; longer ones are LIMIT_EXCEEDED. */
 export type Script = string;
 
-/** Where and why a script stopped. */
+/** The position and the reason at which a script stopped. */
 export interface ScriptErrorData {
-  /** In characters, counted from 1; null where the place is not known. */
+  /** In characters, counted from 1; null if the position is unknown. */
   column: number | null;
   /** Whether the source did not compile or the script stopped while it ran. */
   kind: ScriptErrorKind;
-  /** Counted from 1; null where the place is not known. */
+  /** Counted from 1; null if the position is unknown. */
   line: number | null;
-  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  /** The script's log lines, in order; absent if it logged nothing. */
   logs?: Array<LogLine>;
   /** The value that the script threw, if it threw one. Absent otherwise. */
   thrown?: Json;
@@ -775,7 +775,7 @@ export type ScriptName = string;
 
 /** The time limit that passed. */
 export interface ScriptTimeoutData {
-  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  /** The script's log lines, in order; absent if it logged nothing. */
   logs?: Array<LogLine>;
   /** A time limit in milliseconds, up to a day. */
   timeout_ms: TimeoutMs;
@@ -796,21 +796,21 @@ export interface Submitted {
 /** The name of a subscription on its connection. */
 export type SubscriptionId = number;
 
-/** A task and what became of it. */
+/** A task with its state and its outcome. */
 export interface Task {
-  /** Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything. */
+  /** The caller: a public key; `webhook:` and a provider's name; empty for an anonymous caller. */
   caller: Caller;
   /** When it reached its final state; null before that. */
   ended_at: UnixMillis | null;
-  /** Why it did not succeed; null while it may. */
+  /** The error if it failed; null otherwise. */
   error: TaskError | null;
-  /** What it left, if it succeeded; null otherwise, and in lists. */
+  /** Its result if it succeeded; null otherwise, and in lists. */
   result: PlayResult | null;
-  /** The script of the library that it runs; null where the caller sent the source. */
+  /** The library script that it runs; null if the caller sent the source. */
   script_name: ScriptName | null;
-  /** When a worker began with it last; null before that. */
+  /** When its last run started; null before that. */
   started_at: UnixMillis | null;
-  /** Where a task is on its way; the last five are final. */
+  /** The state of a task; the last five are final. */
   state: TaskState;
   /** A point in time, in milliseconds since 1970-01-01T00:00:00Z. */
   submitted_at: UnixMillis;
@@ -820,7 +820,7 @@ export interface Task {
 
 /** The task that the error is about. */
 export interface TaskData {
-  /** What the script had logged by then, in order. Absent where it had logged nothing. */
+  /** The script's log lines, in order; absent if it logged nothing. */
   logs?: Array<LogLine>;
   /** The name of a task: a UUID of version 7, so that names sort by time. */
   task_id: TaskId;
@@ -830,7 +830,7 @@ export interface TaskData {
 export interface TaskError {
   /** As in a JSON-RPC error object. */
   code: number;
-  /** As in a JSON-RPC error object. Absent where there is none. */
+  /** As in a JSON-RPC error object; absent if the error has none. */
   data?: Json;
   /** As in a JSON-RPC error object. */
   message: string;
@@ -841,13 +841,13 @@ export type TaskId = string;
 
 /** Some tasks, the newest first. */
 export interface TaskPage {
-  /** What to ask for the next page with; null when there is none. */
+  /** The cursor of the next page; null on the last page. */
   cursor: TaskId | null;
-  /** At most as many as were asked for. */
+  /** At most the requested number. */
   tasks: Array<Task>;
 }
 
-/** Where a task is on its way; the last five are final. */
+/** The state of a task; the last five are final. */
 export type TaskState = "queued" | "running" | "succeeded" | "failed" | "timed_out" | "cancelled" | "lost";
 
 /** A time limit in milliseconds, up to a day. */
@@ -930,7 +930,7 @@ export interface PlayParams {
 
 /** Params of `run`. */
 export interface RunParams {
-  /** Which script. */
+  /** The script's name. */
   name: ScriptName;
   /** Any JSON value: the script's constant `ARGS`; null when absent. */
   args?: Json;
@@ -968,13 +968,13 @@ export interface SubmitParams {
    * The same key with another script or other arguments is a CONFLICT.
    */
   idempotency_key?: IdempotencyKey;
-  /** How often the task may be run again after a crash although it may have had outside effects; 0 when absent. */
+  /** How often the task may be run again after a crash although it may have had side effects; 0 when absent. */
   retries?: Retries;
 }
 
 /** Params of `task`. */
 export interface TaskParams {
-  /** Which task. */
+  /** The task. */
   task_id: TaskId;
   /** Milliseconds to wait for the end of the task; 0 when absent. */
   wait_ms?: WaitMs;
@@ -984,23 +984,23 @@ export interface TaskParams {
 export interface TasksParams {
   /** Only tasks in this state. */
   state?: TaskState;
-  /** How many at most; 50 when absent. */
+  /** The most items of the page; 50 when absent. */
   limit?: PageLimit;
-  /** Go on where the page that gave this cursor ended. */
+  /** Continue where the page with this cursor ended. */
   cursor?: TaskId;
 }
 
 /** Params of `cancel`. */
 export interface CancelParams {
-  /** Which task. */
+  /** The task. */
   task_id: TaskId;
 }
 
 /** Params of `provenance`. */
 export interface ProvenanceParams {
-  /** Begin behind the record of this number; with the first when absent. */
+  /** Start after the record of this number; at the first when absent. */
   after?: RecordNumber;
-  /** How many at most; 50 when absent. */
+  /** The most items of the page; 50 when absent. */
   limit?: PageLimit;
 }
 
@@ -1010,7 +1010,7 @@ export interface WatchPlayParams {
   script?: Script;
   /** A script of the circle's library to run. */
   name?: ScriptName;
-  /** A task under way to look at. */
+  /** A running task to watch. */
   task_id?: TaskId;
   /** Any JSON value: the script's constant `ARGS`; null when absent. */
   args?: Json;
@@ -1024,7 +1024,7 @@ export interface WatchPlayParams {
 
 /** Params of `unwatch_play`. */
 export interface UnwatchPlayParams {
-  /** What `watch_play` answered. */
+  /** The subscription that `watch_play` returned. */
   subscription: SubscriptionId;
 }
 
@@ -1057,7 +1057,7 @@ export class Circles extends Connection {
   }
 
   /**
-   * Say in which circle this connection is, and as whom.
+   * Return the circle of this connection and the caller that it proved.
    *
    * Answers before and after a login, also over plain HTTP POST.
    */
@@ -1077,7 +1077,7 @@ export class Circles extends Connection {
   /**
    * Run a script of the circle's library and wait for its result.
    *
-   * As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. Who may run but not play can do what the owner wrote, and nothing else.
+   * As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. A caller with the permission `run` and not `play` can run the owner's scripts and nothing else.
    */
   async run(params: RunParams, options?: CallOptions): Promise<PlayResult> {
     return (await this.call("run", params, options)) as PlayResult;
@@ -1086,14 +1086,14 @@ export class Circles extends Connection {
   /**
    * Accept a script to run later, durably.
    *
-   * Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
+   * Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that had a side effect before a crash is not run again but ends as `lost`, unless `retries` allows another run.
    */
   async submit(params: SubmitParams = {}, options?: CallOptions): Promise<Submitted> {
     return (await this.call("submit", params, options)) as Submitted;
   }
 
   /**
-   * Tell the state of a task, or wait for its end.
+   * Return the state of a task, or wait for its end.
    *
    * With `wait_ms` the answer comes when the task ends or the time is over, whichever is first. A caller sees its own tasks, the circle's owner all of them. Tasks that were submitted, and plays with an idempotency key, are remembered for a day after their end; other plays while they are under way.
    */
@@ -1104,7 +1104,7 @@ export class Circles extends Connection {
   /**
    * List tasks, the newest first, a page at a time.
    *
-   * The caller's own; for the circle's owner, everybody's. Results are left out: `task` has them.
+   * A caller sees its own tasks, the circle's owner all of them. Results are left out: `task` returns them.
    */
   async tasks(params: TasksParams = {}, options?: CallOptions): Promise<TaskPage> {
     return (await this.call("tasks", params, options)) as TaskPage;
@@ -1122,7 +1122,7 @@ export class Circles extends Connection {
   /**
    * List the scripts of the circle's library.
    *
-   * What `run` may be asked for and `import` finds, with what their doc comments say.
+   * The scripts that `run` and `import` accept, with their doc comments.
    */
   async scripts(options?: CallOptions): Promise<Library> {
     return (await this.call("scripts", undefined, options)) as Library;
@@ -1131,16 +1131,16 @@ export class Circles extends Connection {
   /**
    * The circle's sealed record of plays, oldest first, a page at a time.
    *
-   * Plays that wrote, reached outside or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
+   * Plays that wrote, had side effects or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
    */
   async provenance(params: ProvenanceParams = {}, options?: CallOptions): Promise<RecordPage> {
     return (await this.call("provenance", params, options)) as RecordPage;
   }
 
   /**
-   * Play a script, or look on while a task runs: its log lines as they are printed, then its end.
+   * Play a script, or watch a running task: its log lines as they are printed, then its end.
    *
-   * Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
+   * Exactly one of `script`, `name` and `task_id`. A play that this call started is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that it only watches continues.
    */
   async watchPlay(params: WatchPlayParams, onItem: (item: PlayEvent) => void, options?: SubscribeOptions): Promise<Subscription> {
     return this.subscribe("watch_play", "play_event", "unwatch_play", params, (item) => onItem(item as PlayEvent), options);

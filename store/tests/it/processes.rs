@@ -9,7 +9,7 @@ use circles_store::{
 use circles_store_redis::{RedisConfig, RedisStore};
 use circles_testing::{Mode, Proxy};
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     conformance::{circle, keyed, script, settle, soon, success, task},
@@ -205,11 +205,11 @@ async fn reclaimed_task_interrupts_its_stale_run() {
     let ticket = server.submit(task("a")).await.unwrap();
     let lost = soon(worker.claim()).await.unwrap();
     // Its lease ends, and another process reaps its task.
-    for shard in 0..4 {
-        redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", worker.id()]);
-    }
-    redis.ask(&["DEL", "circles:reaper"]);
-    let again = soon(worker.claim()).await.unwrap();
+    let again = until("a claim of the reaped task", async || {
+        expire_lease(&redis, worker.id());
+        timeout(Duration::from_millis(100), worker.claim()).await.ok()
+    });
+    let again = again.await.unwrap();
     assert_eq!(again.task().id, lost.task().id);
     assert!(lost.interrupt().is_cancelled());
     assert!(!again.interrupt().is_cancelled());
@@ -284,12 +284,9 @@ async fn released_task_does_not_count_worker_death() {
         let config = RedisConfig { lease: Duration::from_secs(300), shards: 4, ..RedisConfig::default() };
         let sleeper = RedisStore::connect(&shared.url, config).await.unwrap();
         let claim = soon(sleeper.claim()).await.unwrap();
-        for shard in 0..4 {
-            redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", sleeper.id()]);
-        }
         let key = format!("circles:{{{}}}:holds:{}", shard_of(&redis), sleeper.id());
-        redis.ask(&["DEL", "circles:reaper"]);
         until("the task is taken from it", async || {
+            expire_lease(&redis, sleeper.id());
             (redis.ask(&["EXISTS", &key]).number() == 0).then_some(())
         })
         .await;
@@ -299,6 +296,15 @@ async fn released_task_does_not_count_worker_death() {
     let worker = shared.store().await;
     settle(soon(worker.claim()).await.unwrap(), success("at last")).await;
     assert_eq!(soon(ticket).await, success("at last"));
+}
+
+/// Ends a worker's lease, and the turn of the reaper. A claim or renewal under way may set the lease again: callers
+/// repeat this until they see its effect.
+fn expire_lease(redis: &circles_testing::Redis, worker: &str) {
+    for shard in 0..4 {
+        redis.ask(&["ZADD", &format!("circles:{{{shard}}}:leases"), "XX", "0", worker]);
+    }
+    redis.ask(&["DEL", "circles:reaper"]);
 }
 
 /// Returns the shard of the tests' circle.

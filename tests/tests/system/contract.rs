@@ -17,8 +17,8 @@ use self::examples::{Example, Live};
 /// The task id in the examples.
 const TASK: &str = "019aa4c2-7e00-7a3b-8c4d-5e6f708192a3";
 /// The library script in the examples.
-const LEDGER: &str = "//! Closes the books of a month.\n\n/// What the month came to.\nfn total(month) { 40 + 2 }\n\n\
-                      total(ARGS)\n";
+const LEDGER: &str = "//! Closes the books of a month.\n\n/// Returns the total of the month.\n\
+                      fn total(month) { 40 + 2 }\n\ntotal(ARGS)\n";
 
 /// A server that is prepared for an example.
 struct Here {

@@ -88,7 +88,7 @@ pub mod types {
         }
     }
 
-    /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
+    /// The caller: a public key; `webhook:` and a provider's name; empty for an anonymous caller.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Caller(::std::string::String);
 
@@ -96,10 +96,10 @@ pub mod types {
         Caller, pattern = "^(0[23][0-9a-f]{64}|webhook:[a-z]{1,32})?$", max_length = 66
     );
 
-    /// What became of a wish to cancel.
+    /// The result of a cancellation.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct Cancellation {
-        /// Whether this call was the one that ends the task.
+        /// Whether this call ended the task.
         pub cancelled: bool,
     }
 
@@ -151,10 +151,10 @@ pub mod types {
         }
     }
 
-    /// What a play that was cancelled had done.
+    /// Data of a cancelled play.
     #[derive(::serde::Serialize, Clone, Debug, Default, PartialEq)]
     pub struct CancelledData {
-        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        /// The script's log lines, in order; absent if it logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
     }
@@ -199,7 +199,7 @@ pub mod types {
         }
     }
 
-    /// What to sign, and until when.
+    /// The text to sign, and its expiry.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct Challenge {
         /// The exact text to sign: `circles-auth-v1` and the fields `circle`, `audience`, `pubkey`, `nonce` and `expires`, each `name:value`, joined by line feeds.
@@ -320,7 +320,7 @@ pub mod types {
         IdempotencyKey, pattern = "^[!-~]{1,128}$", min_length = 1, max_length = 128
     );
 
-    /// Where a connection is, and as whom.
+    /// The circle and the caller of a connection.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct Identity {
         /// Whether there is a session.
@@ -489,9 +489,9 @@ pub mod types {
     /// A function that a script defines.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct LibraryFunction {
-        /// Its `///` comment; empty where there is none.
+        /// Its `///` comment; empty without one.
         pub description: ::std::string::String,
-        /// As it is called.
+        /// The function's name.
         pub name: ::std::string::String,
         /// The names of its parameters.
         pub params: ::std::vec::Vec<::std::string::String>,
@@ -568,11 +568,11 @@ pub mod types {
     /// A script of the library.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct LibraryScript {
-        /// Its `//!` comment; empty where there is none.
+        /// Its `//!` comment; empty without one.
         pub description: ::std::string::String,
-        /// Why it does not compile; null where it does.
+        /// Why it does not compile; null if it does.
         pub fault: ::std::option::Option<::std::string::String>,
-        /// Those that are not private.
+        /// Its functions that are not private.
         pub functions: ::std::vec::Vec<LibraryFunction>,
         /// A script of a circle's library: its path below the library, with slashes, without `.rhai`.
         pub name: ScriptName,
@@ -655,12 +655,12 @@ pub mod types {
         }
     }
 
-    /// The limit that a script passed.
+    /// The limit that a script exceeded.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct LimitData {
-        /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
+        /// Its name in circles.json; answer_bytes if result and log together do not fit into one answer.
         pub limit: LimitDataLimit,
-        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        /// The script's log lines, in order; absent if it logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
     }
@@ -719,7 +719,7 @@ pub mod types {
         }
     }
 
-    /// Its name, as circles.json spells it; answer_bytes where result and log together do not fit into one answer.
+    /// Its name in circles.json; answer_bytes if result and log together do not fit into one answer.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct LimitDataLimit(::std::string::String);
 
@@ -727,7 +727,7 @@ pub mod types {
         LimitDataLimit, min_length = 1, max_length = 64
     );
 
-    /// How a script rated a line; `print` makes `info`, `debug` makes `debug`.
+    /// The level of a log line: `print` logs at `info`, `debug` at `debug`.
     #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum LogLevel {
         /// `debug`
@@ -795,7 +795,7 @@ pub mod types {
     /// One line that a script logged.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct LogLine {
-        /// How a script rated a line; `print` makes `info`, `debug` makes `debug`.
+        /// The level of a log line: `print` logs at `info`, `debug` at `debug`.
         pub level: LogLevel,
         /// The line, without its end.
         pub text: ::std::string::String,
@@ -878,7 +878,7 @@ pub mod types {
 
     ::circles_codegen_support::integer_newtype!(PageLimit, u16, min = 1, max = 500);
 
-    /// What happens to a play that is watched.
+    /// An event of a watched play.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     #[serde(tag = "event")]
     #[allow(
@@ -899,13 +899,13 @@ pub mod types {
             /// One line that a script logged.
             line: LogLine,
         },
-        /// The script is run again from its beginning: another play overtook its reads, or its worker went. What it logged before does not count.
+        /// The script runs again from its beginning, after a conflict with another play or the loss of its worker. Its earlier log lines do not count.
         #[serde(rename = "restarted")]
         Restarted,
         /// The last event: the task in its final state.
         #[serde(rename = "ended")]
         Ended {
-            /// A task and what became of it.
+            /// A task with its state and its outcome.
             task: Task,
         },
     }
@@ -1095,14 +1095,14 @@ pub mod types {
         }
     }
 
-    /// What a script that succeeded left.
+    /// The result of a script that succeeded.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct PlayResult {
         /// In the order in which they were logged.
         pub logs: ::std::vec::Vec<LogLine>,
         /// The script's value as Rhai prints it; empty for the unit value.
         pub output: ::std::string::String,
-        /// What a play cost.
+        /// The cost of a play.
         pub stats: PlayStats,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
@@ -1192,7 +1192,7 @@ pub mod types {
         }
     }
 
-    /// What a play cost.
+    /// The cost of a play.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct PlayStats {
         /// A duration in microseconds.
@@ -1290,7 +1290,7 @@ pub mod types {
     pub struct Record {
         /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
         pub accepted_at: UnixMillis,
-        /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
+        /// The caller: a public key; `webhook:` and a provider's name; empty for an anonymous caller.
         pub caller: Caller,
         /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
         pub ended_at: UnixMillis,
@@ -1298,15 +1298,15 @@ pub mod types {
         pub hash: Sha256,
         /// The place of a record in its circle's chain, counted from 1; 0 is before the first.
         pub number: RecordNumber,
-        /// Where a task is on its way; the last five are final.
+        /// The state of a task; the last five are final.
         pub outcome: TaskState,
         /// A SHA-256, lower-case hex.
         pub previous: Sha256,
-        /// Of the source that ran; null where none did.
+        /// The SHA-256 of the source that ran; null if none ran.
         pub script_sha256: ::std::option::Option<Sha256>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
         pub task_id: TaskId,
-        /// The play that made this call; absent where the call came from outside.
+        /// The play that made this call; absent if a client made it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub via: ::std::option::Option<RecordVia>,
     }
@@ -1452,7 +1452,7 @@ pub mod types {
         }
     }
 
-    /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
+    /// The newest record of a chain. A client that remembers it can tell whether the chain was cut.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct RecordHead {
         /// A SHA-256, lower-case hex.
@@ -1527,9 +1527,9 @@ pub mod types {
     /// Some records, the oldest first.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct RecordPage {
-        /// The newest record of a chain: whoever remembers it can tell whether the chain was cut.
+        /// The newest record of a chain. A client that remembers it can tell whether the chain was cut.
         pub head: RecordHead,
-        /// At most as many as were asked for.
+        /// At most the requested number.
         pub records: ::std::vec::Vec<Record>,
     }
 
@@ -1588,7 +1588,7 @@ pub mod types {
         }
     }
 
-    /// The play that made this call; absent where the call came from outside.
+    /// The play that made this call; absent if a client made it.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct RecordVia {
         /// The circle of the calling play.
@@ -1665,19 +1665,19 @@ pub mod types {
         }
     }
 
-    /// How often a task may be run again although it may have had outside effects.
+    /// How often a task may be run again although it may have had side effects.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct Retries(u8);
 
     ::circles_codegen_support::integer_newtype!(Retries, u8, min = 0, max = 10);
 
-    /// When to try again.
+    /// The time to wait before a retry.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct RetryData {
-        /// If a play ended so, what its script had logged by then, in order. Absent where it had logged nothing.
+        /// The log lines of a play that ended with this error, in order; absent if it logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
-        /// Milliseconds to wait first.
+        /// Milliseconds to wait before a retry.
         pub retry_after_ms: RetryDataRetryAfterMs,
     }
 
@@ -1739,7 +1739,7 @@ pub mod types {
         }
     }
 
-    /// Milliseconds to wait first.
+    /// Milliseconds to wait before a retry.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct RetryDataRetryAfterMs(u32);
 
@@ -1753,16 +1753,16 @@ pub mod types {
 
     ::circles_codegen_support::text_newtype!(Script, max_length = 1048576);
 
-    /// Where and why a script stopped.
+    /// The position and the reason at which a script stopped.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct ScriptErrorData {
-        /// In characters, counted from 1; null where the place is not known.
+        /// In characters, counted from 1; null if the position is unknown.
         pub column: ::std::option::Option<ScriptErrorDataColumn>,
         /// Whether the source did not compile or the script stopped while it ran.
         pub kind: ScriptErrorKind,
-        /// Counted from 1; null where the place is not known.
+        /// Counted from 1; null if the position is unknown.
         pub line: ::std::option::Option<ScriptErrorDataLine>,
-        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        /// The script's log lines, in order; absent if it logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// The value that the script threw, if it threw one. Absent otherwise.
@@ -1846,7 +1846,7 @@ pub mod types {
         }
     }
 
-    /// In characters, counted from 1; null where the place is not known.
+    /// In characters, counted from 1; null if the position is unknown.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct ScriptErrorDataColumn(u32);
 
@@ -1854,7 +1854,7 @@ pub mod types {
         ScriptErrorDataColumn, u32, min = 1, max = 4294967295
     );
 
-    /// Counted from 1; null where the place is not known.
+    /// Counted from 1; null if the position is unknown.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct ScriptErrorDataLine(u32);
 
@@ -1926,7 +1926,7 @@ pub mod types {
     /// The time limit that passed.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct ScriptTimeoutData {
-        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        /// The script's log lines, in order; absent if it logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// A time limit in milliseconds, up to a day.
@@ -2066,22 +2066,22 @@ pub mod types {
         SubscriptionId, u64, min = 0, max = 9007199254740991
     );
 
-    /// A task and what became of it.
+    /// A task with its state and its outcome.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct Task {
-        /// Who asked: a public key; `webhook:` and a provider's name; empty where nobody proved anything.
+        /// The caller: a public key; `webhook:` and a provider's name; empty for an anonymous caller.
         pub caller: Caller,
         /// When it reached its final state; null before that.
         pub ended_at: ::std::option::Option<UnixMillis>,
-        /// Why it did not succeed; null while it may.
+        /// The error if it failed; null otherwise.
         pub error: ::std::option::Option<TaskError>,
-        /// What it left, if it succeeded; null otherwise, and in lists.
+        /// Its result if it succeeded; null otherwise, and in lists.
         pub result: ::std::option::Option<PlayResult>,
-        /// The script of the library that it runs; null where the caller sent the source.
+        /// The library script that it runs; null if the caller sent the source.
         pub script_name: ::std::option::Option<ScriptName>,
-        /// When a worker began with it last; null before that.
+        /// When its last run started; null before that.
         pub started_at: ::std::option::Option<UnixMillis>,
-        /// Where a task is on its way; the last five are final.
+        /// The state of a task; the last five are final.
         pub state: TaskState,
         /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
         pub submitted_at: UnixMillis,
@@ -2230,7 +2230,7 @@ pub mod types {
     /// The task that the error is about.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct TaskData {
-        /// What the script had logged by then, in order. Absent where it had logged nothing.
+        /// The script's log lines, in order; absent if it logged nothing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub logs: ::std::option::Option<::std::vec::Vec<LogLine>>,
         /// The name of a task: a UUID of version 7, so that names sort by time.
@@ -2296,7 +2296,7 @@ pub mod types {
     pub struct TaskError {
         /// As in a JSON-RPC error object.
         pub code: TaskErrorCode,
-        /// As in a JSON-RPC error object. Absent where there is none.
+        /// As in a JSON-RPC error object; absent if the error has none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<::serde_json::Value>,
         /// As in a JSON-RPC error object.
@@ -2428,9 +2428,9 @@ pub mod types {
     /// Some tasks, the newest first.
     #[derive(::serde::Serialize, Clone, Debug, PartialEq)]
     pub struct TaskPage {
-        /// What to ask for the next page with; null when there is none.
+        /// The cursor of the next page; null on the last page.
         pub cursor: ::std::option::Option<TaskId>,
-        /// At most as many as were asked for.
+        /// At most the requested number.
         pub tasks: ::std::vec::Vec<Task>,
     }
 
@@ -2491,7 +2491,7 @@ pub mod types {
         }
     }
 
-    /// Where a task is on its way; the last five are final.
+    /// The state of a task; the last five are final.
     #[derive(::serde::Serialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum TaskState {
         /// `queued`
@@ -3015,7 +3015,7 @@ impl PlayParams {
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunParams {
-    /// Which script.
+    /// The script's name.
     pub name: types::ScriptName,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -3148,7 +3148,7 @@ pub struct SubmitParams {
     /// The same key with another script or other arguments is a CONFLICT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<types::IdempotencyKey>,
-    /// How often the task may be run again after a crash although it may have had outside effects; 0 when absent.
+    /// How often the task may be run again after a crash although it may have had side effects; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<types::Retries>,
 }
@@ -3265,7 +3265,7 @@ impl SubmitParams {
         self.idempotency_key = Some(idempotency_key);
         self
     }
-    /// How often the task may be run again after a crash although it may have had outside effects; 0 when absent.
+    /// How often the task may be run again after a crash although it may have had side effects; 0 when absent.
     #[must_use]
     pub fn retries(mut self, retries: types::Retries) -> Self {
         self.retries = Some(retries);
@@ -3278,7 +3278,7 @@ impl SubmitParams {
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskParams {
-    /// Which task.
+    /// The task.
     pub task_id: types::TaskId,
     /// Milliseconds to wait for the end of the task; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -3336,10 +3336,10 @@ pub struct TasksParams {
     /// Only tasks in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<types::TaskState>,
-    /// How many at most; 50 when absent.
+    /// The most items of the page; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<types::PageLimit>,
-    /// Go on where the page that gave this cursor ended.
+    /// Continue where the page with this cursor ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<types::TaskId>,
 }
@@ -3410,13 +3410,13 @@ impl TasksParams {
         self.state = Some(state);
         self
     }
-    /// How many at most; 50 when absent.
+    /// The most items of the page; 50 when absent.
     #[must_use]
     pub fn limit(mut self, limit: types::PageLimit) -> Self {
         self.limit = Some(limit);
         self
     }
-    /// Go on where the page that gave this cursor ended.
+    /// Continue where the page with this cursor ended.
     #[must_use]
     pub fn cursor(mut self, cursor: types::TaskId) -> Self {
         self.cursor = Some(cursor);
@@ -3429,7 +3429,7 @@ impl TasksParams {
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelParams {
-    /// Which task.
+    /// The task.
     pub task_id: types::TaskId,
 }
 
@@ -3469,10 +3469,10 @@ impl ::jsonrpsee::core::traits::ToRpcParams for CancelParams {
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenanceParams {
-    /// Begin behind the record of this number; with the first when absent.
+    /// Start after the record of this number; at the first when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<types::RecordNumber>,
-    /// How many at most; 50 when absent.
+    /// The most items of the page; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<types::PageLimit>,
 }
@@ -3528,13 +3528,13 @@ impl ProvenanceParams {
     pub fn new() -> Self {
         Self { after: None, limit: None }
     }
-    /// Begin behind the record of this number; with the first when absent.
+    /// Start after the record of this number; at the first when absent.
     #[must_use]
     pub fn after(mut self, after: types::RecordNumber) -> Self {
         self.after = Some(after);
         self
     }
-    /// How many at most; 50 when absent.
+    /// The most items of the page; 50 when absent.
     #[must_use]
     pub fn limit(mut self, limit: types::PageLimit) -> Self {
         self.limit = Some(limit);
@@ -3553,7 +3553,7 @@ pub struct WatchPlayParams {
     /// A script of the circle's library to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<types::ScriptName>,
-    /// A task under way to look at.
+    /// A running task to watch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_id: Option<types::TaskId>,
     /// Any JSON value: the script's constant `ARGS`; null when absent.
@@ -3650,7 +3650,7 @@ impl WatchPlayParams {
         self.name = Some(name);
         self
     }
-    /// A task under way to look at.
+    /// A running task to watch.
     #[must_use]
     pub fn task_id(mut self, task_id: types::TaskId) -> Self {
         self.task_id = Some(task_id);
@@ -3677,7 +3677,7 @@ impl WatchPlayParams {
 #[derive(::serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnwatchPlayParams {
-    /// What `watch_play` answered.
+    /// The subscription that `watch_play` returned.
     pub subscription: types::SubscriptionId,
 }
 
@@ -3759,7 +3759,7 @@ mod interface {
             pubkey: super::types::PublicKey,
             signature: super::types::Signature,
         ) -> Result<super::types::Authenticated, crate::Error>;
-        /// Say in which circle this connection is, and as whom.
+        /// Return the circle of this connection and the caller that it proved.
         ///
         /// Answers before and after a login, also over plain HTTP POST.
         #[method(name = "whoami", param_kind = map, with_extensions)]
@@ -3777,7 +3777,7 @@ mod interface {
         ) -> Result<super::types::PlayResult, crate::Error>;
         /// Run a script of the circle's library and wait for its result.
         ///
-        /// As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. Who may run but not play can do what the owner wrote, and nothing else.
+        /// As `play`, with a script that the circle holds: `name` is its path below the library without `.rhai`. A caller with the permission `run` and not `play` can run the owner's scripts and nothing else.
         #[method(name = "run", param_kind = map, with_extensions)]
         async fn run(
             &self,
@@ -3788,7 +3788,7 @@ mod interface {
         ) -> Result<super::types::PlayResult, crate::Error>;
         /// Accept a script to run later, durably.
         ///
-        /// Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that reached outside before a crash is not run again but ends as `lost`, unless `retries` allows that.
+        /// Answers once the task is on disk, whether or not a worker is free: from then on it runs also if its caller goes away or the server is restarted. The circle's access list is asked now, its policy when the task runs: a task that the policy forbids ends as failed with FORBIDDEN, one of a script that is not there with SCRIPT_NOT_FOUND. A task that had a side effect before a crash is not run again but ends as `lost`, unless `retries` allows another run.
         #[method(name = "submit", param_kind = map, with_extensions)]
         async fn submit(
             &self,
@@ -3799,7 +3799,7 @@ mod interface {
             idempotency_key: Option<super::types::IdempotencyKey>,
             retries: Option<super::types::Retries>,
         ) -> Result<super::types::Submitted, crate::Error>;
-        /// Tell the state of a task, or wait for its end.
+        /// Return the state of a task, or wait for its end.
         ///
         /// With `wait_ms` the answer comes when the task ends or the time is over, whichever is first. A caller sees its own tasks, the circle's owner all of them. Tasks that were submitted, and plays with an idempotency key, are remembered for a day after their end; other plays while they are under way.
         #[method(name = "task", param_kind = map, with_extensions)]
@@ -3810,7 +3810,7 @@ mod interface {
         ) -> Result<super::types::Task, crate::Error>;
         /// List tasks, the newest first, a page at a time.
         ///
-        /// The caller's own; for the circle's owner, everybody's. Results are left out: `task` has them.
+        /// A caller sees its own tasks, the circle's owner all of them. Results are left out: `task` returns them.
         #[method(name = "tasks", param_kind = map, with_extensions)]
         async fn tasks(
             &self,
@@ -3828,21 +3828,21 @@ mod interface {
         ) -> Result<super::types::Cancellation, crate::Error>;
         /// List the scripts of the circle's library.
         ///
-        /// What `run` may be asked for and `import` finds, with what their doc comments say.
+        /// The scripts that `run` and `import` accept, with their doc comments.
         #[method(name = "scripts", param_kind = map, with_extensions)]
         async fn scripts(&self) -> Result<super::types::Library, crate::Error>;
         /// The circle's sealed record of plays, oldest first, a page at a time.
         ///
-        /// Plays that wrote, reached outside or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
+        /// Plays that wrote, had side effects or were submitted leave one record each, chained by SHA-256 (docs/protocol.md gives the exact bytes). For the circle's owner alone.
         #[method(name = "provenance", param_kind = map, with_extensions)]
         async fn provenance(
             &self,
             after: Option<super::types::RecordNumber>,
             limit: Option<super::types::PageLimit>,
         ) -> Result<super::types::RecordPage, crate::Error>;
-        /// Play a script, or look on while a task runs: its log lines as they are printed, then its end.
+        /// Play a script, or watch a running task: its log lines as they are printed, then its end.
         ///
-        /// Exactly one of `script`, `name` and `task_id`. A play that was begun by watching is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that was only looked at goes on.
+        /// Exactly one of `script`, `name` and `task_id`. A play that this call started is cancelled when the subscription ends before it, as a `play` is when its caller disconnects; a task that it only watches continues.
         #[subscription(
             name = "watch_play" => "play_event",
             unsubscribe = "unwatch_play",
@@ -3900,7 +3900,7 @@ pub static METHODS: &[support::Method] = &[
     },
     support::Method {
         name: "whoami",
-        summary: "Say in which circle this connection is, and as whom.",
+        summary: "Return the circle of this connection and the caller that it proved.",
         deprecated: false,
         tags: &[],
         auth: support::Auth::None,
@@ -3981,7 +3981,7 @@ pub static METHODS: &[support::Method] = &[
     },
     support::Method {
         name: "task",
-        summary: "Tell the state of a task, or wait for its end.",
+        summary: "Return the state of a task, or wait for its end.",
         deprecated: false,
         tags: &[],
         auth: support::Auth::Session,
@@ -4069,7 +4069,7 @@ pub static METHODS: &[support::Method] = &[
     },
     support::Method {
         name: "watch_play",
-        summary: "Play a script, or look on while a task runs: its log lines as they are printed, then its end.",
+        summary: "Play a script, or watch a running task: its log lines as they are printed, then its end.",
         deprecated: false,
         tags: &[],
         auth: support::Auth::Session,
