@@ -64,6 +64,8 @@ async fn repl_plays_pasted_lines_without_paste_marks() {
     for n in 0..300 {
         terminal.wait_for(&format!("{}\r\n", 100_000 + n)).await;
     }
+    // Once the editor is in raw mode, Ctrl-D is a key.
+    terminal.wait_for("\u{1b}[?2004h").await;
     terminal.type_keys("\u{4}");
     assert_eq!(terminal.ended().await.0, 0);
 }
