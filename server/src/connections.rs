@@ -10,11 +10,13 @@ use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use circles_store::sync::lock;
 
 use tokio_util::sync::CancellationToken;
 
@@ -211,7 +213,7 @@ impl Connections {
 
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn state(&self) -> MutexGuard<'_, ConnectionTable> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -16,11 +16,12 @@ mod outcome;
 mod quota;
 pub mod settle_policy;
 mod store;
+pub mod sync;
 mod task;
 mod task_view;
 mod ticket;
 
-pub use circles_api::{ANSWER_BYTES, CircleId, integers_fit};
+pub use circles_api::{ANSWER_BYTES, CircleId, hex, integers_fit};
 pub use claim::{Claim, Lease, Settled, Settlement};
 pub use documents::{Json, KEY_BYTES, Key, KeyRange, Reads, Snapshot, Transaction, Writes};
 pub use error::Error;

@@ -29,7 +29,6 @@ mod metrics;
 mod natives;
 mod packages;
 mod play;
-mod sync;
 mod workers;
 
 pub use circle::CircleSettings;

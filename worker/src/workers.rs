@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Claim, Outcome, Settled, Store};
+use circles_store::{Claim, Outcome, Settled, Store, sync::lock};
 use tokio::{
     runtime::Handle,
     task::spawn_blocking,
@@ -27,7 +27,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Host, Metrics,
     play::{self, MAX_SCRIPTS, SLOW},
-    sync::lock,
 };
 
 /// Address space, not memory: only what is used takes any. A play may nest values as deep as its memory

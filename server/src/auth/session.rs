@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -8,7 +8,7 @@ use std::{
 
 use circles_api::{Error, Fault};
 use circles_auth::{CHALLENGE_LIFETIME, Challenge, Nonce, PublicKey, Signature};
-use circles_store::Caller;
+use circles_store::{Caller, sync::lock};
 
 use crate::error::{internal, retry_after};
 
@@ -161,7 +161,7 @@ impl Session {
 
     /// No code that can panic runs under the lock, so a poisoned one still holds sound data.
     fn state(&self) -> MutexGuard<'_, LoginState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

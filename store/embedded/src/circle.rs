@@ -2,7 +2,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::Error;
+use circles_store::{Error, sync::lock};
 
 use crate::{
     circle_db::CircleDb,
@@ -145,6 +145,6 @@ impl Circle {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn db(&self) -> MutexGuard<'_, Option<Arc<CircleDb>>> {
-        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.db)
     }
 }

@@ -4,12 +4,12 @@ use std::{
     collections::BTreeMap,
     mem,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use circles_api::CircleId;
-use circles_store::{Error, Json, Key, KeyRange, Reads, Writes};
+use circles_store::{Error, Json, Key, KeyRange, Reads, Writes, sync::lock};
 use tokio::{
     sync::{Notify, OwnedMutexGuard},
     time::timeout,
@@ -134,7 +134,7 @@ impl CircleDb {
 
     /// Returns the circle's chain of provenance records.
     pub(crate) fn chain(&self) -> RecordChain {
-        self.chain.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.chain).clone()
     }
 
     /// Registers a snapshot of the newest moment, until [`CircleDb::drop_snapshot`].
@@ -311,7 +311,7 @@ impl CircleDb {
         self.file.len()?;
         let mut chain = self.chain();
         self.file.apply(changes, &mut chain)?;
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        *lock(&self.chain) = chain;
         let documents = Arc::new(self.file.documents()?);
         let file_bytes = self.file.len()?;
         let mut state = self.state();
@@ -324,7 +324,7 @@ impl CircleDb {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn state(&self) -> MutexGuard<'_, DbState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

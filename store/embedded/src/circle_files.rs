@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
@@ -13,7 +13,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Error, Quotas};
+use circles_store::{Error, Quotas, sync::lock};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -125,7 +125,7 @@ impl CircleFiles {
         if !is_full() {
             return;
         }
-        let _turn = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.closing);
         if !is_full() {
             return;
         }
@@ -144,13 +144,13 @@ impl CircleFiles {
     /// Has a file thread run a job. Returns false if the threads have ended: then the job is dropped.
     #[must_use]
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = lock(&self.jobs).clone();
         jobs.is_some_and(|jobs| jobs.send(Box::new(job)).is_ok())
     }
 
     /// Has a file thread run a job, or runs it on this thread if the threads have ended.
     pub(crate) fn run_or_do(&self, job: impl FnOnce() + Send + 'static) {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let jobs = lock(&self.jobs).clone();
         match jobs {
             Some(jobs) => {
                 if let Err(mpsc::SendError(job)) = jobs.send(Box::new(job)) {
@@ -220,8 +220,8 @@ impl CircleFiles {
     /// Finishes the jobs, ends the threads and closes the files. Blocks.
     pub(crate) fn finish(&self) {
         self.disk_space.close();
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        lock(&self.jobs).take();
+        let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             // A file thread catches panics of its jobs. It may run this itself, and must not wait for itself.
             if thread.thread().id() != thread::current().id() {
@@ -236,7 +236,7 @@ impl CircleFiles {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn cache(&self) -> MutexGuard<'_, CircleCache> {
-        self.circles.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.circles)
     }
 }
 
@@ -247,7 +247,7 @@ fn start_threads() -> Result<(mpsc::Sender<Job>, Vec<thread::JoinHandle<()>>), E
     let work = |jobs: Arc<Mutex<mpsc::Receiver<Job>>>| {
         move || {
             loop {
-                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let job = lock(&jobs).recv();
                 let Ok(job) = job else { return };
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
                     tracing::error!("work on a circle's file panicked");

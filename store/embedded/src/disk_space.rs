@@ -3,14 +3,14 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use circles_store::Error;
+use circles_store::{Error, sync::lock};
 
 /// Time between probes of a full disk.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
@@ -108,7 +108,7 @@ impl DiskSpace {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn state(&self) -> MutexGuard<'_, DiskState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

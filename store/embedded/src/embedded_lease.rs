@@ -1,5 +1,5 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
@@ -7,6 +7,7 @@ use circles_api::CircleId;
 use circles_store::{
     Claim, Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot,
     settle_policy::{ConflictCount, is_conflict, retry_lock_deadline},
+    sync::{get_mut, lock},
 };
 use tokio::sync::OwnedMutexGuard;
 
@@ -73,7 +74,7 @@ impl Drop for RunningSlot {
 #[async_trait::async_trait]
 impl Lease for EmbeddedLease {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
-        let mut snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = lock(&self.snapshot);
         if let Some(snapshot) = &*snapshot {
             return Ok(snapshot.clone());
         }
@@ -83,7 +84,7 @@ impl Lease for EmbeddedLease {
     }
 
     fn mark_side_effects(&self) -> Result<(), Error> {
-        let mut has_mark = self.has_mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_mark = lock(&self.has_mark);
         // A task that is not stored is not run again after a crash anyway.
         if !*has_mark && self.live.task().is_remembered() {
             self.core.mark_side_effects(&self.live)?;
@@ -97,7 +98,7 @@ impl Lease for EmbeddedLease {
     }
 
     async fn settle(mut self: Box<Self>, settlement: Settlement) -> Result<Option<Box<dyn Lease>>, Error> {
-        let snapshot = self.snapshot.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let snapshot = get_mut(&mut self.snapshot).take();
         if let Some(snapshot) = &snapshot
             && !settlement.writes.is_empty()
         {
@@ -144,7 +145,7 @@ impl Drop for EmbeddedLease {
             self.core.files.run_or_do(move || marker.remove());
         }
         if self.live.is_running() {
-            let has_mark = *self.has_mark.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let has_mark = *get_mut(&mut self.has_mark);
             self.core.take_back(&self.live, has_mark);
         }
     }

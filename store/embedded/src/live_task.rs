@@ -1,12 +1,12 @@
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicI64, AtomicU8, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use circles_store::{Error, Kind, Outcome, State, Task, TaskView};
+use circles_store::{Error, Kind, Outcome, State, Task, TaskView, sync::lock};
 use futures_util::{FutureExt as _, future::Shared as Cloneable};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -134,11 +134,11 @@ impl LiveTask {
     }
 
     pub(crate) fn set_run_marker(&self, marker: RunMarker) {
-        *self.run_marker.lock().unwrap_or_else(PoisonError::into_inner) = Some(marker);
+        *lock(&self.run_marker) = Some(marker);
     }
 
     pub(crate) fn take_run_marker(&self) -> Option<RunMarker> {
-        self.run_marker.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.run_marker).take()
     }
 
     /// Moves the task from the queue to a worker; returns false if it is not queued any more.
@@ -275,7 +275,7 @@ impl LiveTask {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.progress)
     }
 }
 

@@ -1,6 +1,6 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
-use circles_store::{LogLine, WatchEvent};
+use circles_store::{LogLine, WatchEvent, sync::lock};
 use tokio::sync::{Notify, futures::Notified};
 
 /// The log lines of a task in progress. The limits of the play bound their number and size.
@@ -69,6 +69,6 @@ impl LogStream {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lines)
     }
 }

@@ -8,10 +8,10 @@ use std::{
     fs, io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use circles_store::TaskId;
+use circles_store::{TaskId, sync::lock};
 use uuid::Uuid;
 
 /// Bytes of a slot: the task's name, then the number of the run.
@@ -105,7 +105,7 @@ impl RunningFile {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 }
 

@@ -1,13 +1,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use circles_api::CircleId;
-use circles_store::{Caller, Task, TaskId};
+use circles_store::{Caller, Task, TaskId, sync::lock};
 use tokio::sync::Notify;
 
 use crate::{
@@ -75,7 +75,7 @@ impl StoreCore {
 
     /// No code under this lock can panic, so the data of a poisoned lock is sound.
     pub(crate) fn tasks(&self) -> MutexGuard<'_, TaskTable> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tasks)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Claim, Error, Task};
+use circles_store::{Claim, Error, Task, sync::lock};
 use fred::types::Value;
 use futures_util::future::{BoxFuture, FutureExt as _, OptionFuture};
 use tokio::{
@@ -21,7 +21,6 @@ use crate::{
     held_tasks::{ClaimedTask, HeldTasks, OUTAGE_RETRY_INTERVAL},
     node::{Node, hints_key, lua_count, lua_millis},
     scripts::CLAIM,
-    sync::lock,
     task_meta::unexpected,
 };
 

@@ -6,14 +6,16 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Error, Json, Key, KeyRange, Snapshot};
+use circles_store::{
+    Error, Json, Key, KeyRange, Snapshot,
+    sync::{get_mut, lock},
+};
 use fred::types::Value;
 
 use crate::{
     batcher::{Batcher, Item},
     node::{Node, lua_count},
     scripts::READ,
-    sync::{get_mut, lock},
     task_meta::unexpected,
 };
 

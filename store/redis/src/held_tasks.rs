@@ -18,7 +18,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Claim, Error, LogLine, Outcome, Task, TaskId, Ticket};
+use circles_store::{Claim, Error, LogLine, Outcome, Task, TaskId, Ticket, sync::lock};
 use fred::types::Value;
 use tokio::{
     sync::{Notify, oneshot},
@@ -45,7 +45,6 @@ use crate::{
     node::Node,
     scripts::{MARK, SETTLE},
     sealer::Sealer,
-    sync::lock,
     task_meta::unexpected,
 };
 

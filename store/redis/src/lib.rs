@@ -56,7 +56,6 @@ mod redis_thread;
 mod redis_url;
 mod scripts;
 mod sealer;
-mod sync;
 mod task_meta;
 mod waiters;
 

@@ -28,7 +28,7 @@ impl FromStr for RedisUrl {
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Address::parse(&self.0).as_ref().map_or("(not a URL of Redis)", |address| &address.name))
+        f.write_str(&Address::name_of(&self.0).unwrap_or_else(|| "(not a URL of Redis)".to_owned()))
     }
 }
 

@@ -10,7 +10,7 @@ use circles_api::{
     provenance::Head,
     types::{Caller as ApiCaller, Record, RecordPage, RecordVia, Sha256},
 };
-use circles_store::Error;
+use circles_store::{Error, sync::lock};
 use fred::types::Value;
 use serde::Deserialize;
 use tokio::sync::Notify;
@@ -19,7 +19,6 @@ use uuid::Uuid;
 use crate::{
     node::{Node, shard_key},
     scripts::SEAL,
-    sync::lock,
     task_meta::{parse_state, to_json, unexpected},
 };
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::{Error, Failure, Outcome, Task, TaskId};
+use circles_store::{Error, Failure, Outcome, Task, TaskId, sync::lock};
 use fred::types::Value;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -29,7 +29,6 @@ use crate::{
     batcher::Batcher,
     node::Node,
     scripts::{ANSWERS, CANCEL},
-    sync::lock,
     task_meta::{TaskEnd, state_name, to_json},
 };
 

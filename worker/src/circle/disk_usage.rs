@@ -8,7 +8,7 @@ use std::{
 use cap_std::fs::Dir;
 
 use super::files::FileError;
-use crate::sync::lock;
+use circles_store::sync::lock;
 
 /// Bytes that a file or directory takes besides its content: file systems commonly allocate blocks of this size.
 const BLOCK: u64 = 4 << 10;

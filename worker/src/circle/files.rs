@@ -26,10 +26,8 @@ use super::{
     open::{check_regular, check_single_link, non_blocking, open_to_read},
     resources::{ResourceError, Stat},
 };
-use crate::{
-    play::{Play, Stop},
-    sync::lock,
-};
+use crate::play::{Play, Stop};
+use circles_store::sync::lock;
 
 /// Bytes of a path, all parts together.
 const PATH_BYTES: usize = 1_024;

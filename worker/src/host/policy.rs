@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use circles_store::{Caller, CallingPlay, Kind, Source, Task};
+use circles_store::{Caller, CallingPlay, Kind, Source, Task, hex, sync::lock};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Scope};
 
 use super::{ServedCircle, failure, outcome::clear_shared};
@@ -15,7 +15,6 @@ use crate::{
     engine::{LoadError, Script},
     natives::Frame,
     play::{MESSAGE_BYTES, Stop},
-    sync::lock,
 };
 
 /// The name of the library script that is the policy.
@@ -163,7 +162,7 @@ fn request(task: &Task, frame: &Frame, hash: Option<[u8; 32]>) -> Dynamic {
         (Source::Script(_), Kind::Play) => "play",
         (Source::Library(_), Kind::Play) => "run",
     };
-    let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let hash = hash.map(|hash| hex::encode(&hash));
     let request = Map::from([
         ("caller".into(), task.caller.to_string().into()),
         ("method".into(), method.into()),

@@ -1,9 +1,10 @@
 //! Which layer of the worker may know which.
 
 use super::{Finding, Source};
+use crate::lex::Language;
 
 /// The layers, the lowest first. A module may import from its own layer and from lower ones.
-const LAYERS: [&str; 7] = ["sync", "play", "circle", "natives", "packages", "engine", "host"];
+const LAYERS: [&str; 6] = ["play", "circle", "natives", "packages", "engine", "host"];
 /// Layers below this one know no script engine.
 const ENGINE_FROM: &str = "natives";
 const ROOT: &str = "worker/src/";
@@ -15,7 +16,7 @@ pub(super) fn layers(source: &Source) -> Vec<Finding> {
     let own = module.split('/').next().unwrap_or_default();
     // Modules above the layers, such as `workers.rs`, may import all of them.
     let Some(level) = level(own) else { return Vec::new() };
-    let code = without_comments(&source.text);
+    let code = Language::Rust.lex(&source.text).bare;
     let depth = module.split('/').count();
     let mut findings = Vec::new();
     for (line, name) in imports(&code, depth) {
@@ -43,13 +44,6 @@ pub(super) fn layers(source: &Source) -> Vec<Finding> {
 
 fn level(name: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| *layer == name)
-}
-
-/// The text with an empty line for each line of comment.
-fn without_comments(text: &str) -> String {
-    let code =
-        |line: &'_ str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
-    text.lines().map(|line| code(line) + "\n").collect()
 }
 
 /// The modules of the crate's root that a text names, each with its line. `depth` is the text's own, from 1.

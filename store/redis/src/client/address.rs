@@ -44,6 +44,12 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// Returns the name of the Redis in a URL, without credentials; `None` for another text. It reads no files.
+    pub(crate) fn name_of(text: &str) -> Option<String> {
+        let url = Url::parse(text).ok().filter(|url| SCHEMES.contains(&url.scheme()))?;
+        Some(public_name(&url))
+    }
+
     /// Reads a URL.
     ///
     /// # Errors

@@ -10,12 +10,10 @@ use std::{
 };
 
 use circles_api::CircleId;
-use circles_store::Task;
+use circles_store::{Task, sync::lock};
 use tokio::sync::{mpsc, oneshot};
 
 use super::messages::{Announcement, Batch, FastPathReply, encode_item};
-
-use crate::sync::lock;
 
 /// How long an announcement holds: several times the interval at which workers repeat it.
 const ANNOUNCEMENT_TTL: Duration = Duration::from_secs(3);

@@ -5,10 +5,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use circles_store::{LogLine, WatchEvent};
+use circles_store::{LogLine, WatchEvent, sync::lock};
 use tokio::sync::Notify;
-
-use crate::sync::lock;
 
 /// The most lines in one message to another process.
 const CHUNK_LINES: usize = 100;

@@ -8,6 +8,7 @@ use std::{
 use circles_store::{
     Error, Failure, Lease, LogLine, Outcome, Settlement, Snapshot, Task,
     settle_policy::{ConflictCount, is_conflict, retry_lock_deadline, size_limit_exceeded},
+    sync::{get_mut, lock},
 };
 use tokio::{
     sync::{OwnedMutexGuard, oneshot},
@@ -18,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use super::{HeldTasks, OUTAGE_RETRY_INTERVAL, SettleReply, SettleRequest};
 use crate::{
     documents::LazySnapshot,
-    sync::{get_mut, lock},
     task_meta::{TaskMeta, state_name},
 };
 

@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::sync::lock;
+use circles_store::sync::lock;
 
 /// How long a first run waits for a play that holds the lock. Its holder ends by its deadline; this is only
 /// backpressure.

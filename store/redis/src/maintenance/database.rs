@@ -2,14 +2,13 @@
 
 use std::sync::Mutex;
 
-use circles_store::Error;
+use circles_store::{Error, sync::lock};
 use uuid::Uuid;
 
 use crate::{
     client::RedisClient,
     config::RedisConfig,
     node::{Node, shard_key},
-    sync::lock,
     task_meta::unexpected,
 };
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use crate::sync::lock;
+use circles_store::sync::lock;
 
 /// The most outcomes that are acknowledged at a time: Lua takes no more than some thousand values.
 const ACKNOWLEDGED_TASKS: usize = 1_000;
